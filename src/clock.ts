@@ -1,0 +1,21 @@
+import type { Clock } from "./types.ts";
+
+/** The longest delay `setTimeout` holds; one millisecond more and it fires at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** The platform's clock and timers. */
+export const systemClock: Clock = {
+  wall: () => Date.now(),
+  monotonic: () => performance.now(),
+  timer(callback, delayMs) {
+    let remainingMs = delayMs;
+    let handle: ReturnType<typeof setTimeout>;
+    const arm = (): void => {
+      const stepMs = Math.min(remainingMs, longestTimerMs);
+      remainingMs -= stepMs;
+      handle = setTimeout(remainingMs > 0 ? arm : callback, stepMs);
+    };
+    arm();
+    return () => clearTimeout(handle);
+  },
+};

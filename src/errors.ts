@@ -1,0 +1,130 @@
+/** What every error of this library has: a `code` that stays, and the `cause` where there is one. */
+export abstract class RotatingFetchError extends Error {
+  abstract readonly code: string;
+}
+
+/**
+ * Names survive two copies of the library in one process (ESM and CommonJS builds, subpaths), `instanceof` does not.
+ */
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name && "code" in error;
+}
+
+/** Something handed to the library cannot work. The message names the field, what was expected and what came. */
+export class InvalidOptionsError extends RotatingFetchError {
+  override readonly name = "InvalidOptionsError" as const;
+  readonly code = "ERR_INVALID_OPTIONS";
+  /** The option at fault, as a path: `keys[2].weight`. */
+  readonly field: string;
+
+  constructor(field: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.field = field;
+  }
+
+  static isInstance(error: unknown): error is InvalidOptionsError {
+    return isNamed(error, "InvalidOptionsError");
+  }
+}
+
+/** Why keys cannot be used now, counted. */
+export interface BlockedReasons {
+  /** Cooling after a refusal or at a declared limit: will recover. */
+  readonly limited: number;
+  /** The provider refused the credential. */
+  readonly credential: number;
+  /** Switched off by an operator or for good. */
+  readonly disabled: number;
+  /** Not meant for this request (model). */
+  readonly unsuitable: number;
+}
+
+/**
+ * No key can serve the request within the time it may wait.
+ * Never frozen, and never worded so that a client library takes it for a time-out.
+ */
+export class AllKeysExhaustedError extends RotatingFetchError {
+  override readonly name = "AllKeysExhaustedError" as const;
+  readonly code = "ERR_ALL_KEYS_EXHAUSTED";
+  readonly status: number;
+  readonly statusCode: number;
+  /** When the first key is expected back, epoch milliseconds; `null` when that is unknown. */
+  readonly retryAt: number | null;
+  readonly retryAfterMs: number | null;
+  readonly reasons: BlockedReasons;
+  /** Tries this call made before it ran out of keys. */
+  attempts = 0;
+
+  constructor(details: {
+    status: number;
+    retryAt: number | null;
+    retryAfterMs: number | null;
+    reasons: BlockedReasons;
+    cause?: unknown;
+  }) {
+    super(exhaustedMessage(details), details.cause === undefined ? undefined : { cause: details.cause });
+    this.status = details.status;
+    this.statusCode = details.status;
+    this.retryAt = details.retryAt;
+    this.retryAfterMs = details.retryAfterMs;
+    this.reasons = details.reasons;
+  }
+
+  static isInstance(error: unknown): error is AllKeysExhaustedError {
+    return isNamed(error, "AllKeysExhaustedError");
+  }
+}
+
+function exhaustedMessage({ retryAfterMs, reasons }: { retryAfterMs: number | null; reasons: BlockedReasons }): string {
+  const counted = Object.entries(reasons)
+    .filter(([, count]) => count > 0)
+    .map(([reason, count]) => `${count} ${reason}`)
+    .join(", ");
+  const hint = retryAfterMs === null ? "" : ` Please try again in ${Math.ceil(retryAfterMs / 1000)}s.`;
+  return `No API key can serve this request now (${counted || "no keys"}).${hint}`;
+}
+
+/** A credential would travel to an origin it was not meant for. */
+export class ForeignOriginError extends RotatingFetchError {
+  override readonly name = "ForeignOriginError" as const;
+  readonly code = "ERR_FOREIGN_ORIGIN";
+  readonly origin: string;
+  readonly allowed: readonly string[];
+
+  constructor(origin: string, allowed: readonly string[]) {
+    super(
+      `A request with a credential goes to ${origin}, but keys may be sent only to ${allowed.join(", ")}. ` +
+        'Add the origin to `origins`, or set `foreignOrigins: "pass"` to let it through without a key of the pool.',
+    );
+    this.origin = origin;
+    this.allowed = allowed;
+  }
+
+  static isInstance(error: unknown): error is ForeignOriginError {
+    return isNamed(error, "ForeignOriginError");
+  }
+}
+
+/** The function that lists keys, or the one that fetches a secret, failed. `cause` is what it threw. */
+export class KeySourceError extends RotatingFetchError {
+  override readonly name = "KeySourceError" as const;
+  readonly code = "ERR_KEY_SOURCE";
+
+  static isInstance(error: unknown): error is KeySourceError {
+    return isNamed(error, "KeySourceError");
+  }
+}
+
+/** The rotator was closed before or while the request waited. */
+export class RotatorClosedError extends RotatingFetchError {
+  override readonly name = "RotatorClosedError" as const;
+  readonly code = "ERR_ROTATOR_CLOSED";
+
+  constructor() {
+    super("The rotator is closed; no further requests are taken.");
+  }
+
+  static isInstance(error: unknown): error is RotatorClosedError {
+    return isNamed(error, "RotatorClosedError");
+  }
+}

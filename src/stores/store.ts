@@ -1,0 +1,213 @@
+import type { Awaitable, CooldownSource, Dimension } from "../types.ts";
+
+/**
+ * Name of something that can be limited or cooled: `key:<id>`, `account:<name>`, `model:<account>|<model>`,
+ * `credential:<fingerprint>`, `ip:<instance>`, `provider:<origin>`. Opaque to a store. Never contains a secret.
+ */
+export type ScopeId = string;
+
+/** One counter of one limit. */
+export interface Bucket {
+  /** Unique over the pool: the scope it counts for, `#`, the limit's id. */
+  readonly id: string;
+  readonly kind: "rolling" | "calendar" | "anchored" | "concurrency";
+  readonly dimension: Dimension;
+  readonly limit: number;
+  /** Length of a rolling or anchored window, milliseconds. */
+  readonly windowMs?: number | undefined;
+  /** Calendar windows: this window's start and end and the next one's end, epoch milliseconds; the store's own wall clock picks. */
+  readonly edges?: readonly [start: number, end: number, nextEnd: number] | undefined;
+  /**
+   * By how much a provider's counting may lag behind our reserving, milliseconds. A rolling slot is free again at
+   * reserved + window + min(time to headers, guard); around a calendar edge an amount must fit on both sides.
+   */
+  readonly guardMs: number;
+}
+
+/** An amount wanted from a bucket. */
+export interface Need {
+  readonly bucket: Bucket;
+  readonly amount: number;
+}
+
+/** One key that could serve the request, with all that would be taken for it. */
+export interface Candidate {
+  readonly keyId: string;
+  /** A cooldown on any of them refuses the candidate. */
+  readonly scopes: readonly ScopeId[];
+  /** Reserved together or not at all. */
+  readonly needs: readonly Need[];
+  /** A place for the store to keep what it looked up for this candidate. Nobody else reads it. */
+  memo?: unknown;
+}
+
+export interface ReserveOptions {
+  /** Names this process and its lifetime; reservations of a dead session expire. */
+  readonly session: string;
+  /** After so many milliseconds an unsettled reservation gives its concurrency back. */
+  readonly leaseMs: number;
+  /** A probe passes `heuristic` and `credit` cooldowns, but only one at a time over all processes: the claim is the reservation. */
+  readonly purpose: "request" | "probe";
+  readonly affinity?: string | undefined;
+  /** Decide, but take nothing. Serves `explain()`. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** Quota taken. All times of a store are on the store's own clock: only differences between them mean anything outside. */
+export interface Reservation {
+  readonly granted: true;
+  readonly id: string;
+  /** Which of the candidates it is for. */
+  readonly index: number;
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  /** When the same candidate could be reserved again: `reservedAt` while there is room, later when this took the last of something. */
+  readonly readyAt: number;
+  /** What is left in each bucket, in the order of the candidate's needs. */
+  readonly left: readonly number[];
+}
+
+export interface Blocked {
+  readonly index: number;
+  /** Scope id or bucket id that refused. */
+  readonly by: string;
+  /** Store time at which it may be asked again; `null`: only a release helps. */
+  readonly until: number | null;
+  /** Present when a cooldown refused. */
+  readonly source?: CooldownSource | undefined;
+  readonly reason?: string | undefined;
+}
+
+export interface Refusal {
+  readonly granted: false;
+  /** The store's time of this decision. */
+  readonly now: number;
+  /** Earliest time at which one of the candidates may be free; `null`: only a release helps. */
+  readonly retryAt: number | null;
+  readonly blocked: readonly Blocked[];
+}
+
+export type Outcome = "success" | "failure" | "aborted";
+
+/** Real amounts, where the answer told them. */
+export interface Usage {
+  readonly inputTokens?: number | undefined;
+  readonly outputTokens?: number | undefined;
+  readonly totalTokens?: number | undefined;
+}
+
+/** What an answer's headers said about a bucket. Answers arrive out of order: `sentAt` orders them. */
+export interface Observation {
+  readonly bucket: Bucket;
+  readonly limit?: number | undefined;
+  readonly remaining?: number | undefined;
+  readonly resetInMs?: number | undefined;
+  readonly sentAt: number;
+  readonly receivedAt: number;
+}
+
+/** Growing cooldowns for refusals that name no time: `baseMs * factor ** strikes`, at most `maxMs`, jittered by the share `jitter`. */
+export interface LadderSpec {
+  readonly baseMs: number;
+  readonly factor: number;
+  readonly maxMs: number;
+  /** 0.2 spreads a step over 100 to 120 % of itself. */
+  readonly jitter: number;
+}
+
+/**
+ * A cooldown to set or end. A shorter one never shortens a longer one; a ladder step whose attempt started before the
+ * running cooldown began does not climb; `"end"` from anybody but an operator ends only `heuristic` and `credit` ones.
+ */
+export interface CooldownChange {
+  readonly scope: ScopeId;
+  readonly set: { readonly forMs: number } | { readonly ladder: LadderSpec; readonly attemptStartedAt: number } | "end";
+  readonly reason: string;
+  readonly source: CooldownSource;
+}
+
+export interface Report {
+  readonly reservation: Reservation;
+  readonly outcome: Outcome;
+  /** Only `"no"` (DNS, connect or TLS failed) gives quota back. */
+  readonly sent: "no" | "yes" | "unknown";
+  /** Milliseconds from reserving to response headers. */
+  readonly headersAfterMs?: number | undefined;
+  /**
+   * The request probably opened a connection (name look-up, TCP, TLS) and so may have been counted later than the guard
+   * allows for: up to a second more of the time to headers is believed.
+   */
+  readonly opening?: boolean | undefined;
+  readonly usage?: Usage | undefined;
+  readonly observed?: readonly Observation[] | undefined;
+  readonly cooldowns?: readonly CooldownChange[] | undefined;
+}
+
+/** What a store knows of one scope. Times on the store's clock. */
+export interface ScopeState {
+  readonly scope: ScopeId;
+  readonly now: number;
+  /** End of the cooldown; at or before `now` when there is none. */
+  readonly until: number;
+  readonly startedAt: number;
+  readonly reason: string;
+  readonly source: CooldownSource;
+  /** Consecutive ladder steps; outlives the cooldown's end, cleared by a success. */
+  readonly strikes: number;
+}
+
+/** What a bucket holds now. */
+export interface BucketState {
+  readonly id: string;
+  readonly used: number;
+  readonly left: number;
+  /** Milliseconds until something is free again; `null` when nothing is counted. */
+  readonly resetInMs: number | null;
+}
+
+export interface StoreReading {
+  readonly now: number;
+  /** Only scopes that are known; a scope never cooled is absent. */
+  readonly scopes: readonly ScopeState[];
+  /** In the order asked. */
+  readonly buckets: readonly BucketState[];
+}
+
+export type StoreChange =
+  | { readonly type: "cooled"; readonly state: ScopeState }
+  | { readonly type: "freed"; readonly scope: ScopeId | null };
+
+export type Unsubscribe = () => void;
+
+/** Counters and cooldowns as plain data, keyed by id. Its shape belongs to the store that wrote it. */
+export interface StoreDump {
+  readonly format: string;
+  readonly version: number;
+  readonly state: unknown;
+}
+
+/**
+ * Where counters and cooldowns live. Small and atomic: every method is one step that nothing else can come between.
+ * A store owns its time: durations travel in, its own timestamps travel out. Results may be synchronous.
+ */
+export interface Store {
+  /** How many candidates one `reserve` should carry: one where asking is free, several over a network. @default 16 */
+  readonly candidatesPerReserve?: number | undefined;
+  /** Takes quota for the first candidate that no cooldown covers and whose every bucket has room, or says what blocks each. */
+  reserve(candidates: readonly Candidate[], options: ReserveOptions): Awaitable<Reservation | Refusal>;
+  /**
+   * Ends reservations: real amounts replace estimates, concurrency is freed, what was learnt and decided is applied.
+   * Safe to repeat. Returns the state of every scope a cooldown change or a success touched.
+   */
+  settle(reports: readonly Report[]): Awaitable<readonly ScopeState[]>;
+  /** Sets or ends cooldowns outside of a request. */
+  cooldown(changes: readonly CooldownChange[]): Awaitable<readonly ScopeState[]>;
+  read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Awaitable<StoreReading>;
+  /** Keeps this session's reservations alive; tells how many instances live, this one's rank, and the state's epoch. */
+  renew(session: string): Awaitable<{ instances: number; rank: number; epoch: string; now: number }>;
+  /** Tells of what others changed, as far as the store can. */
+  watch?(listener: (change: StoreChange) => void): Unsubscribe;
+  dump?(): Awaitable<StoreDump>;
+  load?(dump: StoreDump): Awaitable<void>;
+  close?(): Awaitable<void>;
+}

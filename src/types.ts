@@ -1,0 +1,153 @@
+/** A value now, or a promise of it. In-memory parts answer synchronously and cost no microtask. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** Time as the library sees it. Injected everywhere, so that tests own it. */
+export interface Clock {
+  /** Wall time, milliseconds since the epoch. Used for calendar windows and HTTP dates. May jump. */
+  wall(): number;
+  /** Milliseconds that never go back. Used for rolling windows, cooldowns and durations. */
+  monotonic(): number;
+  /**
+   * Calls back once after at least `delayMs`; returns a function that cancels it.
+   * A delay longer than the platform's timers can hold must be kept, not fired early.
+   */
+  timer(callback: () => void, delayMs: number): () => void;
+}
+
+/** A number in [0, 1), as `Math.random` gives it. */
+export type Random = () => number;
+
+/** Where the library writes what an operator may want to read. Silent unless one is given. Never receives a secret. */
+export interface Logger {
+  debug(message: string, details?: object): void;
+  info(message: string, details?: object): void;
+  warn(message: string, details?: object): void;
+  error(message: string, details?: object): void;
+}
+
+/** What an answer turned out to be. */
+export type Kind =
+  | "none"
+  | "rate_limit"
+  | "quota_exhausted"
+  | "invalid_key"
+  | "forbidden"
+  | "overloaded"
+  | "server_error"
+  | "bad_request"
+  | "content_filter"
+  | "context_length"
+  | "timeout"
+  | "network"
+  | "aborted";
+
+/** What a limit or a cooldown covers. `model` is the pair of account and model; `ip` is this machine's egress. */
+export type Scope = "request" | "model" | "key" | "account" | "ip" | "provider";
+
+/** Who shares the bucket that ran dry. */
+export type SharedBy = "key" | "account" | "project" | "ip" | "provider" | "request";
+
+export type WindowName = "second" | "minute" | "hour" | "day" | "month";
+
+/** What a limit counts. */
+export type Dimension = "requests" | "tokens" | "inputTokens" | "outputTokens" | "concurrency";
+
+/** The judgement on one answer. Decisions follow `failover`, `scope` and `disableKey`; `kind` is for reporting. */
+export interface Classification {
+  readonly kind: Kind;
+  readonly scope: Scope;
+  readonly sharedBy: SharedBy;
+  readonly window: WindowName | null;
+  readonly dimension: Dimension | null;
+  /** Milliseconds until the condition ends, as the provider stated it; `0` is a statement, `null` means unknown. */
+  readonly retryAfterMs: number | null;
+  /** May the same request succeed later without any change? */
+  readonly retryable: boolean;
+  /** Could a key of another account succeed with the same request now? */
+  readonly failover: boolean;
+  /** Only for credentials that are definitively dead; never for quota or billing. */
+  readonly disableKey: boolean;
+}
+
+/**
+ * What is known about a key when its answer is judged. All of it is optional: a fresh key has no history.
+ */
+export interface ClassificationContext {
+  readonly keyAgeMs?: number | undefined;
+  readonly everSucceeded?: boolean | undefined;
+  readonly lastSuccessAgoMs?: number | undefined;
+  /** How many other keys got a 401 within the last seconds: many at once is an outage, not a massacre. */
+  readonly otherKeys401Recently?: number | undefined;
+  /** Bytes of the body the caller has already received. */
+  readonly bytesDelivered?: number | undefined;
+  readonly credentialType?: string | undefined;
+  /** Unit of a reset header whose grammar is ambiguous, as the user knows it: `"ms"`, `"s"`, `"epoch"`. */
+  readonly resetUnit?: string | undefined;
+}
+
+/** Cooldown provenance: only `heuristic` and `credit` ones may end early. */
+export type CooldownSource = "authoritative" | "heuristic" | "credit" | "operator";
+
+/** `"minute"` and friends, or a length in milliseconds. */
+export type LimitPeriod = WindowName | number;
+
+/** So many requests in a window. */
+export interface Limit {
+  /** Name under which a key's own limit replaces the pool's. @default derived from dimension, period and window */
+  readonly id?: string | undefined;
+  /** How many requests the window holds; an integer of at least 1. */
+  readonly requests?: number | undefined;
+  /** The window's length. @default "minute" */
+  readonly per?: LimitPeriod | undefined;
+  /**
+   * `rolling`: any span of that length. `calendar`: the minute, hour, day or month of `timeZone`.
+   * @default "rolling"
+   */
+  readonly window?: "rolling" | "calendar" | undefined;
+  /** IANA zone whose boundaries a calendar window follows. @default "UTC" */
+  readonly timeZone?: string | undefined;
+  /** Whose requests are counted together. Providers mostly count per account. @default "account" */
+  readonly scope?: "key" | "account" | undefined;
+}
+
+/** A secret that is fetched when needed: an OAuth token, a vault entry. */
+export interface DynamicSecret {
+  readonly secret: string;
+  /** Epoch milliseconds after which the secret is fetched again. @default never cached */
+  readonly expiresAt?: number | undefined;
+}
+
+/** An API key with its settings. Key and endpoint are one unit where the provider makes them one. */
+export interface KeyConfig {
+  /** The credential, or a function that returns the current one. */
+  readonly secret: string | (() => Awaitable<string | DynamicSecret>);
+  /** Stable name; required when `secret` is a function. @default a 16-digit fingerprint of the secret */
+  readonly id?: string | undefined;
+  /** Share of the traffic under the `weighted` strategy, a number > 0. @default 1 */
+  readonly weight?: number | undefined;
+  /** Tier: all keys of the lowest number are tried before the next. @default 0 */
+  readonly priority?: number | undefined;
+  /** Quota group: keys of one provider account, organization or project. @default the key is its own */
+  readonly account?: string | undefined;
+  /** Models this key may serve, `*` matches any run of characters. @default all */
+  readonly models?: string | readonly string[] | undefined;
+  /** Limits of this key; each replaces the pool's limit of the same id. */
+  readonly limits?: readonly Limit[] | undefined;
+  /** Where requests with this key go instead of the call's own origin and base path. */
+  readonly baseURL?: string | undefined;
+  /** Headers added to requests with this key (organization, project, region). */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Query parameters added to requests with this key. */
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly note?: string | undefined;
+  /** Name of the import this key came with. */
+  readonly batch?: string | undefined;
+  /** @default true */
+  readonly enabled?: boolean | undefined;
+}
+
+/** `"a,b,c"`, a list of secrets, a list of key objects, or both mixed. */
+export type KeyList = string | readonly (string | KeyConfig)[];
+
+/** Where keys come from. A function is read at first use and again on `reload()`. */
+export type KeySource = KeyList | (() => Awaitable<KeyList>);
