@@ -1,0 +1,60 @@
+import { SlotRing } from "./slot-ring.ts";
+import type { ChoosingStrategy, OrderContext, OrderingStrategy, ReadyKey, ReadyOrder } from "./strategy.ts";
+
+class ChosenOrder implements ReadyOrder {
+  readonly #ring = new SlotRing();
+  readonly #strategy: ChoosingStrategy;
+  readonly #context: OrderContext;
+  readonly #onFailure: (error: unknown) => void;
+
+  constructor(strategy: ChoosingStrategy, context: OrderContext, onFailure: (error: unknown) => void) {
+    this.#strategy = strategy;
+    this.#context = context;
+    this.#onFailure = onFailure;
+  }
+
+  get size(): number {
+    return this.#ring.size;
+  }
+
+  add(slot: number): void {
+    this.#ring.add(slot);
+  }
+
+  remove(slot: number): void {
+    this.#ring.remove(slot);
+  }
+
+  first(): number {
+    if (this.#ring.size === 0) return -1;
+    const slots: number[] = [];
+    this.#ring.collect(this.#ring.size, slots);
+    const views: ReadyKey[] = slots.map((slot) => this.#context.groups.view(slot));
+    try {
+      const chosen = this.#strategy.choose(views);
+      const place = chosen === undefined ? -1 : views.findIndex((view) => view.id === chosen.id);
+      if (place >= 0) return slots[place] as number;
+      this.#onFailure(new TypeError(`Strategy \`${this.#strategy.name}\` did not return one of the ready keys`));
+    } catch (error) {
+      this.#onFailure(error);
+    }
+    return slots[0] as number;
+  }
+
+  list(max: number): number[] {
+    const first = this.first();
+    if (first === -1) return [];
+    const slots: number[] = [];
+    this.#ring.collect(max, slots);
+    return [first, ...slots.filter((slot) => slot !== first)].slice(0, max);
+  }
+
+  took(slot: number): void {
+    this.#ring.turn(slot);
+  }
+}
+
+/** Gives a user's `choose` the shape of a built-in strategy; a failure of it is told and never reaches a request. */
+export function fromChoice(strategy: ChoosingStrategy, onFailure: (error: unknown) => void): OrderingStrategy {
+  return { name: strategy.name, createOrder: (context) => new ChosenOrder(strategy, context, onFailure) };
+}
