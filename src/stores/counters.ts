@@ -1,0 +1,282 @@
+import type { Bucket } from "./store.ts";
+
+/** The two times of one decision: monotonic for spans, wall for calendar edges. */
+export interface Instant {
+  monotonic: number;
+  wall: number;
+}
+
+/** Returned by `waitFor` when no time helps, only a release. */
+export const untilRelease = -1;
+
+/** What one bucket has counted. One implementation for each kind of window. */
+export interface Counter {
+  /** Milliseconds until `amount` fits; 0: it fits now; `untilRelease`: only a release helps; Infinity: never. */
+  waitFor(amount: number, bucket: Bucket, at: Instant): number;
+  /** Takes an amount that fits; returns a ticket that names it when it is settled. */
+  take(amount: number, bucket: Bucket, at: Instant): number;
+  /** `change` corrects the amount taken; `delayMs` is how long after reserving the provider had counted, as far as believed. */
+  settle(ticket: number, change: number, delayMs: number, bucket: Bucket): void;
+  used(bucket: Bucket, at: Instant): number;
+  /** Milliseconds until something is free again; `null` when nothing is counted. */
+  resetInMs(bucket: Bucket, at: Instant): number | null;
+}
+
+export function createCounter(kind: Bucket["kind"]): Counter {
+  switch (kind) {
+    case "rolling":
+      return new RollingCounter();
+    case "calendar":
+      return new CalendarCounter();
+    case "anchored":
+      return new AnchoredCounter();
+    case "concurrency":
+      return new ConcurrencyCounter();
+  }
+}
+
+const fields = 5;
+const AMOUNT = 0;
+const FIRST_AT = 1;
+const LAST_AT = 2;
+const PENDING = 3;
+const DELAY = 4;
+/** Arrivals within this share of the window are kept as one entry: at most a hundred entries, one percent of the use. */
+const grain = 0.01;
+
+/**
+ * A log of what was taken, oldest first, in one array of numbers: amount, first and last reservation, how many of them
+ * have no answer yet, and the longest known delay until the provider counted.
+ */
+class RollingCounter implements Counter {
+  #entries = new Float64Array(2 * fields);
+  #mask = 1;
+  #head = 0;
+  #tail = 0;
+  #used = 0;
+
+  waitFor(amount: number, bucket: Bucket, at: Instant): number {
+    this.#forget(bucket, at.monotonic);
+    const over = this.#used + amount - bucket.limit;
+    if (over <= 0) return 0;
+    if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
+    let freed = 0;
+    let freeAt = at.monotonic;
+    for (let entry = this.#head; entry < this.#tail && freed < over; entry++) {
+      freed += this.#field(entry, AMOUNT);
+      freeAt = Math.max(freeAt, this.#freeAt(entry, bucket));
+    }
+    return Math.max(freeAt - at.monotonic, 0.001);
+  }
+
+  take(amount: number, bucket: Bucket, at: Instant): number {
+    const now = at.monotonic;
+    this.#used += amount;
+    const last = this.#tail - 1;
+    if (last >= this.#head && now - this.#field(last, FIRST_AT) < (bucket.windowMs as number) * grain) {
+      const offset = (last & this.#mask) * fields;
+      this.#entries[offset + AMOUNT] = this.#field(last, AMOUNT) + amount;
+      this.#entries[offset + LAST_AT] = now;
+      this.#entries[offset + PENDING] = this.#field(last, PENDING) + 1;
+      return last;
+    }
+    if (this.#tail - this.#head > this.#mask) this.#grow();
+    const offset = (this.#tail & this.#mask) * fields;
+    this.#entries[offset + AMOUNT] = amount;
+    this.#entries[offset + FIRST_AT] = now;
+    this.#entries[offset + LAST_AT] = now;
+    this.#entries[offset + PENDING] = 1;
+    this.#entries[offset + DELAY] = 0;
+    return this.#tail++;
+  }
+
+  settle(ticket: number, change: number, delayMs: number): void {
+    if (ticket < this.#head || ticket >= this.#tail) return;
+    const offset = (ticket & this.#mask) * fields;
+    this.#entries[offset + PENDING] = this.#field(ticket, PENDING) - 1;
+    if (delayMs > this.#field(ticket, DELAY)) this.#entries[offset + DELAY] = delayMs;
+    if (change !== 0) {
+      this.#entries[offset + AMOUNT] = this.#field(ticket, AMOUNT) + change;
+      this.#used += change;
+    }
+  }
+
+  used(bucket: Bucket, at: Instant): number {
+    this.#forget(bucket, at.monotonic);
+    return this.#used;
+  }
+
+  resetInMs(bucket: Bucket, at: Instant): number | null {
+    this.#forget(bucket, at.monotonic);
+    return this.#head === this.#tail ? null : this.#freeAt(this.#head, bucket) - at.monotonic;
+  }
+
+  #forget(bucket: Bucket, now: number): void {
+    while (this.#head < this.#tail && this.#freeAt(this.#head, bucket) <= now) {
+      this.#used -= this.#field(this.#head, AMOUNT);
+      this.#head++;
+    }
+    // Sums of token estimates must not drift through rounding.
+    if (this.#head === this.#tail) this.#used = 0;
+  }
+
+  #freeAt(entry: number, bucket: Bucket): number {
+    const delay = this.#field(entry, PENDING) > 0 ? bucket.guardMs : this.#field(entry, DELAY);
+    return this.#field(entry, LAST_AT) + (bucket.windowMs as number) + delay;
+  }
+
+  #field(entry: number, field: number): number {
+    return this.#entries[(entry & this.#mask) * fields + field] as number;
+  }
+
+  #grow(): void {
+    const capacity = (this.#mask + 1) * 2;
+    const larger = new Float64Array(capacity * fields);
+    for (let entry = this.#head; entry < this.#tail; entry++) {
+      const from = (entry & this.#mask) * fields;
+      larger.set(this.#entries.subarray(from, from + fields), (entry & (capacity - 1)) * fields);
+    }
+    this.#entries = larger;
+    this.#mask = capacity - 1;
+  }
+}
+
+/**
+ * Counts of the window that holds now, and of its neighbours: within the guard of an edge nobody knows on which side the
+ * provider counts, so an amount must fit on both and is charged to both.
+ */
+class CalendarCounter implements Counter {
+  #start = 0;
+  #end = 0;
+  #before = 0;
+  #now = 0;
+  #after = 0;
+
+  waitFor(amount: number, bucket: Bucket, at: Instant): number {
+    this.#turn(bucket, at.wall);
+    if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
+    const room = bucket.limit - amount;
+    // Full: this window counts as the one before until the guard behind its end has passed.
+    if (this.#now > room) return Math.max(1, this.#end + bucket.guardMs - at.wall);
+    if (this.#nearEnd(bucket, at.wall) && this.#after > room) return Math.max(1, this.#end + bucket.guardMs - at.wall);
+    if (this.#nearStart(bucket, at.wall) && this.#before > room) return this.#start + bucket.guardMs - at.wall;
+    return 0;
+  }
+
+  take(amount: number, bucket: Bucket, at: Instant): number {
+    this.#charge(amount, bucket, at.wall);
+    return at.wall;
+  }
+
+  settle(ticket: number, change: number, _delayMs: number, bucket: Bucket): void {
+    if (change !== 0) this.#charge(change, bucket, ticket);
+  }
+
+  used(bucket: Bucket, at: Instant): number {
+    this.#turn(bucket, at.wall);
+    return this.#now;
+  }
+
+  resetInMs(bucket: Bucket, at: Instant): number | null {
+    this.#turn(bucket, at.wall);
+    return this.#now === 0 ? null : this.#end - at.wall;
+  }
+
+  #charge(amount: number, bucket: Bucket, wall: number): void {
+    if (wall >= this.#start && wall < this.#end) {
+      this.#now += amount;
+      if (this.#nearEnd(bucket, wall)) this.#after += amount;
+      if (this.#nearStart(bucket, wall)) this.#before += amount;
+    } else if (wall < this.#start) {
+      this.#before += amount;
+      if (wall >= this.#start - bucket.guardMs) this.#now += amount;
+    }
+  }
+
+  #nearEnd(bucket: Bucket, wall: number): boolean {
+    return wall >= this.#end - bucket.guardMs;
+  }
+
+  #nearStart(bucket: Bucket, wall: number): boolean {
+    return wall < this.#start + bucket.guardMs;
+  }
+
+  #turn(bucket: Bucket, wall: number): void {
+    if (wall >= this.#start && wall < this.#end) return;
+    const [start, end, nextEnd] = bucket.edges as readonly [number, number, number];
+    // A wall clock set back keeps the count: giving a window's quota out twice is worse than waiting.
+    if (wall < this.#start) return;
+    const [nextStart, next] = wall < end ? [start, end] : [end, Math.max(nextEnd, end + 1)];
+    if (nextStart === this.#start) return;
+    this.#before = this.#end === nextStart ? this.#now : 0;
+    this.#now = this.#end === nextStart ? this.#after : 0;
+    this.#after = 0;
+    this.#start = nextStart;
+    this.#end = next;
+  }
+}
+
+/** A window that starts at the first use after the last one ended. */
+class AnchoredCounter implements Counter {
+  #startedAt = Number.NEGATIVE_INFINITY;
+  #used = 0;
+
+  waitFor(amount: number, bucket: Bucket, at: Instant): number {
+    if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
+    const leftMs = this.#leftMs(bucket, at);
+    return leftMs <= 0 || this.#used + amount <= bucket.limit ? 0 : leftMs;
+  }
+
+  take(amount: number, bucket: Bucket, at: Instant): number {
+    if (this.#leftMs(bucket, at) <= 0) {
+      this.#startedAt = at.monotonic;
+      this.#used = 0;
+    }
+    this.#used += amount;
+    return this.#startedAt;
+  }
+
+  settle(ticket: number, change: number): void {
+    if (ticket === this.#startedAt) this.#used += change;
+  }
+
+  used(bucket: Bucket, at: Instant): number {
+    return this.#leftMs(bucket, at) <= 0 ? 0 : this.#used;
+  }
+
+  resetInMs(bucket: Bucket, at: Instant): number | null {
+    const leftMs = this.#leftMs(bucket, at);
+    return leftMs <= 0 ? null : leftMs;
+  }
+
+  #leftMs(bucket: Bucket, at: Instant): number {
+    return this.#startedAt + (bucket.windowMs as number) + bucket.guardMs - at.monotonic;
+  }
+}
+
+/** Requests under way. */
+class ConcurrencyCounter implements Counter {
+  #used = 0;
+
+  waitFor(amount: number, bucket: Bucket): number {
+    if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
+    return this.#used + amount <= bucket.limit ? 0 : untilRelease;
+  }
+
+  take(amount: number): number {
+    this.#used += amount;
+    return amount;
+  }
+
+  settle(ticket: number): void {
+    this.#used -= ticket;
+  }
+
+  used(): number {
+    return this.#used;
+  }
+
+  resetInMs(): null {
+    return null;
+  }
+}
