@@ -1,0 +1,67 @@
+import type { LimitPeriod } from "../../types.ts";
+import type { ProviderLimit } from "../arrival-judge.ts";
+
+/** An error body in OpenAI's shape. */
+export interface OpenAIErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string | null;
+  };
+}
+
+/** Builds an error body in OpenAI's shape. */
+export function openaiError(message: string, type: string, code: string | null = null): OpenAIErrorBody {
+  return { error: { message, type, param: null, code } };
+}
+
+/** The body for a status that a script gave without one. */
+export function defaultErrorBody(status: number): OpenAIErrorBody {
+  if (status === 401) return openaiError("Incorrect API key provided.", "invalid_request_error", "invalid_api_key");
+  if (status === 429)
+    return openaiError("Rate limit reached on requests per min (RPM).", "requests", "rate_limit_exceeded");
+  if (status === 503) {
+    return openaiError(
+      "The server is currently overloaded. Please try again later.",
+      "server_error",
+      "server_is_overloaded",
+    );
+  }
+  if (status >= 500) return openaiError("The server had an error while processing your request.", "server_error");
+  return openaiError(`The request was refused with status ${status}.`, "invalid_request_error");
+}
+
+/** The body of a refusal by the judge. Without `retryAfterMs` it does not say when to come back. */
+export function rateLimitBody(
+  limit: ProviderLimit,
+  facts: {
+    readonly model: string | undefined;
+    readonly account: string | undefined;
+    readonly retryAfterMs?: number | undefined;
+  },
+): OpenAIErrorBody {
+  const forModel = facts.model === undefined ? "" : ` for ${facts.model}`;
+  const inAccount = facts.account === undefined ? "" : ` in organization ${facts.account}`;
+  const counted = `Limit ${limit.requests}, Used ${limit.requests}, Requested 1.`;
+  const hint = facts.retryAfterMs === undefined ? "" : ` Please try again in ${goDuration(facts.retryAfterMs)}.`;
+  const message = `Rate limit reached${forModel}${inAccount} on ${periodWords(limit.per ?? "minute")}: ${counted}${hint}`;
+  return openaiError(message, "requests", "rate_limit_exceeded");
+}
+
+function periodWords(per: LimitPeriod): string {
+  if (per === "minute" || per === 60_000) return "requests per min (RPM)";
+  if (per === "day" || per === 86_400_000) return "requests per day (RPD)";
+  return typeof per === "number" ? `requests per ${per} ms` : `requests per ${per}`;
+}
+
+/** Milliseconds as Go prints a duration: `250ms`, `1.5s`, `2h0m3s`. */
+function goDuration(ms: number): string {
+  const whole = Math.ceil(ms);
+  if (whole < 1_000) return `${whole}ms`;
+  const hours = Math.floor(whole / 3_600_000);
+  const minutes = Math.floor(whole / 60_000) % 60;
+  const seconds = `${(whole % 60_000) / 1_000}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}

@@ -1,0 +1,31 @@
+export {
+  ArrivalJudge,
+  type ArrivalJudgeOptions,
+  type JudgedRequest,
+  type ProviderLimit,
+  type Verdict,
+} from "./arrival-judge.ts";
+export { type Arrival, type Judged, maxInWindow } from "./emulator/arrival-log.ts";
+export type { ProviderEmulatorOptions } from "./emulator/emulator-options.ts";
+export { type OpenAIErrorBody, openaiError } from "./emulator/openai-errors.ts";
+export {
+  createProviderEmulator,
+  type KeyControls,
+  type MswHttp,
+  type ProviderEmulator,
+} from "./emulator/provider-emulator.ts";
+export type { EmulatedKey, EmulatedRequest, KeyBehaviour, Script, Step, StepFunction } from "./emulator/step.ts";
+export {
+  badRequest,
+  connectionLost,
+  forbidden,
+  insufficientQuota,
+  limitedFor,
+  type RateLimitedOptions,
+  rateLimited,
+  serverError,
+  unauthorized,
+} from "./emulator/step-helpers.ts";
+export { expectNoSecrets } from "./expect-no-secrets.ts";
+export { FakeClock, type FakeClockOptions } from "./fake-clock.ts";
+export { seededRandom } from "./seeded-random.ts";

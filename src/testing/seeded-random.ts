@@ -1,0 +1,15 @@
+import type { Random } from "../types.ts";
+
+/**
+ * Random numbers that are the same in every run with the same `seed` (an integer). Good enough to spread things in
+ * a test (mulberry32), and nothing more.
+ */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
