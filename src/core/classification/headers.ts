@@ -1,0 +1,132 @@
+import { cutText, isList, readField, readList } from "./guarded.ts";
+
+/** Response headers in any of the shapes they come in. Names of a plain record may be in any case. */
+export type HeaderSource =
+  | Headers
+  | Readonly<Record<string, string | readonly string[] | undefined>>
+  | { get(name: string): string | null };
+
+const maxHeaders = 256;
+const maxValueLength = 4_096;
+
+/** The buckets asked for where a source can only be asked by name. */
+const bucketNames = [
+  "",
+  "-requests",
+  "-tokens",
+  "-input-tokens",
+  "-output-tokens",
+  "-second",
+  "-minute",
+  "-hour",
+  "-day",
+  "-month",
+  "-requests-minute",
+  "-requests-hour",
+  "-requests-day",
+  "-tokens-minute",
+  "-tokens-hour",
+  "-tokens-day",
+  "-req-minute",
+  "-tokens-month",
+];
+
+const probedNames: readonly string[] = [
+  ...["x-ratelimit-", "x-rate-limit-", "ratelimit-"].flatMap((family) =>
+    ["remaining", "reset"].flatMap((field) => bucketNames.map((bucket) => `${family}${field}${bucket}`)),
+  ),
+  "x-ratelimit-reset-after",
+  "ratelimit-limit",
+  ...["requests", "tokens", "input-tokens", "output-tokens"].flatMap((bucket) =>
+    ["remaining", "reset"].map((field) => `anthropic-ratelimit-${bucket}-${field}`),
+  ),
+];
+
+/** One way to read headers: case-insensitive, repeated ones joined by `", "`, no source can make it throw. */
+export class HeaderView {
+  readonly #source: unknown;
+  readonly #get: ((name: string) => unknown) | null;
+  #all: Map<string, string> | null = null;
+
+  private constructor(source: unknown) {
+    this.#source = source;
+    const get = readField(source, "get");
+    this.#get = typeof get === "function" ? (name) => get.call(source, name) : null;
+  }
+
+  static of(source: HeaderSource | HeaderView | undefined): HeaderView {
+    // Unlike `instanceof`, asking for a private field runs no code of a hostile source.
+    return typeof source === "object" && source !== null && #source in source ? source : new HeaderView(source);
+  }
+
+  /** @param name in lower case */
+  get(name: string): string | null {
+    if (this.#get === null) return this.#entries().get(name) ?? null;
+    try {
+      return asValue(this.#get(name));
+    } catch {
+      return null;
+    }
+  }
+
+  /** Name and value of every header of the known rate-limit families. */
+  rateLimits(): readonly (readonly [name: string, value: string])[] {
+    const found: (readonly [string, string])[] = [];
+    if (this.#get !== null && typeof readField(this.#source, "forEach") !== "function") {
+      for (const name of probedNames) {
+        const value = this.get(name);
+        if (value !== null) found.push([name, value]);
+      }
+      return found;
+    }
+    for (const entry of this.#entries()) if (isRateLimitName(entry[0])) found.push(entry);
+    return found;
+  }
+
+  #entries(): ReadonlyMap<string, string> {
+    if (this.#all === null) {
+      this.#all = new Map();
+      try {
+        this.#collect(this.#all);
+      } catch {
+        // What was read before the source failed still counts.
+      }
+    }
+    return this.#all;
+  }
+
+  #collect(into: Map<string, string>): void {
+    const add = (name: unknown, raw: unknown): void => {
+      const value = asValue(raw);
+      if (typeof name !== "string" || value === null || into.size >= maxHeaders) return;
+      const lower = name.toLowerCase();
+      const earlier = into.get(lower);
+      into.set(lower, earlier === undefined ? value : `${earlier}, ${value}`);
+    };
+    const source = this.#source;
+    if (typeof source !== "object" || source === null) return;
+    const forEach = this.#get === null ? null : readField(source, "forEach");
+    if (typeof forEach === "function") {
+      forEach.call(source, (value: unknown, name: unknown) => add(name, value));
+      return;
+    }
+    for (const name of Object.keys(source).slice(0, maxHeaders)) add(name, readField(source, name));
+  }
+}
+
+function isRateLimitName(name: string): boolean {
+  return (
+    name.startsWith("x-ratelimit-") ||
+    name.startsWith("x-rate-limit-") ||
+    name.startsWith("ratelimit-") ||
+    name.startsWith("anthropic-ratelimit-")
+  );
+}
+
+function asValue(raw: unknown): string | null {
+  if (typeof raw === "string") return cutText(raw, maxValueLength);
+  if (typeof raw === "number") return String(raw);
+  if (!isList(raw)) return null;
+  const parts = readList(raw).filter((part) => typeof part === "string");
+  return parts.length === 0 ? null : cutText(parts.join(", "), maxValueLength);
+}

@@ -1,0 +1,202 @@
+import type { Provider } from "../providers/provider.ts";
+import type { Classification, ClassificationContext, Kind, Scope, SharedBy } from "../types.ts";
+import { verdictByCode, verdictByWeakCode } from "./classification/code-table.ts";
+import { verdictByEdge } from "./classification/edge.ts";
+import { gatherFacts } from "./classification/facts.ts";
+import { containsAny, readField } from "./classification/guarded.ts";
+import type { HeaderSource } from "./classification/headers.ts";
+import { dimensionInWords, windowInWords } from "./classification/limit-words.ts";
+import { verdictByMessage } from "./classification/message-rules.ts";
+import {
+  exhaustedBucket,
+  type HeaderBucket,
+  namedBucket,
+  readHeaderBuckets,
+} from "./classification/rate-limit-headers.ts";
+import type { ResetUnit } from "./classification/reset-grammar.ts";
+import { readRetryDelay } from "./classification/retry-delay.ts";
+import { verdictByStatus } from "./classification/status-table.ts";
+import { classifyTransportError } from "./classification/transport.ts";
+import { type Facts, kindDefaults, type Stage, type Verdict } from "./classification/verdict.ts";
+
+export { type ErrorEnvelope, normaliseEnvelope } from "./classification/envelope.ts";
+export type { HeaderSource } from "./classification/headers.ts";
+export { readRetryDelay } from "./classification/retry-delay.ts";
+export { classifyTransportError, type TransportFailure } from "./classification/transport.ts";
+
+/** What is known of one answer, or of the failure to get one. */
+export interface ClassifierInput {
+  /** Status of the response. @default none: the request failed before one came */
+  readonly status?: number | undefined;
+  readonly headers?: HeaderSource | undefined;
+  /** The body, parsed or as raw text. Beyond 64 KiB a text is not read. */
+  readonly body?: unknown;
+  /** What the transport threw. */
+  readonly error?: unknown;
+  /** Wall clock, epoch milliseconds. */
+  readonly now: number;
+  readonly context?: ClassificationContext | undefined;
+}
+
+export interface ErrorClassifierOptions {
+  /** Whose answers are judged. @default none: what holds for every API */
+  readonly provider?: Provider | undefined;
+}
+
+/** A key younger than this may not be known everywhere at its provider yet. */
+const freshKeyMs = 300_000;
+/** A key that worked this recently is more likely to meet an outage than to be dead. */
+const recentSuccessMs = 3_600_000;
+
+const noContext: ClassificationContext = {};
+const kindsWithDelay: ReadonlySet<Kind> = new Set([
+  "rate_limit",
+  "quota_exhausted",
+  "overloaded",
+  "server_error",
+  "timeout",
+  "network",
+]);
+const misplacedPage: Verdict = { kind: "bad_request", scope: "provider", sharedBy: "provider" };
+
+const genericStages: readonly Stage[] = [verdictByCode, verdictByMessage, verdictByWeakCode, verdictByStatus];
+
+/**
+ * Judges answers: what happened, what it covers and what may be done about it. Synchronous and pure; it never throws,
+ * whatever it is given.
+ */
+export class ErrorClassifier {
+  readonly provider: Provider | undefined;
+  readonly #stages: readonly Stage[];
+
+  constructor(options: ErrorClassifierOptions = {}) {
+    this.provider = options.provider;
+    this.#stages = [verdictByEdge, ...genericStages];
+  }
+
+  classify(input: ClassifierInput): Classification {
+    try {
+      return this.#judge(input);
+    } catch {
+      // Hostile input is no reason to fail a request: nobody is blamed for it.
+      return compose({ kind: "network" });
+    }
+  }
+
+  #judge(input: ClassifierInput): Classification {
+    const { error, now, context = noContext } = input;
+    const status = asStatus(input.status);
+    if (status < 400 && error !== undefined && error !== null) return judgeFailure(error, context);
+    if (status === 0 && input.body === undefined) return compose({ kind: "network" });
+    const facts = gatherFacts({ status, headers: input.headers, body: input.body, now, context: context ?? noContext });
+    if (facts === null) return compose({ kind: "none" });
+    if (facts.isEmbedded && facts.format === "markup") return compose(misplacedPage);
+    for (const stage of this.#stages) {
+      const verdict = stage(facts);
+      if (verdict !== null) return complete(facts, verdict);
+    }
+    return compose({ kind: "server_error" });
+  }
+}
+
+function judgeFailure(error: unknown, context: ClassificationContext): Classification {
+  const { kind } = classifyTransportError(error);
+  const delivered = readField(context, "bytesDelivered");
+  // What the caller has seen cannot be taken back, so the request cannot be made again on its behalf.
+  const isCommitted = typeof delivered === "number" && delivered > 0;
+  return compose(isCommitted ? { kind, retryable: false } : { kind });
+}
+
+/** Fills in what a verdict leaves open: delay, window, dimension and who shares the limit. */
+function complete(facts: Facts, verdict: Verdict): Classification {
+  if (verdict.kind === "rate_limit" || verdict.kind === "quota_exhausted") return completeLimit(facts, verdict);
+  const hasDelay = kindsWithDelay.has(verdict.kind) && verdict.ignoresDelay !== true;
+  const retryAfterMs = hasDelay
+    ? readRetryDelay(facts.headers, facts.envelope, facts.serverNow, { buckets: noBuckets })
+    : null;
+  if (verdict.kind === "invalid_key") return compose(verdict, null, isConfirmed(facts, verdict));
+  if (verdict.kind !== "context_length" || verdict.scope !== "model") return compose(verdict, retryAfterMs);
+  // Larger than a rate limit: the limit's own window and dimension.
+  const window = windowInWords(facts.message);
+  return compose({ ...verdict, window, dimension: dimensionInWords(facts.message) });
+}
+
+const noBuckets: readonly HeaderBucket[] = [];
+
+function completeLimit(facts: Facts, verdict: Verdict): Classification {
+  const { headers, envelope, serverNow, message } = facts;
+  const buckets = readHeaderBuckets(headers, serverNow, asResetUnit(facts.context));
+  const namedDimension = verdict.dimension ?? dimensionOfType(envelope.type) ?? dimensionInWords(message);
+  const namedWindow = verdict.window ?? windowInWords(message);
+  // A bill is not paid by a counter's reset.
+  const isRate = verdict.kind === "rate_limit";
+  const exhausted = isRate ? exhaustedBucket(buckets) : null;
+  const bucket = exhausted ?? (isRate ? namedBucket(buckets, namedDimension, namedWindow) : null);
+  const hints = { buckets: bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }] };
+  const retryAfterMs = verdict.ignoresDelay === true ? null : readRetryDelay(headers, envelope, serverNow, hints);
+  const sharedBy = verdict.sharedBy ?? (isRate && verdict.scope === undefined ? sharedByWords(message) : undefined);
+  return compose(
+    {
+      ...verdict,
+      scope: verdict.scope ?? scopeOf(sharedBy),
+      sharedBy,
+      window: namedWindow ?? exhausted?.window ?? null,
+      dimension: namedDimension ?? exhausted?.dimension ?? null,
+    },
+    retryAfterMs,
+  );
+}
+
+/** Some APIs name what was counted in the error's type. */
+function dimensionOfType(type: string | null): "tokens" | "requests" | null {
+  return type === "tokens" || type === "requests" ? type : null;
+}
+
+function sharedByWords(message: string): SharedBy | undefined {
+  if (message === "") return undefined;
+  if (containsAny(message, ["organization", "your account", "for user id", "your team"])) return "account";
+  return message.includes("project") ? "project" : undefined;
+}
+
+function scopeOf(sharedBy: SharedBy | undefined): Scope | undefined {
+  return sharedBy === "account" || sharedBy === "project" ? "account" : undefined;
+}
+
+/**
+ * Is the refusal reason enough to give the key up? Not on a refusal without words, not for a key that is new or worked a
+ * moment ago, not while others are refused as well, and not for tokens that are renewed anyway.
+ */
+function isConfirmed({ context, headers }: Facts, verdict: Verdict): boolean {
+  if (verdict.isDefinitive !== true) return false;
+  if (headers.get("www-authenticate")?.toLowerCase().includes("invalid_token") === true) return false;
+  const { keyAgeMs, lastSuccessAgoMs, otherKeys401Recently, credentialType } = context;
+  if (keyAgeMs !== undefined && keyAgeMs < freshKeyMs) return false;
+  if (lastSuccessAgoMs !== undefined && lastSuccessAgoMs < recentSuccessMs) return false;
+  if (otherKeys401Recently !== undefined && otherKeys401Recently > 0) return false;
+  return typeof credentialType !== "string" || !containsAny(credentialType.toLowerCase(), renewedTypes);
+}
+
+const renewedTypes = ["oauth", "jwt", "token", "dynamic"];
+
+function asResetUnit({ resetUnit }: ClassificationContext): ResetUnit | undefined {
+  return resetUnit === "ms" || resetUnit === "s" || resetUnit === "epoch" ? resetUnit : undefined;
+}
+
+function asStatus(status: unknown): number {
+  return typeof status === "number" && Number.isInteger(status) && status >= 100 && status <= 999 ? status : 0;
+}
+
+function compose(verdict: Verdict, retryAfterMs: number | null = null, disableKey = false): Classification {
+  const defaults = kindDefaults[verdict.kind];
+  return {
+    kind: verdict.kind,
+    scope: verdict.scope ?? defaults.scope,
+    sharedBy: verdict.sharedBy ?? defaults.sharedBy,
+    window: verdict.window ?? null,
+    dimension: verdict.dimension ?? null,
+    retryAfterMs,
+    retryable: verdict.retryable ?? defaults.retryable,
+    failover: verdict.failover ?? defaults.failover,
+    disableKey,
+  };
+}
