@@ -1,0 +1,143 @@
+import { EventEmitter } from "eventemitter3";
+import type { BlockedReasons } from "../errors.ts";
+import type { CooldownSource, Kind, Logger, Scope } from "../types.ts";
+
+/** What a rotator tells, by event name. Keys go by their id; a secret is in none of them. */
+export interface RotatorEvents {
+  /** A key was chosen for an attempt. */
+  "key-selected": {
+    readonly requestId: string;
+    readonly attempt: number;
+    readonly keyId: string;
+    readonly account: string;
+    /** Milliseconds the request has waited inside for a key. */
+    readonly waitedMs: number;
+    readonly tags: Readonly<Record<string, string>> | undefined;
+  };
+  "attempt-succeeded": {
+    readonly requestId: string;
+    readonly attempt: number;
+    readonly keyId: string;
+    readonly status: number;
+    /** Milliseconds to response headers. */
+    readonly elapsedMs: number;
+    readonly tags: Readonly<Record<string, string>> | undefined;
+  };
+  "attempt-failed": {
+    readonly requestId: string;
+    readonly attempt: number;
+    readonly keyId: string;
+    /** `null`: no answer came. */
+    readonly status: number | null;
+    readonly kind: Kind;
+    readonly scope: Scope;
+    readonly retryAfterMs: number | null;
+    readonly failover: boolean;
+    readonly elapsedMs: number;
+    readonly tags: Readonly<Record<string, string>> | undefined;
+  };
+  /** A scope was put to rest. */
+  "key-cooled": {
+    readonly scope: string;
+    readonly forMs: number;
+    readonly source: CooldownSource;
+    readonly reason: string;
+  };
+  /** A success or an operator ended a rest before its time, or cleared its strikes. */
+  "key-recovered": { readonly scope: string };
+  "key-added": { readonly keyId: string };
+  "key-removed": { readonly keyId: string };
+  "key-enabled": { readonly keyId: string };
+  "key-disabled": { readonly keyId: string; readonly reason: string };
+  "key-replaced": { readonly keyId: string };
+  "keys-reloaded": { readonly added: number; readonly removed: number; readonly kept: number };
+  /** The key source failed; the keys there were stay in use. */
+  "keys-reload-failed": { readonly error: unknown };
+  "request-queued": { readonly requestId: string; readonly waiting: number };
+  "pool-exhausted": {
+    readonly requestId: string;
+    readonly retryAfterMs: number | null;
+    readonly reasons: BlockedReasons;
+  };
+  /** The body could be sent only once, so the call got one attempt. */
+  "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
+  /** A store, a strategy or a secret function failed; the request went on. */
+  "part-failed": { readonly part: "store" | "strategy" | "secret"; readonly error: unknown };
+}
+
+const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
+  "attempt-failed": "warn",
+  "key-cooled": "warn",
+  "key-disabled": "warn",
+  "keys-reload-failed": "error",
+  "pool-exhausted": "error",
+  "body-not-replayable": "warn",
+  "part-failed": "error",
+  "key-recovered": "info",
+  "key-added": "info",
+  "key-removed": "info",
+  "key-enabled": "info",
+  "key-replaced": "info",
+  "keys-reloaded": "info",
+};
+
+/** Hands events to listeners and to the logger. Whatever they throw stays here: a metrics bug must not fail a request. */
+export class EventHub {
+  readonly #emitter = new EventEmitter();
+  readonly #guarded = new WeakMap<object, (event: never) => void>();
+  readonly #logger: Logger | undefined;
+
+  constructor(logger: Logger | undefined) {
+    this.#logger = logger;
+  }
+
+  /** Does anybody want this event? Spares building it. */
+  wants(name: keyof RotatorEvents): boolean {
+    return this.#logger !== undefined || this.#emitter.listenerCount(name) > 0;
+  }
+
+  on<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    this.#emitter.on(name, this.#guard(name, listener));
+  }
+
+  once<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    this.#emitter.once(name, this.#guard(name, listener));
+  }
+
+  off<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    this.#emitter.off(name, this.#guard(name, listener));
+  }
+
+  emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void {
+    this.#log(levels[name] ?? "debug", name, event);
+    this.#emitter.emit(name, event);
+  }
+
+  /** The emitter lets a throw escape and skips the listeners after it: each is wrapped once. */
+  #guard<Event>(name: string, listener: (event: Event) => void): (event: Event) => void {
+    const known = this.#guarded.get(listener);
+    if (known !== undefined) return known as (event: Event) => void;
+    const guarded = (event: Event): void => {
+      try {
+        const result: unknown = listener(event);
+        if (result instanceof Promise) result.catch((error: unknown) => this.#listenerFailed(name, error));
+      } catch (error) {
+        this.#listenerFailed(name, error);
+      }
+    };
+    this.#guarded.set(listener, guarded as (event: never) => void);
+    return guarded;
+  }
+
+  #listenerFailed(event: string, error: unknown): void {
+    this.#log("error", "listener-failed", { event, error });
+  }
+
+  #log(level: keyof Logger, message: string, details: object): void {
+    try {
+      this.#logger?.[level](message, details);
+    } catch {
+      // A logger that throws has nowhere left to be told of.
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { InvalidOptionsError, KeySourceError } from "../errors.ts";
+import type { KeyConfig, KeyList } from "../types.ts";
+import { createFingerprint } from "./fingerprint.ts";
+import { type Account, KeyPool, type PooledKey } from "./key-pool.ts";
+import { KeySecret } from "./key-secret.ts";
+import { type ResolvedKey, resolveKey, resolveKeys } from "./key-source.ts";
+import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+
+export interface ReloadResult {
+  readonly added: number;
+  readonly removed: number;
+  readonly kept: number;
+  readonly touched: ReadonlySet<Account>;
+}
+
+/** Which keys there are, and how that changes: from the source, from operators, on reload. */
+export class KeyBook {
+  readonly pool = new KeyPool();
+  readonly #options: Pick<ResolvedRotatorOptions, "keys" | "clock">;
+  readonly #fingerprint: (secret: string) => string;
+  /** Keys an operator added: a reload of the source does not take them away. */
+  readonly #added = new Set<string>();
+  loaded = false;
+
+  constructor(options: Pick<ResolvedRotatorOptions, "keys" | "clock" | "idSecret">) {
+    this.#options = options;
+    this.#fingerprint = createFingerprint(options.idSecret);
+  }
+
+  /** Makes the pool hold exactly the list's keys and those that were added by hand; keys that stay keep their state. */
+  replaceAll(list: KeyList | undefined): ReloadResult {
+    const wanted = resolveKeys(list, this.#fingerprint);
+    const touched = new Set<Account>();
+    const ids = new Set(wanted.map(({ id }) => id));
+    let removed = 0;
+    for (const key of [...this.pool.keys.values()]) {
+      if (ids.has(key.id) || this.#added.has(key.id)) continue;
+      touched.add(this.pool.remove(key));
+      removed++;
+    }
+    let added = 0;
+    for (const config of wanted) {
+      const known = this.pool.keys.get(config.id);
+      if (known === undefined) {
+        touched.add(this.pool.add(config, this.#secretOf(config)).account);
+        added++;
+      } else if (known.config.account !== config.account) {
+        touched.add(this.pool.remove(known));
+        touched.add(this.pool.add(config, this.#secretOf(config)).account);
+      } else {
+        this.#update(known, config);
+        touched.add(known.account);
+      }
+    }
+    this.loaded = true;
+    return { added, removed, kept: wanted.length - added, touched };
+  }
+
+  /**
+   * Reads the source again.
+   * @throws KeySourceError when it fails or lists nothing usable; the keys there were stay.
+   */
+  async reload(): Promise<ReloadResult> {
+    const source = this.#options.keys;
+    let list: KeyList | undefined;
+    try {
+      list = typeof source === "function" ? await source() : source;
+    } catch (cause) {
+      throw new KeySourceError("The function that lists the keys failed.", { cause });
+    }
+    try {
+      return this.replaceAll(list);
+    } catch (cause) {
+      if (!this.loaded && cause instanceof InvalidOptionsError) throw cause;
+      throw new KeySourceError("The function that lists the keys returned something unusable.", { cause });
+    }
+  }
+
+  add(entry: string | KeyConfig): { pooled: PooledKey; isNew: boolean } {
+    const [config] = resolveKeys([entry], this.#fingerprint) as [ResolvedKey];
+    const known = this.pool.keys.get(config.id) ?? this.#withSecret(config.secret);
+    if (known !== undefined) return { pooled: known, isNew: false };
+    this.#added.add(config.id);
+    this.loaded ||= typeof this.#options.keys !== "function";
+    return { pooled: this.pool.add(config, this.#secretOf(config)), isNew: true };
+  }
+
+  remove(key: PooledKey): Account {
+    this.#added.delete(key.id);
+    return this.pool.remove(key);
+  }
+
+  replaceSecret(key: PooledKey, secret: KeyConfig["secret"]): void {
+    const config = resolveKey("key", { secret, id: key.id }, this.#fingerprint);
+    key.config = { ...key.config, secret: config.secret };
+    key.secret = new KeySecret(config.secret, this.#fingerprint, this.#options.clock);
+  }
+
+  #update(key: PooledKey, config: ResolvedKey): void {
+    if (!key.secret.isFrom(config.secret)) key.secret = this.#secretOf(config);
+    // An operator's switch stands unless the source itself changed its mind.
+    if (key.config.enabled !== config.enabled) key.enabled = config.enabled;
+    key.config = config;
+    key.candidate = undefined;
+    key.account.refresh();
+    this.pool.noteRules(config);
+  }
+
+  #withSecret(secret: KeyConfig["secret"]): PooledKey | undefined {
+    for (const key of this.pool.keys.values()) if (key.secret.isFrom(secret)) return key;
+    return undefined;
+  }
+
+  #secretOf(config: ResolvedKey): KeySecret {
+    return new KeySecret(config.secret, this.#fingerprint, this.#options.clock);
+  }
+}

@@ -1,0 +1,175 @@
+import type { Candidate } from "../stores/store.ts";
+import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
+import type { KeySecret } from "./key-secret.ts";
+import type { ResolvedKey } from "./key-source.ts";
+
+/** A key in the pool, with what the process knows of it. */
+export class PooledKey {
+  readonly account: Account;
+  config: ResolvedKey;
+  secret: KeySecret;
+  enabled: boolean;
+  /** Monotonic time until which this key alone rests, as the store last said. */
+  restUntil = 0;
+  /** What a store is asked for, and the secret's fingerprint it was made with. */
+  candidate: Candidate | undefined;
+  candidateFor: string | undefined;
+  /** Does it rest because its credential was refused? */
+  credentialRefused = false;
+  used = 0;
+  failures = 0;
+  /** Monotonic milliseconds; 0: never. */
+  lastUsedAt = 0;
+  lastFailureAt = 0;
+
+  constructor(account: Account, config: ResolvedKey, secret: KeySecret) {
+    this.account = account;
+    this.config = config;
+    this.secret = secret;
+    this.enabled = config.enabled;
+  }
+
+  get id(): string {
+    return this.config.id;
+  }
+}
+
+/** A quota group: the unit that strategies order. A key without `account` is a group of its own. */
+export class Account {
+  readonly name: string;
+  readonly slot: number;
+  keys: PooledKey[] = [];
+  position = 0;
+  weight = 1;
+  priority = 0;
+  /** Which of its keys comes next. */
+  cursor = 0;
+  inFlight = 0;
+  used = 0;
+  latencyMs = 0;
+  /** Monotonic time of the last use. */
+  lastUsedAt = 0;
+  /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
+  ramp = 0;
+
+  constructor(name: string, slot: number) {
+    this.name = name;
+    this.slot = slot;
+  }
+
+  /** Takes weight and tier from its enabled keys. */
+  refresh(): void {
+    const active = this.keys.filter((key) => key.enabled);
+    const keys = active.length > 0 ? active : this.keys;
+    this.weight = Math.max(...keys.map((key) => key.config.weight));
+    this.priority = Math.min(...keys.map((key) => key.config.priority));
+  }
+}
+
+/** All keys and accounts, by name and by slot. Knows nothing of time or readiness. */
+export class KeyPool implements GroupFacts {
+  readonly keys = new Map<string, PooledKey>();
+  readonly #accounts = new Map<string, Account>();
+  readonly #slots: (Account | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
+  #positions = 0;
+  /** Is any key meant for certain models only? */
+  hasModelRules = false;
+  /** Has any key an endpoint of its own? */
+  hasOwnEndpoints = false;
+
+  get accounts(): Iterable<Account> {
+    return this.#accounts.values();
+  }
+
+  get accountCount(): number {
+    return this.#accounts.size;
+  }
+
+  accountAt(slot: number): Account {
+    return this.#slots[slot] as Account;
+  }
+
+  accountOf(name: string): Account | undefined {
+    return this.#accounts.get(name);
+  }
+
+  add(config: ResolvedKey, secret: KeySecret): PooledKey {
+    const account = this.#accountFor(config.account ?? config.id);
+    const key = new PooledKey(account, config, secret);
+    this.keys.set(key.id, key);
+    account.keys.push(key);
+    account.refresh();
+    this.noteRules(config);
+    return key;
+  }
+
+  noteRules(config: ResolvedKey): void {
+    this.hasModelRules ||= config.models !== undefined;
+    this.hasOwnEndpoints ||= config.baseURL !== undefined;
+  }
+
+  /** Takes a key out; returns its account, which may be left without keys and is then gone from the pool. */
+  remove(key: PooledKey): Account {
+    const { account } = key;
+    this.keys.delete(key.id);
+    account.keys = account.keys.filter((other) => other !== key);
+    account.cursor = 0;
+    if (account.keys.length > 0) account.refresh();
+    else this.#drop(account);
+    return account;
+  }
+
+  #accountFor(name: string): Account {
+    const known = this.#accounts.get(name);
+    if (known !== undefined) return known;
+    const slot = this.#freeSlots.pop() ?? this.#slots.length;
+    const account = new Account(name, slot);
+    account.position = this.#positions++;
+    this.#slots[slot] = account;
+    this.#accounts.set(name, account);
+    return account;
+  }
+
+  #drop(account: Account): void {
+    this.#accounts.delete(account.name);
+    this.#slots[account.slot] = undefined;
+    this.#freeSlots.push(account.slot);
+  }
+
+  weight(slot: number): number {
+    return this.accountAt(slot).weight;
+  }
+
+  position(slot: number): number {
+    return this.accountAt(slot).position;
+  }
+
+  inFlight(slot: number): number {
+    return this.accountAt(slot).inFlight;
+  }
+
+  latencyMs(slot: number): number {
+    return this.accountAt(slot).latencyMs;
+  }
+
+  lastUsedAt(slot: number): number {
+    return this.accountAt(slot).lastUsedAt;
+  }
+
+  view(slot: number): ReadyKey {
+    const account = this.accountAt(slot);
+    const key = account.keys.find((candidate) => candidate.enabled) ?? (account.keys[0] as PooledKey);
+    return {
+      id: key.id,
+      account: account.name,
+      weight: account.weight,
+      priority: account.priority,
+      note: key.config.note,
+      batch: key.config.batch,
+      inFlight: account.inFlight,
+      used: account.used,
+      latencyMs: account.latencyMs,
+    };
+  }
+}

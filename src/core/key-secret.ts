@@ -1,0 +1,83 @@
+import { KeySourceError } from "../errors.ts";
+import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../types.ts";
+
+/**
+ * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
+ * inspection and JSON.
+ */
+export class KeySecret {
+  readonly #source: KeyConfig["secret"];
+  readonly #fingerprint: (secret: string) => string;
+  readonly #clock: Clock;
+  #current: string | undefined;
+  #currentFingerprint: string | undefined;
+  #expiresAt = Number.POSITIVE_INFINITY;
+  #pending: Promise<string> | undefined;
+
+  constructor(source: KeyConfig["secret"], fingerprint: (secret: string) => string, clock: Clock, known?: string) {
+    this.#source = source;
+    this.#fingerprint = fingerprint;
+    this.#clock = clock;
+    if (typeof source === "string") this.#current = source;
+    this.#currentFingerprint = known;
+  }
+
+  get isDynamic(): boolean {
+    return typeof this.#source !== "string";
+  }
+
+  /** Names the current secret; `undefined` until a dynamic one was read. */
+  get fingerprint(): string | undefined {
+    if (this.#currentFingerprint === undefined && this.#current !== undefined) {
+      this.#currentFingerprint = this.#fingerprint(this.#current);
+    }
+    return this.#currentFingerprint;
+  }
+
+  /** The secret last read; for masks and for scrubbing. */
+  peek(): string | undefined {
+    return this.#current;
+  }
+
+  /** The secret to send. A function is asked when there is none yet or the last one has expired, once for all who wait. */
+  read(): Awaitable<string> {
+    if (this.#current !== undefined && (!this.isDynamic || this.#clock.wall() < this.#expiresAt)) return this.#current;
+    this.#pending ??= this.#fetch().finally(() => {
+      this.#pending = undefined;
+    });
+    return this.#pending;
+  }
+
+  /** A provider refused it: the next read asks again. */
+  invalidate(): void {
+    if (this.isDynamic) this.#expiresAt = 0;
+  }
+
+  isFrom(source: KeyConfig["secret"]): boolean {
+    return this.#source === source;
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+
+  async #fetch(): Promise<string> {
+    const source = this.#source as () => Awaitable<string | DynamicSecret>;
+    let answer: string | DynamicSecret;
+    try {
+      answer = await source();
+    } catch (cause) {
+      throw new KeySourceError("The function that fetches a key's secret failed.", { cause });
+    }
+    const secret = typeof answer === "string" ? answer : answer?.secret;
+    if (typeof secret !== "string" || secret.trim() === "") {
+      throw new KeySourceError(
+        `Expected a key's \`secret\` function to return a non-empty string or { secret, expiresAt }, got ${typeof answer}`,
+      );
+    }
+    if (secret !== this.#current) this.#currentFingerprint = undefined;
+    this.#current = secret;
+    this.#expiresAt = typeof answer === "string" ? 0 : (answer.expiresAt ?? 0);
+    return secret;
+  }
+}

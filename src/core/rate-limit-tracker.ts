@@ -1,0 +1,167 @@
+import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, ScopeId } from "../stores/store.ts";
+import type { Classification, Clock, CooldownSource } from "../types.ts";
+import { Calendar, type Edges } from "./calendar.ts";
+import type { PooledKey } from "./key-pool.ts";
+import { defaultGuardMs, type LimitTemplate, limitsOfKey, periodMs } from "./limits.ts";
+
+export interface RateLimitTrackerOptions {
+  readonly limits: readonly LimitTemplate[];
+  readonly clock: Clock;
+  /** Overrides every window's guard, milliseconds. */
+  readonly guardMs: number | undefined;
+  /** First rest after a refusal that names no time, milliseconds; the steps after it double. */
+  readonly cooldownMs: number;
+  /** Longest such rest, milliseconds. */
+  readonly maxCooldownMs: number;
+  /** Names this process's egress. */
+  readonly ipScope: ScopeId;
+}
+
+/** A provider may say "0 seconds": asking again in the same instant would only be refused again. */
+const shortestRestMs = 100;
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/** A refused credential is tried again, ever more rarely: a fresh key may need minutes until its provider knows it. */
+const credentialLadder: LadderSpec = { baseMs: 30 * second, factor: 4, maxMs: hour, jitter: 0.1 };
+const creditLadder: LadderSpec = { baseMs: hour, factor: 2, maxMs: 24 * hour, jitter: 0.1 };
+const forbiddenLadder: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, jitter: 0.1 };
+/** A provider in trouble only orders and delays, so its rests are short. */
+const providerLadder: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
+
+interface SharedCalendar {
+  readonly calendar: Calendar;
+  readonly edges: Edges;
+}
+
+/**
+ * Knows the declared limits and turns keys into what a store is asked for, and judgements into what a store is told.
+ * Counts nothing itself: counting is the store's.
+ */
+export class RateLimitTracker {
+  readonly #options: RateLimitTrackerOptions;
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #calendars = new Map<string, SharedCalendar>();
+  readonly #ladder: LadderSpec;
+
+  constructor(options: RateLimitTrackerOptions) {
+    this.#options = options;
+    this.#ladder = { baseMs: options.cooldownMs, factor: 2, maxMs: options.maxCooldownMs, jitter: 0.2 };
+  }
+
+  /** What must be free for this key to serve, with the scopes whose rest stops it. */
+  candidateFor(key: PooledKey, model: string | undefined): Candidate {
+    const { account } = key;
+    const scopes: ScopeId[] = [`key:${key.id}`, `account:${account.name}`, this.#options.ipScope];
+    const { fingerprint } = key.secret;
+    if (fingerprint !== undefined) scopes.push(`credential:${fingerprint}`);
+    if (model !== undefined) scopes.push(modelScope(account.name, model));
+    return { keyId: key.id, scopes, needs: this.needsOf(key), memo: undefined };
+  }
+
+  needsOf(key: PooledKey): readonly Need[] {
+    return limitsOfKey(this.#options.limits, key.config.limits).map((template) => ({
+      bucket: this.#bucketOf(template, key),
+      amount: 1,
+    }));
+  }
+
+  /** Moves calendar windows on. Cheap while no boundary has passed. */
+  refresh(wall: number): void {
+    for (const { calendar, edges } of this.#calendars.values()) {
+      if (wall >= edges[0] && wall < edges[1]) continue;
+      // In place: every bucket of this calendar holds the same array.
+      [edges[0], edges[1], edges[2]] = calendar.edgesAt(wall);
+    }
+  }
+
+  get hasCalendars(): boolean {
+    return this.#calendars.size > 0;
+  }
+
+  /** Which rests a judgement asks for. Most judgements ask for none. */
+  changesFor(
+    judged: Classification,
+    key: PooledKey,
+    model: string | undefined,
+    origin: string,
+    attemptStartedAt: number,
+  ): readonly CooldownChange[] {
+    const { kind, retryAfterMs } = judged;
+    const reason = kind;
+    const forMs = retryAfterMs === null ? undefined : Math.max(retryAfterMs, shortestRestMs);
+    const rest = (scope: ScopeId, ladder: LadderSpec, guess: CooldownSource): CooldownChange[] =>
+      forMs === undefined
+        ? [{ scope, set: { ladder, attemptStartedAt }, reason, source: guess }]
+        : [{ scope, set: { forMs }, reason, source: "authoritative" }];
+    switch (kind) {
+      case "rate_limit":
+        return rest(this.#scopeOf(judged, key, model, origin), this.#ladder, "heuristic");
+      case "quota_exhausted":
+        return rest(this.#scopeOf(judged, key, model, origin), creditLadder, "credit");
+      case "invalid_key": {
+        const scope = `credential:${key.secret.fingerprint ?? key.id}`;
+        return [{ scope, set: { ladder: credentialLadder, attemptStartedAt }, reason, source: "heuristic" }];
+      }
+      case "forbidden":
+        if (!judged.failover) return [];
+        return rest(this.#scopeOf(judged, key, model, origin), forbiddenLadder, "heuristic");
+      case "overloaded":
+      case "server_error":
+      case "network":
+      case "timeout":
+        if (judged.scope === "ip") return rest(this.#options.ipScope, providerLadder, "heuristic");
+        return judged.scope === "request" ? [] : rest(providerScope(origin), providerLadder, "heuristic");
+      default:
+        return [];
+    }
+  }
+
+  #scopeOf({ scope, sharedBy }: Classification, key: PooledKey, model: string | undefined, origin: string): ScopeId {
+    if (scope === "ip") return this.#options.ipScope;
+    if (scope === "provider") return providerScope(origin);
+    if (scope === "model" && model !== undefined) return modelScope(key.account.name, model);
+    const shared = sharedBy === "account" || sharedBy === "project" || scope === "account" || scope === "model";
+    return shared ? `account:${key.account.name}` : `key:${key.id}`;
+  }
+
+  #bucketOf(template: LimitTemplate, key: PooledKey): Bucket {
+    const owner = template.scope === "key" ? `key:${key.id}` : `account:${key.account.name}`;
+    const id = `${owner}#${template.id}`;
+    const known = this.#buckets.get(id);
+    // Two keys of one account may declare the same limit differently: the lower one holds.
+    if (known !== undefined && known.limit <= template.limit) return known;
+    const bucket = this.#makeBucket(id, template);
+    this.#buckets.set(id, bucket);
+    return bucket;
+  }
+
+  #makeBucket(id: string, { dimension, limit, window }: LimitTemplate): Bucket {
+    const windowMs = window.kind === "rolling" ? window.windowMs : periodMs[window.unit];
+    const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
+    if (window.kind === "rolling") return { id, kind: "rolling", dimension, limit, windowMs, guardMs };
+    const name = `${window.unit} ${window.timeZone}`;
+    let shared = this.#calendars.get(name);
+    if (shared === undefined) {
+      const calendar = new Calendar(window.unit, window.timeZone);
+      shared = { calendar, edges: calendar.edgesAt(this.#options.clock.wall()) };
+      this.#calendars.set(name, shared);
+    }
+    return { id, kind: "calendar", dimension, limit, edges: shared.edges, guardMs };
+  }
+}
+
+export function modelScope(account: string, model: string): ScopeId {
+  return `model:${account}|${model}`;
+}
+
+export function providerScope(origin: string): ScopeId {
+  return `provider:${origin}`;
+}
+
+/** Does this scope or bucket belong to one key, so that its account's other keys may still serve? */
+export function isKeyScope(id: string): boolean {
+  return id.startsWith("key:") || id.startsWith("credential:");
+}

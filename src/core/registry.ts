@@ -1,0 +1,88 @@
+import { anthropic } from "../providers/anthropic.ts";
+import { gemini } from "../providers/gemini.ts";
+import { generic } from "../providers/generic.ts";
+import { modelscope } from "../providers/modelscope.ts";
+import { openai } from "../providers/openai.ts";
+import { openrouter } from "../providers/openrouter.ts";
+import type { Provider } from "../providers/provider.ts";
+import { MemoryStore, type MemoryStoreOptions } from "../stores/memory.ts";
+import type { Store } from "../stores/store.ts";
+import { fromChoice } from "../strategies/choosing.ts";
+import { fillFirst } from "../strategies/fill-first.ts";
+import { leastBusy } from "../strategies/least-busy.ts";
+import { leastUsed } from "../strategies/least-used.ts";
+import { lowestLatency } from "../strategies/lowest-latency.ts";
+import { random } from "../strategies/random.ts";
+import { roundRobin } from "../strategies/round-robin.ts";
+import type { ChoosingStrategy, OrderingStrategy } from "../strategies/strategy.ts";
+import { weighted } from "../strategies/weighted.ts";
+import { expectKnown, expectOneOf, expectString, expectUrl, unexpected } from "./expectations.ts";
+
+/** The one place where names become objects. */
+const strategies: readonly OrderingStrategy[] = [
+  roundRobin,
+  random,
+  weighted,
+  leastUsed,
+  fillFirst,
+  leastBusy,
+  lowestLatency,
+];
+
+const providers: readonly Provider[] = [generic, openai, anthropic, gemini, openrouter, modelscope];
+
+const knownProviderFields: { readonly [field in keyof Required<Provider>]: true } = {
+  name: true,
+  origins: true,
+  credential: true,
+  repeatsServerErrors: true,
+  modelField: true,
+  errorShape: true,
+};
+
+export function resolveStrategy(value: unknown, onFailure: (error: unknown) => void): OrderingStrategy {
+  if (value === undefined) return roundRobin;
+  if (typeof value === "object" && value !== null) {
+    if ("createOrder" in value && typeof value.createOrder === "function") return value as OrderingStrategy;
+    if ("choose" in value && typeof value.choose === "function")
+      return fromChoice(value as ChoosingStrategy, onFailure);
+    throw unexpected("strategy", "a name, or an object with a `choose` function", value);
+  }
+  const name = expectOneOf(
+    "strategy",
+    value,
+    strategies.map((strategy) => strategy.name),
+  );
+  return strategies.find((strategy) => strategy.name === name) as OrderingStrategy;
+}
+
+export function resolveProvider(value: unknown): Provider {
+  if (value === undefined) return generic;
+  if (typeof value === "object" && value !== null) return checkedProvider(value as Provider);
+  const name = expectOneOf(
+    "provider",
+    value,
+    providers.map((provider) => provider.name),
+  );
+  return providers.find((provider) => provider.name === name) as Provider;
+}
+
+export function resolveStore(value: unknown, options: MemoryStoreOptions): Store {
+  if (value === undefined) return new MemoryStore(options);
+  const methods = ["reserve", "settle", "cooldown", "read", "renew"];
+  const isStore =
+    typeof value === "object" &&
+    value !== null &&
+    methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
+  if (isStore) return value as Store;
+  throw unexpected("store", `a Store (an object with ${methods.join(", ")})`, value);
+}
+
+function checkedProvider(provider: Provider): Provider {
+  expectKnown("provider", provider, knownProviderFields);
+  expectString("provider.name", provider.name);
+  if (!Array.isArray(provider.origins)) throw unexpected("provider.origins", "a list of origins", provider.origins);
+  for (const [place, origin] of provider.origins.entries()) expectUrl(`provider.origins[${place}]`, origin);
+  expectString("provider.credential.header", provider.credential?.header);
+  return provider;
+}

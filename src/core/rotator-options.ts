@@ -1,0 +1,169 @@
+import { systemClock } from "../clock.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { Store } from "../stores/store.ts";
+import type { OrderingStrategy, Strategy } from "../strategies/strategy.ts";
+import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
+import {
+  expectFunction,
+  expectKnown,
+  expectNumber,
+  expectString,
+  unexpected,
+  unexpectedSecret,
+} from "./expectations.ts";
+import { type LimitTemplate, resolveLimits } from "./limits.ts";
+import { resolveProvider, resolveStore, resolveStrategy } from "./registry.ts";
+
+export type StrategyName =
+  | "round_robin"
+  | "random"
+  | "weighted"
+  | "least_used"
+  | "fill_first"
+  | "least_busy"
+  | "lowest_latency";
+
+export interface RotatorOptions {
+  /** `"a,b,c"`, a list of secrets or key objects, or a function that returns one; the function is read again on `reload()`. */
+  readonly keys: KeySource | undefined;
+  /** A preset's name or a `Provider` of your own. @default "generic" */
+  readonly provider?: string | Provider | undefined;
+  /** How the next key is chosen among those that are ready. @default "round_robin" */
+  readonly strategy?: StrategyName | Strategy | undefined;
+  /** Limits that hold for every key; a key's own limit of the same id replaces one. @default none */
+  readonly limits?: readonly Limit[] | undefined;
+  /** Where counters and cooldowns live. @default a new MemoryStore */
+  readonly store?: Store | undefined;
+  /** Longest wait inside for a key to become free, milliseconds; 0 never waits. @default 10000 */
+  readonly maxWaitMs?: number | undefined;
+  /** How many requests may wait at once; one more is answered as exhausted. @default 10000 */
+  readonly maxWaiting?: number | undefined;
+  /** First rest of a key that was refused without a time, milliseconds; it doubles with every refusal in a row. @default 1000 */
+  readonly cooldownMs?: number | undefined;
+  /** Longest such rest, milliseconds. A time the provider states is never cut. @default 600000 */
+  readonly maxCooldownMs?: number | undefined;
+  /**
+   * By how much the provider's counting may lag behind ours, milliseconds.
+   * @default 2 % of a window, at least 25, at most 1000
+   */
+  readonly guardMs?: number | undefined;
+  /** A reservation nobody settles gives its place back after so many milliseconds. @default 600000 */
+  readonly leaseMs?: number | undefined;
+  /** Makes key ids unguessable for somebody who has a list of candidate keys. @default a fixed library key */
+  readonly idSecret?: string | undefined;
+  /** Told what happens; never a secret. @default silent */
+  readonly logger?: Logger | undefined;
+  /** @default the platform's clock */
+  readonly clock?: Clock | undefined;
+  /** @default Math.random */
+  readonly random?: Random | undefined;
+}
+
+export interface ResolvedRotatorOptions {
+  readonly keys: KeySource | undefined;
+  readonly provider: Provider;
+  readonly strategy: OrderingStrategy;
+  readonly limits: readonly LimitTemplate[];
+  readonly store: Store;
+  readonly maxWaitMs: number;
+  readonly maxWaiting: number;
+  readonly cooldownMs: number;
+  readonly maxCooldownMs: number;
+  readonly guardMs: number | undefined;
+  readonly leaseMs: number;
+  readonly idSecret: string | undefined;
+  readonly logger: Logger | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** What a request asks of the rotator. */
+export interface AcquireRequest {
+  /** The model, where keys or cooldowns tell models apart. */
+  readonly model?: string | undefined;
+  /** Ends a wait with the signal's own reason. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Longest wait for this request, milliseconds. @default the rotator's `maxWaitMs` */
+  readonly maxWaitMs?: number | undefined;
+  /** Not waited beyond this, epoch milliseconds. */
+  readonly deadline?: number | undefined;
+  /** Accounts not to be given again. */
+  readonly exclude?: ReadonlySet<string> | undefined;
+  /** The key to be given if it is ready. */
+  readonly prefer?: string | undefined;
+  /** Ties events of one request together. @default made up when somebody listens */
+  readonly requestId?: string | undefined;
+  readonly attempt?: number | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOptions>]: true } = {
+  keys: true,
+  provider: true,
+  strategy: true,
+  limits: true,
+  store: true,
+  maxWaitMs: true,
+  maxWaiting: true,
+  cooldownMs: true,
+  maxCooldownMs: true,
+  guardMs: true,
+  leaseMs: true,
+  idSecret: true,
+  logger: true,
+  clock: true,
+  random: true,
+};
+
+/**
+ * Checks the options and fills in the defaults, once.
+ * @throws InvalidOptionsError naming the option.
+ */
+export function resolveRotatorOptions(
+  options: RotatorOptions,
+  onStrategyFailure: (error: unknown) => void,
+): ResolvedRotatorOptions {
+  expectKnown("options", options, knownRotatorOptions);
+  const clock = options.clock ?? systemClock;
+  const random = options.random === undefined ? Math.random : expectFunction<Random>("random", options.random);
+  const { keys } = options;
+  if (keys === undefined || keys === null) {
+    throw unexpectedSecret(
+      "keys",
+      "a string, a list of keys or a function that returns one",
+      `\`${keys}\`; if it comes from an environment variable, that variable is not set`,
+    );
+  }
+  const cooldownMs = optionalNumber("cooldownMs", options.cooldownMs, 1000);
+  return {
+    keys,
+    provider: resolveProvider(options.provider),
+    strategy: resolveStrategy(options.strategy, onStrategyFailure),
+    limits: options.limits === undefined ? [] : resolveLimits("limits", options.limits),
+    store: resolveStore(options.store, { clock, random }),
+    maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
+    maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
+    cooldownMs,
+    maxCooldownMs: Math.max(cooldownMs, optionalNumber("maxCooldownMs", options.maxCooldownMs, 600_000)),
+    guardMs: options.guardMs === undefined ? undefined : expectNumber("guardMs", options.guardMs, { min: 0 }),
+    leaseMs: options.leaseMs === undefined ? 600_000 : expectNumber("leaseMs", options.leaseMs, { above: 0 }),
+    idSecret: options.idSecret === undefined ? undefined : expectString("idSecret", options.idSecret),
+    logger: options.logger === undefined ? undefined : expectLogger(options.logger),
+    clock,
+    random,
+  };
+}
+
+function optionalNumber(field: string, value: number | undefined, byDefault: number): number {
+  return value === undefined ? byDefault : expectNumber(field, value, { min: 0 });
+}
+
+function expectLogger(value: unknown): Logger {
+  const methods = ["debug", "info", "warn", "error"];
+  const fits =
+    typeof value === "object" &&
+    value !== null &&
+    methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
+  if (fits) return value as Logger;
+  throw unexpected("logger", "an object with the methods debug, info, warn and error", value);
+}

@@ -1,0 +1,189 @@
+import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
+import type { Clock, CooldownSource } from "../types.ts";
+import type { PoolStanding } from "./exhaustion.ts";
+import type { KeyPool, PooledKey } from "./key-pool.ts";
+import type { Lane } from "./lane.ts";
+import { maskSecret } from "./mask.ts";
+import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+
+export interface CooldownSnapshot {
+  readonly scope: string;
+  readonly reason: string;
+  readonly source: CooldownSource;
+  /** Milliseconds until it ends. */
+  readonly endsInMs: number;
+  readonly strikes: number;
+}
+
+export interface LimitSnapshot {
+  /** The limit's id. */
+  readonly id: string;
+  readonly limit: number;
+  readonly used: number;
+  readonly left: number;
+  /** Milliseconds until something is free again; `null` when nothing is counted. */
+  readonly resetInMs: number | null;
+}
+
+export interface KeySnapshot {
+  readonly id: string;
+  /** The key's two ends; `null` for a secret not fetched yet. */
+  readonly masked: string | null;
+  readonly account: string;
+  readonly enabled: boolean;
+  /** `ready`, `cooling`, `limited` (a declared limit is used up), `refused` (credential) or `disabled`. */
+  readonly state: "ready" | "cooling" | "limited" | "refused" | "disabled";
+  readonly cooldowns: readonly CooldownSnapshot[];
+  readonly limits: readonly LimitSnapshot[];
+  readonly weight: number;
+  readonly priority: number;
+  readonly note: string | null;
+  readonly batch: string | null;
+  /** Requests given to this key by this process. */
+  readonly used: number;
+  readonly failures: number;
+  /** Epoch milliseconds. */
+  readonly lastUsedAt: number | null;
+  readonly lastFailureAt: number | null;
+}
+
+export interface PoolSnapshot {
+  readonly keys: readonly KeySnapshot[];
+  readonly accounts: number;
+  /** Accounts by how they stand, as this process believes. */
+  readonly ready: number;
+  readonly limited: number;
+  readonly refused: number;
+  readonly disabled: number;
+  /** Milliseconds until the next resting account is due; `null` when none rests. */
+  readonly nextReadyInMs: number | null;
+}
+
+export interface KeyExplanation {
+  readonly id: string;
+  readonly account: string;
+  /** `null`: it could serve now. */
+  readonly reason: string | null;
+  /** Scope or limit that stands against it. */
+  readonly by: string | null;
+  /** Milliseconds until that ends; `null` when it could serve now or no time is known. */
+  readonly endsInMs: number | null;
+}
+
+export interface Explanation {
+  /** The key a request would get now; `null` when none. */
+  readonly chosen: string | null;
+  readonly keys: readonly KeyExplanation[];
+}
+
+export async function takeSnapshot(
+  pool: KeyPool,
+  tracker: RateLimitTracker,
+  store: Store,
+  now: PoolStanding,
+  clock: Clock,
+): Promise<PoolSnapshot> {
+  const keys: KeySnapshot[] = [];
+  for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock));
+  const { accounts, ready, limited, refused, disabled, wakeInMs } = now;
+  return { keys, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
+}
+
+async function snapshotOf(key: PooledKey, tracker: RateLimitTracker, store: Store, clock: Clock): Promise<KeySnapshot> {
+  const toWall = (at: number): number | null => (at === 0 ? null : Math.round(clock.wall() - clock.monotonic() + at));
+  const { scopes, needs } = tracker.candidateFor(key, undefined);
+  const reading = await store.read(
+    scopes,
+    needs.map(({ bucket }) => bucket),
+  );
+  const cooldowns = reading.scopes.filter((state) => state.until > reading.now).map(toCooldown);
+  const limits = reading.buckets.map((state, place) => toLimit(state, needs[place]?.bucket.limit ?? 0));
+  const secret = key.secret.peek();
+  const { config } = key;
+  return {
+    id: key.id,
+    masked: secret === undefined ? null : maskSecret(secret),
+    account: key.account.name,
+    enabled: key.enabled,
+    state: stateOf(key, cooldowns, limits),
+    cooldowns,
+    limits,
+    weight: config.weight,
+    priority: config.priority,
+    note: config.note ?? null,
+    batch: config.batch ?? null,
+    used: key.used,
+    failures: key.failures,
+    lastUsedAt: toWall(key.lastUsedAt),
+    lastFailureAt: toWall(key.lastFailureAt),
+  };
+}
+
+function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState): CooldownSnapshot {
+  return { scope, reason, source, endsInMs: until - now, strikes };
+}
+
+function toLimit(state: BucketState, limit: number): LimitSnapshot {
+  const { used, left, resetInMs } = state;
+  return { id: state.id.slice(state.id.lastIndexOf("#") + 1), limit, used, left, resetInMs };
+}
+
+function stateOf(
+  key: PooledKey,
+  cooldowns: readonly CooldownSnapshot[],
+  limits: readonly LimitSnapshot[],
+): KeySnapshot["state"] {
+  if (!key.enabled) return "disabled";
+  if (cooldowns.some(({ reason }) => reason === "invalid_key")) return "refused";
+  if (cooldowns.length > 0) return "cooling";
+  return limits.some(({ left }) => left <= 0) ? "limited" : "ready";
+}
+
+export async function explainRequest(
+  pool: KeyPool,
+  tracker: RateLimitTracker,
+  store: Store,
+  lane: Lane,
+  options: ReserveOptions,
+): Promise<Explanation> {
+  const keys: KeyExplanation[] = [];
+  const free = new Set<string>();
+  for (const key of pool.keys.values()) {
+    const explanation = await explainKey(key, tracker, store, lane, options);
+    if (explanation.reason === null) free.add(key.id);
+    keys.push(explanation);
+  }
+  return { chosen: chosenOf(pool, lane, free), keys };
+}
+
+async function explainKey(
+  key: PooledKey,
+  tracker: RateLimitTracker,
+  store: Store,
+  lane: Lane,
+  options: ReserveOptions,
+): Promise<KeyExplanation> {
+  const { id } = key;
+  const account = key.account.name;
+  if (!key.enabled) return { id, account, reason: "disabled", by: `key:${id}`, endsInMs: null };
+  if (!lane.accepts(key)) return { id, account, reason: "not for this model", by: `key:${id}`, endsInMs: null };
+  const answer = await store.reserve([tracker.candidateFor(key, lane.model)], { ...options, dryRun: true });
+  if (answer.granted) return { id, account, reason: null, by: null, endsInMs: null };
+  const { by, until, reason } = answer.blocked[0] as Blocked;
+  const endsInMs = until === null ? null : until - answer.now;
+  return { id, account, reason: reason ?? "limit reached", by, endsInMs };
+}
+
+/** The first key, in the lane's own order, that nothing stands against. */
+function chosenOf(pool: KeyPool, lane: Lane, free: ReadonlySet<string>): string | null {
+  const preferred = lane.first();
+  const slots = preferred === -1 ? [] : [preferred, ...lane.list(pool.accountCount)];
+  for (const slot of slots) {
+    const { keys, cursor } = pool.accountAt(slot);
+    for (let step = 0; step < keys.length; step++) {
+      const key = keys[(cursor + step) % keys.length] as PooledKey;
+      if (free.has(key.id)) return key.id;
+    }
+  }
+  return [...free][0] ?? null;
+}
