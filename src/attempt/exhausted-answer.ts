@@ -1,0 +1,61 @@
+import type { AllKeysExhaustedError } from "../errors.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { ExhaustedAnswer } from "./call.ts";
+
+interface ErrorWords {
+  readonly openai: { readonly type: string; readonly code: string };
+  readonly anthropic: string;
+  readonly gemini: string;
+}
+
+const words: Readonly<Record<number, ErrorWords>> = {
+  401: {
+    openai: { type: "invalid_request_error", code: "invalid_api_key" },
+    anthropic: "authentication_error",
+    gemini: "UNAUTHENTICATED",
+  },
+  429: {
+    openai: { type: "requests", code: "rate_limit_exceeded" },
+    anthropic: "rate_limit_error",
+    gemini: "RESOURCE_EXHAUSTED",
+  },
+  503: {
+    openai: { type: "server_error", code: "service_unavailable" },
+    anthropic: "api_error",
+    gemini: "UNAVAILABLE",
+  },
+};
+
+/** An answer in the provider's own error shape, so that its SDK raises the error its users know. */
+export function exhaustedAnswer(error: AllKeysExhaustedError, provider: Provider): ExhaustedAnswer {
+  const { status, retryAfterMs, message, reasons } = error;
+  const said = words[status] ?? (words[503] as ErrorWords);
+  return {
+    status,
+    retryAfterMs,
+    body: JSON.stringify(bodyOf(provider, said, { status, retryAfterMs, message, reasons })),
+  };
+}
+
+function bodyOf(
+  provider: Provider,
+  said: ErrorWords,
+  error: Pick<AllKeysExhaustedError, "status" | "retryAfterMs" | "message" | "reasons">,
+): object {
+  const { message, reasons, status, retryAfterMs } = error;
+  switch (provider.errorShape) {
+    case "anthropic":
+      return { type: "error", error: { type: said.anthropic, message, reasons } };
+    case "gemini": {
+      // Its SDK drops the headers, so the delay must stand in the body.
+      const retryInfo = {
+        "@type": "type.googleapis.com/google.rpc.RetryInfo",
+        retryDelay: `${Math.ceil((retryAfterMs ?? 0) / 1000)}s`,
+      };
+      const details = retryAfterMs === null ? [] : [retryInfo];
+      return { error: { code: status, message, status: said.gemini, details, reasons } };
+    }
+    default:
+      return { error: { message, type: said.openai.type, param: null, code: said.openai.code, reasons } };
+  }
+}

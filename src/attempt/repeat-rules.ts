@@ -1,0 +1,52 @@
+import type { Classification } from "../types.ts";
+import type { Call, Reply } from "./call.ts";
+
+export interface RepeatRules {
+  /** Do the provider's own SDKs repeat a POST after 500 and 502? */
+  readonly repeatsServerErrors: boolean;
+  /** Repeat also what may have been executed. */
+  readonly retryUnsafe: boolean;
+}
+
+const neverExecuted = new Set([429, 503, 529]);
+const serverErrors = new Set([500, 502]);
+
+/**
+ * May this request be sent a second time after that answer? What provably did not run may; what may have run only if
+ * running it twice does no harm, or if the user says so.
+ */
+export function mayRepeat(
+  call: Call,
+  status: number | null,
+  sent: "no" | "yes" | "unknown",
+  rules: RepeatRules,
+): boolean {
+  if (!call.replayable) return false;
+  if (sent === "no") return true;
+  if (status !== null && neverExecuted.has(status)) return true;
+  if (call.idempotent || rules.retryUnsafe) return true;
+  return status !== null && serverErrors.has(status) && rules.repeatsServerErrors;
+}
+
+/** What follows from a judgement. `kind` is for reporting; this follows `failover` and `retryable`. */
+export function nextStep(
+  judged: Classification,
+  call: Call,
+  status: number | null,
+  sent: "no" | "yes" | "unknown",
+  rules: RepeatRules,
+): "return" | "failover" | "repeat" {
+  if (judged.kind === "aborted" || judged.kind === "none") return "return";
+  if (judged.failover) return call.replayable ? "failover" : "return";
+  return judged.retryable && mayRepeat(call, status, sent, rules) ? "repeat" : "return";
+}
+
+/** Statuses that a request may have earned by itself: the same answer from two accounts says so. */
+export function isSuspicious(judged: Classification, status: number | null): boolean {
+  return judged.kind === "bad_request" || status === 400 || status === 403 || status === 404 || status === 422;
+}
+
+/** What two answers are compared by. */
+export function printOf(reply: Reply, text: string): string {
+  return `${reply.status} ${text.slice(0, 2048)}`;
+}

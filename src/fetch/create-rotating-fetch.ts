@@ -1,0 +1,165 @@
+import { AttemptLoop, type OnExhausted } from "../attempt/attempt-loop.ts";
+import type { CallOptions } from "../attempt/call.ts";
+import { ErrorClassifier } from "../core/error-classifier.ts";
+import { expectKnown, expectNumber, expectStringRecord } from "../core/expectations.ts";
+import type { KeyRotator } from "../core/key-rotator.ts";
+import { ForeignOriginError } from "../errors.ts";
+import { hasCredential } from "./credentials.ts";
+import { AllowedOrigins } from "./endpoints.ts";
+import { FetchCall, initOfRequest } from "./fetch-call.ts";
+import {
+  type FetchFunction,
+  type ResolvedCallingOptions,
+  type RotatingFetchOptions,
+  resolveFetchOptions,
+  type SharedRotatorOptions,
+} from "./fetch-options.ts";
+import { FetchReply } from "./fetch-reply.ts";
+import { FetchTransport } from "./fetch-transport.ts";
+import { isReplayable, prepareBody } from "./replayable-body.ts";
+
+/** A `fetch` that picks a key for every request. */
+export type RotatingFetch = typeof globalThis.fetch & {
+  /** The pool behind it. */
+  readonly rotator: KeyRotator;
+  /** The same fetch with options for every call made through it. */
+  with(options: CallOptions): RotatingFetch;
+};
+
+/**
+ * Turns a list of API keys into one `fetch`.
+ *
+ * Every call gets a key that may be used now; a refused key rests and another is tried at once. Give it to any client
+ * that takes a `fetch`, with any non-empty string as the client's own key.
+ *
+ * @throws InvalidOptionsError naming the option that cannot work.
+ * @example
+ * const fetch = createRotatingFetch({ provider: "openai", keys: process.env.OPENAI_API_KEYS });
+ * const openai = new OpenAI({ apiKey: "rotating", fetch });
+ */
+export function createRotatingFetch(options: RotatingFetchOptions | SharedRotatorOptions): RotatingFetch {
+  const resolved = resolveFetchOptions(options);
+  return fetchWith(new FetchFace(resolved), undefined);
+}
+
+const knownCallOptions: { readonly [name in keyof Required<CallOptions>]: true } = { deadline: true, tags: true };
+
+function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): RotatingFetch {
+  const rotatingFetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
+    face.fetch(input, init, callOptions);
+  // Client libraries that find it do not send a probe request to learn the class.
+  const Response = globalThis.Response;
+  const { preconnect } = globalThis.fetch as { preconnect?: unknown };
+  return Object.assign(rotatingFetch, {
+    rotator: face.rotator,
+    Response,
+    ...(preconnect === undefined ? undefined : { preconnect }),
+    with(added: CallOptions): RotatingFetch {
+      expectKnown("with", added, knownCallOptions);
+      if (added.deadline !== undefined) expectNumber("with.deadline", added.deadline, { min: 0 });
+      if (added.tags !== undefined) expectStringRecord("with.tags", added.tags);
+      return fetchWith(face, { ...callOptions, ...added });
+    },
+  }) as RotatingFetch;
+}
+
+/** The fetch face of the attempt loop: takes a call apart and hands the answer over. */
+class FetchFace {
+  readonly rotator: KeyRotator;
+  readonly #options: ResolvedCallingOptions;
+  readonly #origins: AllowedOrigins;
+  readonly #loop: AttemptLoop<FetchCall, FetchReply>;
+
+  constructor(options: ResolvedCallingOptions) {
+    const { rotator } = options;
+    const { provider } = rotator;
+    this.rotator = rotator;
+    this.#options = options;
+    this.#origins = new AllowedOrigins(options.origins);
+    const { fetch, baseURL } = options;
+    const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential });
+    this.#loop = new AttemptLoop(rotator, new ErrorClassifier({ provider }), transport, {
+      ...options,
+      ...rotator.options,
+      onExhausted: onExhaustedOf(options),
+      repeatsServerErrors: provider.repeatsServerErrors ?? false,
+      modelField: provider.modelField ?? "model",
+    });
+  }
+
+  fetch(
+    input: string | URL | Request,
+    init: RequestInit | undefined,
+    callOptions: CallOptions | undefined,
+  ): Promise<Response> {
+    if (typeof input === "string" && (init === undefined || isReplayable(init.body))) {
+      return this.#call(input, init, callOptions);
+    }
+    return this.#takeApart(input, init, callOptions);
+  }
+
+  /** The usual call: nothing to be read or converted first. */
+  async #call(url: string, init: RequestInit | undefined, callOptions: CallOptions | undefined): Promise<Response> {
+    const origin = this.#originOf(url);
+    if (origin === undefined) return this.#foreign(url, init);
+    return this.#run(new FetchCall(url, origin, init, init?.headers, init?.body, callOptions));
+  }
+
+  async #takeApart(
+    input: string | URL | Request,
+    init: RequestInit | undefined,
+    callOptions: CallOptions | undefined,
+  ): Promise<Response> {
+    const isRequest = typeof input === "object" && "method" in input;
+    const url = isRequest ? input.url : String(input);
+    const origin = this.#originOf(url);
+    if (origin === undefined) return this.#foreign(isRequest ? input : url, init);
+    const given = isRequest ? initOfRequest(input, init) : init;
+    const call = new FetchCall(url, origin, given, given?.headers, given?.body, callOptions);
+    if (call.body !== undefined && call.body !== null && !isReplayable(call.body)) await this.#keepBody(call);
+    return this.#run(call);
+  }
+
+  async #keepBody(call: FetchCall): Promise<void> {
+    call.signal?.throwIfAborted();
+    const { maxReplayBytes } = this.#options;
+    const prepared = await prepareBody(call.body as object, maxReplayBytes);
+    call.body = prepared.body;
+    call.replayable = prepared.replayable;
+    call.rebuilt = prepared.rebuilt;
+    if (prepared.replayable) return;
+    call.requestId = this.rotator.nextRequestId();
+    this.rotator.emit("body-not-replayable", { requestId: call.requestId, maxReplayBytes });
+  }
+
+  async #run(call: FetchCall): Promise<Response> {
+    const reply = await this.#loop.run(call);
+    return reply.deliver();
+  }
+
+  /** The allowed origin a URL has; `undefined` for any other, and for URLs that are not http(s). */
+  #originOf(url: string): string | undefined {
+    try {
+      return this.#origins.of(url);
+    } catch {
+      // Not absolute: whoever sends knows what to say of it.
+      return undefined;
+    }
+  }
+
+  /** A call no key is meant for. Without a credential it goes through uncounted; with one it would be a leak. */
+  #foreign(input: string | Request, init: RequestInit | undefined): Promise<Response> {
+    const url = typeof input === "string" ? input : input.url;
+    const headers = init?.headers ?? (typeof input === "string" ? undefined : input.headers);
+    if (/^https?:/i.test(url) && !this.#options.passForeign && hasCredential(headers)) {
+      return Promise.reject(new ForeignOriginError(new URL(url).origin, this.#origins.list));
+    }
+    const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
+    return (send as typeof globalThis.fetch)(input, init);
+  }
+}
+
+function onExhaustedOf({ onExhausted }: ResolvedCallingOptions): OnExhausted<FetchReply> {
+  if (typeof onExhausted !== "function") return onExhausted;
+  return async (error) => new FetchReply(await onExhausted(error));
+}

@@ -1,0 +1,84 @@
+import { Call, type CallOptions } from "../attempt/call.ts";
+import { topLevelString } from "../attempt/request-facts.ts";
+import type { HeadersLike } from "./credentials.ts";
+
+const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
+
+/** A fetch call taken apart. Nothing the caller passed is changed. */
+export class FetchCall extends Call {
+  readonly url: string;
+  readonly origin: string;
+  /** Everything the caller set, fields this library does not know included. */
+  readonly init: RequestInit | undefined;
+  readonly headers: HeadersLike;
+  body: BodyInit | null | undefined;
+  /** The body was rebuilt: how long it is, is the transport's to say. */
+  rebuilt = false;
+
+  constructor(
+    url: string,
+    origin: string,
+    init: RequestInit | undefined,
+    headers: HeadersLike,
+    body: BodyInit | null | undefined,
+    options: CallOptions | undefined,
+  ) {
+    super(init?.signal ?? undefined, options);
+    this.url = url;
+    this.origin = origin;
+    this.init = init;
+    this.headers = headers;
+    this.body = body;
+  }
+
+  get method(): string {
+    return this.init?.method?.toUpperCase() ?? "GET";
+  }
+
+  get idempotent(): boolean {
+    if (idempotentMethods.has(this.method)) return true;
+    return this.headers !== undefined && new Headers(this.headers).has("idempotency-key");
+  }
+
+  findModel(field: string): string | undefined {
+    const { body } = this;
+    if (typeof body === "string") return topLevelString(body, field);
+    if (body instanceof Uint8Array) return topLevelString(new TextDecoder().decode(body.subarray(0, 65_536)), field);
+    return undefined;
+  }
+}
+
+/** What a `Request` holds, as an init; what the caller set beside it wins. */
+export function initOfRequest(request: Request, init: RequestInit | undefined): RequestInit {
+  const {
+    method,
+    headers,
+    body,
+    signal,
+    mode,
+    credentials,
+    cache,
+    redirect,
+    referrer,
+    referrerPolicy,
+    integrity,
+    keepalive,
+  } = request;
+  const taken: RequestInit = {
+    method,
+    headers,
+    signal,
+    credentials,
+    cache,
+    redirect,
+    referrer,
+    referrerPolicy,
+    integrity,
+    keepalive,
+    ...(mode === "navigate" ? undefined : { mode }),
+    ...(body === null ? undefined : { body, duplex: "half" }),
+  };
+  if (init === undefined) return taken;
+  const given = Object.entries(init).filter(([, value]) => value !== undefined);
+  return { ...taken, ...Object.fromEntries(given) };
+}

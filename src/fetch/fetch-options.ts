@@ -1,0 +1,159 @@
+import type { OnExhausted } from "../attempt/attempt-loop.ts";
+import {
+  expectBoolean,
+  expectFunction,
+  expectKnown,
+  expectNumber,
+  expectOneOf,
+  expectUrl,
+  unexpected,
+} from "../core/expectations.ts";
+import { KeyRotator } from "../core/key-rotator.ts";
+import { knownRotatorOptions, type RotatorOptions } from "../core/rotator-options.ts";
+import type { Provider } from "../providers/provider.ts";
+
+/** What sends requests and answers them. */
+export type FetchFunction = (input: string, init?: RequestInit) => Promise<Response>;
+
+/** How calls are made, beside which keys they are made with. */
+export interface CallingOptions {
+  /** Base URL of the API; its origin is one that keys are sent to. @default the provider's origins */
+  readonly baseURL?: string | URL | undefined;
+  /** Further origins keys may be sent to. @default none */
+  readonly origins?: readonly string[] | undefined;
+  /** What happens to a call with a credential that goes to any other origin: `"pass"` sends it as it is. @default "refuse" */
+  readonly foreignOrigins?: "refuse" | "pass" | undefined;
+  /** What sends. @default globalThis.fetch, looked up for every call */
+  readonly fetch?: FetchFunction | typeof globalThis.fetch | undefined;
+  /** How many accounts one call may try, an integer of at least 1. @default 16 */
+  readonly maxAttempts?: number | undefined;
+  /** How often a call is repeated on the same key when the provider is in trouble. @default 2 */
+  readonly retries?: number | undefined;
+  /** Repeat also what may have been executed already. @default false */
+  readonly retryUnsafe?: boolean | undefined;
+  /** Milliseconds one attempt may take to response headers. @default no bound */
+  readonly attemptTimeoutMs?: number | undefined;
+  /** Milliseconds the whole call may take to response headers, waits and repeats included. @default no bound */
+  readonly totalTimeoutMs?: number | undefined;
+  /** Streams up to this size are kept to be sent again; with a longer one the call gets one attempt. Bytes. @default 10485760 */
+  readonly maxReplayBytes?: number | undefined;
+  /**
+   * When no key can serve in time: `"respond"` with the provider's own last refusal or one like it, `"throw"` an
+   * `AllKeysExhaustedError`, or whatever a function makes of that error.
+   * @default "respond"
+   */
+  readonly onExhausted?: OnExhausted<Response> | undefined;
+}
+
+/** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
+export interface RotatingFetchOptions extends RotatorOptions, CallingOptions {}
+
+/** The same with a rotator that exists already, to share it between several fetches. */
+export interface SharedRotatorOptions extends CallingOptions {
+  readonly rotator: KeyRotator;
+}
+
+export interface ResolvedCallingOptions {
+  readonly rotator: KeyRotator;
+  readonly baseURL: URL | undefined;
+  readonly origins: readonly string[];
+  readonly passForeign: boolean;
+  readonly fetch: FetchFunction | undefined;
+  readonly maxAttempts: number;
+  readonly retries: number;
+  readonly retryUnsafe: boolean;
+  readonly attemptTimeoutMs: number | undefined;
+  readonly totalTimeoutMs: number | undefined;
+  readonly maxReplayBytes: number;
+  readonly onExhausted: OnExhausted<Response>;
+}
+
+const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: true } = {
+  baseURL: true,
+  origins: true,
+  foreignOrigins: true,
+  fetch: true,
+  maxAttempts: true,
+  retries: true,
+  retryUnsafe: true,
+  attemptTimeoutMs: true,
+  totalTimeoutMs: true,
+  maxReplayBytes: true,
+  onExhausted: true,
+};
+
+/**
+ * Checks the options, fills in the defaults and makes the rotator, once.
+ * @throws InvalidOptionsError naming the option.
+ */
+export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotatorOptions): ResolvedCallingOptions {
+  const shared = typeof options === "object" && options !== null && "rotator" in options;
+  const known = shared ? { rotator: true as const } : knownRotatorOptions;
+  expectKnown("options", options, { ...known, ...knownCallingOptions });
+  const calling = resolveCalling(options);
+  const rotator = shared ? expectRotator(options.rotator) : new KeyRotator(rotatorPart(options));
+  const origins = resolveOrigins(options, calling.baseURL, rotator);
+  return { ...calling, rotator, origins };
+}
+
+function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "rotator" | "origins"> {
+  const foreign = options.foreignOrigins;
+  return {
+    baseURL: options.baseURL === undefined ? undefined : expectUrl("baseURL", options.baseURL),
+    passForeign: foreign !== undefined && expectOneOf("foreignOrigins", foreign, ["refuse", "pass"]) === "pass",
+    fetch: options.fetch === undefined ? undefined : expectFunction<FetchFunction>("fetch", options.fetch),
+    maxAttempts: numberOr(16, "maxAttempts", options.maxAttempts, { min: 1, integer: true }),
+    retries: numberOr(2, "retries", options.retries, { min: 0, integer: true }),
+    retryUnsafe: options.retryUnsafe === undefined ? false : expectBoolean("retryUnsafe", options.retryUnsafe),
+    attemptTimeoutMs: numberOr(undefined, "attemptTimeoutMs", options.attemptTimeoutMs, { above: 0 }),
+    totalTimeoutMs: numberOr(undefined, "totalTimeoutMs", options.totalTimeoutMs, { above: 0 }),
+    maxReplayBytes: numberOr(10 * 1024 * 1024, "maxReplayBytes", options.maxReplayBytes, { min: 0 }),
+    onExhausted: resolveOnExhausted(options.onExhausted),
+  };
+}
+
+function numberOr<Default>(
+  byDefault: Default,
+  field: string,
+  value: number | undefined,
+  bounds: Parameters<typeof expectNumber>[2],
+): number | Default {
+  return value === undefined ? byDefault : expectNumber(field, value, bounds);
+}
+
+function resolveOnExhausted(value: unknown): OnExhausted<Response> {
+  if (value === undefined) return "respond";
+  if (value === "respond" || value === "throw") return value;
+  if (typeof value === "function") return value as OnExhausted<Response>;
+  throw unexpected("onExhausted", '"respond", "throw" or a function', value);
+}
+
+function expectRotator(value: unknown): KeyRotator {
+  if (value instanceof KeyRotator) return value;
+  throw unexpected("rotator", "a KeyRotator", value);
+}
+
+function rotatorPart(options: RotatingFetchOptions): RotatorOptions {
+  const part = Object.entries(options).filter(([name]) => name in knownRotatorOptions);
+  return { keys: options.keys, ...Object.fromEntries(part) };
+}
+
+function resolveOrigins(options: CallingOptions, baseURL: URL | undefined, rotator: KeyRotator): readonly string[] {
+  const origins = new Set(baseURL === undefined ? rotator.provider.origins : [baseURL.origin]);
+  if (options.origins !== undefined) {
+    if (!Array.isArray(options.origins)) throw unexpected("origins", "a list of origins", options.origins);
+    for (const [place, origin] of options.origins.entries()) origins.add(expectUrl(`origins[${place}]`, origin).origin);
+  }
+  for (const origin of rotator.endpointOrigins()) origins.add(origin);
+  if (origins.size === 0) throw noOrigin(rotator.provider);
+  return [...origins];
+}
+
+function noOrigin(provider: Provider): Error {
+  return unexpected(
+    "baseURL",
+    `given for provider "${provider.name}", whose origin is not known; keys are sent nowhere else. ` +
+      'Pass `baseURL: "https://api.example.com/v1"` or `origins: ["https://api.example.com"]`',
+    undefined,
+  );
+}

@@ -1,0 +1,120 @@
+import type { ExhaustedAnswer, Transport } from "../attempt/call.ts";
+import type { Lease } from "../core/lease.ts";
+import type { CredentialPlacement } from "../providers/provider.ts";
+import { placeCredential, withoutCredential } from "./credentials.ts";
+import { urlFor } from "./endpoints.ts";
+import type { FetchCall } from "./fetch-call.ts";
+import type { FetchFunction } from "./fetch-options.ts";
+import { FetchReply } from "./fetch-reply.ts";
+import { isRedirect, mostRedirects, nextHop } from "./redirects.ts";
+import { withFields } from "./response-fields.ts";
+
+export interface FetchTransportOptions {
+  readonly fetch: FetchFunction | undefined;
+  readonly placement: CredentialPlacement;
+  readonly baseURL: URL | undefined;
+}
+
+/** Sends through a `fetch`: the one given, or the platform's as it is at the moment of the call. */
+export class FetchTransport implements Transport<FetchCall, FetchReply> {
+  readonly #options: FetchTransportOptions;
+
+  constructor(options: FetchTransportOptions) {
+    this.#options = options;
+  }
+
+  async send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<FetchReply> {
+    const url = urlFor(call.url, lease, this.#options.baseURL);
+    lease.origin = lease.baseURL?.origin ?? call.origin;
+    const headers = placeCredential(call.headers, lease, this.#options.placement);
+    if (call.rebuilt) dropContentLength(headers);
+    const init = initFor(call, headers, signal);
+    // Detached: some runtimes refuse fetch as a method.
+    const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
+    let response = await send(url, init);
+    if (isRedirect(response.status)) response = await this.#follow(call, response, url, init, send);
+    if (url !== call.url && response.url === url) withFields(response, { url: call.url });
+    return new FetchReply(response);
+  }
+
+  exhausted(_call: FetchCall, answer: ExhaustedAnswer, last: FetchReply | undefined): FetchReply {
+    const { status, retryAfterMs, body } = answer;
+    const told: Record<string, string | null> = {
+      "retry-after": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs / 1000)),
+      "retry-after-ms": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs)),
+      // SDKs that obey it make one call instead of three, and do not sleep an hour-long Retry-After.
+      "x-should-retry": "false",
+      "x-rotating-fetch": "exhausted",
+    };
+    if (last !== undefined) return last.deliverWith(told);
+    const headers = new Headers({ "content-type": "application/json" });
+    for (const [name, value] of Object.entries(told)) if (value !== null) headers.set(name, value);
+    return new FetchReply(new Response(body, { status, headers }));
+  }
+
+  /** Redirects are followed by hand: runtimes forward custom credential headers to other origins. */
+  async #follow(
+    call: FetchCall,
+    first: Response,
+    firstUrl: string,
+    firstInit: RequestInit,
+    send: FetchFunction,
+  ): Promise<Response> {
+    const mode = call.init?.redirect ?? "follow";
+    if (mode === "manual") return first;
+    let response = first;
+    let url = firstUrl;
+    let init = firstInit;
+    for (let hops = 0; isRedirect(response.status); hops++) {
+      const hop = nextHop(response, url, init.method ?? "GET");
+      if (hop === undefined) break;
+      await response.body?.cancel();
+      if (mode === "error") throw redirectError("unexpected redirect");
+      if (hops === mostRedirects) throw redirectError("redirect count exceeded");
+      if (hop.keepsBody && !call.replayable) throw redirectError("the body was sent and cannot be sent again");
+      init = initAfter(hop, init);
+      url = hop.url;
+      response = await send(url, init);
+    }
+    return response === first ? first : withFields(response, { redirected: true });
+  }
+}
+
+function initFor(call: FetchCall, headers: Record<string, string>, signal: AbortSignal | undefined): RequestInit {
+  const init: Record<string, unknown> = {};
+  const given = call.init as Record<string, unknown> | undefined;
+  for (const name in given) init[name] = given[name];
+  init["headers"] = headers;
+  init["redirect"] = "manual";
+  if (signal !== undefined) init["signal"] = signal;
+  if (call.rebuilt) {
+    init["body"] = call.body;
+    if (call.replayable) delete init["duplex"];
+    else init["duplex"] = "half";
+  }
+  return init as RequestInit;
+}
+
+function initAfter(
+  hop: { method: string; keepsBody: boolean; crossesOrigin: boolean },
+  init: RequestInit,
+): RequestInit {
+  const next: RequestInit = { ...init, method: hop.method };
+  if (hop.crossesOrigin) next.headers = withoutCredential(init.headers);
+  if (hop.keepsBody) return next;
+  delete next.body;
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(next.headers as Record<string, string>)) {
+    if (!name.toLowerCase().startsWith("content-")) headers[name] = value;
+  }
+  next.headers = headers;
+  return next;
+}
+
+function redirectError(reason: string): TypeError {
+  return new TypeError("fetch failed", { cause: new Error(reason) });
+}
+
+function dropContentLength(headers: Record<string, string>): void {
+  for (const name in headers) if (name.toLowerCase() === "content-length") delete headers[name];
+}

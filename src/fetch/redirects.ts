@@ -1,0 +1,41 @@
+/** As many as browsers follow. */
+export const mostRedirects = 20;
+
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+
+export function isRedirect(status: number): boolean {
+  return status >= 300 && status < 400 && redirectStatuses.has(status);
+}
+
+/** How the next request of a chain differs from the last, by the fetch standard. */
+export interface Hop {
+  readonly url: string;
+  readonly method: string;
+  readonly keepsBody: boolean;
+  readonly crossesOrigin: boolean;
+}
+
+/** The next hop, or `undefined` when the answer names none. */
+export function nextHop(response: Response, from: string, method: string): Hop | undefined {
+  const location = response.headers.get("location");
+  if (location === null) return undefined;
+  const current = new URL(from);
+  let url: URL;
+  try {
+    url = new URL(location, current);
+  } catch (cause) {
+    throw new TypeError("fetch failed", { cause: new Error("The provider redirects to a malformed URL", { cause }) });
+  }
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new TypeError("fetch failed", { cause: new Error("The provider redirects to a URL that is not http(s)") });
+  }
+  if (url.hash === "") url.hash = current.hash;
+  const { status } = response;
+  const toGet = (status === 303 && method !== "HEAD") || ((status === 301 || status === 302) && method === "POST");
+  return {
+    url: url.href,
+    method: toGet ? "GET" : method,
+    keepsBody: !toGet,
+    crossesOrigin: url.origin !== current.origin,
+  };
+}

@@ -1,0 +1,93 @@
+export type { OnExhausted } from "./attempt/attempt-loop.ts";
+export type { CallOptions } from "./attempt/call.ts";
+export {
+  type ClassifierInput,
+  ErrorClassifier,
+  type ErrorClassifierOptions,
+  type HeaderSource,
+} from "./core/error-classifier.ts";
+export type { RotatorEvents } from "./core/events.ts";
+export { KeyRotator } from "./core/key-rotator.ts";
+export { Lease, type LeaseResult } from "./core/lease.ts";
+export type { LimitTemplate } from "./core/limits.ts";
+export { maskSecret } from "./core/mask.ts";
+export { RateLimitTracker, type RateLimitTrackerOptions } from "./core/rate-limit-tracker.ts";
+export type { AcquireRequest, RotatorOptions, StrategyName } from "./core/rotator-options.ts";
+export type {
+  CooldownSnapshot,
+  Explanation,
+  KeyExplanation,
+  KeySnapshot,
+  LimitSnapshot,
+  PoolSnapshot,
+} from "./core/snapshot.ts";
+export {
+  AllKeysExhaustedError,
+  type BlockedReasons,
+  ForeignOriginError,
+  InvalidOptionsError,
+  KeySourceError,
+  RotatingFetchError,
+  RotatorClosedError,
+} from "./errors.ts";
+export { createRotatingFetch, type RotatingFetch } from "./fetch/create-rotating-fetch.ts";
+export type {
+  CallingOptions,
+  FetchFunction,
+  RotatingFetchOptions,
+  SharedRotatorOptions,
+} from "./fetch/fetch-options.ts";
+export type { CredentialPlacement, Provider } from "./providers/provider.ts";
+export { MemoryStore, type MemoryStoreOptions } from "./stores/memory.ts";
+export type {
+  Blocked,
+  Bucket,
+  BucketState,
+  Candidate,
+  CooldownChange,
+  LadderSpec,
+  Need,
+  Observation,
+  Outcome,
+  Refusal,
+  Report,
+  Reservation,
+  ReserveOptions,
+  ScopeId,
+  ScopeState,
+  Store,
+  StoreChange,
+  StoreDump,
+  StoreReading,
+  Unsubscribe,
+  Usage,
+} from "./stores/store.ts";
+export type {
+  ChoosingStrategy,
+  GroupFacts,
+  OrderContext,
+  OrderingStrategy,
+  ReadyKey,
+  ReadyOrder,
+  Strategy,
+} from "./strategies/strategy.ts";
+export type {
+  Awaitable,
+  Classification,
+  ClassificationContext,
+  Clock,
+  CooldownSource,
+  Dimension,
+  DynamicSecret,
+  KeyConfig,
+  KeyList,
+  KeySource,
+  Kind,
+  Limit,
+  LimitPeriod,
+  Logger,
+  Random,
+  Scope,
+  SharedBy,
+  WindowName,
+} from "./types.ts";
