@@ -6,20 +6,20 @@ import { AllKeysExhaustedError } from "../errors.ts";
 import type { Classification, Clock, Random } from "../types.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import { type BoundedSignal, boundedSignal, timeoutReason } from "./bounded-signal.ts";
-import { type Call, type Reply, type Step, Trail, type Transport } from "./call.ts";
+import { type Answer, type Call, type Reply, type Step, Trail, type Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
 import { isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
 
-export type OnExhausted<R> = "respond" | "throw" | ((error: AllKeysExhaustedError) => R | Promise<R>);
+export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedError) => A | Promise<A>);
 
-export interface AttemptLoopOptions<R> extends RepeatRules {
+export interface AttemptLoopOptions<A> extends RepeatRules {
   readonly maxAttempts: number;
   readonly retries: number;
   /** Milliseconds to response headers; `undefined`: no bound. */
   readonly attemptTimeoutMs: number | undefined;
   /** Milliseconds for the whole call up to response headers; `undefined`: no bound. */
   readonly totalTimeoutMs: number | undefined;
-  readonly onExhausted: OnExhausted<R>;
+  readonly onExhausted: OnExhausted<A>;
   readonly maxWaitMs: number;
   readonly modelField: string;
   readonly clock: Clock;
@@ -30,10 +30,10 @@ export interface AttemptLoopOptions<R> extends RepeatRules {
 const refusedBodyBytes = 65_536;
 
 /** Carries a step through p-retry, which repeats what throws. */
-class TransientFailure<R extends Reply> extends Error {
-  readonly step: Step<R>;
+class TransientFailure<A extends Answer> extends Error {
+  readonly step: Step<A>;
 
-  constructor(step: Step<R>) {
+  constructor(step: Step<A>) {
     super("transient failure");
     this.step = step;
   }
@@ -43,17 +43,17 @@ class TransientFailure<R extends Reply> extends Error {
  * One call from key to answer: acquire, send, judge, and follow the judgement. A refused account is left for another at
  * once; a provider in trouble is tried again after a pause, on the same key first. Knows no `Request` and no `Response`.
  */
-export class AttemptLoop<C extends Call, R extends Reply> {
+export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #rotator: KeyRotator;
   readonly #classifier: ErrorClassifier;
-  readonly #transport: Transport<C, R>;
-  readonly #options: AttemptLoopOptions<R>;
+  readonly #transport: Transport<C, A>;
+  readonly #options: AttemptLoopOptions<A>;
 
   constructor(
     rotator: KeyRotator,
     classifier: ErrorClassifier,
-    transport: Transport<C, R>,
-    options: AttemptLoopOptions<R>,
+    transport: Transport<C, A>,
+    options: AttemptLoopOptions<A>,
   ) {
     this.#rotator = rotator;
     this.#classifier = classifier;
@@ -62,7 +62,7 @@ export class AttemptLoop<C extends Call, R extends Reply> {
   }
 
   /** Runs a call to its answer. Only the first attempt is on this path; everything else begins at its failure. */
-  async run(call: C): Promise<R> {
+  async run(call: C): Promise<A> {
     const endsAt = this.#endsAt(call);
     let lease: Lease;
     try {
@@ -73,18 +73,19 @@ export class AttemptLoop<C extends Call, R extends Reply> {
     }
     if (this.#rotator.wants("key-selected")) this.#tellSelected(call, lease);
     const bound = this.#bound(call, endsAt);
-    let reply: R;
+    const signal = bound === undefined ? call.signal : bound.signal;
+    let answer: A;
     try {
-      reply = await this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
+      answer = await this.#transport.send(call, lease, signal);
+      if (answer.status >= 300 && answer.status < 400)
+        answer = await this.#transport.follow(call, lease, answer, signal);
     } catch (error) {
       return this.#recover(call, await this.#judge(call, lease, undefined, error, endsAt), endsAt);
     } finally {
       bound?.headersArrived();
     }
-    if (reply.status < 400) {
-      this.#succeeded(call, lease, reply);
-      return reply;
-    }
+    if (answer.status < 400) return this.#succeeded(call, lease, answer);
+    const reply = this.#transport.open(answer);
     return this.#recover(call, await this.#judge(call, lease, reply, undefined, endsAt), endsAt);
   }
 
@@ -111,27 +112,32 @@ export class AttemptLoop<C extends Call, R extends Reply> {
     return this.#rotator.acquire(call);
   }
 
-  #succeeded(call: C, lease: Lease, reply: R): void {
-    if (this.#rotator.countsStreams) {
-      lease.answered();
-      reply.whenEnded((how) => lease.settle(how === "cancel" ? cancelled : success));
-    } else lease.settle(success);
-    if (!this.#rotator.wants("attempt-succeeded")) return;
+  #succeeded(call: C, lease: Lease, answer: A): A {
+    if (this.#rotator.wants("attempt-succeeded")) this.#tellSucceeded(call, lease, answer);
+    if (!this.#rotator.countsStreams) {
+      lease.settle(success);
+      return answer;
+    }
+    lease.answered();
+    return this.#transport.observe(answer, (how) => lease.settle(how === "cancel" ? cancelled : success));
+  }
+
+  #tellSucceeded(call: C, lease: Lease, answer: A): void {
     this.#rotator.emit("attempt-succeeded", {
       requestId: this.#idOf(call),
       attempt: call.trail?.attempts ?? 1,
       keyId: lease.keyId,
-      status: reply.status,
+      status: answer.status,
       elapsedMs: this.#options.clock.monotonic() - lease.startedAt,
       tags: call.tags,
     });
   }
 
-  async #recover(call: C, first: Step<R>, endsAt: number): Promise<R> {
+  async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
     let step = first;
     for (;;) {
       if (step.next === "return") return answerOf(step, call);
-      const trail = call.trail as Trail<R>;
+      const trail = call.trail as Trail<A>;
       const spent = trail.attempts >= this.#options.maxAttempts || this.#options.clock.monotonic() >= endsAt;
       if (spent || (step.next === "repeat" && trail.repeated)) return answerOf(step, call);
       step.reply?.discard();
@@ -150,16 +156,19 @@ export class AttemptLoop<C extends Call, R extends Reply> {
   }
 
   /** One more attempt, judged. */
-  async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<R>> {
-    (call.trail as Trail<R>).attempts++;
+  async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
+    (call.trail as Trail<A>).attempts++;
     if (this.#rotator.wants("key-selected")) this.#tellSelected(call, lease);
     const bound = this.#bound(call, endsAt);
     try {
-      const reply = await this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
+      const signal = bound === undefined ? call.signal : bound.signal;
+      let answer = await this.#transport.send(call, lease, signal);
+      if (answer.status >= 300 && answer.status < 400)
+        answer = await this.#transport.follow(call, lease, answer, signal);
       bound?.headersArrived();
-      if (reply.status >= 400) return await this.#judge(call, lease, reply, undefined, endsAt);
-      this.#succeeded(call, lease, reply);
-      return { next: "return", reply, error: undefined, lease, judged: fine };
+      if (answer.status >= 400) return await this.#judge(call, lease, this.#transport.open(answer), undefined, endsAt);
+      answer = this.#succeeded(call, lease, answer);
+      return { next: "return", answer, reply: undefined, error: undefined, lease, judged: fine };
     } catch (error) {
       bound?.headersArrived();
       return this.#judge(call, lease, undefined, error, endsAt);
@@ -167,8 +176,8 @@ export class AttemptLoop<C extends Call, R extends Reply> {
   }
 
   /** Repeats on the same key after pauses, then once on another account. The first attempt never comes here. */
-  async #repeat(call: C, failed: Step<R>, endsAt: number): Promise<Step<R>> {
-    const trail = call.trail as Trail<R>;
+  async #repeat(call: C, failed: Step<A>, endsAt: number): Promise<Step<A>> {
+    const trail = call.trail as Trail<A>;
     trail.repeated = true;
     trail.prefer = failed.lease.keyId;
     let last = failed;
@@ -189,7 +198,7 @@ export class AttemptLoop<C extends Call, R extends Reply> {
           shouldRetry: ({ error }) => error instanceof TransientFailure,
           onFailedAttempt: ({ error, retriesLeft, attemptNumber }) =>
             error instanceof TransientFailure && retriesLeft > 0
-              ? this.#pause(call, (error.step as Step<R>).judged, attemptNumber, endsAt)
+              ? this.#pause(call, (error.step as Step<A>).judged, attemptNumber, endsAt)
               : undefined,
         },
       );
@@ -211,8 +220,8 @@ export class AttemptLoop<C extends Call, R extends Reply> {
     return pause(waitMs, clock, call.signal);
   }
 
-  async #onceElsewhere(call: C, last: Step<R>, endsAt: number): Promise<Step<R>> {
-    const trail = call.trail as Trail<R>;
+  async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
+    const trail = call.trail as Trail<A>;
     trail.prefer = undefined;
     trail.exclude ??= new Set();
     trail.exclude.add(last.lease.account);
@@ -229,12 +238,12 @@ export class AttemptLoop<C extends Call, R extends Reply> {
   }
 
   /** Judges a failed attempt, settles its lease, and says what follows. */
-  async #judge(call: C, lease: Lease, reply: R | undefined, error: unknown, endsAt: number): Promise<Step<R>> {
+  async #judge(call: C, lease: Lease, reply: Reply<A> | undefined, error: unknown, endsAt: number): Promise<Step<A>> {
     const { clock } = this.#options;
     const elapsedMs = clock.monotonic() - lease.startedAt;
     if (reply === undefined && call.signal?.aborted) {
       lease.settle({ outcome: "aborted", sent: "unknown" });
-      return { next: "return", reply, error: call.signal.reason, lease, judged: aborted };
+      return { next: "return", answer: undefined, reply, error: call.signal.reason, lease, judged: aborted };
     }
     const text = reply === undefined ? undefined : await this.#read(call, lease, reply);
     const now = clock.wall();
@@ -248,10 +257,10 @@ export class AttemptLoop<C extends Call, R extends Reply> {
     if (outcome === "failure") this.#tellFailed(call, lease, reply, judged, elapsedMs);
     const next = this.#remember(call, lease, reply, error, judged, sent, text);
     const timedOut = reply === undefined && endsAt <= clock.monotonic();
-    return { next, reply, error: timedOut ? timeoutReason("totalTimeoutMs") : error, lease, judged };
+    return { next, answer: undefined, reply, error: timedOut ? timeoutReason("totalTimeoutMs") : error, lease, judged };
   }
 
-  async #read(call: C, lease: Lease, reply: R): Promise<string> {
+  async #read(call: C, lease: Lease, reply: Reply<A>): Promise<string> {
     try {
       return await reply.readCapped(refusedBodyBytes);
     } catch {
@@ -268,15 +277,14 @@ export class AttemptLoop<C extends Call, R extends Reply> {
   #remember(
     call: C,
     lease: Lease,
-    reply: R | undefined,
+    reply: Reply<A> | undefined,
     error: unknown,
     judged: Classification,
     sent: "no" | "yes" | "unknown",
     text: string | undefined,
-  ): Step<R>["next"] {
-    call.trail ??= new Trail<R>() as unknown as Trail<Reply>;
-    const trail = call.trail as unknown as Trail<R>;
-    trail.lastReply = reply;
+  ): Step<A>["next"] {
+    call.trail ??= new Trail<Answer>();
+    const trail = call.trail as unknown as Trail<A>;
     trail.lastError = error;
     trail.lastFailedAt = reply === undefined ? "error" : "reply";
     if (reply !== undefined) trail.refusals.set(reply.status, reply);
@@ -295,9 +303,9 @@ export class AttemptLoop<C extends Call, R extends Reply> {
     return "return";
   }
 
-  async #unserved(call: C, error: unknown): Promise<R> {
+  async #unserved(call: C, error: unknown): Promise<A> {
     if (!AllKeysExhaustedError.isInstance(error)) throw error;
-    const trail = call.trail as Trail<R> | undefined;
+    const trail = call.trail as Trail<A> | undefined;
     error.attempts = trail?.attempts ?? 0;
     if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     const { onExhausted } = this.#options;
@@ -326,7 +334,7 @@ export class AttemptLoop<C extends Call, R extends Reply> {
     });
   }
 
-  #tellFailed(call: C, lease: Lease, reply: R | undefined, judged: Classification, elapsedMs: number): void {
+  #tellFailed(call: C, lease: Lease, reply: Reply<A> | undefined, judged: Classification, elapsedMs: number): void {
     if (!this.#rotator.wants("attempt-failed")) return;
     const { kind, scope, retryAfterMs, failover } = judged;
     this.#rotator.emit("attempt-failed", {
@@ -345,7 +353,7 @@ export class AttemptLoop<C extends Call, R extends Reply> {
 }
 
 /** Ends the repeating: the pause asked for is longer than the caller can be kept waiting. */
-class GivenUp extends TransientFailure<Reply> {
+class GivenUp extends TransientFailure<Answer> {
   constructor() {
     super(undefined as never);
   }
@@ -368,7 +376,8 @@ const fine: Classification = {
 
 const aborted: Classification = { ...fine, kind: "aborted" };
 
-function answerOf<R extends Reply>(step: Step<R>, call: Call): R {
-  if (step.reply !== undefined) return step.reply;
+function answerOf<A extends Answer>(step: Step<A>, call: Call): A {
+  if (step.answer !== undefined) return step.answer;
+  if (step.reply !== undefined) return step.reply.deliver();
   throw call.signal?.aborted ? call.signal.reason : step.error;
 }

@@ -11,17 +11,25 @@ export interface CallOptions {
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** An answer, as far as the loop needs to see it. Each face of the library has its own kind. */
-export interface Reply {
+/** What a transport brings back: a `Response`, or whatever a face works with. */
+export interface Answer {
+  readonly status: number;
+}
+
+/** An answer that is judged. Made only for those that were not plainly good. */
+export interface Reply<A extends Answer> {
   readonly status: number;
   readonly headers: HeaderSource;
   /** Reads the body up to a cap and lets go of the rest when the answer is given up. */
   readCapped(maxBytes: number): Promise<string>;
   /** Gives the answer up: its connection is freed. */
   discard(): void;
-  /** Tells, once the answer is delivered, when its body has ended, broken or been cancelled. */
-  whenEnded(ended: (how: "end" | "error" | "cancel") => void): void;
+  /** The answer for the caller, as if its body had not been read. */
+  deliver(): A;
 }
+
+/** How the body of a delivered answer came to its end. */
+export type BodyEnd = "end" | "error" | "cancel";
 
 /** What is said to a caller when no key can serve. */
 export interface ExhaustedAnswer {
@@ -31,44 +39,47 @@ export interface ExhaustedAnswer {
 }
 
 /** Sends a call with a key, and makes answers of its own. One for each face. */
-export interface Transport<C extends Call, R extends Reply> {
-  send(call: C, lease: Lease, signal: AbortSignal | undefined): Promise<R>;
+export interface Transport<C extends Call, A extends Answer> {
+  send(call: C, lease: Lease, signal: AbortSignal | undefined): Promise<A>;
+  /** Goes on where an answer from 300 to 399 leads, or returns it. */
+  follow(call: C, lease: Lease, answer: A, signal: AbortSignal | undefined): Promise<A>;
+  open(answer: A): Reply<A>;
+  /** The same answer, whose body tells once how it ended. */
+  observe(answer: A, ended: (how: BodyEnd) => void): A;
   /** The answer for an exhausted pool; `last` is the provider's own refusal, where this call has one. */
-  exhausted(call: C, answer: ExhaustedAnswer, last: R | undefined): R;
+  exhausted(call: C, answer: ExhaustedAnswer, last: Reply<A> | undefined): A;
 }
 
 /** What a failed call has been through. Made at the first failure, so that calls without one do not pay for it. */
-export class Trail<R extends Reply> {
+export class Trail<A extends Answer> {
   attempts = 1;
   /** Has the stage of repeating on the same key been through? */
   repeated = false;
   prefer: string | undefined;
   exclude: Set<string> | undefined;
-  lastReply: R | undefined;
   lastError: unknown;
   lastFailedAt: "reply" | "error" = "reply";
   /** Latest refusals by status, for the exhausted answer. */
-  readonly refusals = new Map<number, R>();
+  readonly refusals = new Map<number, Reply<A>>();
   /** Refusals that may be the request's own fault, with the leases they marked. */
   readonly suspicions: { readonly account: string; readonly print: string; readonly lease: Lease }[] = [];
 }
 
 /** One call on its way. Doubles as the request a rotator is asked with. */
 export abstract class Call implements AcquireRequest {
-  readonly signal: AbortSignal | undefined;
   readonly options: CallOptions | undefined;
+  abstract readonly signal: AbortSignal | undefined;
   abstract readonly method: string;
   abstract readonly origin: string;
   /** Can the body be sent again? */
   replayable = true;
   model: string | undefined;
   requestId: string | undefined;
-  trail: Trail<Reply> | undefined;
+  trail: Trail<Answer> | undefined;
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */
   maxWaitMs: number | undefined;
 
-  constructor(signal: AbortSignal | undefined, options: CallOptions | undefined) {
-    this.signal = signal;
+  constructor(options: CallOptions | undefined) {
     this.options = options;
     this.model = undefined;
     this.requestId = undefined;
@@ -100,9 +111,12 @@ export abstract class Call implements AcquireRequest {
 }
 
 /** How one attempt ended and what follows from it. */
-export interface Step<R extends Reply> {
+export interface Step<A extends Answer> {
   readonly next: "return" | "failover" | "repeat";
-  readonly reply: R | undefined;
+  /** A good answer. */
+  readonly answer: A | undefined;
+  /** One that was judged. */
+  readonly reply: Reply<A> | undefined;
   readonly error: unknown;
   readonly lease: Lease;
   readonly judged: Classification;

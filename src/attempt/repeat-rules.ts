@@ -1,5 +1,5 @@
 import type { Classification } from "../types.ts";
-import type { Call, Reply } from "./call.ts";
+import type { Answer, Call, Reply } from "./call.ts";
 
 export interface RepeatRules {
   /** Do the provider's own SDKs repeat a POST after 500 and 502? */
@@ -47,6 +47,6 @@ export function isSuspicious(judged: Classification, status: number | null): boo
 }
 
 /** What two answers are compared by. */
-export function printOf(reply: Reply, text: string): string {
+export function printOf(reply: Reply<Answer>, text: string): string {
   return `${reply.status} ${text.slice(0, 2048)}`;
 }

@@ -87,20 +87,26 @@ export class EventHub {
   readonly #guarded = new WeakMap<object, (event: never) => void>();
   readonly #logger: Logger | undefined;
 
+  /** Has anybody ever listened? The usual answer spares asking for each event. */
+  #heard: boolean;
+
   constructor(logger: Logger | undefined) {
     this.#logger = logger;
+    this.#heard = logger !== undefined;
   }
 
   /** Does anybody want this event? Spares building it. */
   wants(name: keyof RotatorEvents): boolean {
-    return this.#logger !== undefined || this.#emitter.listenerCount(name) > 0;
+    return this.#heard && (this.#logger !== undefined || this.#emitter.listenerCount(name) > 0);
   }
 
   on<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    this.#heard = true;
     this.#emitter.on(name, this.#guard(name, listener));
   }
 
   once<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    this.#heard = true;
     this.#emitter.once(name, this.#guard(name, listener));
   }
 

@@ -50,6 +50,8 @@ export class KeyRotator implements LeaseOwner {
   readonly #room: WaitingRoom;
   readonly #reserveOptions: ReserveOptions;
   readonly #batch: number;
+  /** Are the store's times on our own clock? Spares reading it twice. */
+  readonly #sameClock: boolean;
   readonly #originRests = new Map<string, number>();
   readonly #open = new Set<() => void>();
   readonly #connections = new ConnectionGuess();
@@ -71,6 +73,7 @@ export class KeyRotator implements LeaseOwner {
     this.#tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: "ip:local" });
     this.#book = new KeyBook(this.#options);
     this.#reserveOptions = { session: "local", leaseMs, purpose: "request" };
+    this.#sameClock = store.clock === clock;
     this.#batch = store.candidatesPerReserve ?? candidatesPerReserve;
     this.#room = new WaitingRoom({
       clock,
@@ -477,7 +480,7 @@ export class KeyRotator implements LeaseOwner {
   #granted(lane: Lane, key: PooledKey, reservation: Reservation, request: AcquireRequest): Awaitable<Lease | null> {
     const { account } = key;
     const { slot } = account;
-    const now = this.now();
+    const now = this.#sameClock ? reservation.reservedAt : this.now();
     account.inFlight++;
     account.used++;
     account.lastUsedAt = now;

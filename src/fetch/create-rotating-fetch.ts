@@ -1,4 +1,4 @@
-import { AttemptLoop, type OnExhausted } from "../attempt/attempt-loop.ts";
+import { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
 import { ErrorClassifier } from "../core/error-classifier.ts";
 import { expectKnown, expectNumber, expectStringRecord } from "../core/expectations.ts";
@@ -14,7 +14,6 @@ import {
   resolveFetchOptions,
   type SharedRotatorOptions,
 } from "./fetch-options.ts";
-import { FetchReply } from "./fetch-reply.ts";
 import { FetchTransport } from "./fetch-transport.ts";
 import { isReplayable, prepareBody } from "./replayable-body.ts";
 
@@ -68,7 +67,7 @@ class FetchFace {
   readonly rotator: KeyRotator;
   readonly #options: ResolvedCallingOptions;
   readonly #origins: AllowedOrigins;
-  readonly #loop: AttemptLoop<FetchCall, FetchReply>;
+  readonly #loop: AttemptLoop<FetchCall, Response>;
 
   constructor(options: ResolvedCallingOptions) {
     const { rotator } = options;
@@ -81,7 +80,6 @@ class FetchFace {
     this.#loop = new AttemptLoop(rotator, new ErrorClassifier({ provider }), transport, {
       ...options,
       ...rotator.options,
-      onExhausted: onExhaustedOf(options),
       repeatsServerErrors: provider.repeatsServerErrors ?? false,
       modelField: provider.modelField ?? "model",
     });
@@ -99,10 +97,10 @@ class FetchFace {
   }
 
   /** The usual call: nothing to be read or converted first. */
-  async #call(url: string, init: RequestInit | undefined, callOptions: CallOptions | undefined): Promise<Response> {
+  #call(url: string, init: RequestInit | undefined, callOptions: CallOptions | undefined): Promise<Response> {
     const origin = this.#originOf(url);
     if (origin === undefined) return this.#foreign(url, init);
-    return this.#run(new FetchCall(url, origin, init, init?.headers, init?.body, callOptions));
+    return this.#loop.run(new FetchCall(url, origin, init, callOptions));
   }
 
   async #takeApart(
@@ -115,26 +113,20 @@ class FetchFace {
     const origin = this.#originOf(url);
     if (origin === undefined) return this.#foreign(isRequest ? input : url, init);
     const given = isRequest ? initOfRequest(input, init) : init;
-    const call = new FetchCall(url, origin, given, given?.headers, given?.body, callOptions);
+    const call = new FetchCall(url, origin, given, callOptions);
     if (call.body !== undefined && call.body !== null && !isReplayable(call.body)) await this.#keepBody(call);
-    return this.#run(call);
+    return this.#loop.run(call);
   }
 
   async #keepBody(call: FetchCall): Promise<void> {
     call.signal?.throwIfAborted();
     const { maxReplayBytes } = this.#options;
     const prepared = await prepareBody(call.body as object, maxReplayBytes);
-    call.body = prepared.body;
+    call.rebuilt = prepared;
     call.replayable = prepared.replayable;
-    call.rebuilt = prepared.rebuilt;
     if (prepared.replayable) return;
     call.requestId = this.rotator.nextRequestId();
     this.rotator.emit("body-not-replayable", { requestId: call.requestId, maxReplayBytes });
-  }
-
-  async #run(call: FetchCall): Promise<Response> {
-    const reply = await this.#loop.run(call);
-    return reply.deliver();
   }
 
   /** The allowed origin a URL has; `undefined` for any other, and for URLs that are not http(s). */
@@ -157,9 +149,4 @@ class FetchFace {
     const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
     return (send as typeof globalThis.fetch)(input, init);
   }
-}
-
-function onExhaustedOf({ onExhausted }: ResolvedCallingOptions): OnExhausted<FetchReply> {
-  if (typeof onExhausted !== "function") return onExhausted;
-  return async (error) => new FetchReply(await onExhausted(error));
 }

@@ -1,6 +1,7 @@
 import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/request-facts.ts";
 import type { HeadersLike } from "./credentials.ts";
+import type { PreparedBody } from "./replayable-body.ts";
 
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
@@ -10,25 +11,27 @@ export class FetchCall extends Call {
   readonly origin: string;
   /** Everything the caller set, fields this library does not know included. */
   readonly init: RequestInit | undefined;
-  readonly headers: HeadersLike;
-  body: BodyInit | null | undefined;
-  /** The body was rebuilt: how long it is, is the transport's to say. */
-  rebuilt = false;
+  /** The body as it was rebuilt from a stream: how long it is, is the transport's to say. */
+  rebuilt: PreparedBody | undefined;
 
-  constructor(
-    url: string,
-    origin: string,
-    init: RequestInit | undefined,
-    headers: HeadersLike,
-    body: BodyInit | null | undefined,
-    options: CallOptions | undefined,
-  ) {
-    super(init?.signal ?? undefined, options);
+  constructor(url: string, origin: string, init: RequestInit | undefined, options: CallOptions | undefined) {
+    super(options);
     this.url = url;
     this.origin = origin;
     this.init = init;
-    this.headers = headers;
-    this.body = body;
+    this.rebuilt = undefined;
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.init?.signal ?? undefined;
+  }
+
+  get headers(): HeadersLike {
+    return this.init?.headers;
+  }
+
+  get body(): BodyInit | null | undefined {
+    return this.rebuilt === undefined ? this.init?.body : this.rebuilt.body;
   }
 
   get method(): string {

@@ -1,5 +1,4 @@
 import type { Reply } from "../attempt/call.ts";
-import { observeEnd } from "./observed-body.ts";
 import { withFields } from "./response-fields.ts";
 
 /** Statuses a `Response` cannot be made with, or not with a body: such answers are passed on as they are. */
@@ -8,12 +7,11 @@ function canBeRemade(status: number): boolean {
 }
 
 /** A `Response` as the attempt loop sees it. Made again only when its body had to be read. */
-export class FetchReply implements Reply {
+export class FetchReply implements Reply<Response> {
   #response: Response;
   #chunks: Uint8Array<ArrayBuffer>[] | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
   #ended = false;
-  #whenEnded: ((how: "end" | "error" | "cancel") => void) | undefined;
 
   constructor(response: Response) {
     this.#response = response;
@@ -25,10 +23,6 @@ export class FetchReply implements Reply {
 
   get headers(): Headers {
     return this.#response.headers;
-  }
-
-  whenEnded(ended: (how: "end" | "error" | "cancel") => void): void {
-    this.#whenEnded = ended;
   }
 
   async readCapped(maxBytes: number): Promise<string> {
@@ -62,19 +56,18 @@ export class FetchReply implements Reply {
 
   /** The answer for the caller: the same object when its body is untouched. */
   deliver(): Response {
-    if (this.#whenEnded !== undefined) return observeEnd(this.#response, this.#whenEnded);
     if (this.#chunks === undefined) return this.#response;
     return remade(this.#response, this.#body(this.#chunks), this.#response.headers);
   }
 
   /** The provider's refusal with the pool's own word on when to come back. */
-  deliverWith(changed: Readonly<Record<string, string | null>>): FetchReply {
+  deliverWith(changed: Readonly<Record<string, string | null>>): Response {
     const headers = new Headers(this.#response.headers);
     for (const [name, value] of Object.entries(changed)) {
       if (value === null) headers.delete(name);
       else headers.set(name, value);
     }
-    return new FetchReply(remade(this.#response, this.#body(this.#chunks ?? []), headers));
+    return remade(this.#response, this.#body(this.#chunks ?? []), headers);
   }
 
   #body(chunks: Uint8Array<ArrayBuffer>[]): BodyInit | null {

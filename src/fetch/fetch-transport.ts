@@ -1,4 +1,4 @@
-import type { ExhaustedAnswer, Transport } from "../attempt/call.ts";
+import type { BodyEnd, ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
 import type { Lease } from "../core/lease.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
 import { placeCredential, withoutCredential } from "./credentials.ts";
@@ -6,6 +6,7 @@ import { urlFor } from "./endpoints.ts";
 import type { FetchCall } from "./fetch-call.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
+import { observeEnd } from "./observed-body.ts";
 import { isRedirect, mostRedirects, nextHop } from "./redirects.ts";
 import { withFields } from "./response-fields.ts";
 
@@ -16,55 +17,31 @@ export interface FetchTransportOptions {
 }
 
 /** Sends through a `fetch`: the one given, or the platform's as it is at the moment of the call. */
-export class FetchTransport implements Transport<FetchCall, FetchReply> {
+export class FetchTransport implements Transport<FetchCall, Response> {
   readonly #options: FetchTransportOptions;
 
   constructor(options: FetchTransportOptions) {
     this.#options = options;
   }
 
-  async send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<FetchReply> {
-    const url = urlFor(call.url, lease, this.#options.baseURL);
+  /** Not an async function: the usual call must not pay for a promise it does not need. */
+  send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
     lease.origin = lease.baseURL?.origin ?? call.origin;
+    const url = urlFor(call.url, lease, this.#options.baseURL);
     const headers = placeCredential(call.headers, lease, this.#options.placement);
-    if (call.rebuilt) dropContentLength(headers);
-    const init = initFor(call, headers, signal);
-    // Detached: some runtimes refuse fetch as a method.
-    const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
-    let response = await send(url, init);
-    if (isRedirect(response.status)) response = await this.#follow(call, response, url, init, send);
-    if (url !== call.url && response.url === url) withFields(response, { url: call.url });
-    return new FetchReply(response);
-  }
-
-  exhausted(_call: FetchCall, answer: ExhaustedAnswer, last: FetchReply | undefined): FetchReply {
-    const { status, retryAfterMs, body } = answer;
-    const told: Record<string, string | null> = {
-      "retry-after": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs / 1000)),
-      "retry-after-ms": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs)),
-      // SDKs that obey it make one call instead of three, and do not sleep an hour-long Retry-After.
-      "x-should-retry": "false",
-      "x-rotating-fetch": "exhausted",
-    };
-    if (last !== undefined) return last.deliverWith(told);
-    const headers = new Headers({ "content-type": "application/json" });
-    for (const [name, value] of Object.entries(told)) if (value !== null) headers.set(name, value);
-    return new FetchReply(new Response(body, { status, headers }));
+    if (call.rebuilt !== undefined) dropContentLength(headers);
+    const sent = this.#fetch()(url, initFor(call, headers, signal));
+    // What a key adds to the URL is nothing the caller's logs should hold.
+    return url === call.url ? sent : sent.then((response) => renamed(response, url, call.url));
   }
 
   /** Redirects are followed by hand: runtimes forward custom credential headers to other origins. */
-  async #follow(
-    call: FetchCall,
-    first: Response,
-    firstUrl: string,
-    firstInit: RequestInit,
-    send: FetchFunction,
-  ): Promise<Response> {
+  async follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
     const mode = call.init?.redirect ?? "follow";
-    if (mode === "manual") return first;
+    if (mode === "manual" || !isRedirect(first.status)) return first;
     let response = first;
-    let url = firstUrl;
-    let init = firstInit;
+    let url = urlFor(call.url, lease, this.#options.baseURL);
+    let init = initFor(call, placeCredential(call.headers, lease, this.#options.placement), signal);
     for (let hops = 0; isRedirect(response.status); hops++) {
       const hop = nextHop(response, url, init.method ?? "GET");
       if (hop === undefined) break;
@@ -74,10 +51,42 @@ export class FetchTransport implements Transport<FetchCall, FetchReply> {
       if (hop.keepsBody && !call.replayable) throw redirectError("the body was sent and cannot be sent again");
       init = initAfter(hop, init);
       url = hop.url;
-      response = await send(url, init);
+      response = await this.#fetch()(url, init);
     }
     return response === first ? first : withFields(response, { redirected: true });
   }
+
+  open(answer: Response): FetchReply {
+    return new FetchReply(answer);
+  }
+
+  observe(answer: Response, ended: (how: BodyEnd) => void): Response {
+    return observeEnd(answer, ended);
+  }
+
+  exhausted(_call: FetchCall, answer: ExhaustedAnswer, last: Reply<Response> | undefined): Response {
+    const { status, retryAfterMs, body } = answer;
+    const told: Record<string, string | null> = {
+      "retry-after": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs / 1000)),
+      "retry-after-ms": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs)),
+      // SDKs that obey it make one call instead of three, and do not sleep an hour-long Retry-After.
+      "x-should-retry": "false",
+      "x-rotating-fetch": "exhausted",
+    };
+    if (last instanceof FetchReply) return last.deliverWith(told);
+    const headers = new Headers({ "content-type": "application/json" });
+    for (const [name, value] of Object.entries(told)) if (value !== null) headers.set(name, value);
+    return new Response(body, { status, headers });
+  }
+
+  /** Looked up for every call, and called detached: some runtimes refuse fetch as a method. */
+  #fetch(): FetchFunction {
+    return this.#options.fetch ?? (globalThis.fetch as FetchFunction);
+  }
+}
+
+function renamed(response: Response, from: string, to: string): Response {
+  return response.url === from ? withFields(response, { url: to }) : response;
 }
 
 function initFor(call: FetchCall, headers: Record<string, string>, signal: AbortSignal | undefined): RequestInit {
@@ -87,7 +96,7 @@ function initFor(call: FetchCall, headers: Record<string, string>, signal: Abort
   init["headers"] = headers;
   init["redirect"] = "manual";
   if (signal !== undefined) init["signal"] = signal;
-  if (call.rebuilt) {
+  if (call.rebuilt !== undefined) {
     init["body"] = call.body;
     if (call.replayable) delete init["duplex"];
     else init["duplex"] = "half";

@@ -2,8 +2,6 @@
 export interface PreparedBody {
   readonly body: BodyInit | null | undefined;
   readonly replayable: boolean;
-  /** The body was taken apart and put together again: a content-length the client computed may not hold. */
-  readonly rebuilt: boolean;
 }
 
 /** Is it the kind of body every attempt can read anew? Streams and iterables are used up by the first. */
@@ -26,10 +24,10 @@ export async function prepareBody(body: object, maxBytes: number): Promise<Prepa
   let size = 0;
   for (;;) {
     const { done, value } = await iterator.next();
-    if (done) return { body: joined(chunks, size), replayable: true, rebuilt: true };
+    if (done) return { body: joined(chunks, size), replayable: true };
     chunks.push(value);
     size += value.byteLength;
-    if (size > maxBytes) return { body: continued(chunks, iterator), replayable: false, rebuilt: true };
+    if (size > maxBytes) return { body: continued(chunks, iterator), replayable: false };
   }
 }
 

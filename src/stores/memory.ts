@@ -70,7 +70,7 @@ class MemoryReservation implements Reservation {
   readonly index: number;
   readonly reservedAt: number;
   readonly leaseMs: number;
-  readyAt: number;
+  readonly readyAt: number;
   readonly candidate: Candidate;
   readonly memo: CandidateMemo;
   readonly tickets: number[];
@@ -81,6 +81,7 @@ class MemoryReservation implements Reservation {
     index: number,
     reservedAt: number,
     leaseMs: number,
+    readyAt: number,
     candidate: Candidate,
     memo: CandidateMemo,
     tickets: number[],
@@ -89,7 +90,7 @@ class MemoryReservation implements Reservation {
     this.index = index;
     this.reservedAt = reservedAt;
     this.leaseMs = leaseMs;
-    this.readyAt = reservedAt;
+    this.readyAt = readyAt;
     this.candidate = candidate;
     this.memo = memo;
     this.tickets = tickets;
@@ -121,7 +122,7 @@ const noTickets: number[] = [];
 export class MemoryStore implements Store {
   /** A refusal costs nothing here, so candidates are proposed one at a time. */
   readonly candidatesPerReserve = 1;
-  readonly #clock: Clock;
+  readonly clock: Clock;
   readonly #random: Random;
   readonly #cells = new Map<ScopeId, ScopeCell>();
   readonly #counters = new Map<string, Counter>();
@@ -135,14 +136,14 @@ export class MemoryStore implements Store {
   #sweepAtSize = 4096;
 
   constructor(options: MemoryStoreOptions = {}) {
-    this.#clock = options.clock ?? systemClock;
+    this.clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#epoch = `memory-${this.#clock.wall()}`;
+    this.#epoch = `memory-${this.clock.wall()}`;
   }
 
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Reservation | Refusal {
     const at = this.#at;
-    at.monotonic = this.#clock.monotonic();
+    at.monotonic = this.clock.monotonic();
     at.wall = -1;
     if (this.#holders.size > 0) this.#expire(at.monotonic);
     let blocked: Blocked[] | undefined;
@@ -186,7 +187,7 @@ export class MemoryStore implements Store {
   }
 
   renew(): { instances: number; rank: number; epoch: string; now: number } {
-    return { instances: 1, rank: 0, epoch: this.#epoch, now: this.#clock.monotonic() };
+    return { instances: 1, rank: 0, epoch: this.#epoch, now: this.clock.monotonic() };
   }
 
   watch(listener: (change: StoreChange) => void): Unsubscribe {
@@ -196,7 +197,7 @@ export class MemoryStore implements Store {
 
   /** @internal */
   instant(): Instant {
-    return { monotonic: this.#clock.monotonic(), wall: this.#clock.wall() };
+    return { monotonic: this.clock.monotonic(), wall: this.clock.wall() };
   }
 
   #memoOf(candidate: Candidate): CandidateMemo {
@@ -243,7 +244,7 @@ export class MemoryStore implements Store {
     const { needs } = candidate;
     for (let place = 0; place < needs.length; place++) {
       const { bucket, amount } = needs[place] as Need;
-      if (at.wall < 0 && bucket.kind === "calendar") at.wall = this.#clock.wall();
+      if (at.wall < 0 && bucket.kind === "calendar") at.wall = this.clock.wall();
       const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
       if (waitMs !== 0) return { index, by: bucket.id, until: waitMs === untilRelease ? null : at.monotonic + waitMs };
     }
@@ -253,25 +254,25 @@ export class MemoryStore implements Store {
   #take(candidate: Candidate, memo: CandidateMemo, index: number, at: Instant, options: ReserveOptions): Reservation {
     const now = at.monotonic;
     const { needs } = candidate;
-    const count = options.dryRun === true ? 0 : needs.length;
-    const tickets = count === 0 ? noTickets : [];
+    const dry = options.dryRun === true;
+    const tickets = dry ? noTickets : takeAll(needs, memo.counters, at);
+    let readyAt = now;
+    for (let place = 0; place < tickets.length; place++) {
+      const { bucket, amount } = needs[place] as Need;
+      const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
+      if (waitMs > 0 && now + waitMs > readyAt) readyAt = now + waitMs;
+    }
     const reservation = new MemoryReservation(
       ++this.#reservations,
       index,
       now,
       options.leaseMs,
+      readyAt,
       candidate,
       memo,
       tickets,
     );
-    for (let place = 0; place < count; place++) {
-      const { bucket, amount } = needs[place] as Need;
-      const counter = memo.counters[place] as Counter;
-      tickets.push(counter.take(amount, bucket, at));
-      const waitMs = counter.waitFor(amount, bucket, at);
-      if (waitMs > 0 && now + waitMs > reservation.readyAt) reservation.readyAt = now + waitMs;
-    }
-    if (options.dryRun === true) reservation.open = false;
+    if (dry) reservation.open = false;
     else if (memo.holdsConcurrency || options.purpose === "probe") this.#hold(reservation, options.purpose);
     return reservation;
   }
@@ -306,7 +307,7 @@ export class MemoryStore implements Store {
     const memo = this.#memoOf(reservation.candidate);
     let states = touched;
     for (const cell of memo.cells) {
-      const now = this.#clock.monotonic();
+      const now = this.clock.monotonic();
       const next = afterSuccess(cell.record, reservation.reservedAt, now);
       if (next !== cell.record) {
         cell.record = next;
@@ -317,7 +318,7 @@ export class MemoryStore implements Store {
   }
 
   #change(changes: readonly CooldownChange[], touched: ScopeState[] | undefined): ScopeState[] | undefined {
-    const now = this.#clock.monotonic();
+    const now = this.clock.monotonic();
     let states = touched;
     for (const change of changes) {
       const cell = this.#cells.get(change.scope);
@@ -365,6 +366,27 @@ export class MemoryStore implements Store {
       resetInMs: counter.resetInMs(bucket, at),
     };
   }
+}
+
+/** One ticket a need. Arrays of the exact length: most keys have one or two limits. */
+function takeAll(needs: readonly Need[], counters: readonly Counter[], at: Instant): number[] {
+  switch (needs.length) {
+    case 0:
+      return noTickets;
+    case 1:
+      return [takeOne(needs[0] as Need, counters[0] as Counter, at)];
+    case 2:
+      return [
+        takeOne(needs[0] as Need, counters[0] as Counter, at),
+        takeOne(needs[1] as Need, counters[1] as Counter, at),
+      ];
+    default:
+      return needs.map((need, place) => takeOne(need, counters[place] as Counter, at));
+  }
+}
+
+function takeOne({ bucket, amount }: Need, counter: Counter, at: Instant): number {
+  return counter.take(amount, bucket, at);
 }
 
 function refusal(now: number, blocked: readonly Blocked[]): Refusal {
