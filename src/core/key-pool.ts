@@ -47,8 +47,6 @@ export class Account {
   inFlight = 0;
   used = 0;
   latencyMs = 0;
-  /** Monotonic time of the last use. */
-  lastUsedAt = 0;
   /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
   ramp = 0;
 
@@ -154,7 +152,8 @@ export class KeyPool implements GroupFacts {
   }
 
   lastUsedAt(slot: number): number {
-    return this.accountAt(slot).lastUsedAt;
+    const { keys } = this.accountAt(slot);
+    return keys.length === 1 ? (keys[0] as PooledKey).lastUsedAt : Math.max(...keys.map((key) => key.lastUsedAt));
   }
 
   view(slot: number): ReadyKey {
@@ -169,7 +168,6 @@ export class KeyPool implements GroupFacts {
       batch: key.config.batch,
       inFlight: account.inFlight,
       used: account.used,
-      latencyMs: account.latencyMs,
     };
   }
 }

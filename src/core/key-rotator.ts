@@ -50,6 +50,8 @@ export class KeyRotator implements LeaseOwner {
   readonly #room: WaitingRoom;
   readonly #reserveOptions: ReserveOptions;
   readonly #batch: number;
+  /** Measuring writes to memory that a large pool has not in its cache: only for those who ask for it. */
+  readonly #measuresLatency: boolean;
   /** Are the store's times on our own clock? Spares reading it twice. */
   readonly #sameClock: boolean;
   readonly #originRests = new Map<string, number>();
@@ -73,6 +75,7 @@ export class KeyRotator implements LeaseOwner {
     this.#tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: "ip:local" });
     this.#book = new KeyBook(this.#options);
     this.#reserveOptions = { session: "local", leaseMs, purpose: "request" };
+    this.#measuresLatency = this.#options.strategy.usesLatency === true;
     this.#sameClock = store.clock === clock;
     this.#batch = store.candidatesPerReserve ?? candidatesPerReserve;
     this.#room = new WaitingRoom({
@@ -288,7 +291,7 @@ export class KeyRotator implements LeaseOwner {
     this.#inFlight--;
     account.inFlight--;
     if (result.outcome === "success") {
-      account.latencyMs += (headersAfterMs - account.latencyMs) * (account.latencyMs === 0 ? 1 : latencySmoothing);
+      if (this.#measuresLatency) measureLatency(account, headersAfterMs);
       if (account.ramp > 0) this.#climb(account);
     } else if (result.outcome === "failure") {
       key.failures++;
@@ -483,7 +486,6 @@ export class KeyRotator implements LeaseOwner {
     const now = this.#sameClock ? reservation.reservedAt : this.now();
     account.inFlight++;
     account.used++;
-    account.lastUsedAt = now;
     key.used++;
     key.lastUsedAt = now;
     this.#inFlight++;
@@ -705,6 +707,11 @@ export class KeyRotator implements LeaseOwner {
       });
     });
   }
+}
+
+function measureLatency(account: Account, latencyMs: number): void {
+  const weight = account.latencyMs === 0 ? 1 : latencySmoothing;
+  account.latencyMs += (latencyMs - account.latencyMs) * weight;
 }
 
 /** The origin of a key's own endpoint; empty when it uses the call's. */

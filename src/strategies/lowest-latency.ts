@@ -76,5 +76,6 @@ class LowestLatencyOrder implements ReadyOrder {
 /** The key whose answers begin soonest. An untried key is tried first. */
 export const lowestLatency: OrderingStrategy = {
   name: "lowest_latency",
+  usesLatency: true,
   createOrder: (context) => new LowestLatencyOrder(context),
 };

@@ -11,7 +11,7 @@ export interface GroupFacts {
   position(slot: number): number;
   /** Requests that have begun and not ended. */
   inFlight(slot: number): number;
-  /** Smoothed milliseconds to response headers; 0 while unknown. */
+  /** Smoothed milliseconds to response headers; 0 while unknown, and for strategies that do not ask for it. */
   latencyMs(slot: number): number;
   /** When it was last used, monotonic milliseconds; 0 when never. */
   lastUsedAt(slot: number): number;
@@ -56,13 +56,13 @@ export interface ReadyKey {
   readonly inFlight: number;
   /** Requests given to this key's account so far. */
   readonly used: number;
-  /** Smoothed milliseconds to response headers; 0 while unknown. */
-  readonly latencyMs: number;
 }
 
 /** A built-in kind of strategy: keeps an order of its own, so that picking does not depend on the number of keys. */
 export interface OrderingStrategy {
   readonly name: string;
+  /** Does it ask for latencies? They are measured only then. @default false */
+  readonly usesLatency?: boolean | undefined;
   createOrder(context: OrderContext): ReadyOrder;
 }
 
