@@ -37,7 +37,19 @@ export type {
   RotatingFetchOptions,
   SharedRotatorOptions,
 } from "./fetch/fetch-options.ts";
-export type { CredentialPlacement, Provider } from "./providers/provider.ts";
+export type {
+  CredentialPlacement,
+  ErrorRule,
+  HeaderCounter,
+  HealthProbe,
+  Provider,
+  RequestShape,
+  ResetRule,
+  ResetUnit,
+  RuleVerdict,
+  StreamShape,
+  UsageShape,
+} from "./providers/provider.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./stores/memory.ts";
 export type {
   Blocked,

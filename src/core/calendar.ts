@@ -68,7 +68,7 @@ export class Calendar {
       case "minute":
         return start + 60_000;
       case "hour":
-        return this.#startOf(start + 3_600_000 + 1) > start ? this.#startOf(start + 3_600_000 + 1) : start + 3_600_000;
+        return start + 3_600_000;
       case "day": {
         const { year, month, day } = this.#local(start);
         return this.#instantOf(year, month, day + 1);

@@ -1,12 +1,13 @@
 import type { Provider } from "../providers/provider.ts";
-import type { Classification, ClassificationContext, Kind, Scope, SharedBy } from "../types.ts";
+import type { Classification, ClassificationContext, Dimension, Kind, Scope, SharedBy } from "../types.ts";
 import { verdictByCode, verdictByWeakCode } from "./classification/code-table.ts";
 import { verdictByEdge } from "./classification/edge.ts";
-import { gatherFacts } from "./classification/facts.ts";
+import { type Answer, gatherFacts } from "./classification/facts.ts";
 import { containsAny, readField } from "./classification/guarded.ts";
-import type { HeaderSource } from "./classification/headers.ts";
-import { dimensionInWords, windowInWords } from "./classification/limit-words.ts";
+import { type HeaderSource, HeaderView } from "./classification/headers.ts";
+import { dimensionInWords, type QuotaFailure, readQuotaFailure, windowInWords } from "./classification/limit-words.ts";
 import { verdictByMessage } from "./classification/message-rules.ts";
+import { rulesForSuccess, stageOfRules } from "./classification/provider-rules.ts";
 import {
   exhaustedBucket,
   type HeaderBucket,
@@ -14,15 +15,16 @@ import {
   readHeaderBuckets,
 } from "./classification/rate-limit-headers.ts";
 import type { ResetUnit } from "./classification/reset-grammar.ts";
-import { readRetryDelay } from "./classification/retry-delay.ts";
+import { readRetryDelay, readServerTime } from "./classification/retry-delay.ts";
+import { readDeclaredBuckets, ruledResetMs } from "./classification/stated-resets.ts";
 import { verdictByStatus } from "./classification/status-table.ts";
 import { classifyTransportError } from "./classification/transport.ts";
 import { type Facts, kindDefaults, type Stage, type Verdict } from "./classification/verdict.ts";
 
-export { type ErrorEnvelope, normaliseEnvelope } from "./classification/envelope.ts";
+export { normaliseEnvelope } from "./classification/envelope.ts";
 export type { HeaderSource } from "./classification/headers.ts";
 export { readRetryDelay } from "./classification/retry-delay.ts";
-export { classifyTransportError, type TransportFailure } from "./classification/transport.ts";
+export { classifyTransportError } from "./classification/transport.ts";
 
 /** What is known of one answer, or of the failure to get one. */
 export interface ClassifierInput {
@@ -68,10 +70,15 @@ const genericStages: readonly Stage[] = [verdictByCode, verdictByMessage, verdic
 export class ErrorClassifier {
   readonly provider: Provider | undefined;
   readonly #stages: readonly Stage[];
+  /** Looks for errors in answers that say success and hold no error object; most providers have none. */
+  readonly #successStage: Stage | undefined;
 
   constructor(options: ErrorClassifierOptions = {}) {
     this.provider = options.provider;
-    this.#stages = [verdictByEdge, ...genericStages];
+    const { errors = [] } = options.provider ?? {};
+    this.#stages = [verdictByEdge, ...(errors.length > 0 ? [stageOfRules(errors)] : []), ...genericStages];
+    const successRules = options.provider === undefined ? [] : rulesForSuccess(options.provider);
+    this.#successStage = successRules.length > 0 ? stageOfRules(successRules) : undefined;
   }
 
   classify(input: ClassifierInput): Classification {
@@ -88,15 +95,36 @@ export class ErrorClassifier {
     const status = asStatus(input.status);
     if (status < 400 && error !== undefined && error !== null) return judgeFailure(error, context);
     if (status === 0 && input.body === undefined) return compose({ kind: "network" });
-    const facts = gatherFacts({ status, headers: input.headers, body: input.body, now, context: context ?? noContext });
-    if (facts === null) return compose({ kind: "none" });
+    const answer = { status, headers: input.headers, body: input.body, now, context: context ?? noContext };
+    const facts = gatherFacts(answer);
+    if (facts === null) return this.#judgeSuccess(answer);
     if (facts.isEmbedded && facts.format === "markup") return compose(misplacedPage);
     for (const stage of this.#stages) {
       const verdict = stage(facts);
-      if (verdict !== null) return complete(facts, verdict);
+      if (verdict !== null) return complete(facts, verdict, this.provider);
     }
     return compose({ kind: "server_error" });
   }
+
+  #judgeSuccess(answer: Answer): Classification {
+    const facts = this.#successStage === undefined ? null : gatherFacts(answer, true);
+    const verdict = facts === null ? null : (this.#successStage?.(facts) ?? null);
+    return facts === null || verdict === null
+      ? describeSuccess(answer, this.provider)
+      : complete(facts, verdict, this.provider);
+  }
+}
+
+/** A success; where the provider's own counters say that it was the last one of its window, also until when. */
+function describeSuccess(
+  { headers, now }: Answer,
+  { headers: counters = [], sharedBy }: Partial<Provider> = {},
+): Classification {
+  if (counters.length === 0) return compose({ kind: "none" });
+  const view = HeaderView.of(headers);
+  const bucket = exhaustedBucket(readDeclaredBuckets(view, counters, readServerTime(view, now)));
+  if (bucket === null) return compose({ kind: "none" });
+  return compose({ kind: "none", sharedBy, window: bucket.window, dimension: plainDimension(bucket) }, bucket.resetMs);
 }
 
 function judgeFailure(error: unknown, context: ClassificationContext): Classification {
@@ -108,12 +136,11 @@ function judgeFailure(error: unknown, context: ClassificationContext): Classific
 }
 
 /** Fills in what a verdict leaves open: delay, window, dimension and who shares the limit. */
-function complete(facts: Facts, verdict: Verdict): Classification {
-  if (verdict.kind === "rate_limit" || verdict.kind === "quota_exhausted") return completeLimit(facts, verdict);
+function complete(facts: Facts, verdict: Verdict, provider: Provider | undefined): Classification {
+  if (verdict.kind === "rate_limit" || verdict.kind === "quota_exhausted")
+    return completeLimit(facts, verdict, provider);
   const hasDelay = kindsWithDelay.has(verdict.kind) && verdict.ignoresDelay !== true;
-  const retryAfterMs = hasDelay
-    ? readRetryDelay(facts.headers, facts.envelope, facts.serverNow, { buckets: noBuckets })
-    : null;
+  const retryAfterMs = hasDelay ? delayOf(facts, verdict, provider, noBuckets) : null;
   if (verdict.kind === "invalid_key") return compose(verdict, null, isConfirmed(facts, verdict));
   if (verdict.kind !== "context_length" || verdict.scope !== "model") return compose(verdict, retryAfterMs);
   // Larger than a rate limit: the limit's own window and dimension.
@@ -123,28 +150,67 @@ function complete(facts: Facts, verdict: Verdict): Classification {
 
 const noBuckets: readonly HeaderBucket[] = [];
 
-function completeLimit(facts: Facts, verdict: Verdict): Classification {
+function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | undefined): Classification {
   const { headers, envelope, serverNow, message } = facts;
-  const buckets = readHeaderBuckets(headers, serverNow, asResetUnit(facts.context));
-  const namedDimension = verdict.dimension ?? dimensionOfType(envelope.type) ?? dimensionInWords(message);
-  const namedWindow = verdict.window ?? windowInWords(message);
+  const buckets =
+    provider?.headers === undefined
+      ? readHeaderBuckets(headers, serverNow, asResetUnit(facts.context))
+      : readDeclaredBuckets(headers, provider.headers, serverNow);
+  const failure = readQuotaFailure(envelope.details);
+  const namedDimension = failure?.dimension ?? dimensionOfType(envelope.type) ?? dimensionInWords(message);
+  const namedWindow = failure?.window ?? windowInWords(message);
   // A bill is not paid by a counter's reset.
   const isRate = verdict.kind === "rate_limit";
   const exhausted = isRate ? exhaustedBucket(buckets) : null;
-  const bucket = exhausted ?? (isRate ? namedBucket(buckets, namedDimension, namedWindow) : null);
-  const hints = { buckets: bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }] };
-  const retryAfterMs = verdict.ignoresDelay === true ? null : readRetryDelay(headers, envelope, serverNow, hints);
-  const sharedBy = verdict.sharedBy ?? (isRate && verdict.scope === undefined ? sharedByWords(message) : undefined);
-  return compose(
-    {
-      ...verdict,
-      scope: verdict.scope ?? scopeOf(sharedBy),
-      sharedBy,
-      window: namedWindow ?? exhausted?.window ?? null,
-      dimension: namedDimension ?? exhausted?.dimension ?? null,
-    },
-    retryAfterMs,
-  );
+  const { window = namedWindow ?? exhausted?.window, dimension = namedDimension ?? plainDimension(exhausted) } =
+    verdict;
+  const bucket = exhausted ?? (isRate ? namedBucket(buckets, dimension ?? null, window ?? null) : null);
+  const hints = bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }];
+  const sharedBy = isRate ? rateSharedBy(verdict, failure, provider, message) : verdict.sharedBy;
+  const scope = verdict.scope ?? (isRate ? rateScope(failure, sharedBy, provider) : scopeOf(sharedBy));
+  return compose({ ...verdict, scope, sharedBy, window, dimension }, delayOf(facts, verdict, provider, hints));
+}
+
+/** What a rate limit covers: by the quota's own name, by what is known of the provider, or by who shares it. */
+function rateScope(
+  failure: QuotaFailure | null,
+  sharedBy: SharedBy | undefined,
+  provider: Provider | undefined,
+): Scope | undefined {
+  if (failure?.isPerModel === true) return "model";
+  if (failure?.isPerProject === true) return "account";
+  return provider?.perModel === true ? "model" : scopeOf(sharedBy);
+}
+
+/** Who shares a rate limit: by the rule, by what is known of the provider, or by the words. */
+function rateSharedBy(
+  verdict: Verdict,
+  failure: QuotaFailure | null,
+  provider: Provider | undefined,
+  message: string,
+): SharedBy | undefined {
+  if (verdict.sharedBy !== undefined || verdict.scope !== undefined) return verdict.sharedBy;
+  return failure?.isPerProject === true ? "project" : (provider?.sharedBy ?? sharedByWords(message));
+}
+
+/** What was stated, unless a rule knows better or nothing was. */
+function delayOf(
+  facts: Facts,
+  { reset, resetWins, ignoresDelay }: Verdict,
+  provider: Provider | undefined,
+  buckets: readonly HeaderBucket[],
+): number | null {
+  if (ignoresDelay === true) return null;
+  const ruledMs = reset === undefined ? null : ruledResetMs(reset, facts, provider ?? {});
+  if (resetWins === true && ruledMs !== null) return ruledMs;
+  const hints = { buckets, timeZone: provider?.dayZone };
+  return readRetryDelay(facts.headers, facts.envelope, facts.serverNow, hints) ?? ruledMs;
+}
+
+/** Answers tell tokens from requests; which tokens is a matter of counters. */
+function plainDimension(bucket: HeaderBucket | null): Dimension | null {
+  const dimension = bucket?.dimension ?? null;
+  return dimension === "inputTokens" || dimension === "outputTokens" ? "tokens" : dimension;
 }
 
 /** Some APIs name what was counted in the error's type. */
@@ -163,13 +229,14 @@ function scopeOf(sharedBy: SharedBy | undefined): Scope | undefined {
 }
 
 /**
- * Is the refusal reason enough to give the key up? Not on a refusal without words, not for a key that is new or worked a
- * moment ago, not while others are refused as well, and not for tokens that are renewed anyway.
+ * Is the refusal reason enough to give the key up? Not where it is bare and the key has worked before, not for a key that is
+ * new or worked a moment ago, not while others are refused as well, and not for tokens that are renewed anyway.
  */
 function isConfirmed({ context, headers }: Facts, verdict: Verdict): boolean {
-  if (verdict.isDefinitive !== true) return false;
+  if (verdict.isDefinitive === false) return false;
   if (headers.get("www-authenticate")?.toLowerCase().includes("invalid_token") === true) return false;
-  const { keyAgeMs, lastSuccessAgoMs, otherKeys401Recently, credentialType } = context;
+  const { keyAgeMs, everSucceeded, lastSuccessAgoMs, otherKeys401Recently, credentialType } = context;
+  if (verdict.isDefinitive !== true && (everSucceeded === true || lastSuccessAgoMs !== undefined)) return false;
   if (keyAgeMs !== undefined && keyAgeMs < freshKeyMs) return false;
   if (lastSuccessAgoMs !== undefined && lastSuccessAgoMs < recentSuccessMs) return false;
   if (otherKeys401Recently !== undefined && otherKeys401Recently > 0) return false;

@@ -1,9 +1,12 @@
 import { InvalidOptionsError } from "../errors.ts";
 
+/** Keys of 32 digits are common; names of time zones are seldom longer. */
+const longestShown = 31;
+
 /** Shows a value in a message: short, and never a long string, which may be a secret. */
 function shown(value: unknown): string {
   if (typeof value === "string")
-    return value.length > 40 ? `a string of ${value.length} characters` : `\`${value}\` (string)`;
+    return value.length > longestShown ? `a string of ${value.length} characters` : `\`${value}\` (string)`;
   if (value === null || value === undefined) return `\`${value}\``;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "function") return "a function";
@@ -91,6 +94,9 @@ export function expectKnown(field: string, value: unknown, known: Readonly<Recor
   }
   const unknownName = Object.keys(value).find((name) => !Object.hasOwn(known, name));
   if (unknownName === undefined) return;
+  // A list of keys that became an object has secrets for names.
+  const isName = /^\w{1,24}$/.test(unknownName);
+  if (!isName) throw unexpected(field, `an object with only known fields (${Object.keys(known).join(", ")})`, value);
   const path = field === "options" ? unknownName : `${field}.${unknownName}`;
   throw new InvalidOptionsError(
     path,

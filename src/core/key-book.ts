@@ -92,16 +92,14 @@ export class KeyBook {
 
   replaceSecret(key: PooledKey, secret: KeyConfig["secret"]): void {
     const config = resolveKey("key", { secret, id: key.id }, this.#fingerprint);
-    key.config = { ...key.config, secret: config.secret };
-    key.secret = new KeySecret(config.secret, this.#fingerprint, this.#options.clock);
+    const merged = { ...key.config, secret: config.secret };
+    key.take(merged, this.#secretOf(merged));
   }
 
   #update(key: PooledKey, config: ResolvedKey): void {
-    if (!key.secret.isFrom(config.secret)) key.secret = this.#secretOf(config);
     // An operator's switch stands unless the source itself changed its mind.
     if (key.config.enabled !== config.enabled) key.enabled = config.enabled;
-    key.config = config;
-    key.candidate = undefined;
+    key.take(config, key.secret.isFrom(config.secret) ? key.secret : this.#secretOf(config));
     key.account.refresh();
     this.pool.noteRules(config);
   }

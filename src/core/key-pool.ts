@@ -8,6 +8,8 @@ export class PooledKey {
   readonly account: Account;
   config: ResolvedKey;
   secret: KeySecret;
+  /** Is its secret fetched? */
+  isDynamic: boolean;
   enabled: boolean;
   /** Monotonic time until which this key alone rests, as the store last said. */
   restUntil = 0;
@@ -16,6 +18,8 @@ export class PooledKey {
   candidateFor: string | undefined;
   /** Does it rest because its credential was refused? */
   credentialRefused = false;
+  /** Names the fetched secret that was refused last. */
+  refusedFingerprint: string | undefined;
   used = 0;
   failures = 0;
   /** Monotonic milliseconds; 0: never. */
@@ -26,7 +30,16 @@ export class PooledKey {
     this.account = account;
     this.config = config;
     this.secret = secret;
+    this.isDynamic = secret.isDynamic;
     this.enabled = config.enabled;
+  }
+
+  /** Another secret: what was worked out for the one before no longer holds. */
+  take(config: ResolvedKey, secret: KeySecret): void {
+    this.config = config;
+    this.secret = secret;
+    this.isDynamic = secret.isDynamic;
+    this.candidate = undefined;
   }
 
   get id(): string {
@@ -39,6 +52,8 @@ export class Account {
   readonly name: string;
   readonly slot: number;
   keys: PooledKey[] = [];
+  /** The key of an account that has just one, as most have: spares the way over the list. */
+  only: PooledKey | undefined = undefined;
   position = 0;
   weight = 1;
   priority = 0;
@@ -57,8 +72,10 @@ export class Account {
 
   /** Takes weight and tier from its enabled keys. */
   refresh(): void {
+    this.only = this.keys.length === 1 ? this.keys[0] : undefined;
     const active = this.keys.filter((key) => key.enabled);
     const keys = active.length > 0 ? active : this.keys;
+    if (keys.length === 0) return;
     this.weight = Math.max(...keys.map((key) => key.config.weight));
     this.priority = Math.min(...keys.map((key) => key.config.priority));
   }
@@ -113,8 +130,8 @@ export class KeyPool implements GroupFacts {
     this.keys.delete(key.id);
     account.keys = account.keys.filter((other) => other !== key);
     account.cursor = 0;
-    if (account.keys.length > 0) account.refresh();
-    else this.#drop(account);
+    account.refresh();
+    if (account.keys.length === 0) this.#drop(account);
     return account;
   }
 

@@ -1,5 +1,14 @@
 import { RotatorClosedError } from "../errors.ts";
-import type { Candidate, Refusal, Reservation, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
+import type {
+  Candidate,
+  CooldownChange,
+  Refusal,
+  Report,
+  Reservation,
+  ReserveOptions,
+  ScopeState,
+  Store,
+} from "../stores/store.ts";
 import type { Awaitable, KeyConfig } from "../types.ts";
 import { ConnectionGuess } from "./connection-guess.ts";
 import { EventHub, type RotatorEvents } from "./events.ts";
@@ -56,6 +65,8 @@ export class KeyRotator implements LeaseOwner {
   readonly #sameClock: boolean;
   readonly #originRests = new Map<string, number>();
   readonly #open = new Set<() => void>();
+  readonly #candidates: Candidate[] = [];
+  readonly #reports: Report[] = [];
   readonly #connections = new ConnectionGuess();
   #lanes: Lanes;
   #session: string | undefined;
@@ -98,8 +109,10 @@ export class KeyRotator implements LeaseOwner {
     return this.#options.provider;
   }
 
+  /** What those who make calls with it need to know. */
   get options(): Readonly<Pick<ResolvedRotatorOptions, "clock" | "random" | "maxWaitMs">> {
-    return this.#options;
+    const { clock, random, maxWaitMs } = this.#options;
+    return { clock, random, maxWaitMs };
   }
 
   /** Requests that hold a key. */
@@ -284,7 +297,7 @@ export class KeyRotator implements LeaseOwner {
 
   /** @internal */
   end(lease: Lease, result: LeaseResult): void {
-    const { key, reservation } = lease;
+    const { key } = lease;
     const { account } = key;
     const now = this.now();
     const headersAfterMs = (lease.answeredAt === 0 ? now : lease.answeredAt) - lease.startedAt;
@@ -297,18 +310,25 @@ export class KeyRotator implements LeaseOwner {
       key.failures++;
       key.lastFailureAt = now;
     }
-    const { classification } = result;
-    const cooldowns =
-      classification === undefined
-        ? undefined
-        : this.#tracker.changesFor(classification, key, lease.model, lease.origin, reservation.reservedAt);
-    lease.marks = cooldowns;
-    const sent = result.sent ?? "yes";
-    const { outcome, usage } = result;
-    const { opening } = lease;
-    this.#settle({ reservation, outcome, sent, headersAfterMs, opening, usage, cooldowns }, lease);
+    this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
     this.#released(account);
     if (this.#inFlight === 0) for (const done of this.#open) done();
+  }
+
+  #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number): Report {
+    const { reservation, opening, key } = lease;
+    const { outcome, classification, usage, sent = "yes" } = result;
+    // The usual end of a request says nothing more.
+    if (classification === undefined && usage === undefined && !opening) {
+      return { reservation, outcome, sent, headersAfterMs };
+    }
+    let cooldowns: readonly CooldownChange[] | undefined;
+    if (classification !== undefined) {
+      const { model, origin } = lease;
+      cooldowns = this.#tracker.changesFor(classification, key, model, origin, reservation.reservedAt);
+      lease.marks = cooldowns;
+    }
+    return { reservation, outcome, sent, headersAfterMs, opening, usage, cooldowns };
   }
 
   /** Puts scopes to rest, or ends their rest, on an operator's word. */
@@ -326,7 +346,7 @@ export class KeyRotator implements LeaseOwner {
    * @internal
    */
   forgive(lease: Lease): void {
-    const changes = (lease.marks ?? []).map(
+    const changes = lease.marks.map(
       ({ scope }) => ({ scope, set: "end", reason: "forgiven", source: "heuristic" }) as const,
     );
     if (changes.length === 0) return;
@@ -368,7 +388,7 @@ export class KeyRotator implements LeaseOwner {
       const key = this.#keyOf(account, lane, request);
       if (key === undefined) continue;
       const candidate = this.#candidateOf(key, lane);
-      const answer = this.#store.reserve([candidate], this.#reserveOptions);
+      const answer = this.#store.reserve(this.#alone(this.#candidates, candidate), this.#reserveOptions);
       if (answer instanceof Promise) return this.#afterAnswer(answer, lane, [key], request);
       if (answer.granted) return this.#granted(lane, key, answer, request);
       this.#refused(lane, answer, [key]);
@@ -445,8 +465,8 @@ export class KeyRotator implements LeaseOwner {
 
   /** The account's next key that does not rest; parks the account when there is none. */
   #keyOf(account: Account, lane: Lane, request: AcquireRequest): PooledKey | undefined {
-    const { keys } = account;
-    if (keys.length === 1 && (keys[0] as PooledKey).enabled) return keys[0];
+    const { only, keys } = account;
+    if (only?.enabled) return only;
     const now = this.now();
     const preferred = keys.find((key) => key.id === request.prefer);
     if (preferred !== undefined && preferred.restUntil <= now && lane.accepts(preferred)) return preferred;
@@ -469,7 +489,8 @@ export class KeyRotator implements LeaseOwner {
   }
 
   #candidateOf(key: PooledKey, lane: Lane): Candidate {
-    const { fingerprint } = key.secret;
+    // Only a secret that is fetched can change without anybody telling.
+    const fingerprint = key.isDynamic ? key.secret.fingerprint : undefined;
     if (lane.model === undefined) {
       if (key.candidate === undefined || key.candidateFor !== fingerprint) {
         key.candidate = this.#tracker.candidateFor(key, undefined);
@@ -490,35 +511,34 @@ export class KeyRotator implements LeaseOwner {
     key.lastUsedAt = now;
     this.#inFlight++;
     lane.took(slot);
-    if (account.keys.length === 1 && reservation.readyAt > reservation.reservedAt) {
+    if (account.only !== undefined && reservation.readyAt > reservation.reservedAt) {
       lane.park(slot, now + (reservation.readyAt - reservation.reservedAt), standing.limited);
     } else if (account.ramp > 0 && account.inFlight >= account.ramp) {
       for (const each of this.#lanes) each.hold(slot);
     }
     if (this.countsStreams) for (const each of this.#lanes) each.busyChanged(slot);
-    const opening = this.#connections.isOpening(this.#inFlight, now);
-    const secret = key.secret.read();
-    if (typeof secret === "string") {
-      const lease = new Lease(this, key, reservation, secret, request.model, now);
-      lease.opening = opening;
-      return lease;
-    }
-    return this.#withSecret(secret, lane, key, reservation, request, now);
+    const lease = new Lease(this, key, reservation, now, this.#connections.isOpening(this.#inFlight, now));
+    if (request.model !== undefined) lease.model = request.model;
+    return key.isDynamic ? this.#withSecret(lease, lane, request, key.secret.fingerprint) : lease;
   }
 
   async #withSecret(
-    pending: Promise<string>,
+    lease: Lease,
     lane: Lane,
-    key: PooledKey,
-    reservation: Reservation,
     request: AcquireRequest,
-    now: number,
+    known: string | undefined,
   ): Promise<Lease | null> {
+    const { key } = lease;
     try {
-      return new Lease(this, key, reservation, await pending, request.model, now);
+      const secret = await key.secret.read();
+      if (known === undefined && key.secret.fingerprint === key.refusedFingerprint) {
+        // The very one that was refused: now that it is known, the store says how long it must rest.
+        lease.settle({ outcome: "aborted", sent: "no" });
+        return this.#tryLane(lane, request);
+      }
+      return lease.hold(secret);
     } catch (error) {
       this.#events.emit("part-failed", { part: "secret", error });
-      const lease = new Lease(this, key, reservation, "", request.model, now);
       lease.settle({ outcome: "aborted", sent: "no" });
       key.restUntil = this.now() + this.#options.cooldownMs;
       lane.park(key.account.slot, key.restUntil, standing.limited);
@@ -555,10 +575,17 @@ export class KeyRotator implements LeaseOwner {
     return this.#options.random() * Math.min(waitMs * wakeJitterShare, wakeJitterMs);
   }
 
-  #settle(report: Parameters<Store["settle"]>[0][number], lease: Lease): void {
+  /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
+  #alone<Item>(reused: Item[], item: Item): readonly Item[] {
+    if (!this.#sameClock) return [item];
+    reused[0] = item;
+    return reused;
+  }
+
+  #settle(report: Report, lease: Lease): void {
     const failed = (error: unknown): void => this.#events.emit("part-failed", { part: "store", error });
     try {
-      const states = this.#store.settle([report]);
+      const states = this.#store.settle(this.#alone(this.#reports, report));
       if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
       else if (states.length > 0) this.#learn(states, lease.key, lease);
     } catch (error) {
@@ -573,7 +600,10 @@ export class KeyRotator implements LeaseOwner {
       if (state.scope.startsWith("provider:")) this.#restOrigin(endpointOf(key), forMs);
       else if (forMs > 0) key.account.ramp = rampStart;
       if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#lanes.separate(lease.model);
-      if (state.reason === "invalid_key" && forMs > 0) key.secret.invalidate();
+      if (state.reason === "invalid_key" && forMs > 0 && key.isDynamic) {
+        key.refusedFingerprint = key.secret.fingerprint;
+        key.secret.forget();
+      }
       if (forMs > 0) {
         this.#events.emit("key-cooled", { scope: state.scope, forMs, source: state.source, reason: state.reason });
         continue;

@@ -1,5 +1,6 @@
 import { KeySourceError } from "../errors.ts";
 import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../types.ts";
+import { badCharacter } from "./secret-text.ts";
 
 /**
  * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
@@ -10,6 +11,7 @@ export class KeySecret {
   readonly #fingerprint: (secret: string) => string;
   readonly #clock: Clock;
   #current: string | undefined;
+  #bearer: string | undefined;
   #currentFingerprint: string | undefined;
   #expiresAt = Number.POSITIVE_INFINITY;
   #pending: Promise<string> | undefined;
@@ -34,6 +36,12 @@ export class KeySecret {
     return this.#currentFingerprint;
   }
 
+  /** As a bearer token: put together once, not for every request. */
+  get bearer(): string {
+    if (this.#bearer === undefined || this.isDynamic) this.#bearer = `Bearer ${this.#current}`;
+    return this.#bearer;
+  }
+
   /** The secret last read; for masks and for scrubbing. */
   peek(): string | undefined {
     return this.#current;
@@ -48,9 +56,11 @@ export class KeySecret {
     return this.#pending;
   }
 
-  /** A provider refused it: the next read asks again. */
-  invalidate(): void {
-    if (this.isDynamic) this.#expiresAt = 0;
+  /** A provider refused it: what was fetched is forgotten, and the next read asks again. */
+  forget(): void {
+    if (!this.isDynamic) return;
+    this.#current = undefined;
+    this.#currentFingerprint = undefined;
   }
 
   isFrom(source: KeyConfig["secret"]): boolean {
@@ -75,8 +85,12 @@ export class KeySecret {
         `Expected a key's \`secret\` function to return a non-empty string or { secret, expiresAt }, got ${typeof answer}`,
       );
     }
-    if (secret !== this.#current) this.#currentFingerprint = undefined;
-    this.#current = secret;
+    const bad = badCharacter(secret.trim());
+    if (bad !== undefined) {
+      throw new KeySourceError(`Expected a key's \`secret\` function to return a usable secret, got ${bad}`);
+    }
+    if (secret.trim() !== this.#current) this.#currentFingerprint = undefined;
+    this.#current = secret.trim();
     this.#expiresAt = typeof answer === "string" ? 0 : (answer.expiresAt ?? 0);
     return secret;
   }

@@ -11,6 +11,7 @@ import {
   unexpectedSecret,
 } from "./expectations.ts";
 import { type LimitTemplate, resolveLimits } from "./limits.ts";
+import { badCharacter } from "./secret-text.ts";
 
 /** A key as the rest of the core knows it: checked, defaults filled in. */
 export interface ResolvedKey {
@@ -46,17 +47,6 @@ const knownFields: { readonly [field in keyof Required<KeyConfig>]: true } = {
 };
 
 const notSet = "; if it comes from an environment variable, that variable is empty or not set";
-
-/** Space, and what no header can carry. */
-function badCharacter(secret: string): string | undefined {
-  for (let place = 0; place < secret.length; place++) {
-    const code = secret.charCodeAt(place);
-    if (code < 0x20 || code === 0x7f) return `a control character (code ${code}) at position ${place}`;
-    if (code === 0x20) return `a space at position ${place}`;
-    if (code > 0xff) return `a character no header can carry (code ${code}) at position ${place}`;
-  }
-  return undefined;
-}
 
 function checkedSecret(field: string, value: unknown): string {
   if (typeof value !== "string") throw unexpectedSecret(field, "a string", value === null ? "null" : typeof value);

@@ -19,45 +19,42 @@ export interface LeaseOwner {
   end(lease: Lease, result: LeaseResult): void;
 }
 
+/** What few leases need. Kept apart, so that the others are small: a lease is made for every attempt. */
+interface LeaseNotes {
+  /** Monotonic milliseconds of the response's headers; 0 before. */
+  answeredAt: number;
+  waitedMs: number;
+  origin: string;
+  model: string | undefined;
+  secret: string | undefined;
+  marks: readonly CooldownChange[] | undefined;
+}
+
 /** One acquired key with its reservations, to be settled exactly once. */
 export class Lease {
   readonly #owner: LeaseOwner;
-  readonly #secret: string;
-  /** @internal */
-  readonly key: PooledKey;
+  /** Private: its settings hold the secret. */
+  readonly #key: PooledKey;
   /** @internal */
   readonly reservation: Reservation;
-  /** Found when it is needed; at the latest when the answer is judged. */
-  model: string | undefined;
   /** Monotonic milliseconds. */
   readonly startedAt: number;
-  /** Monotonic milliseconds of the response's headers; 0 before. */
-  answeredAt = 0;
-  /** Where the attempt goes, for rests of a whole provider; set by whoever sends. */
-  origin = "";
   settled = false;
   /** More requests are under way than there were lately: it probably opens a connection. @internal */
-  opening = false;
-  /** Milliseconds the request waited inside for this key. */
-  waitedMs = 0;
-  /** What its failure put to rest. @internal */
-  marks: readonly CooldownChange[] | undefined;
+  readonly opening: boolean;
+  #notes: LeaseNotes | undefined = undefined;
 
-  constructor(
-    owner: LeaseOwner,
-    key: PooledKey,
-    reservation: Reservation,
-    secret: string,
-    model: string | undefined,
-    startedAt: number,
-  ) {
+  constructor(owner: LeaseOwner, key: PooledKey, reservation: Reservation, startedAt: number, opening: boolean) {
     this.#owner = owner;
-    this.#secret = secret;
-    this.key = key;
+    this.#key = key;
     this.reservation = reservation;
-    this.model = model;
     this.startedAt = startedAt;
-    this.marks = undefined;
+    this.opening = opening;
+  }
+
+  /** @internal */
+  get key(): PooledKey {
+    return this.#key;
   }
 
   get keyId(): string {
@@ -70,7 +67,12 @@ export class Lease {
 
   /** The credential to send. Private to inspection and JSON. */
   get secret(): string {
-    return this.#secret;
+    return this.#notes?.secret ?? (this.key.secret.peek() as string);
+  }
+
+  /** The credential as a bearer token. */
+  get bearer(): string {
+    return this.#notes?.secret === undefined ? this.key.secret.bearer : `Bearer ${this.secret}`;
   }
 
   get baseURL(): URL | undefined {
@@ -85,14 +87,60 @@ export class Lease {
     return this.key.config.query;
   }
 
+  get answeredAt(): number {
+    return this.#notes?.answeredAt ?? 0;
+  }
+
+  /** Milliseconds the request waited inside for this key. */
+  get waitedMs(): number {
+    return this.#notes?.waitedMs ?? 0;
+  }
+
+  set waitedMs(waitedMs: number) {
+    this.#note().waitedMs = waitedMs;
+  }
+
+  /** Found when it is needed; at the latest when the answer is judged. */
+  get model(): string | undefined {
+    return this.#notes?.model;
+  }
+
+  set model(model: string | undefined) {
+    if (model !== undefined) this.#note().model = model;
+  }
+
+  /** Where the attempt went, for rests of a whole provider; told by whoever sent it, when it failed. */
+  get origin(): string {
+    return this.#notes?.origin ?? "";
+  }
+
+  set origin(origin: string) {
+    this.#note().origin = origin;
+  }
+
+  /** What its failure put to rest. @internal */
+  get marks(): readonly CooldownChange[] {
+    return this.#notes?.marks ?? [];
+  }
+
+  set marks(marks: readonly CooldownChange[]) {
+    this.#note().marks = marks;
+  }
+
   /** Did its failure put this key or its account to rest? */
   get marked(): boolean {
-    return this.marks !== undefined && this.marks.length > 0;
+    return this.marks.length > 0;
+  }
+
+  /** A secret that was fetched for this lease alone. @internal */
+  hold(secret: string): this {
+    this.#note().secret = secret;
+    return this;
   }
 
   /** The response's headers are here. */
   answered(): void {
-    this.answeredAt = this.#owner.now();
+    this.#note().answeredAt = this.#owner.now();
   }
 
   /** Gives the key back. Only the first call counts. */
@@ -100,5 +148,10 @@ export class Lease {
     if (this.settled) return;
     this.settled = true;
     this.#owner.end(this, result);
+  }
+
+  #note(): LeaseNotes {
+    this.#notes ??= { answeredAt: 0, waitedMs: 0, origin: "", model: undefined, secret: undefined, marks: undefined };
+    return this.#notes;
   }
 }

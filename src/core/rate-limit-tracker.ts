@@ -153,11 +153,11 @@ export class RateLimitTracker {
   }
 }
 
-export function modelScope(account: string, model: string): ScopeId {
+function modelScope(account: string, model: string): ScopeId {
   return `model:${account}|${model}`;
 }
 
-export function providerScope(origin: string): ScopeId {
+function providerScope(origin: string): ScopeId {
   return `provider:${origin}`;
 }
 

@@ -1,10 +1,36 @@
 import { anthropic } from "../providers/anthropic.ts";
+import { azureOpenai } from "../providers/azure-openai.ts";
+import { cerebras } from "../providers/cerebras.ts";
+import { cloudflareWorkersAi } from "../providers/cloudflare-workers-ai.ts";
+import { cohere } from "../providers/cohere.ts";
+import { dashscope } from "../providers/dashscope.ts";
+import { deepseek } from "../providers/deepseek.ts";
+import { fireworks } from "../providers/fireworks.ts";
 import { gemini } from "../providers/gemini.ts";
+import { geminiCodeAssist } from "../providers/gemini-code-assist.ts";
 import { generic } from "../providers/generic.ts";
+import { github } from "../providers/github.ts";
+import { githubModels } from "../providers/github-models.ts";
+import { groq } from "../providers/groq.ts";
+import { huggingface } from "../providers/huggingface.ts";
+import { kimiCoding } from "../providers/kimi-coding.ts";
+import { litellmProxy } from "../providers/litellm-proxy.ts";
+import { minimax } from "../providers/minimax.ts";
+import { mistral } from "../providers/mistral.ts";
 import { modelscope } from "../providers/modelscope.ts";
+import { moonshot } from "../providers/moonshot.ts";
+import { newapiRelay } from "../providers/newapi-relay.ts";
+import { nvidiaNim } from "../providers/nvidia-nim.ts";
 import { openai } from "../providers/openai.ts";
 import { openrouter } from "../providers/openrouter.ts";
+import { perplexity } from "../providers/perplexity.ts";
 import type { Provider } from "../providers/provider.ts";
+import { siliconflow } from "../providers/siliconflow.ts";
+import { together } from "../providers/together.ts";
+import { vertex } from "../providers/vertex.ts";
+import { volcengineArk } from "../providers/volcengine-ark.ts";
+import { xai } from "../providers/xai.ts";
+import { zhipu } from "../providers/zhipu.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../stores/memory.ts";
 import type { Store } from "../stores/store.ts";
 import { fromChoice } from "../strategies/choosing.ts";
@@ -29,14 +55,60 @@ const strategies: readonly OrderingStrategy[] = [
   lowestLatency,
 ];
 
-const providers: readonly Provider[] = [generic, openai, anthropic, gemini, openrouter, modelscope];
+const providers: readonly Provider[] = [
+  openai,
+  azureOpenai,
+  anthropic,
+  gemini,
+  vertex,
+  geminiCodeAssist,
+  openrouter,
+  modelscope,
+  dashscope,
+  deepseek,
+  groq,
+  mistral,
+  cohere,
+  together,
+  fireworks,
+  xai,
+  cerebras,
+  perplexity,
+  nvidiaNim,
+  siliconflow,
+  moonshot,
+  kimiCoding,
+  zhipu,
+  volcengineArk,
+  minimax,
+  huggingface,
+  github,
+  githubModels,
+  cloudflareWorkersAi,
+  newapiRelay,
+  litellmProxy,
+  generic,
+];
 
 const knownProviderFields: { readonly [field in keyof Required<Provider>]: true } = {
   name: true,
   origins: true,
+  hosts: true,
+  paths: true,
+  baseURL: true,
   credential: true,
+  sharedBy: true,
+  perModel: true,
+  tiers: true,
+  headers: true,
+  errors: true,
+  dayZone: true,
+  probe: true,
+  request: true,
+  usage: true,
+  stream: true,
+  errorsInside200: true,
   repeatsServerErrors: true,
-  modelField: true,
   errorShape: true,
 };
 
@@ -59,6 +131,11 @@ export function resolveStrategy(value: unknown, onFailure: (error: unknown) => v
 export function resolveProvider(value: unknown): Provider {
   if (value === undefined) return generic;
   if (typeof value === "object" && value !== null) return checkedProvider(value as Provider);
+  return providerNamed(value);
+}
+
+/** @throws InvalidOptionsError with the list of known names. */
+export function providerNamed(value: unknown): Provider {
   const name = expectOneOf(
     "provider",
     value,

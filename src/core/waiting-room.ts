@@ -41,7 +41,7 @@ export class WaitingRoom {
       const waiter = this.#enter(lane, request, now, deadline, resolve, reject);
       this.#options.queued(request, this.size);
       lane.waiting.push(waiter);
-      this.#arm(lane);
+      this.#goOn(lane);
     });
   }
 
@@ -84,7 +84,7 @@ export class WaitingRoom {
   #answered(lane: Lane, waiter: Waiter, lease: Lease | null): void {
     lane.waiting.asking = false;
     if (lease === null) {
-      this.#afterServing(lane);
+      this.#goOn(lane);
       return;
     }
     if (waiter.settled) lease.settle({ outcome: "aborted", sent: "no" });
@@ -140,6 +140,13 @@ export class WaitingRoom {
     };
     signal?.addEventListener("abort", onAbort, { once: true });
     return waiter;
+  }
+
+  /** A round of questions over a network may end before every ready group was asked: then the next one begins. */
+  #goOn(lane: Lane): void {
+    const isAskedAgain = lane.count(standing.ready) > 0 && lane.waiting.first()?.request.exclude === undefined;
+    if (isAskedAgain) this.serve(lane);
+    else this.#afterServing(lane);
   }
 
   #afterServing(lane: Lane): void {

@@ -1,10 +1,75 @@
 import type { Provider } from "./provider.ts";
 
-/** https://ai.google.dev/api, its OpenAI-compatible surface included. */
+/**
+ * The native surface (`/v1beta`) and the OpenAI-compatible one (`/v1beta/openai`). Quotas belong to a Google Cloud project and count for
+ * each model apart; days end at midnight in California. No answer has rate-limit headers.
+ *
+ * https://ai.google.dev/api
+ * https://ai.google.dev/gemini-api/docs/rate-limits
+ * https://ai.google.dev/gemini-api/docs/troubleshooting
+ */
 export const gemini: Provider = {
   name: "gemini",
   origins: ["https://generativelanguage.googleapis.com"],
-  credential: { header: "x-goog-api-key" },
+  baseURL: "https://generativelanguage.googleapis.com/v1beta",
+  credential: { header: "x-goog-api-key", query: "key" },
+  sharedBy: "project",
+  perModel: true,
+  headers: [],
+  dayZone: "America/Los_Angeles",
+  errors: [
+    {
+      status: 429,
+      words: ["credits are depleted", "spending cap", "spend cap"],
+      verdict: { kind: "quota_exhausted", scope: "account", sharedBy: "project" },
+    },
+    // Counted over ten minutes.
+    {
+      status: 429,
+      words: ["spend-based", "spend rate"],
+      verdict: { kind: "rate_limit", scope: "account", sharedBy: "project", window: "minute" },
+    },
+    // The project's tier does not have this model: no wait helps, whatever delay is stated.
+    {
+      status: 429,
+      words: "limit: 0",
+      verdict: { kind: "quota_exhausted", scope: "model", sharedBy: "project", window: null, ignoresDelay: true },
+    },
+    // A day's limit comes with a delay of seconds.
+    { status: 429, window: "day", verdict: { kind: "rate_limit", reset: "day", resetWins: true } },
+    // Elsewhere a billing stop, here what every limit says.
+    { status: 429, words: "exceeded your current quota", verdict: { kind: "rate_limit" } },
+    { code: "CONSUMER_SUSPENDED", verdict: { kind: "invalid_key", isDefinitive: true } },
+    { status: 403, words: "has been suspended", verdict: { kind: "invalid_key", isDefinitive: true } },
+    { code: "SERVICE_DISABLED", verdict: { kind: "forbidden", scope: "account", sharedBy: "project" } },
+    {
+      status: 400,
+      words: "location is not supported",
+      verdict: { kind: "forbidden", scope: "ip", sharedBy: "ip", failover: false },
+    },
+    // An API key in a place meant for access tokens, or a token that ran out.
+    { status: 401, words: "oauth", verdict: { kind: "invalid_key", isDefinitive: false } },
+    { embedded: true, field: "promptFeedback.blockReason", verdict: { kind: "content_filter" } },
+    {
+      embedded: true,
+      field: ["candidates.0.finishReason", "SAFETY", "RECITATION", "PROHIBITED_CONTENT"],
+      verdict: { kind: "content_filter" },
+    },
+  ],
+  probe: { method: "GET", path: "/models?pageSize=1", proves: "credential" },
+  request: {
+    modelField: "model",
+    modelInPath: ["/models/", ":"],
+    streamField: "stream",
+    streamInPath: ":streamGenerateContent",
+  },
+  usage: {
+    input: ["usageMetadata.promptTokenCount", "usage.prompt_tokens"],
+    output: ["usageMetadata.candidatesTokenCount", "usageMetadata.thoughtsTokenCount", "usage.completion_tokens"],
+    total: ["usageMetadata.totalTokenCount", "usage.total_tokens"],
+    cumulative: true,
+  },
+  stream: { preamble: [], terminal: ["finishReason", "[DONE]"] },
   repeatsServerErrors: true,
   errorShape: "gemini",
 };

@@ -1,9 +1,141 @@
+import type { Dimension, Kind, Limit, Scope, SharedBy, WindowName } from "../types.ts";
+
 /** A header that can carry a credential, and the word that goes before the secret. */
 export interface CredentialPlacement {
   /** Header name, lower case. */
   readonly header: string;
   /** `"Bearer"`, or empty for a bare secret. @default "" */
   readonly scheme?: string | undefined;
+  /** Query parameter in which clients of this provider may send the credential instead. @default none */
+  readonly query?: string | undefined;
+}
+
+/**
+ * How a reset header is written: a duration (`6m0s`, `120ms`), an instant (RFC 3339), seconds or milliseconds since the
+ * epoch, or seconds or milliseconds from now.
+ */
+export type ResetUnit = "duration" | "instant" | "epoch-seconds" | "epoch-ms" | "seconds" | "ms";
+
+/** One counter that answers describe in headers. Names in lower case. */
+export interface HeaderCounter {
+  readonly dimension: Dimension;
+  /** Length of its window; `null` where the provider does not say. */
+  readonly window: WindowName | null;
+  readonly limit?: string | undefined;
+  readonly remaining?: string | undefined;
+  readonly reset?: string | undefined;
+  /** How `reset` is written; required with it. */
+  readonly unit?: ResetUnit | undefined;
+  /** What the counter counts for. @default the provider's `sharedBy` */
+  readonly scope?: "key" | "account" | "model" | undefined;
+}
+
+/** Where an answer says when the limit ends, besides the places that are read in every answer. */
+export interface ResetPlace {
+  /** Header name, lower case. */
+  readonly header?: string | undefined;
+  /** As in `ErrorRule.field`. */
+  readonly field?: string | undefined;
+  readonly unit: ResetUnit;
+}
+
+/**
+ * When the limit ends if the answer does not say: at the end of the provider's day, minute or month, after so many
+ * milliseconds, or as some place of its own says.
+ */
+export type ResetRule = "day" | "minute" | "month" | number | ResetPlace;
+
+/**
+ * What a rule says of an answer. What it leaves open follows from the kind and from the words of the answer; `null` says
+ * that there is none.
+ */
+export interface RuleVerdict {
+  readonly kind: Kind;
+  readonly scope?: Scope | undefined;
+  readonly sharedBy?: SharedBy | undefined;
+  readonly window?: WindowName | null | undefined;
+  readonly dimension?: Dimension | null | undefined;
+  readonly retryable?: boolean | undefined;
+  readonly failover?: boolean | undefined;
+  /**
+   * Is the credential dead for certain? `false`: it is never given up, because it is renewed or not itself at fault.
+   * @default given up unless it has ever worked
+   */
+  readonly isDefinitive?: boolean | undefined;
+  /** Waiting cannot help, whatever delay is stated. @default false */
+  readonly ignoresDelay?: boolean | undefined;
+  /** The delay where none is stated; of a list the first that can be told. @default unknown */
+  readonly reset?: ResetRule | readonly ResetRule[] | undefined;
+  /** `reset` goes before what is stated: for answers known to state a useless delay. @default false */
+  readonly resetWins?: boolean | undefined;
+}
+
+/**
+ * When a rule applies: all that it names must hold, and of each list one entry. Compared without regard to case; codes
+ * also without punctuation.
+ */
+export interface ErrorRule {
+  /** Status of the response, or the one that an error inside a success states itself. */
+  readonly status?: number | readonly number[] | undefined;
+  /** A code, type, status name or reason of the body. */
+  readonly code?: string | readonly string[] | undefined;
+  /** Words the message contains. */
+  readonly words?: string | readonly string[] | undefined;
+  /** Words the message must not contain. */
+  readonly unless?: string | readonly string[] | undefined;
+  /** A header that is there, or is there with this value. */
+  readonly header?: string | readonly [name: string, value: string] | undefined;
+  /** A field of the error, its details or the body (dots between names) that is there and not `null`, or has one of these values. */
+  readonly field?: string | readonly [path: string, ...values: (string | number | boolean | null)[]] | undefined;
+  /** The limit's window, as quota details or the words name it. */
+  readonly window?: WindowName | readonly WindowName[] | undefined;
+  /** Only for errors inside an answer that says success; with `field`, also where no error object stands. @default any */
+  readonly embedded?: boolean | undefined;
+  readonly verdict: RuleVerdict;
+}
+
+/** The cheapest request that says whether a key is good. */
+export interface HealthProbe {
+  readonly method: "GET" | "POST";
+  /** Below the base URL, or absolute on an allowed origin. */
+  readonly path: string;
+  readonly body?: string | undefined;
+  /**
+   * What a 200 proves: that the credential is accepted, or nothing where the path is public. A probe that proves nothing is
+   * never sent; name a path of your own in `healthCheck`.
+   */
+  readonly proves: "credential" | "nothing";
+}
+
+/** Where requests say what they ask for. */
+export interface RequestShape {
+  /** Top-level field of a JSON body with the model. @default "model" */
+  readonly modelField?: string | undefined;
+  /** The model stands in the path, between these two texts. @default in the body */
+  readonly modelInPath?: readonly [before: string, after: string] | undefined;
+  /** Top-level field of a JSON body that asks for a stream. @default "stream" */
+  readonly streamField?: string | undefined;
+  /** Text in the path that asks for a stream. @default none */
+  readonly streamInPath?: string | undefined;
+}
+
+/** Where answers say what was used: paths into JSON, dots between names. */
+export interface UsageShape {
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly total?: readonly string[] | undefined;
+  /** Are counts in a stream running totals? @default false */
+  readonly cumulative?: boolean | undefined;
+  /** Must a request ask for usage in its stream (`stream_options.include_usage`)? @default false */
+  readonly asked?: boolean | undefined;
+}
+
+/** How a stream begins and ends. */
+export interface StreamShape {
+  /** Event names or chunk types that come before any content. */
+  readonly preamble: readonly string[];
+  /** What the last event holds. */
+  readonly terminal: readonly string[];
 }
 
 /** What the library knows of a provider. Data only: no code here does I/O. */
@@ -11,15 +143,37 @@ export interface Provider {
   readonly name: string;
   /** Origins a secret may be sent to. Empty: the user must give one (hosts are per customer). */
   readonly origins: readonly string[];
+  /** Hosts a base URL is recognised by when no provider is named; one that begins with a dot names all below it. @default those of `origins` */
+  readonly hosts?: readonly string[] | undefined;
+  /** Paths a base URL on such a host must begin with to be recognised. @default any */
+  readonly paths?: readonly string[] | undefined;
+  /** Base URL as the provider documents it. */
+  readonly baseURL?: string | undefined;
   /** Where the credential goes when the client placed none. */
   readonly credential: CredentialPlacement;
+  /** Who shares a quota. @default "key" */
+  readonly sharedBy?: SharedBy | undefined;
+  /** Are limits counted for each model apart? @default false */
+  readonly perModel?: boolean | undefined;
+  /** Published limits by tier; none is applied unless the user names a tier. */
+  readonly tiers?: Readonly<Record<string, readonly Limit[]>> | undefined;
+  /** Counters in response headers. Empty: this provider sends none. Absent: unknown, read by magnitude. */
+  readonly headers?: readonly HeaderCounter[] | undefined;
+  /** Rules for errors, the most specific first; asked before what holds for every API. */
+  readonly errors?: readonly ErrorRule[] | undefined;
+  /** Zone in which the provider's day begins at midnight. @default "UTC" */
+  readonly dayZone?: string | undefined;
+  readonly probe?: HealthProbe | undefined;
+  readonly request?: RequestShape | undefined;
+  readonly usage?: UsageShape | undefined;
+  readonly stream?: StreamShape | undefined;
+  /** May a JSON answer with status 200 hold an error? @default false */
+  readonly errorsInside200?: boolean | undefined;
   /**
    * Do this provider's own SDKs repeat a POST that was answered 500 or 502? Elsewhere only idempotent requests are repeated.
    * @default false
    */
   readonly repeatsServerErrors?: boolean | undefined;
-  /** Where the model stands in a JSON request body; a top-level property. @default "model" */
-  readonly modelField?: string | undefined;
   /** Shape of a made error answer. @default "openai" */
   readonly errorShape?: "openai" | "anthropic" | "gemini" | undefined;
 }

@@ -119,14 +119,7 @@ export function verdictByCode(facts: Facts): Verdict | null {
     if (code.startsWith("insufficientquota")) return quota;
   }
   const failure = facts.envelope.details.length > 1 ? readQuotaFailure(facts.envelope.details) : null;
-  if (failure === null || failure.window === null) return null;
-  return {
-    kind: "rate_limit",
-    scope: failure.isProjectWide ? "account" : undefined,
-    sharedBy: failure.isProjectWide ? "project" : undefined,
-    window: failure.window,
-    dimension: failure.dimension,
-  };
+  return failure === null || failure.window === null ? null : rateLimit;
 }
 
 /** What a code suggests when the words did not say otherwise. */

@@ -20,13 +20,16 @@ export interface Answer {
 }
 
 /** Takes an answer apart; `null` when its status says success and nothing in it says otherwise. */
-export function gatherFacts({ status, headers: source, body, now, context }: Answer): Facts | null {
+export function gatherFacts(
+  { status, headers: source, body, now, context }: Answer,
+  evenWithoutError = false,
+): Facts | null {
   const { format, value, isSalvaged } = decodeBody(body);
   const isSuccess = status < 400;
   const isPage = isSuccess && format === "markup";
   // Pieces of an answer that was cut off may be anything, model output too.
   const isError = format === "structured" && isSalvaged !== true && holdsError(value);
-  if (isSuccess && !isPage && !isError) return null;
+  if (isSuccess && !isPage && !isError && !(evenWithoutError && format === "structured")) return null;
   const headers = HeaderView.of(source);
   const envelope = format === "markup" ? noEnvelope : envelopeOf(value);
   const isText = format === "text" || format === "markup";
@@ -37,6 +40,7 @@ export function gatherFacts({ status, headers: source, body, now, context }: Ans
     isErrorObject: isObject(readField(value, "error")) || isObject(readField(value, "response")),
     format,
     envelope,
+    body: value,
     codes: collectCodes(envelope, headers),
     message: (envelope.message ?? "").toLowerCase(),
     page: isText && typeof value === "string" ? value.slice(0, maxPageLength).toLowerCase() : "",

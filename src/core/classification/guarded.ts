@@ -16,6 +16,16 @@ export function readField(value: unknown, name: string): unknown {
   }
 }
 
+/** What stands at a path (dots between names) in the first of several values that has something there. */
+export function readPath(holders: readonly unknown[], path: string): unknown {
+  const names = path.split(".");
+  for (const holder of holders) {
+    const found = names.reduce(readField, holder);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 /** A property that is a non-empty string, cut to `maxMessageLength`; `null` otherwise. */
 export function readText(value: unknown, name: string): string | null {
   const text = readField(value, name);

@@ -95,7 +95,10 @@ export function windowOfSeconds(seconds: number): WindowName | null {
 export interface QuotaFailure {
   readonly window: WindowName | null;
   readonly dimension: Dimension | null;
-  readonly isProjectWide: boolean;
+  /** Counted for each model apart. */
+  readonly isPerModel: boolean;
+  /** Counted for all keys of a project together. */
+  readonly isPerProject: boolean;
 }
 
 /** What google.rpc.QuotaFailure details say; of several violations the longest window governs. */
@@ -109,7 +112,8 @@ export function readQuotaFailure(details: readonly unknown[]): QuotaFailure | nu
       const found: QuotaFailure = {
         window: windowInWords(quotaId) ?? windowInWords(metric),
         dimension: dimensionInWords(metric),
-        isProjectWide: quotaId.includes("perproject"),
+        isPerModel: quotaId.includes("permodel") || quotaId.includes("perbasemodel"),
+        isPerProject: quotaId.includes("perproject"),
       };
       if (longest === null || rank(found.window) > rank(longest.window)) longest = found;
     }

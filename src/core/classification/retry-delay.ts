@@ -14,6 +14,7 @@ import {
   type ResetUnit,
   scanDuration,
 } from "./reset-grammar.ts";
+import { instantInZone } from "./zoned-time.ts";
 
 /** What is already known of the limit when its delay is looked for. */
 export interface DelayHints {
@@ -23,10 +24,16 @@ export interface DelayHints {
   readonly resetUnit?: ResetUnit | undefined;
   /** The headers' counters, when they were read before. */
   readonly buckets?: readonly HeaderBucket[] | undefined;
+  /** Zone of times in prose that name none. @default such times are not read */
+  readonly timeZone?: string | undefined;
 }
+
+/** Words an instant follows, and never a bare number; lower case. */
+const instantWords = ["again at", "reset at", "resets at", "将在", "将于"];
 
 /** Words a stated wait follows; lower case. */
 const waitPattern = phrasePattern([
+  ...instantWords,
   "again in",
   "again after",
   "try after",
@@ -59,7 +66,7 @@ export function readRetryDelay(
   const serverNow = readServerTime(view, now);
   const headerDelayMs = readHeaderDelay(view, serverNow);
   if (headerDelayMs !== null) return headerDelayMs;
-  const bodyDelayMs = readBodyDelay(envelope, serverNow);
+  const bodyDelayMs = readBodyDelay(envelope, serverNow, hints.timeZone);
   if (bodyDelayMs !== null) return bodyDelayMs;
   const buckets = hints.buckets ?? readHeaderBuckets(view, serverNow, hints.resetUnit);
   const bucket = exhaustedBucket(buckets) ?? namedBucket(buckets, hints.dimension ?? null, hints.window ?? null);
@@ -82,7 +89,11 @@ export function readHeaderDelay(headers: HeaderView, serverNow: number): number 
   return retryAfter === null ? null : parseRetryAfter(retryAfter, serverNow);
 }
 
-function readBodyDelay({ details, message }: Pick<ErrorEnvelope, "message" | "details">, now: number): number | null {
+function readBodyDelay(
+  { details, message }: Pick<ErrorEnvelope, "message" | "details">,
+  now: number,
+  timeZone: string | undefined,
+): number | null {
   for (const detail of details) {
     if (readText(detail, "@type")?.endsWith("google.rpc.RetryInfo") !== true) continue;
     const delayMs = parseProtoDuration(readField(detail, "retryDelay"));
@@ -96,38 +107,57 @@ function readBodyDelay({ details, message }: Pick<ErrorEnvelope, "message" | "de
       parseSeconds(readField(readField(detail, "availability"), "retry_after"), now);
     if (delayMs !== null) return delayMs;
   }
-  return message === null ? null : findDelayInProse(message, now);
+  return message === null ? null : findDelayInProse(message, now, timeZone);
 }
 
-/** A delay written into a sentence: "try again in 11m0.528s", "retry after 7 seconds", "reset-after: 30". */
-export function findDelayInProse(message: string, now: number): number | null {
+/**
+ * A delay written into a sentence: "try again in 11m0.528s", "retry after 7 seconds", "reset-after: 30".
+ *
+ * @param timeZone of times that name none; without it they are not read
+ */
+export function findDelayInProse(message: string, now: number, timeZone?: string): number | null {
   let rest = message.toLowerCase();
   for (let tries = 0; tries < 8; tries += 1) {
     const match = waitPattern.exec(rest);
     if (match === null) return null;
     rest = rest.slice(skipFiller(rest, match.index + match[0].length));
-    const delayMs = delayAt(rest, now);
+    const instant = instantAt(rest, now, timeZone);
+    const delayMs = instant === null ? durationAt(rest, match[0]) : boundDelay(instant - now);
     if (delayMs !== null) return delayMs;
   }
   return null;
 }
 
-function delayAt(lower: string, now: number): number | null {
-  const instant = instantAt(lower, now);
-  if (instant !== null) return boundDelay(instant - now);
-  const duration = scanDuration(lower, 0, 1_000);
+function durationAt(lower: string, word: string): number | null {
+  const duration = instantWords.includes(word) ? null : scanDuration(lower, 0, 1_000);
   return duration === null ? null : boundDelay(duration.delayMs);
 }
 
-/** An instant with a zone: RFC 3339, or "2026-09-01 at 00:00 UTC". */
-function instantAt(lower: string, now: number): number | null {
+const clockTime = /^(\d{2}:\d{2})(:\d{2})?(?:\.\d{1,9})?/;
+const zoneOffset = /^([+-]\d{2}):?(\d{2})\b/;
+/** Zones that are not understood, so that their times are not taken for local ones. */
+const otherZone = /^(?:[cemp][sd]t|[cemp]t|cest|cet|eest|eet|bst|ist|jst|kst|msk|a[ce][sd]t)\b/;
+
+/** An instant with a zone: RFC 3339, "2026-09-01 at 00:00 UTC" or "2026-09-01 00:00:00 +0800"; without one that of `timeZone`. */
+function instantAt(lower: string, now: number, timeZone: string | undefined): number | null {
   if (lower[4] !== "-" || lower[7] !== "-") return null;
   const words = lower.slice(0, 48).split(" ", 4);
   const stamp = trimPunctuation(words[0] ?? "");
-  if (stamp.length > 10) return parseInstant(stamp, now);
-  const [time, zone] = words[1] === "at" ? [words[2], words[3]] : [words[1], words[2]];
-  if (time === undefined || zone === undefined || !/^(?:utc|gmt|z)\b/.test(zone)) return null;
-  return parseInstant(`${stamp}T${time.length === 5 ? `${time}:00` : time}Z`, now);
+  const instant = stamp.length > 10 ? parseInstant(stamp, now) : null;
+  if (instant !== null) return instant;
+  const date = stamp.slice(0, 10);
+  // "2026-09-01T00:00:00" is one word.
+  const rest = stamp[10] === "t" ? [stamp.slice(11), words[1]] : words.slice(words[1] === "at" ? 2 : 1);
+  const clock = clockTime.exec(rest[0] ?? "");
+  if (clock === null) return null;
+  const time = `${date}T${clock[1]}${clock[2] ?? ":00"}`;
+  const zone = rest[0]?.slice(clock[0].length) || (rest[1] ?? "");
+  if (/^(?:utc|gmt|z)\b/.test(zone)) return parseInstant(`${time}Z`, now);
+  const offset = zoneOffset.exec(zone);
+  if (offset !== null) return parseInstant(`${time}${offset[1]}:${offset[2]}`, now);
+  if (timeZone === undefined || otherZone.test(zone)) return null;
+  const local = parseInstant(`${time}Z`, now);
+  return local === null ? null : instantInZone(local, timeZone);
 }
 
 function trimPunctuation(text: string): string {

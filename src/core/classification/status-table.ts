@@ -2,6 +2,8 @@ import { isDefinitiveRefusal } from "./message-rules.ts";
 import { readHeaderDelay } from "./retry-delay.ts";
 import type { Facts, Verdict } from "./verdict.ts";
 
+const refusedKey: Verdict = { kind: "invalid_key" };
+const deadKey: Verdict = { kind: "invalid_key", isDefinitive: true };
 const badRequest: Verdict = { kind: "bad_request" };
 const serverError: Verdict = { kind: "server_error" };
 const timeout: Verdict = { kind: "timeout" };
@@ -24,7 +26,7 @@ const verdictOfStatus: ReadonlyMap<number, Verdict> = new Map([
 /** What is left to say when only the status speaks. */
 export function verdictByStatus(facts: Facts): Verdict {
   const { effectiveStatus: status, headers } = facts;
-  if (status === 401) return { kind: "invalid_key", isDefinitive: isDefinitiveRefusal(facts.message) };
+  if (status === 401) return isDefinitiveRefusal(facts.message) ? deadKey : refusedKey;
   const known = verdictOfStatus.get(status);
   if (known !== undefined) return known;
   if (status === 503) return readHeaderDelay(headers, facts.serverNow) === null ? serverError : overloaded;

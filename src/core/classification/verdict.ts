@@ -1,3 +1,4 @@
+import type { ResetRule } from "../../providers/provider.ts";
 import type {
   Classification,
   ClassificationContext,
@@ -23,6 +24,8 @@ export interface Facts {
   readonly isErrorObject: boolean;
   readonly format: BodyFormat;
   readonly envelope: ErrorEnvelope;
+  /** The body as it was decoded. */
+  readonly body: unknown;
   /** Every code, type and reason of the body, folded; the most telling first. */
   readonly codes: readonly string[];
   /** The message in lower case; empty for markup. */
@@ -44,10 +47,14 @@ export interface Verdict {
   readonly dimension?: Dimension | null | undefined;
   readonly retryable?: boolean | undefined;
   readonly failover?: boolean | undefined;
-  /** Do the words leave no doubt that the credential is dead? @default false */
+  /** Is the credential dead for certain? `false`: never given up. @default given up unless it has ever worked */
   readonly isDefinitive?: boolean | undefined;
   /** Waiting cannot help, whatever delay is stated. @default false */
   readonly ignoresDelay?: boolean | undefined;
+  /** The delay where none is stated; of a list the first that can be told. @default unknown */
+  readonly reset?: ResetRule | readonly ResetRule[] | undefined;
+  /** `reset` goes before what is stated. @default false */
+  readonly resetWins?: boolean | undefined;
 }
 
 /** Looks at an answer; `null` hands it to the next stage. */
@@ -61,7 +68,7 @@ const ofRequest: KindDefaults = { scope: "request", sharedBy: "request", retryab
 
 /** What a kind means where nothing more is known. */
 export const kindDefaults: Readonly<Record<Kind, KindDefaults>> = {
-  none: ofRequest,
+  none: { ...ofKey, failover: false },
   rate_limit: { ...ofKey, retryable: true },
   quota_exhausted: { scope: "account", sharedBy: "account", retryable: false, failover: true },
   invalid_key: ofKey,

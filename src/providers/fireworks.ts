@@ -1,0 +1,63 @@
+import type { Provider } from "./provider.ts";
+
+/**
+ * https://docs.fireworks.ai/guides/inference-error-codes, https://docs.fireworks.ai/serverless/rate-limits
+ *
+ * Limits adapt to use; the headers state the present ones and no reset.
+ */
+export const fireworks: Provider = {
+  name: "fireworks",
+  origins: ["https://api.fireworks.ai"],
+  baseURL: "https://api.fireworks.ai/inference/v1",
+  credential: { header: "authorization", scheme: "Bearer" },
+  sharedBy: "account",
+  perModel: true,
+  headers: [
+    {
+      dimension: "requests",
+      window: "minute",
+      limit: "x-ratelimit-limit-requests",
+      remaining: "x-ratelimit-remaining-requests",
+    },
+    {
+      dimension: "inputTokens",
+      window: "minute",
+      limit: "x-ratelimit-limit-tokens-prompt",
+      remaining: "x-ratelimit-remaining-tokens-prompt",
+    },
+    {
+      dimension: "outputTokens",
+      window: "minute",
+      limit: "x-ratelimit-limit-tokens-generated",
+      remaining: "x-ratelimit-remaining-tokens-generated",
+    },
+  ],
+  errors: [
+    // The same status for an adapter that does not load and for an account that is suspended.
+    {
+      status: 412,
+      words: ["lora", "failed to load"],
+      verdict: { kind: "bad_request", scope: "model", sharedBy: "account", failover: true },
+    },
+    { status: 412, verdict: { kind: "quota_exhausted" } },
+    { status: 403, words: ["unauthorized", "authenticat"], verdict: { kind: "invalid_key" } },
+    // Missing, not deployed, or not open to this account.
+    {
+      status: 404,
+      words: "model",
+      verdict: { kind: "bad_request", scope: "model", sharedBy: "account", failover: true },
+    },
+    { status: 503, verdict: { kind: "overloaded" } },
+  ],
+  probe: { method: "GET", path: "/models", proves: "credential" },
+  request: { modelField: "model", streamField: "stream" },
+  usage: {
+    input: ["usage.prompt_tokens"],
+    output: ["usage.completion_tokens"],
+    total: ["usage.total_tokens"],
+    asked: true,
+  },
+  stream: { preamble: [], terminal: ["[DONE]"] },
+  repeatsServerErrors: true,
+  errorShape: "openai",
+};
