@@ -1,18 +1,18 @@
-import pRetry from "p-retry";
-import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
+import type { ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
-import type { Classification, Clock, Random } from "../types.ts";
-import { backoffMs, pause } from "./backoff.ts";
-import { type BoundedSignal, boundedSignal, timeoutReason } from "./bounded-signal.ts";
-import { type Answer, type Call, type Reply, type Step, Trail, type Transport } from "./call.ts";
+import type { Random } from "../types.ts";
+import { AttemptLog } from "./attempt-log.ts";
+import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
+import type { Answer, Call, Step, Trail, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
-import { isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
+import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
+import { repeatTransient } from "./repeat-transient.ts";
 
 export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedError) => A | Promise<A>);
 
-export interface AttemptLoopOptions<A> extends RepeatRules {
+export interface AttemptLoopOptions<A> extends JudgeOptions {
   readonly maxAttempts: number;
   readonly retries: number;
   /** Milliseconds to response headers; `undefined`: no bound. */
@@ -21,22 +21,7 @@ export interface AttemptLoopOptions<A> extends RepeatRules {
   readonly totalTimeoutMs: number | undefined;
   readonly onExhausted: OnExhausted<A>;
   readonly maxWaitMs: number;
-  readonly modelField: string;
-  readonly clock: Clock;
   readonly random: Random;
-}
-
-/** How much of a refused body is read: enough for every error format, and the connection can be used again. */
-const refusedBodyBytes = 65_536;
-
-/** Carries a step through p-retry, which repeats what throws. */
-class TransientFailure<A extends Answer> extends Error {
-  readonly step: Step<A>;
-
-  constructor(step: Step<A>) {
-    super("transient failure");
-    this.step = step;
-  }
 }
 
 /**
@@ -45,9 +30,10 @@ class TransientFailure<A extends Answer> extends Error {
  */
 export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #rotator: KeyRotator;
-  readonly #classifier: ErrorClassifier;
   readonly #transport: Transport<C, A>;
   readonly #options: AttemptLoopOptions<A>;
+  readonly #log: AttemptLog;
+  readonly #judge: Judge<C, A>;
 
   constructor(
     rotator: KeyRotator,
@@ -56,37 +42,65 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     options: AttemptLoopOptions<A>,
   ) {
     this.#rotator = rotator;
-    this.#classifier = classifier;
     this.#transport = transport;
     this.#options = options;
+    this.#log = new AttemptLog(rotator, options.clock);
+    this.#judge = new Judge(rotator, classifier, this.#log, options);
   }
 
-  /** Runs a call to its answer. Only the first attempt is on this path; everything else begins at its failure. */
-  async run(call: C): Promise<A> {
+  /**
+   * Runs a call to its answer. The usual call is one promise deep, and none of it is an async function: those hold on to all
+   * they have seen while they wait.
+   */
+  run(call: C): Promise<A> {
+    if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const endsAt = this.#endsAt(call);
-    let lease: Lease;
     try {
       const acquired = this.#acquire(call, endsAt);
-      lease = acquired instanceof Promise ? await acquired : acquired;
+      return acquired instanceof Promise
+        ? acquired.then(
+            (lease) => this.#first(call, lease, endsAt),
+            (error: unknown) => this.#unserved(call, error),
+          )
+        : this.#first(call, acquired, endsAt);
     } catch (error) {
       return this.#unserved(call, error);
     }
-    if (this.#rotator.wants("key-selected")) this.#tellSelected(call, lease);
+  }
+
+  #first(call: C, lease: Lease, endsAt: number): Promise<A> {
+    this.#log.selected(call, lease);
     const bound = this.#bound(call, endsAt);
-    const signal = bound === undefined ? call.signal : bound.signal;
-    let answer: A;
+    let sent: Promise<A>;
     try {
-      answer = await this.#transport.send(call, lease, signal);
-      if (answer.status >= 300 && answer.status < 400)
-        answer = await this.#transport.follow(call, lease, answer, signal);
+      sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
     } catch (error) {
-      return this.#recover(call, await this.#judge(call, lease, undefined, error, endsAt), endsAt);
-    } finally {
-      bound?.headersArrived();
+      sent = Promise.reject(error);
     }
-    if (answer.status < 400) return this.#succeeded(call, lease, answer);
-    const reply = this.#transport.open(answer);
-    return this.#recover(call, await this.#judge(call, lease, reply, undefined, endsAt), endsAt);
+    if (bound !== undefined) return this.#firstBounded(call, lease, sent, bound, endsAt);
+    return sent.then(
+      (answer) =>
+        answer.status < 300 ? this.#succeeded(call, lease, answer) : this.#unclear(call, lease, answer, endsAt),
+      (error: unknown) => this.#failed(call, lease, error, endsAt),
+    );
+  }
+
+  async #firstBounded(call: C, lease: Lease, sent: Promise<A>, bound: BoundedSignal, endsAt: number): Promise<A> {
+    let step: Step<A>;
+    try {
+      step = await this.#stepAfter(call, lease, sent, bound.signal, endsAt);
+    } finally {
+      bound.end();
+    }
+    return this.#recover(call, step, endsAt);
+  }
+
+  async #unclear(call: C, lease: Lease, answer: A, endsAt: number): Promise<A> {
+    return this.#recover(call, await this.#stepAfter(call, lease, answer, call.signal, endsAt), endsAt);
+  }
+
+  async #failed(call: C, lease: Lease, error: unknown, endsAt: number): Promise<A> {
+    return this.#recover(call, await this.#judge.failure(call, lease, error, endsAt), endsAt);
   }
 
   #endsAt(call: C): number {
@@ -113,7 +127,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #succeeded(call: C, lease: Lease, answer: A): A {
-    if (this.#rotator.wants("attempt-succeeded")) this.#tellSucceeded(call, lease, answer);
+    this.#log.succeeded(call, lease, answer.status);
     if (!this.#rotator.countsStreams) {
       lease.settle(success);
       return answer;
@@ -122,29 +136,24 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     return this.#transport.observe(answer, (how) => lease.settle(how === "cancel" ? cancelled : success));
   }
 
-  #tellSucceeded(call: C, lease: Lease, answer: A): void {
-    this.#rotator.emit("attempt-succeeded", {
-      requestId: this.#idOf(call),
-      attempt: call.trail?.attempts ?? 1,
-      keyId: lease.keyId,
-      status: answer.status,
-      elapsedMs: this.#options.clock.monotonic() - lease.startedAt,
-      tags: call.tags,
-    });
-  }
-
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
     let step = first;
     for (;;) {
       if (step.next === "return") return answerOf(step, call);
       const trail = call.trail as Trail<A>;
-      const spent = trail.attempts >= this.#options.maxAttempts || this.#options.clock.monotonic() >= endsAt;
-      if (spent || (step.next === "repeat" && trail.repeated)) return answerOf(step, call);
-      step.reply?.discard();
+      if (this.#options.clock.monotonic() >= endsAt) return answerOf(step, call);
+      if (trail.attempts >= this.#options.maxAttempts) return this.#spent(call, step);
+      if (step.next === "repeat" && trail.repeated) return answerOf(step, call);
       if (step.next === "repeat") {
         step = await this.#repeat(call, step, endsAt);
         continue;
       }
+      if (!step.lease.marked) {
+        // Nothing rests, so waiting brings nobody who knows better: another account now, or this answer.
+        step = await this.#onceElsewhere(call, step, endsAt);
+        continue;
+      }
+      step.reply?.discard();
       let lease: Lease;
       try {
         lease = await this.#acquire(call, endsAt);
@@ -155,69 +164,72 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     }
   }
 
+  /** No further account may be tried. Where there is none anyway, the pool is exhausted and says so as always. */
+  async #spent(call: C, step: Step<A>): Promise<A> {
+    if (step.next === "failover" && step.lease.marked) {
+      call.maxWaitMs = 0;
+      try {
+        const unused = await this.#rotator.acquire(call);
+        unused.settle({ outcome: "aborted", sent: "no" });
+      } catch (error) {
+        return this.#unserved(call, error);
+      }
+    }
+    return answerOf(step, call);
+  }
+
   /** One more attempt, judged. */
   async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
-    (call.trail as Trail<A>).attempts++;
-    if (this.#rotator.wants("key-selected")) this.#tellSelected(call, lease);
+    const trail = call.trail as Trail<A>;
+    trail.attempts++;
+    trail.lastReply?.discard();
+    this.#log.selected(call, lease);
     const bound = this.#bound(call, endsAt);
+    const signal = bound === undefined ? call.signal : bound.signal;
     try {
-      const signal = bound === undefined ? call.signal : bound.signal;
-      let answer = await this.#transport.send(call, lease, signal);
-      if (answer.status >= 300 && answer.status < 400)
-        answer = await this.#transport.follow(call, lease, answer, signal);
-      bound?.headersArrived();
-      if (answer.status >= 400) return await this.#judge(call, lease, this.#transport.open(answer), undefined, endsAt);
-      answer = this.#succeeded(call, lease, answer);
-      return { next: "return", answer, reply: undefined, error: undefined, lease, judged: fine };
+      return await this.#stepAfter(call, lease, this.#transport.send(call, lease, signal), signal, endsAt);
     } catch (error) {
-      bound?.headersArrived();
-      return this.#judge(call, lease, undefined, error, endsAt);
+      return await this.#judge.failure(call, lease, error, endsAt);
+    } finally {
+      bound?.end();
     }
   }
 
-  /** Repeats on the same key after pauses, then once on another account. The first attempt never comes here. */
+  /** Waits for an answer, goes on where it leads, and says what follows from it. */
+  async #stepAfter(
+    call: C,
+    lease: Lease,
+    sent: A | Promise<A>,
+    signal: AbortSignal | undefined,
+    endsAt: number,
+  ): Promise<Step<A>> {
+    try {
+      let answer = await sent;
+      if (answer.status >= 300 && answer.status < 400) {
+        answer = await this.#transport.follow(call, lease, answer, signal);
+      }
+      if (answer.status >= 400) return await this.#judge.refusal(call, lease, this.#transport.open(answer), endsAt);
+      answer = this.#succeeded(call, lease, answer);
+      return { next: "return", answer, reply: undefined, error: undefined, lease, judged: nothingWrong };
+    } catch (error) {
+      return this.#judge.failure(call, lease, error, endsAt);
+    }
+  }
+
+  /** Repeats on the same key after pauses, then once on another account. */
   async #repeat(call: C, failed: Step<A>, endsAt: number): Promise<Step<A>> {
     const trail = call.trail as Trail<A>;
     trail.repeated = true;
     trail.prefer = failed.lease.keyId;
-    let last = failed;
+    const { clock, random, maxWaitMs, retries } = this.#options;
     try {
-      return await pRetry(
-        async (attempt) => {
-          // p-retry pauses only after a failure: the one at hand is handed to it as its first.
-          if (attempt === 1) throw new TransientFailure(failed);
-          last = await this.#attempt(call, await this.#acquire(call, endsAt), endsAt);
-          if (last.next === "repeat") throw new TransientFailure(last);
-          return last;
-        },
-        {
-          retries: this.#options.retries,
-          minTimeout: 0,
-          maxTimeout: 0,
-          ...(call.signal === undefined ? undefined : { signal: call.signal }),
-          shouldRetry: ({ error }) => error instanceof TransientFailure,
-          onFailedAttempt: ({ error, retriesLeft, attemptNumber }) =>
-            error instanceof TransientFailure && retriesLeft > 0
-              ? this.#pause(call, (error.step as Step<A>).judged, attemptNumber, endsAt)
-              : undefined,
-        },
-      );
-    } catch (error) {
-      if (call.signal?.aborted) throw call.signal.reason;
-      if (!(error instanceof TransientFailure) && !AllKeysExhaustedError.isInstance(error)) throw error;
-      return this.#onceElsewhere(call, last, endsAt);
+      const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#acquire(call, endsAt), endsAt);
+      const patienceMs = (): number => Math.min(maxWaitMs, endsAt - clock.monotonic());
+      const step = await repeatTransient(failed, again, { retries, patienceMs, clock, random, signal: call.signal });
+      return step.next === "repeat" ? await this.#onceElsewhere(call, step, endsAt) : step;
     } finally {
       trail.prefer = undefined;
     }
-  }
-
-  #pause(call: C, judged: Classification, attempt: number, endsAt: number): Promise<void> {
-    const { clock, random, maxWaitMs } = this.#options;
-    const waitMs = Math.max(backoffMs(attempt, random), judged.retryAfterMs ?? 0);
-    const patienceMs = Math.min(maxWaitMs, endsAt - clock.monotonic());
-    // Sitting out a longer time would only make the caller wait for the same refusal.
-    if (waitMs > patienceMs) throw new GivenUp();
-    return pause(waitMs, clock, call.signal);
   }
 
   async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
@@ -237,144 +249,26 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     }
   }
 
-  /** Judges a failed attempt, settles its lease, and says what follows. */
-  async #judge(call: C, lease: Lease, reply: Reply<A> | undefined, error: unknown, endsAt: number): Promise<Step<A>> {
-    const { clock } = this.#options;
-    const elapsedMs = clock.monotonic() - lease.startedAt;
-    if (reply === undefined && call.signal?.aborted) {
-      lease.settle({ outcome: "aborted", sent: "unknown" });
-      return { next: "return", answer: undefined, reply, error: call.signal.reason, lease, judged: aborted };
-    }
-    const text = reply === undefined ? undefined : await this.#read(call, lease, reply);
-    const now = clock.wall();
-    const judged = this.#classifier.classify(
-      reply === undefined ? { error, now } : { status: reply.status, headers: reply.headers, body: text, now },
-    );
-    const sent = reply === undefined ? classifyTransportError(error).sent : "yes";
-    lease.model ??= call.findModel(this.#options.modelField);
-    const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
-    lease.settle({ outcome, sent, classification: judged });
-    if (outcome === "failure") this.#tellFailed(call, lease, reply, judged, elapsedMs);
-    const next = this.#remember(call, lease, reply, error, judged, sent, text);
-    const timedOut = reply === undefined && endsAt <= clock.monotonic();
-    return { next, answer: undefined, reply, error: timedOut ? timeoutReason("totalTimeoutMs") : error, lease, judged };
-  }
-
-  async #read(call: C, lease: Lease, reply: Reply<A>): Promise<string> {
-    try {
-      return await reply.readCapped(refusedBodyBytes);
-    } catch {
-      // A body cut short: the status alone is judged. An abort shows at the next step.
-      if (call.signal?.aborted) {
-        lease.settle({ outcome: "aborted", sent: "yes" });
-        throw call.signal.reason;
-      }
-      return "";
-    }
-  }
-
-  /** Keeps what later steps need, and ends a request that two accounts refused in the same words. */
-  #remember(
-    call: C,
-    lease: Lease,
-    reply: Reply<A> | undefined,
-    error: unknown,
-    judged: Classification,
-    sent: "no" | "yes" | "unknown",
-    text: string | undefined,
-  ): Step<A>["next"] {
-    call.trail ??= new Trail<Answer>();
-    const trail = call.trail as unknown as Trail<A>;
-    trail.lastError = error;
-    trail.lastFailedAt = reply === undefined ? "error" : "reply";
-    if (reply !== undefined) trail.refusals.set(reply.status, reply);
-    const next = nextStep(judged, call, reply?.status ?? null, sent, this.#options);
-    if (next !== "failover") return next;
-    if (!lease.marked) {
-      trail.exclude ??= new Set();
-      trail.exclude.add(lease.account);
-    }
-    if (reply === undefined || !isSuspicious(judged, reply.status)) return next;
-    const print = printOf(reply, text ?? "");
-    const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.account);
-    trail.suspicions.push({ account: lease.account, print, lease });
-    if (twin === undefined) return next;
-    for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#rotator.forgive(suspicion.lease);
-    return "return";
-  }
-
   async #unserved(call: C, error: unknown): Promise<A> {
     if (!AllKeysExhaustedError.isInstance(error)) throw error;
     const trail = call.trail as Trail<A> | undefined;
     error.attempts = trail?.attempts ?? 0;
-    if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     const { onExhausted } = this.#options;
+    const own = onExhausted === "respond" ? trail?.refusals.get(error.status) : undefined;
+    if (trail?.lastReply !== own) trail?.lastReply?.discard();
+    if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     if (onExhausted === "respond") {
       const answer = exhaustedAnswer(error, this.#rotator.provider);
-      return this.#transport.exhausted(call, answer, trail?.refusals.get(answer.status));
+      return this.#transport.exhausted(call, answer, own);
     }
     if (typeof onExhausted === "function") return onExhausted(error);
     if (trail?.lastError !== undefined) error.cause = trail.lastError;
     throw error;
   }
-
-  #idOf(call: C): string {
-    call.requestId ??= this.#rotator.nextRequestId();
-    return call.requestId;
-  }
-
-  #tellSelected(call: C, lease: Lease): void {
-    this.#rotator.emit("key-selected", {
-      requestId: this.#idOf(call),
-      attempt: call.trail?.attempts ?? 1,
-      keyId: lease.keyId,
-      account: lease.account,
-      waitedMs: lease.waitedMs,
-      tags: call.tags,
-    });
-  }
-
-  #tellFailed(call: C, lease: Lease, reply: Reply<A> | undefined, judged: Classification, elapsedMs: number): void {
-    if (!this.#rotator.wants("attempt-failed")) return;
-    const { kind, scope, retryAfterMs, failover } = judged;
-    this.#rotator.emit("attempt-failed", {
-      requestId: this.#idOf(call),
-      attempt: call.trail?.attempts ?? 1,
-      keyId: lease.keyId,
-      status: reply?.status ?? null,
-      kind,
-      scope,
-      retryAfterMs,
-      failover,
-      elapsedMs,
-      tags: call.tags,
-    });
-  }
-}
-
-/** Ends the repeating: the pause asked for is longer than the caller can be kept waiting. */
-class GivenUp extends TransientFailure<Answer> {
-  constructor() {
-    super(undefined as never);
-  }
 }
 
 const success = { outcome: "success" } as const;
 const cancelled = { outcome: "aborted" } as const;
-
-const fine: Classification = {
-  kind: "none",
-  scope: "request",
-  sharedBy: "request",
-  window: null,
-  dimension: null,
-  retryAfterMs: null,
-  retryable: false,
-  failover: false,
-  disableKey: false,
-};
-
-const aborted: Classification = { ...fine, kind: "aborted" };
 
 function answerOf<A extends Answer>(step: Step<A>, call: Call): A {
   if (step.answer !== undefined) return step.answer;

@@ -2,8 +2,8 @@ import type { Clock } from "../types.ts";
 
 export interface BoundedSignal {
   readonly signal: AbortSignal;
-  /** The bound is for the headers: from here on only the caller ends the answer. */
-  headersArrived(): void;
+  /** The bound lasts to the headers of an answer that is handed over, or to the end of a refusal's body. */
+  end(): void;
 }
 
 /** What a bounded call rejects with, as `AbortSignal.timeout` does. */
@@ -23,5 +23,5 @@ export function boundedSignal(
   const controller = new AbortController();
   const cancel = clock.timer(() => controller.abort(reason), boundMs);
   const signal = caller === undefined ? controller.signal : AbortSignal.any([caller, controller.signal]);
-  return { signal, headersArrived: cancel };
+  return { signal, end: cancel };
 }

@@ -31,6 +31,16 @@ export interface Reply<A extends Answer> {
 /** How the body of a delivered answer came to its end. */
 export type BodyEnd = "end" | "error" | "cancel";
 
+/**
+ * Thrown by a transport for a failure that follows from the request and would come again with every key. Its `cause` is
+ * what the caller gets.
+ */
+export class FinalFailure extends Error {
+  constructor(cause: unknown) {
+    super("final failure", { cause });
+  }
+}
+
 /** What is said to a caller when no key can serve. */
 export interface ExhaustedAnswer {
   readonly status: number;
@@ -58,6 +68,7 @@ export class Trail<A extends Answer> {
   prefer: string | undefined;
   exclude: Set<string> | undefined;
   lastError: unknown;
+  lastReply: Reply<A> | undefined;
   lastFailedAt: "reply" | "error" = "reply";
   /** Latest refusals by status, for the exhausted answer. */
   readonly refusals = new Map<number, Reply<A>>();

@@ -15,12 +15,7 @@ const serverErrors = new Set([500, 502]);
  * May this request be sent a second time after that answer? What provably did not run may; what may have run only if
  * running it twice does no harm, or if the user says so.
  */
-export function mayRepeat(
-  call: Call,
-  status: number | null,
-  sent: "no" | "yes" | "unknown",
-  rules: RepeatRules,
-): boolean {
+function mayRepeat(call: Call, status: number | null, sent: "no" | "yes" | "unknown", rules: RepeatRules): boolean {
   if (!call.replayable) return false;
   if (sent === "no") return true;
   if (status !== null && neverExecuted.has(status)) return true;

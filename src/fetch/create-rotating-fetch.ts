@@ -81,7 +81,7 @@ class FetchFace {
       ...options,
       ...rotator.options,
       repeatsServerErrors: provider.repeatsServerErrors ?? false,
-      modelField: provider.modelField ?? "model",
+      modelField: provider.request?.modelField ?? "model",
     });
   }
 
@@ -90,7 +90,7 @@ class FetchFace {
     init: RequestInit | undefined,
     callOptions: CallOptions | undefined,
   ): Promise<Response> {
-    if (typeof input === "string" && (init === undefined || isReplayable(init.body))) {
+    if (typeof input === "string" && isReplayable(init?.body)) {
       return this.#call(input, init, callOptions);
     }
     return this.#takeApart(input, init, callOptions);
@@ -143,8 +143,11 @@ class FetchFace {
   #foreign(input: string | Request, init: RequestInit | undefined): Promise<Response> {
     const url = typeof input === "string" ? input : input.url;
     const headers = init?.headers ?? (typeof input === "string" ? undefined : input.headers);
-    if (/^https?:/i.test(url) && !this.#options.passForeign && hasCredential(headers)) {
-      return Promise.reject(new ForeignOriginError(new URL(url).origin, this.#origins.list));
+    // Parsed, because it may begin with spaces and still lead there.
+    const { protocol, origin } = URL.canParse(url) ? new URL(url) : { protocol: "", origin: "" };
+    const isHttp = protocol === "https:" || protocol === "http:";
+    if (isHttp && !this.#options.passForeign && hasCredential(headers, this.rotator.provider.credential)) {
+      return Promise.reject(new ForeignOriginError(origin, this.#origins.list));
     }
     const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
     return (send as typeof globalThis.fetch)(input, init);

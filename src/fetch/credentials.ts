@@ -2,27 +2,31 @@ import type { Lease } from "../core/lease.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
 
 /** Headers that clients put credentials in, by their length: most headers are told apart by that alone. */
-function isCredentialHeader(name: string): boolean {
+function isCredentialHeader(name: string, own: string): boolean {
   switch (name.length) {
     case 7:
-      return name.toLowerCase() === "api-key";
+      if (name.toLowerCase() === "api-key") return true;
+      break;
     case 9:
-      return name.toLowerCase() === "x-api-key";
+      if (name.toLowerCase() === "x-api-key") return true;
+      break;
     case 13:
-      return name.toLowerCase() === "authorization";
+      if (name.toLowerCase() === "authorization") return true;
+      break;
     case 14:
-      return name.toLowerCase() === "x-goog-api-key";
-    default:
-      return false;
+      if (name.toLowerCase() === "x-goog-api-key") return true;
+      break;
   }
+  // The header of a provider of the user's own.
+  return name.length === own.length && name.toLowerCase() === own.toLowerCase();
 }
 
 /** What a client may hand over as headers. */
 export type HeadersLike = HeadersInit | undefined;
 
 /** Does the client send a credential along? */
-export function hasCredential(headers: HeadersLike): boolean {
-  for (const [name] of entriesOf(headers)) if (isCredentialHeader(name)) return true;
+export function hasCredential(headers: HeadersLike, { header }: CredentialPlacement): boolean {
+  for (const [name] of entriesOf(headers)) if (isCredentialHeader(name, header)) return true;
   return false;
 }
 
@@ -37,38 +41,41 @@ export function placeCredential(
 ): Record<string, string> {
   const copy: Record<string, string> = {};
   let placed = false;
-  if (headers === undefined || isPlain(headers)) {
+  if (headers === undefined || headers === null || isPlain(headers)) {
     // The common shapes: an object literal, or nothing.
     for (const name in headers) {
-      if (!isCredentialHeader(name)) {
-        const value = headers[name];
-        if (value !== undefined) copy[name] = value;
-      } else if (!placed) {
-        copy[name] = credentialLike(headers[name] as string, name, lease.secret);
+      const value = headers[name];
+      if (value === undefined) continue;
+      if (!isCredentialHeader(name, placement.header)) copy[name] = value;
+      else if (!placed) {
+        copy[name] = credentialLike(value, name, lease, placement);
         placed = true;
       }
     }
   } else {
+    // A `Headers` has joined its repetitions already.
+    const mayRepeat = Array.isArray(headers);
     for (const [name, value] of entriesOf(headers)) {
-      if (!isCredentialHeader(name)) copy[name] = name in copy ? `${copy[name]}, ${value}` : value;
-      else if (!placed) {
-        copy[name] = credentialLike(value, name, lease.secret);
+      if (!isCredentialHeader(name, placement.header)) {
+        copy[name] = mayRepeat && Object.hasOwn(copy, name) ? `${copy[name]}, ${value}` : value;
+      } else if (!placed) {
+        copy[name] = credentialLike(value, name, lease, placement);
         placed = true;
       }
     }
   }
-  if (!placed) copy[placement.header] = withScheme(placement.scheme, lease.secret);
+  if (!placed) copy[placement.header] = withScheme(placement.scheme, lease);
   const own = lease.headers;
   if (own !== undefined) addHeaders(copy, own);
   return copy;
 }
 
-/** The client's headers without any credential: for requests that leave the allowed origins. */
-export function withoutCredential(headers: HeadersLike): Record<string, string> {
+/** The headers without any credential, and without those named: for requests that leave the origin they were meant for. */
+export function withoutCredential(headers: HeadersLike, names: readonly string[]): Record<string, string> {
+  const dropped = new Set(["cookie", "proxy-authorization", ...names.map((name) => name.toLowerCase())]);
   const copy: Record<string, string> = {};
   for (const [name, value] of entriesOf(headers)) {
-    const lower = name.toLowerCase();
-    if (!isCredentialHeader(name) && lower !== "cookie" && lower !== "proxy-authorization") copy[name] = value;
+    if (!isCredentialHeader(name, "") && !dropped.has(name.toLowerCase())) copy[name] = value;
   }
   return copy;
 }
@@ -82,15 +89,18 @@ function addHeaders(copy: Record<string, string>, added: Readonly<Record<string,
   }
 }
 
-function credentialLike(before: string, header: string, secret: string): string {
-  // Only this header carries a scheme before the credential.
-  if (header.length !== 13) return secret;
+function credentialLike(before: string, header: string, lease: Lease, placement: CredentialPlacement): string {
+  if (header.length === 13 && before.startsWith("Bearer ")) return lease.bearer;
+  const name = header.toLowerCase();
+  // Only this header carries a scheme before the credential, unless the provider says so.
+  if (name !== "authorization") return name === placement.header ? withScheme(placement.scheme, lease) : lease.secret;
   const space = before.indexOf(" ");
-  return space > 0 ? `${before.slice(0, space)} ${secret}` : withScheme("Bearer", secret);
+  return space > 0 ? `${before.slice(0, space)} ${lease.secret}` : lease.bearer;
 }
 
-function withScheme(scheme: string | undefined, secret: string): string {
-  return scheme === undefined || scheme === "" ? secret : `${scheme} ${secret}`;
+function withScheme(scheme: string | undefined, lease: Lease): string {
+  if (scheme === "Bearer") return lease.bearer;
+  return scheme === undefined || scheme === "" ? lease.secret : `${scheme} ${lease.secret}`;
 }
 
 function isPlain(headers: NonNullable<HeadersLike>): headers is Record<string, string> {

@@ -51,7 +51,9 @@ export class AllowedOrigins {
     for (let place = 0; place < this.#prefixes.length; place++) {
       if (url.startsWith(this.#prefixes[place] as string)) return this.list[place];
     }
-    const { origin } = new URL(url);
+    const { origin, protocol } = new URL(url);
+    // A blob: URL tells the origin it was made by, and goes to none.
+    if (protocol !== "https:" && protocol !== "http:") return undefined;
     return this.list.includes(origin) ? origin : undefined;
   }
 }

@@ -40,7 +40,7 @@ export class FetchCall extends Call {
 
   get idempotent(): boolean {
     if (idempotentMethods.has(this.method)) return true;
-    return this.headers !== undefined && new Headers(this.headers).has("idempotency-key");
+    return new Headers(this.headers ?? undefined).has("idempotency-key");
   }
 
   findModel(field: string): string | undefined {

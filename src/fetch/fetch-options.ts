@@ -24,7 +24,7 @@ export interface CallingOptions {
   /** What happens to a call with a credential that goes to any other origin: `"pass"` sends it as it is. @default "refuse" */
   readonly foreignOrigins?: "refuse" | "pass" | undefined;
   /** What sends. @default globalThis.fetch, looked up for every call */
-  readonly fetch?: FetchFunction | typeof globalThis.fetch | undefined;
+  readonly fetch?: FetchFunction | undefined;
   /** How many accounts one call may try, an integer of at least 1. @default 16 */
   readonly maxAttempts?: number | undefined;
   /** How often a call is repeated on the same key when the provider is in trouble. @default 2 */

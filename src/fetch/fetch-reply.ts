@@ -71,8 +71,8 @@ export class FetchReply implements Reply<Response> {
   }
 
   #body(chunks: Uint8Array<ArrayBuffer>[]): BodyInit | null {
-    if (this.#ended) return chunks.length === 0 ? null : new Blob(chunks);
-    const reader = this.#reader as ReadableStreamDefaultReader<Uint8Array>;
+    const reader = this.#reader;
+    if (this.#ended || reader === undefined) return chunks.length === 0 ? null : new Blob(chunks);
     let next = 0;
     return new ReadableStream<Uint8Array>(
       {

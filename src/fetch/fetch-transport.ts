@@ -7,7 +7,7 @@ import type { FetchCall } from "./fetch-call.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 import { observeEnd } from "./observed-body.ts";
-import { isRedirect, mostRedirects, nextHop } from "./redirects.ts";
+import { isRedirect, mostRedirects, nextHop, redirectFailure } from "./redirects.ts";
 import { withFields } from "./response-fields.ts";
 
 export interface FetchTransportOptions {
@@ -26,7 +26,6 @@ export class FetchTransport implements Transport<FetchCall, Response> {
 
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
-    lease.origin = lease.baseURL?.origin ?? call.origin;
     const url = urlFor(call.url, lease, this.#options.baseURL);
     const headers = placeCredential(call.headers, lease, this.#options.placement);
     if (call.rebuilt !== undefined) dropContentLength(headers);
@@ -42,14 +41,15 @@ export class FetchTransport implements Transport<FetchCall, Response> {
     let response = first;
     let url = urlFor(call.url, lease, this.#options.baseURL);
     let init = initFor(call, placeCredential(call.headers, lease, this.#options.placement), signal);
+    const secretNames = [this.#options.placement.header, ...Object.keys(lease.headers ?? {})];
     for (let hops = 0; isRedirect(response.status); hops++) {
       const hop = nextHop(response, url, init.method ?? "GET");
       if (hop === undefined) break;
       await response.body?.cancel();
-      if (mode === "error") throw redirectError("unexpected redirect");
-      if (hops === mostRedirects) throw redirectError("redirect count exceeded");
-      if (hop.keepsBody && !call.replayable) throw redirectError("the body was sent and cannot be sent again");
-      init = initAfter(hop, init);
+      if (mode === "error") throw redirectFailure("unexpected redirect");
+      if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");
+      if (hop.keepsBody && !call.replayable) throw redirectFailure("the body was sent and cannot be sent again");
+      init = initAfter(hop, init, secretNames);
       url = hop.url;
       response = await this.#fetch()(url, init);
     }
@@ -107,9 +107,10 @@ function initFor(call: FetchCall, headers: Record<string, string>, signal: Abort
 function initAfter(
   hop: { method: string; keepsBody: boolean; crossesOrigin: boolean },
   init: RequestInit,
+  secretNames: readonly string[],
 ): RequestInit {
   const next: RequestInit = { ...init, method: hop.method };
-  if (hop.crossesOrigin) next.headers = withoutCredential(init.headers);
+  if (hop.crossesOrigin) next.headers = withoutCredential(init.headers, secretNames);
   if (hop.keepsBody) return next;
   delete next.body;
   const headers: Record<string, string> = {};
@@ -118,10 +119,6 @@ function initAfter(
   }
   next.headers = headers;
   return next;
-}
-
-function redirectError(reason: string): TypeError {
-  return new TypeError("fetch failed", { cause: new Error(reason) });
 }
 
 function dropContentLength(headers: Record<string, string>): void {

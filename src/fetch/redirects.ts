@@ -1,3 +1,5 @@
+import { FinalFailure } from "../attempt/call.ts";
+
 /** As many as browsers follow. */
 export const mostRedirects = 20;
 
@@ -15,6 +17,11 @@ export interface Hop {
   readonly crossesOrigin: boolean;
 }
 
+/** What a `fetch` rejects with when it cannot follow; another key would be led to the same place. */
+export function redirectFailure(reason: string, cause?: unknown): FinalFailure {
+  return new FinalFailure(new TypeError("fetch failed", { cause: new Error(reason, { cause }) }));
+}
+
 /** The next hop, or `undefined` when the answer names none. */
 export function nextHop(response: Response, from: string, method: string): Hop | undefined {
   const location = response.headers.get("location");
@@ -24,10 +31,10 @@ export function nextHop(response: Response, from: string, method: string): Hop |
   try {
     url = new URL(location, current);
   } catch (cause) {
-    throw new TypeError("fetch failed", { cause: new Error("The provider redirects to a malformed URL", { cause }) });
+    throw redirectFailure("The provider redirects to a malformed URL", cause);
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new TypeError("fetch failed", { cause: new Error("The provider redirects to a URL that is not http(s)") });
+    throw redirectFailure("The provider redirects to a URL that is not http(s)");
   }
   if (url.hash === "") url.hash = current.hash;
   const { status } = response;

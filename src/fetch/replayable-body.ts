@@ -13,8 +13,9 @@ export function isReplayable(body: unknown): boolean {
   return !isChunked(body);
 }
 
+/** What is iterable without waiting is no body to `fetch`: it becomes a string, the same each time. */
 function isChunked(body: object): boolean {
-  return body instanceof ReadableStream || Symbol.asyncIterator in body || Symbol.iterator in body;
+  return body instanceof ReadableStream || Symbol.asyncIterator in body;
 }
 
 /** Reads a one-shot body into memory, up to `maxBytes`; a longer one is passed on as what was read and the rest. */

@@ -1,0 +1,48 @@
+import type { KeyRotator } from "../core/key-rotator.ts";
+import type { Lease } from "../core/lease.ts";
+import type { Classification, Clock } from "../types.ts";
+import type { Call } from "./call.ts";
+
+/** Tells the events of attempts, and builds them only for those who listen. */
+export class AttemptLog {
+  readonly #rotator: KeyRotator;
+  readonly #clock: Clock;
+
+  constructor(rotator: KeyRotator, clock: Clock) {
+    this.#rotator = rotator;
+    this.#clock = clock;
+  }
+
+  selected(call: Call, lease: Lease): void {
+    if (!this.#rotator.wants("key-selected")) return;
+    const { account, waitedMs } = lease;
+    this.#rotator.emit("key-selected", { ...this.#common(call, lease), account, waitedMs });
+  }
+
+  succeeded(call: Call, lease: Lease, status: number): void {
+    if (!this.#rotator.wants("attempt-succeeded")) return;
+    const elapsedMs = this.#clock.monotonic() - lease.startedAt;
+    this.#rotator.emit("attempt-succeeded", { ...this.#common(call, lease), status, elapsedMs });
+  }
+
+  failed(call: Call, lease: Lease, status: number | null, judged: Classification, elapsedMs: number): void {
+    if (!this.#rotator.wants("attempt-failed")) return;
+    const { kind, scope, retryAfterMs, failover } = judged;
+    const common = this.#common(call, lease);
+    this.#rotator.emit("attempt-failed", { ...common, status, kind, scope, retryAfterMs, failover, elapsedMs });
+  }
+
+  #common(
+    call: Call,
+    lease: Lease,
+  ): {
+    readonly requestId: string;
+    readonly attempt: number;
+    readonly keyId: string;
+    readonly tags: Readonly<Record<string, string>> | undefined;
+  } {
+    call.requestId ??= this.#rotator.nextRequestId();
+    const { requestId, tags } = call;
+    return { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
+  }
+}

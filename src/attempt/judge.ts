@@ -1,0 +1,137 @@
+import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
+import type { KeyRotator } from "../core/key-rotator.ts";
+import type { Lease } from "../core/lease.ts";
+import type { Classification, Clock } from "../types.ts";
+import type { AttemptLog } from "./attempt-log.ts";
+import { timeoutReason } from "./bounded-signal.ts";
+import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
+import { isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
+
+export interface JudgeOptions extends RepeatRules {
+  readonly clock: Clock;
+  /** Where the model stands in a JSON body. */
+  readonly modelField: string;
+}
+
+/** How much of a refused body is read: enough for every error format, and the connection can be used again. */
+const refusedBodyBytes = 65_536;
+/** How long reading it may take: another account may be free meanwhile. Milliseconds. */
+const refusedBodyMs = 10_000;
+
+type Sent = "no" | "yes" | "unknown";
+
+export const nothingWrong: Classification = {
+  kind: "none",
+  scope: "request",
+  sharedBy: "request",
+  window: null,
+  dimension: null,
+  retryAfterMs: null,
+  retryable: false,
+  failover: false,
+  disableKey: false,
+};
+
+const aborted: Classification = { ...nothingWrong, kind: "aborted" };
+
+/** Judges failed attempts: has them classified, settles their leases, and says what follows. */
+export class Judge<C extends Call, A extends Answer> {
+  readonly #rotator: KeyRotator;
+  readonly #classifier: ErrorClassifier;
+  readonly #log: AttemptLog;
+  readonly #options: JudgeOptions;
+
+  constructor(rotator: KeyRotator, classifier: ErrorClassifier, log: AttemptLog, options: JudgeOptions) {
+    this.#rotator = rotator;
+    this.#classifier = classifier;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /** An answer that says no. */
+  async refusal(call: C, lease: Lease, reply: Reply<A>, endsAt: number): Promise<Step<A>> {
+    const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
+    const body = await this.#read(call, lease, reply);
+    const { status, headers } = reply;
+    const judged = this.#classifier.classify({ status, headers, body, now: this.#options.clock.wall() });
+    return this.#conclude(call, lease, { reply, error: undefined, judged, sent: "yes", body, elapsedMs, endsAt });
+  }
+
+  /** No answer: the transport failed, or the caller gave up. */
+  async failure(call: C, lease: Lease, error: unknown, endsAt: number): Promise<Step<A>> {
+    const { clock } = this.#options;
+    if (call.signal?.aborted) {
+      lease.settle({ outcome: "aborted", sent: "unknown" });
+      return { next: "return", answer: undefined, reply: undefined, error: call.signal.reason, lease, judged: aborted };
+    }
+    if (error instanceof FinalFailure) {
+      lease.settle({ outcome: "aborted", sent: "yes" });
+      return { next: "return", answer: undefined, reply: undefined, error: error.cause, lease, judged: nothingWrong };
+    }
+    const elapsedMs = clock.monotonic() - lease.startedAt;
+    const judged = this.#classifier.classify({ error, now: clock.wall() });
+    const { sent } = classifyTransportError(error);
+    return this.#conclude(call, lease, { reply: undefined, error, judged, sent, body: "", elapsedMs, endsAt });
+  }
+
+  #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
+    const { reply, error, judged, sent, elapsedMs, endsAt } = found;
+    lease.model ??= call.findModel(this.#options.modelField);
+    lease.origin = lease.baseURL?.origin ?? call.origin;
+    const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
+    lease.settle({ outcome, sent, classification: judged });
+    if (outcome === "failure") this.#log.failed(call, lease, reply?.status ?? null, judged, elapsedMs);
+    const next = this.#remember(call, lease, found);
+    const timedOut = reply === undefined && endsAt <= this.#options.clock.monotonic();
+    return { next, answer: undefined, reply, error: timedOut ? timeoutReason("totalTimeoutMs") : error, lease, judged };
+  }
+
+  async #read(call: C, lease: Lease, reply: Reply<A>): Promise<string> {
+    const cancelTimer = this.#options.clock.timer(() => reply.discard(), refusedBodyMs);
+    try {
+      return await reply.readCapped(refusedBodyBytes);
+    } catch {
+      // A body cut short: the status alone is judged. An abort shows at the next step.
+      if (call.signal?.aborted) {
+        lease.settle({ outcome: "aborted", sent: "yes" });
+        throw call.signal.reason;
+      }
+      return "";
+    } finally {
+      cancelTimer();
+    }
+  }
+
+  /** Keeps what later steps need, and ends a request that two accounts refused in the same words. */
+  #remember(call: C, lease: Lease, { reply, error, judged, sent, body }: Finding<A>): Step<A>["next"] {
+    call.trail ??= new Trail<Answer>();
+    const trail = call.trail as unknown as Trail<A>;
+    trail.lastError = error;
+    trail.lastReply = reply;
+    trail.lastFailedAt = reply === undefined ? "error" : "reply";
+    if (reply !== undefined) trail.refusals.set(reply.status, reply);
+    const next = nextStep(judged, call, reply?.status ?? null, sent, this.#options);
+    if (next !== "failover") return next;
+    if (!lease.marked) {
+      trail.exclude ??= new Set();
+      trail.exclude.add(lease.account);
+    }
+    if (reply === undefined || !isSuspicious(judged, reply.status)) return next;
+    const print = printOf(reply, body);
+    const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.account);
+    trail.suspicions.push({ account: lease.account, print, lease });
+    if (twin === undefined) return next;
+    for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#rotator.forgive(suspicion.lease);
+    return "return";
+  }
+}
+
+interface Finding<A extends Answer> {
+  readonly reply: Reply<A> | undefined;
+  readonly error: unknown;
+  readonly judged: Classification;
+  readonly sent: Sent;
+  readonly body: string;
+  readonly elapsedMs: number;
+  readonly endsAt: number;
+}

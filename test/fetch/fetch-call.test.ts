@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { createRotatingFetch } from "../../src/index.ts";
+import { rateLimited } from "../../src/testing/index.ts";
+import { newSecret, startEmulator } from "../testing/emulator/fixture.ts";
+import { chatUrl, hang, ok, post, rig } from "./fixture.ts";
+
+const json = { "content-type": "application/json" };
+
+async function setUp() {
+  const keys = [newSecret(), newSecret()];
+  const emulator = await startEmulator({
+    keys: [{ secret: keys[0] as string, script: [rateLimited()] }, keys[1] as string],
+  });
+  return { emulator, fetch: createRotatingFetch({ keys, baseURL: emulator.url }), url: `${emulator.url}/echo` };
+}
+
+describe("initOfRequest", () => {
+  it("sends what a Request holds, as often as it takes", async () => {
+    const { emulator, fetch, url } = await setUp();
+    const headers = { ...json, authorization: "Bearer rotating", "x-mine": "kept" };
+    const response = await fetch(new Request(url, { method: "PATCH", body: '{"model":"m7"}', headers }));
+    const echo = await response.json();
+    expect(echo).toMatchObject({ method: "PATCH", bodyBytes: 14, headers: { "x-mine": "kept", ...json } });
+    expect(emulator.arrivals.map(({ model, bodyBytes }) => [model, bodyBytes])).toEqual([
+      ["m7", 14],
+      ["m7", 14],
+    ]);
+    expect(emulator.arrivals[1]?.headers["content-length"]).toBe("14");
+  });
+
+  it("lets an init win over the Request, field by field", async () => {
+    const { emulator, fetch, url } = await setUp();
+    const request = new Request(url, { method: "POST", body: "old", headers: { "x-old": "1" } });
+    const init = { method: undefined, headers: { "x-new": "2" }, body: "newer" } as unknown as RequestInit;
+    await fetch(request, init);
+    expect(emulator.arrivals[1]).toMatchObject({ method: "POST", bodyBytes: 5 });
+    expect(emulator.arrivals[1]?.headers).toMatchObject({ "x-new": "2" });
+    expect(emulator.arrivals[1]?.headers).not.toHaveProperty("x-old");
+  });
+
+  it("obeys the Request's own signal, and an init's in its place", async () => {
+    const { fetch, rotator } = rig(hang);
+    const own = new AbortController();
+    const other = new AbortController();
+    const reason = new Error("stop");
+    const request = () => new Request(chatUrl, { signal: own.signal });
+    const first = fetch(request());
+    const second = fetch(request(), { signal: other.signal });
+    const watched = second.catch((error: unknown) => error);
+    own.abort(reason);
+    await expect(first).rejects.toBe(reason);
+    expect(rotator.inFlight).toBe(1);
+    other.abort(reason);
+    expect(await watched).toBe(reason);
+    expect(rotator.inFlight).toBe(0);
+  });
+
+  it("takes a URL object, with and without an init", async () => {
+    const { emulator, fetch, url } = await setUp();
+    expect((await fetch(new URL(url))).status).toBe(200);
+    expect((await (await fetch(new URL(url), post("abc"))).json()).bodyBytes).toBe(3);
+    expect(emulator.arrivals.every(({ secret }) => secret !== undefined)).toBe(true);
+  });
+
+  it("refuses a Request whose body was read already, and uses no key for it", async () => {
+    const { fetch, sent } = rig(ok);
+    const request = new Request(chatUrl, post("abc"));
+    await request.text();
+    await expect(fetch(request)).rejects.toThrow(TypeError);
+    expect(sent).toEqual([]);
+  });
+});
+
+describe("FetchCall", () => {
+  it.each([
+    ["text", '{"model":"big","messages":[]}'],
+    ["bytes", new TextEncoder().encode('{"messages":[],"model":"big"}')],
+  ])("finds the model in a body of %s, so that keys meant for it are used", async (_what, body) => {
+    const keys = [
+      { secret: newSecret(), models: "small" },
+      { secret: newSecret(), models: ["big", "huge"] },
+    ];
+    const { fetch, sent } = rig(ok, { keys });
+    await fetch(chatUrl, post(body as BodyInit));
+    expect(sent[0]?.headers.get("authorization") === `Bearer ${keys[1]?.secret}`).toBe(true);
+  });
+});

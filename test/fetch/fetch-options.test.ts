@@ -1,0 +1,166 @@
+import { describe, expect, it } from "vitest";
+import { createRotatingFetch, InvalidOptionsError, KeyRotator, type RotatingFetchOptions } from "../../src/index.ts";
+import { expectNoSecrets } from "../../src/testing/index.ts";
+import { newSecret } from "../testing/emulator/fixture.ts";
+
+const secret = newSecret();
+const good = { keys: [secret], baseURL: "https://api.example.test" };
+
+/** What is said of options that cannot work. */
+function refusalOf(options: unknown): InvalidOptionsError {
+  try {
+    createRotatingFetch(options as RotatingFetchOptions);
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return error;
+    throw error;
+  }
+  throw new Error("The options were taken.");
+}
+
+describe("resolveFetchOptions", () => {
+  it.each([
+    [
+      "keys",
+      { keys: undefined },
+      /^Expected `keys` to be a string, a list of keys or a function .* got `undefined`; if it comes from an environment variable/,
+    ],
+    ["keys", { keys: "" }, /^Expected `keys` to be at least one key, got an empty string; .*environment variable/],
+    ["keys", { keys: " , ," }, /^Expected `keys` to be at least one key, got a blank string/],
+    ["keys", { keys: [] }, /^Expected `keys` to be at least one key, got an empty list$/],
+    ["keys", { keys: 7 }, /^Expected `keys` to be .*, got `7` \(number\)$/],
+    ["keys[1]", { keys: [secret, " "] }, /^Expected `keys\[1\]` to be a non-empty string, got a blank one$/],
+    ["keys[1]", { keys: [secret, null] }, /^Expected `keys\[1\]` to be a string or a key object, got null$/],
+    ["keys[0]", { keys: [`${secret}\n${secret}`] }, /control character \(code 10\) at position 37$/],
+    [
+      "keys[0].weight",
+      { keys: [{ secret, weight: 0 }] },
+      /^Expected `keys\[0\].weight` to be a number > 0, got `0` \(number\)$/,
+    ],
+    ["keys[0].wieght", { keys: [{ secret, wieght: 1 }] }, /only known fields .* got `wieght`$/],
+    [
+      "keys[0].id",
+      { keys: [{ secret: () => secret }] },
+      /^Expected `keys\[0\].id` to be given when `secret` is a function/,
+    ],
+    [
+      "keys[1].id",
+      {
+        keys: [
+          { secret, id: "a" },
+          { secret: newSecret(), id: "a" },
+        ],
+      },
+      /unique, got `a` a second time$/,
+    ],
+    [
+      "keys[0].baseURL",
+      { keys: [{ secret, baseURL: "eu.example.test" }] },
+      /^Expected `keys\[0\].baseURL` to be an absolute URL/,
+    ],
+    ["cooldownMs", { cooldownMs: -1 }, /^Expected `cooldownMs` to be a number >= 0, got `-1` \(number\)$/],
+    ["maxWaitMs", { maxWaitMs: "10" }, /^Expected `maxWaitMs` to be a number >= 0, got `10` \(string\)$/],
+    ["maxWaitMs", { maxWaitMs: Number.NaN }, /got `NaN` \(number\)$/],
+    [
+      "strategy",
+      { strategy: "fastest" },
+      /^Expected `strategy` to be one of "round_robin", .*got `fastest` \(string\)$/,
+    ],
+    ["provider", { provider: "openia" }, /^Expected `provider` to be one of .*"openai".* got `openia` \(string\)$/],
+    ["limits[0].requests", { limits: [{ requests: 0 }] }, /an integer >= 1, got `0` \(number\)$/],
+    ["limits[0].per", { limits: [{ requests: 1, per: "fortnight" }] }, /got `fortnight` \(string\)$/],
+    [
+      "limits[0].timeZone",
+      { limits: [{ requests: 1, per: "day", window: "calendar", timeZone: "Mars/Base" }] },
+      /an IANA time zone/,
+    ],
+    [
+      "baseURL",
+      { baseURL: "api.example.test" },
+      /^Expected `baseURL` to be an absolute URL such as "https:\/\/api.example.com\/v1"/,
+    ],
+    ["baseURL", { baseURL: "ftp://api.example.test" }, /^Expected `baseURL` to be an absolute URL/],
+    ["origins[0]", { origins: ["*"] }, /^Expected `origins\[0\]` to be an absolute URL/],
+    ["origins", { origins: "https://api.example.test" }, /^Expected `origins` to be a list of origins/],
+    ["foreignOrigins", { foreignOrigins: "ignore" }, /one of "refuse", "pass", got `ignore` \(string\)$/],
+    ["fetch", { fetch: "node-fetch" }, /^Expected `fetch` to be a function, got `node-fetch` \(string\)$/],
+    ["maxAttempts", { maxAttempts: 0 }, /^Expected `maxAttempts` to be an integer >= 1, got `0` \(number\)$/],
+    ["retries", { retries: 1.5 }, /^Expected `retries` to be an integer >= 0, got `1.5` \(number\)$/],
+    ["retryUnsafe", { retryUnsafe: "yes" }, /^Expected `retryUnsafe` to be true or false, got `yes` \(string\)$/],
+    [
+      "attemptTimeoutMs",
+      { attemptTimeoutMs: 0 },
+      /^Expected `attemptTimeoutMs` to be a number > 0, got `0` \(number\)$/,
+    ],
+    ["totalTimeoutMs", { totalTimeoutMs: -5 }, /^Expected `totalTimeoutMs` to be a number > 0, got `-5` \(number\)$/],
+    ["maxReplayBytes", { maxReplayBytes: -1 }, /^Expected `maxReplayBytes` to be a number >= 0, got `-1` \(number\)$/],
+    ["onExhausted", { onExhausted: "panic" }, /"respond", "throw" or a function, got `panic` \(string\)$/],
+    ["logger", { logger: {} }, /^Expected `logger` to be an object with the methods debug, info, warn and error/],
+    ["maxRetries", { maxRetries: 1 }, /^Expected `options` to have only known fields .* got `maxRetries`$/],
+  ])("names %s when it is at fault, and repeats no secret", (field, wrong, message) => {
+    const error = refusalOf({ ...good, ...wrong });
+    expect(error.message).toMatch(message);
+    expect(error.field).toBe(field);
+    expect([error.name, error.code]).toEqual(["InvalidOptionsError", "ERR_INVALID_OPTIONS"]);
+    expectNoSecrets(error, [secret]);
+  });
+
+  it("takes a rotator only if it is one, and no keys beside it", () => {
+    const { baseURL } = good;
+    expect(refusalOf({ rotator: {}, baseURL }).message).toBe("Expected `rotator` to be a KeyRotator, got an object");
+    expect(refusalOf({ rotator: new KeyRotator({ keys: [secret] }), ...good }).message).toMatch(/got `keys`$/);
+  });
+
+  it.each([undefined, null, "x", []])("refuses %j in place of options", (options) => {
+    expect(refusalOf(options).message).toMatch(/^Expected `options` to be an object, got /);
+  });
+
+  it.each(["generic", undefined])(
+    "refuses to be built where keys have no origin to go to, and says what to pass",
+    (provider) => {
+      const error = refusalOf({ keys: [secret], provider });
+      expect(error.field).toBe("baseURL");
+      expect(error.message).toContain('baseURL: "https://api.example.com/v1"');
+      expect(error.message).toContain('origins: ["https://api.example.com"]');
+    },
+  );
+
+  it.each([
+    ["a preset", { keys: [secret], provider: "openai" }],
+    ["a base URL", { keys: [secret], baseURL: new URL("https://api.example.test/v1") }],
+    ["origins", { keys: [secret], origins: ["https://api.example.test"] }],
+    ["keys with endpoints of their own", { keys: [{ secret, baseURL: "https://eu.example.test" }] }],
+    [
+      "options that are undefined",
+      { ...good, retries: undefined, fetch: undefined, onExhausted: undefined, limits: undefined },
+    ],
+  ])("is content with %s", (_what, options) => {
+    expect(typeof createRotatingFetch(options as RotatingFetchOptions)).toBe("function");
+  });
+
+  it("sends keys only to the base URL's origin when one is given for a preset", async () => {
+    const sent: string[] = [];
+    const fetch = createRotatingFetch({
+      keys: [secret],
+      provider: "openai",
+      baseURL: "https://gateway.example.test/v1",
+      fetch: (url: string) => {
+        sent.push(url);
+        return Promise.resolve(new Response());
+      },
+    });
+    const headers = { authorization: "Bearer rotating" };
+    await expect(fetch("https://api.openai.com/v1/models", { headers })).rejects.toThrow("gateway.example.test");
+    await fetch("https://gateway.example.test/v1/models", { headers });
+    expect(sent).toEqual(["https://gateway.example.test/v1/models"]);
+  });
+
+  it("looks at a lazy list of keys when it is read, and says what is wrong with it", async () => {
+    const fetch = createRotatingFetch({ ...good, keys: () => Promise.resolve([]) });
+    await expect(fetch("https://api.example.test/x")).rejects.toThrow("Expected `keys` to be at least one key");
+    const failing = createRotatingFetch({ ...good, keys: () => Promise.reject(new Error("vault is sealed")) });
+    await expect(failing("https://api.example.test/x")).rejects.toMatchObject({
+      name: "KeySourceError",
+      cause: { message: "vault is sealed" },
+    });
+  });
+});
