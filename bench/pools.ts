@@ -1,0 +1,49 @@
+import { systemClock } from "../src/clock.ts";
+import { KeyBook } from "../src/core/key-book.ts";
+import type { KeyPool } from "../src/core/key-pool.ts";
+import { Lane, standing } from "../src/core/lane.ts";
+import { resolveStrategy } from "../src/core/registry.ts";
+import type { Clock, KeyConfig } from "../src/types.ts";
+import { makeKeys, type StrategyName } from "./library.ts";
+import { shuffled } from "./measure.ts";
+
+export const sizes = [3, 100, 10_000, 100_000] as const;
+export const coolingShares = [0, 0.5, 0.99] as const;
+export const strategies: readonly StrategyName[] = [
+  "round_robin",
+  "random",
+  "weighted",
+  "least_used",
+  "fill_first",
+  "least_busy",
+  "lowest_latency",
+];
+
+/** Keys with ids of their own, so that no time goes into fingerprints, and with mixed weights. */
+export function makeConfigs(count: number): KeyConfig[] {
+  return makeKeys(count).map((secret, place) => ({ secret, id: `key-${place}`, weight: 1 + (place % 5) }));
+}
+
+export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
+  const book = new KeyBook({ keys: configs, clock, idSecret: undefined });
+  book.replaceAll(configs);
+  return book.pool;
+}
+
+export function makeLane(pool: KeyPool, strategy: StrategyName, clock: Clock = systemClock): Lane {
+  const ordering = resolveStrategy(strategy, (error) => {
+    throw error;
+  });
+  return new Lane(pool, ordering, { groups: pool, clock, random: Math.random });
+}
+
+/** Which of `count` keys cool: a random share of them, at least one stays. */
+export function coolingPlaces(count: number, share: number): number[] {
+  const places = shuffled(Array.from({ length: count }, (_, place) => place));
+  return places.slice(0, Math.min(count - 1, Math.round(count * share)));
+}
+
+/** Parks a share of the lane's groups until `until` of the lane's clock. */
+export function parkShare(lane: Lane, count: number, share: number, until: number): void {
+  for (const slot of coolingPlaces(count, share)) lane.park(slot, until, standing.limited);
+}

@@ -1,0 +1,12 @@
+import { acquiring } from "./acquiring.ts";
+import { indexPicks } from "./index-picks.ts";
+import { manyKeys } from "./many-keys.ts";
+import { minuteBoundary } from "./minute-boundary.ts";
+
+/** What the number of keys costs. */
+export async function picking(): Promise<void> {
+  await indexPicks();
+  await acquiring();
+  minuteBoundary();
+  manyKeys();
+}
