@@ -1,7 +1,10 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** Tests of what is shipped; they get a fresh build first. */
+const packageTests = ["test/package/**/*.test.ts"];
 
 export default defineConfig({
   resolve: {
@@ -11,8 +14,20 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["test/**/*.test.ts"],
     testTimeout: 20_000,
     maxWorkers: 2,
+    // .ci/run counts the tests in the second one.
+    reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
+    outputFile: { json: "node_modules/.cache/test-results.json" },
+    projects: [
+      {
+        extends: true,
+        test: { name: "source", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, ...packageTests] },
+      },
+      {
+        extends: true,
+        test: { name: "package", include: packageTests, globalSetup: ["test/package/build-package.ts"] },
+      },
+    ],
   },
 });

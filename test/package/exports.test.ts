@@ -1,0 +1,63 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, inject, it } from "vitest";
+
+const dist = join(inject("packageDirectory"), "dist");
+const require = createRequire(import.meta.url);
+
+/** What each entry of the package exports at run time. A name added or lost here is a change for every user. */
+const entries = [
+  {
+    name: "index",
+    exported: [
+      "AllKeysExhaustedError",
+      "ErrorClassifier",
+      "ForeignOriginError",
+      "InvalidOptionsError",
+      "KeyRotator",
+      "KeySourceError",
+      "Lease",
+      "MemoryStore",
+      "RateLimitTracker",
+      "RotatingFetchError",
+      "RotatorClosedError",
+      "createRotatingFetch",
+      "maskSecret",
+    ],
+  },
+  {
+    name: "testing",
+    exported: [
+      "ArrivalJudge",
+      "FakeClock",
+      "NastyStore",
+      "badRequest",
+      "connectionLost",
+      "createProviderEmulator",
+      "expectNoSecrets",
+      "forbidden",
+      "insufficientQuota",
+      "limitedFor",
+      "maxInWindow",
+      "openaiError",
+      "rateLimited",
+      "seededRandom",
+      "serverError",
+      "storeContract",
+      "unauthorized",
+    ],
+  },
+];
+
+describe.each(entries)("the entry $name", ({ name, exported }) => {
+  it("exports the pinned names to import", async () => {
+    const loaded: object = await import(pathToFileURL(join(dist, `${name}.js`)).href);
+    expect(Object.keys(loaded).sort()).toEqual(exported);
+  });
+
+  it("exports the pinned names to require", () => {
+    const loaded: object = require(join(dist, `${name}.cjs`));
+    expect(Object.keys(loaded).sort()).toEqual(exported);
+  });
+});
