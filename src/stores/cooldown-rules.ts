@@ -61,7 +61,9 @@ function extended(
   const active = record !== undefined && record.until > now;
   if (!active) return { scope, until, startedAt: now, reason, source, strikes };
   if (until <= record.until) return strikes === record.strikes ? record : { ...record, strikes };
-  return { scope, until, startedAt: record.startedAt, reason, source, strikes };
+  // A longer guess does not loosen what a provider or an operator said.
+  const kept = mayEndEarly(source) && !mayEndEarly(record.source) ? record.source : source;
+  return { scope, until, startedAt: record.startedAt, reason, source: kept, strikes };
 }
 
 function ladderStep(ladder: LadderSpec, strikes: number, random: Random): number {

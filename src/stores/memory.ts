@@ -33,7 +33,7 @@ export interface MemoryStoreOptions {
 const recordKeptMs = 24 * 3_600_000;
 
 /** How long opening a connection is believed to take at most, milliseconds. */
-const longestOpeningMs = 1000;
+const longestOpeningMs = 5000;
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
 
@@ -65,12 +65,12 @@ class CandidateMemo {
 }
 
 class MemoryReservation implements Reservation {
-  readonly granted = true as const;
   readonly number: number;
   readonly index: number;
   readonly reservedAt: number;
   readonly leaseMs: number;
-  readonly readyAt: number;
+  /** Whole milliseconds: small numbers need no memory of their own. */
+  readonly readyInMs: number;
   readonly candidate: Candidate;
   readonly memo: CandidateMemo;
   readonly tickets: number[];
@@ -81,7 +81,7 @@ class MemoryReservation implements Reservation {
     index: number,
     reservedAt: number,
     leaseMs: number,
-    readyAt: number,
+    readyInMs: number,
     candidate: Candidate,
     memo: CandidateMemo,
     tickets: number[],
@@ -90,10 +90,18 @@ class MemoryReservation implements Reservation {
     this.index = index;
     this.reservedAt = reservedAt;
     this.leaseMs = leaseMs;
-    this.readyAt = readyAt;
+    this.readyInMs = readyInMs;
     this.candidate = candidate;
     this.memo = memo;
     this.tickets = tickets;
+  }
+
+  get granted(): true {
+    return true;
+  }
+
+  get readyAt(): number {
+    return this.reservedAt + this.readyInMs;
   }
 
   get id(): string {
@@ -256,18 +264,18 @@ export class MemoryStore implements Store {
     const { needs } = candidate;
     const dry = options.dryRun === true;
     const tickets = dry ? noTickets : takeAll(needs, memo.counters, at);
-    let readyAt = now;
+    let readyInMs = 0;
     for (let place = 0; place < tickets.length; place++) {
       const { bucket, amount } = needs[place] as Need;
       const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
-      if (waitMs > 0 && now + waitMs > readyAt) readyAt = now + waitMs;
+      if (waitMs > readyInMs) readyInMs = Math.ceil(waitMs);
     }
     const reservation = new MemoryReservation(
       ++this.#reservations,
       index,
       now,
       options.leaseMs,
-      readyAt,
+      readyInMs,
       candidate,
       memo,
       tickets,

@@ -193,7 +193,10 @@ export interface StoreDump {
 export interface Store {
   /** How many candidates one `reserve` should carry: one where asking is free, several over a network. @default 16 */
   readonly candidatesPerReserve?: number | undefined;
-  /** The clock whose monotonic side the store's times are on, where it is one of this process. @default the store's own */
+  /**
+   * The clock whose monotonic side the store's times are on, for a store inside this process that answers synchronously and
+   * keeps none of the lists it is given. @default the store's own
+   */
   readonly clock?: Clock | undefined;
   /** Takes quota for the first candidate that no cooldown covers and whose every bucket has room, or says what blocks each. */
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Awaitable<Reservation | Refusal>;

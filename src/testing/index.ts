@@ -5,6 +5,12 @@ export {
   type ProviderLimit,
   type Verdict,
 } from "./arrival-judge.ts";
+export type {
+  StoreContractOptions,
+  StoreEnvironment,
+  StoreMaker,
+  StoreUnderTest,
+} from "./contract/contract-world.ts";
 export { type Arrival, type Judged, maxInWindow } from "./emulator/arrival-log.ts";
 export type { ProviderEmulatorOptions } from "./emulator/emulator-options.ts";
 export { type OpenAIErrorBody, openaiError } from "./emulator/openai-errors.ts";
@@ -28,4 +34,6 @@ export {
 } from "./emulator/step-helpers.ts";
 export { expectNoSecrets } from "./expect-no-secrets.ts";
 export { FakeClock, type FakeClockOptions } from "./fake-clock.ts";
+export { NastyStore, type NastyStoreOptions } from "./nasty-store.ts";
 export { seededRandom } from "./seeded-random.ts";
+export { storeContract, type TestRunner } from "./store-contract.ts";

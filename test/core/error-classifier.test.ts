@@ -48,7 +48,7 @@ describe("ErrorClassifier", () => {
     [
       "401",
       { status: 401, body: "" },
-      { kind: "invalid_key", scope: "key", failover: true, retryable: false, disableKey: false },
+      { kind: "invalid_key", scope: "key", failover: true, retryable: false, disableKey: true },
     ],
     ["402", { status: 402 }, { kind: "quota_exhausted", scope: "account", failover: true, disableKey: false }],
     ["403", { status: 403, body: "" }, { kind: "forbidden", scope: "key", failover: true, disableKey: false }],
@@ -371,11 +371,11 @@ describe("ErrorClassifier on pages and the network's edge", () => {
       { kind: "server_error", ...provider },
     ],
     ["a 504 page", { status: 504, body: html("504 Gateway Time-out") }, { kind: "timeout", ...provider }],
-    ["a 401 page", { status: 401, body: html("Invalid API key") }, { kind: "invalid_key", disableKey: false }],
+    ["a 401 page", { status: 401, body: html("Invalid API key") }, { kind: "invalid_key", disableKey: true }],
     [
       "a plain 401",
       { status: 401, body: "Authentication Fails (governor)" },
-      { kind: "invalid_key", disableKey: false },
+      { kind: "invalid_key", disableKey: true },
     ],
     ["a page with 200", { status: 200, body: html("Sign in") }, { kind: "bad_request", ...provider, retryable: false }],
   ])("recognises %s", (_name, input, expected) => {
@@ -384,7 +384,14 @@ describe("ErrorClassifier on pages and the network's edge", () => {
 });
 
 describe("ErrorClassifier on success statuses", () => {
-  const none: Partial<Classification> = { kind: "none", ...request };
+  const none: Partial<Classification> = {
+    kind: "none",
+    scope: "key",
+    sharedBy: "key",
+    retryable: false,
+    failover: false,
+    disableKey: false,
+  };
 
   it.each<Row>([
     ["a completion", { status: 200, body: { choices: [{ message: { content: "ok" } }], usage: {} } }, none],
@@ -607,11 +614,21 @@ describe("ErrorClassifier on dead credentials", () => {
   });
 
   it.each([["Unauthorized"], ["Authentication failed"], ["User not found."]])(
-    "does not give a key up on: %s",
+    "gives a key up that never worked on: %s",
     (message) => {
-      expect(classify({ status: 401, body: error(message) })).toMatchObject({ kind: "invalid_key", disableKey: false });
+      expect(classify({ status: 401, body: error(message) })).toMatchObject({ kind: "invalid_key", disableKey: true });
     },
   );
+
+  it.each([
+    ["worked once", { keyAgeMs: 2_592_000_000, everSucceeded: true }],
+    ["worked long ago", { lastSuccessAgoMs: 86_400_000 }],
+  ])("spares a key that %s when the refusal does not say that it is dead", (_name, context) => {
+    expect(classify({ status: 401, body: error("Unauthorized"), context })).toMatchObject({
+      kind: "invalid_key",
+      disableKey: false,
+    });
+  });
 
   it.each([
     ["is new", { keyAgeMs: 1_000 }],

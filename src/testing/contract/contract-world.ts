@@ -1,0 +1,158 @@
+import type {
+  Bucket,
+  BucketState,
+  Candidate,
+  CooldownChange,
+  LadderSpec,
+  Need,
+  Refusal,
+  Report,
+  Reservation,
+  ReserveOptions,
+  ScopeId,
+  ScopeState,
+  Store,
+} from "../../stores/store.ts";
+import type { Awaitable, CooldownSource, Dimension, Random } from "../../types.ts";
+import type { FakeClock } from "../fake-clock.ts";
+import { check } from "./assertions.ts";
+
+/** What a store under test may build on. A store with a clock of its own need not use it. */
+export interface StoreEnvironment {
+  readonly clock: FakeClock;
+  readonly random: Random;
+}
+
+export interface StoreUnderTest {
+  /** Empty: nothing counted, nothing cooled. Closed after the test if it can be. */
+  readonly store: Store;
+  /** Lets `ms` milliseconds pass for the store, by whatever clock it goes. */
+  advance(ms: number): Promise<void>;
+}
+
+export type StoreMaker = (environment: StoreEnvironment) => Awaitable<StoreUnderTest>;
+
+export interface StoreContractOptions {
+  /** Does the store's wall clock follow the environment's? Without it calendar windows are left out. @default true */
+  readonly wallClock?: boolean | undefined;
+  /** By how much the store's time may be off at a boundary, milliseconds. 0 asks for exact boundaries. @default 0 */
+  readonly slackMs?: number | undefined;
+}
+
+const windowMs = 10_000;
+const guardMs = 200;
+
+/** One test's store, with the questions the contract asks it. */
+export class ContractWorld {
+  readonly store: Store;
+  readonly clock: FakeClock;
+  readonly slackMs: number;
+  readonly #advance: (ms: number) => Promise<void>;
+
+  constructor({ store, advance }: StoreUnderTest, clock: FakeClock, slackMs: number) {
+    this.store = store;
+    this.#advance = advance;
+    this.clock = clock;
+    this.slackMs = slackMs;
+  }
+
+  advance(ms: number): Promise<void> {
+    return this.#advance(ms);
+  }
+
+  async reserve(
+    candidates: Candidate | readonly Candidate[],
+    options: Partial<ReserveOptions> = {},
+  ): Promise<Reservation | Refusal> {
+    const list = "keyId" in candidates ? [candidates] : candidates;
+    return this.store.reserve(list, { session: "contract", leaseMs: 600_000, purpose: "request", ...options });
+  }
+
+  async granted(candidates: Candidate | readonly Candidate[], options?: Partial<ReserveOptions>): Promise<Reservation> {
+    const answer = await this.reserve(candidates, options);
+    check(answer.granted, answer.granted ? "" : `a reservation to be granted, got ${JSON.stringify(answer)}`);
+    return answer;
+  }
+
+  async refused(candidates: Candidate | readonly Candidate[], options?: Partial<ReserveOptions>): Promise<Refusal> {
+    const answer = await this.reserve(candidates, options);
+    check(!answer.granted, "a reservation to be refused, got one granted");
+    return answer;
+  }
+
+  /** Refused until `ms` from now have passed, granted then: a window is half-open. */
+  async freeAfter(ms: number, candidate: Candidate, options?: Partial<ReserveOptions>): Promise<Reservation> {
+    const leadMs = Math.max(1, this.slackMs);
+    await this.advance(ms - leadMs);
+    await this.refused(candidate, options);
+    await this.advance(leadMs + this.slackMs);
+    return this.granted(candidate, options);
+  }
+
+  /** How many reservations are granted one after the other before one is refused. */
+  async room(candidate: Candidate): Promise<number> {
+    for (let count = 0; count < 1000; count++) {
+      const answer = await this.reserve(candidate);
+      if (!answer.granted) return count;
+    }
+    throw new Error("The store breaks its contract: a limit holds nothing back");
+  }
+
+  async settle(reservation: Reservation, report: Partial<Report> = {}): Promise<readonly ScopeState[]> {
+    return this.store.settle([{ reservation, outcome: "success", sent: "yes", headersAfterMs: 0, ...report }]);
+  }
+
+  async cool(scope: ScopeId, set: CooldownChange["set"], source: CooldownSource = "heuristic"): Promise<void> {
+    await this.store.cooldown([change(scope, set, source)]);
+  }
+
+  async state(scope: ScopeId): Promise<ScopeState | undefined> {
+    return (await this.store.read([scope], [])).scopes[0];
+  }
+
+  /** Milliseconds a scope still rests; 0 when it does not. */
+  async restMs(scope: ScopeId): Promise<number> {
+    const state = await this.state(scope);
+    return state === undefined ? 0 : Math.max(0, state.until - state.now);
+  }
+
+  async bucket(bucket: Bucket): Promise<BucketState> {
+    const state = (await this.store.read([], [bucket])).buckets[0];
+    check(state !== undefined, "read() to tell of a bucket");
+    return state;
+  }
+}
+
+/** What the parts of the contract register their tests with. */
+export interface ContractSuite {
+  test(name: string, body: (world: ContractWorld) => Promise<void>): void;
+}
+
+export function change(scope: ScopeId, set: CooldownChange["set"], source: CooldownSource): CooldownChange {
+  return { scope, set, reason: "rate_limit", source };
+}
+
+export function ladder(attemptStartedAt: number, spec: Partial<LadderSpec> = {}): CooldownChange["set"] {
+  return { ladder: { baseMs: 1000, factor: 2, maxMs: 10_000, jitter: 0, ...spec }, attemptStartedAt };
+}
+
+export function rolling(id: string, limit: number, dimension: Dimension = "requests"): Bucket {
+  return { id, kind: "rolling", dimension, limit, windowMs, guardMs };
+}
+
+export function anchored(id: string, limit: number): Bucket {
+  return { id, kind: "anchored", dimension: "requests", limit, windowMs, guardMs };
+}
+
+export function concurrency(id: string, limit: number): Bucket {
+  return { id, kind: "concurrency", dimension: "concurrency", limit, guardMs };
+}
+
+/** A candidate with the scopes `key:<id>` and `account:<id>`, wanting 1 of each bucket. */
+export function candidate(keyId: string, ...wanted: readonly (Bucket | Need)[]): Candidate {
+  const needs = wanted.map((each) => ("bucket" in each ? each : { bucket: each, amount: 1 }));
+  return { keyId, scopes: [`key:${keyId}`, `account:${keyId}`], needs };
+}
+
+/** The window and guard of the buckets made here, milliseconds. */
+export const times = { windowMs, guardMs } as const;

@@ -1,0 +1,125 @@
+import { systemClock } from "../clock.ts";
+import { MemoryStore } from "../stores/memory.ts";
+import type {
+  Bucket,
+  Candidate,
+  CooldownChange,
+  Refusal,
+  Report,
+  Reservation,
+  ReserveOptions,
+  ScopeId,
+  ScopeState,
+  Store,
+  StoreReading,
+} from "../stores/store.ts";
+import type { Clock, Random } from "../types.ts";
+import { nextMacrotask } from "./next-macrotask.ts";
+
+export interface NastyStoreOptions {
+  /** What its own, skewed clock is derived from. @default the platform's clock */
+  readonly clock?: Clock | undefined;
+  /** Draws latencies and jitters ladders. @default Math.random */
+  readonly random?: Random | undefined;
+  /**
+   * What a call takes, on the way there and on the way back: turns of the event loop, which no clock notices, or
+   * milliseconds on `clock`, which somebody has to move on.
+   * @default "macrotasks"
+   */
+  readonly latency?: "macrotasks" | "milliseconds" | undefined;
+  /** The longest way there or back, in the unit of `latency`. @default 3 */
+  readonly maxLatency?: number | undefined;
+  /** How far its monotonic time is ahead of the caller's, milliseconds. @default 7 hours */
+  readonly monotonicOffsetMs?: number | undefined;
+  /** How far its wall time is ahead of the caller's, milliseconds. @default 0 */
+  readonly wallSkewMs?: number | undefined;
+}
+
+/**
+ * A correct store with the manners of one behind a bad network: every call takes a while and calls overtake each other,
+ * all that goes in and out is a copy, and its clock has nothing to do with the caller's. What works on this one works
+ * on a store in another process.
+ */
+export class NastyStore implements Store {
+  readonly candidatesPerReserve = 16;
+  readonly #inner: MemoryStore;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #latency: "macrotasks" | "milliseconds";
+  readonly #maxLatency: number;
+  /** What is out, by id: callers hold copies. */
+  readonly #reservations = new Map<string, Reservation>();
+
+  constructor(options: NastyStoreOptions = {}) {
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#latency = options.latency ?? "macrotasks";
+    this.#maxLatency = options.maxLatency ?? 3;
+    const offsetMs = options.monotonicOffsetMs ?? 7 * 3_600_000;
+    const skewMs = options.wallSkewMs ?? 0;
+    const clock = this.#clock;
+    const skewed: Clock = {
+      monotonic: () => clock.monotonic() + offsetMs,
+      wall: () => clock.wall() + skewMs,
+      timer: (callback, delayMs) => clock.timer(callback, delayMs),
+    };
+    this.#inner = new MemoryStore({ clock: skewed, random: this.#random });
+  }
+
+  reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
+    if (candidates.length > this.candidatesPerReserve) {
+      throw new RangeError(`Expected at most ${this.candidatesPerReserve} candidates, got ${candidates.length}`);
+    }
+    const asked = structuredClone(candidates.map(({ keyId, scopes, needs }) => ({ keyId, scopes, needs })));
+    const askedOptions = structuredClone(options);
+    return this.#answer(() => {
+      const answer = this.#inner.reserve(asked, askedOptions);
+      if (!answer.granted) return answer;
+      if (askedOptions.dryRun !== true) this.#reservations.set(answer.id, answer);
+      const { granted, id, index, reservedAt, expiresAt, readyAt, left } = answer;
+      return { granted, id, index, reservedAt, expiresAt, readyAt, left };
+    });
+  }
+
+  settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
+    const copies = structuredClone(reports);
+    return this.#answer(() => {
+      const own = copies.flatMap((report) => {
+        const reservation = this.#reservations.get(report.reservation.id);
+        this.#reservations.delete(report.reservation.id);
+        return reservation === undefined ? [] : { ...report, reservation };
+      });
+      return this.#inner.settle(own);
+    });
+  }
+
+  cooldown(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
+    const copies = structuredClone(changes);
+    return this.#answer(() => this.#inner.cooldown(copies));
+  }
+
+  read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
+    const copies = structuredClone({ scopes, buckets });
+    return this.#answer(() => this.#inner.read(copies.scopes, copies.buckets));
+  }
+
+  renew(_session: string): Promise<{ instances: number; rank: number; epoch: string; now: number }> {
+    return this.#answer(() => this.#inner.renew());
+  }
+
+  async #answer<T>(decide: () => T): Promise<T> {
+    await this.#travel();
+    const answer = structuredClone(decide());
+    await this.#travel();
+    return answer;
+  }
+
+  async #travel(): Promise<void> {
+    const drawn = this.#random() * this.#maxLatency;
+    if (this.#latency === "milliseconds") {
+      await new Promise<void>((resolve) => this.#clock.timer(resolve, drawn));
+      return;
+    }
+    for (let turn = Math.round(drawn); turn > 0; turn--) await nextMacrotask();
+  }
+}

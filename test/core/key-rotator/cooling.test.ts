@@ -1,0 +1,210 @@
+import { describe, expect, it } from "vitest";
+import { invalidKey, judged, named, RotatorWorld, rateLimit, storeKinds } from "./fixture.ts";
+
+const hourMs = 3_600_000;
+
+describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) => {
+  it("moves to another key at once and leaves a refused one alone for as long as the provider said", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    await world.failKey("a", rateLimit(5000));
+    expect(await world.ids(3)).toEqual(["b", "b", "b"]);
+    await world.advance(4990);
+    expect(await world.ids(2)).toEqual(["b", "b"]);
+    await world.advance(120);
+    expect(await world.ids(2)).toContain("a");
+  });
+
+  it("doubles the rest of a key that is refused again without a time, and forgets that after a success", async () => {
+    const world = new RotatorWorld(makeStore, named("a"), { cooldownMs: 1000 });
+    const rests: number[] = [];
+    world.rotator.on("key-cooled", ({ forMs }) => rests.push(Math.round(forMs)));
+    for (let round = 0; round < 4; round++) {
+      if (round === 3) await world.ids(1);
+      await world.failKey("a");
+      await world.advance(20_000);
+    }
+    for (const [place, baseMs] of [1000, 2000, 4000, 1000].entries()) {
+      expect(rests[place]).toBeGreaterThanOrEqual(baseMs);
+      expect(rests[place]).toBeLessThanOrEqual(baseMs * 1.2);
+    }
+  });
+
+  it("never rests longer than the longest rest without a stated time, but as long as is stated", async () => {
+    const world = new RotatorWorld(makeStore, named("a"), { cooldownMs: 1000, maxCooldownMs: 3000 });
+    for (let round = 0; round < 5; round++) {
+      await world.failKey("a");
+      await world.advance(3700);
+    }
+    await world.failKey("a", rateLimit(40_000));
+    expect((await world.exhausted()).retryAfterMs).toBeGreaterThan(39_000);
+  });
+
+  it("does not punish a key more for requests that were under way when it was refused", async () => {
+    const world = new RotatorWorld(makeStore, named("a"), { cooldownMs: 1000 });
+    const leases = await Promise.all(Array.from({ length: 8 }, () => world.take()));
+    for (const lease of leases) await world.fail(lease);
+    expect((await world.exhausted()).retryAfterMs).toBeLessThanOrEqual(1300);
+  });
+
+  it("lets the keys of one account share a rest", async () => {
+    const [a, b, c] = named("a", "b", "c");
+    const keys = [{ ...a, account: "shared" }, { ...b, account: "shared" }, { ...c }] as never;
+    const world = new RotatorWorld(makeStore, keys);
+    await world.failKey("a", rateLimit(5000));
+    expect(await world.ids(3)).toEqual(["c", "c", "c"]);
+  });
+
+  it("leaves a sibling usable when only the key was refused", async () => {
+    const [a, b] = named("a", "b");
+    const keys = [
+      { ...a, account: "shared" },
+      { ...b, account: "shared" },
+    ] as never;
+    const world = new RotatorWorld(makeStore, keys);
+    await world.failKey("a", judged({ sharedBy: "key", retryAfterMs: 5000 }));
+    expect(await world.ids(3)).toEqual(["b", "b", "b"]);
+    await world.failKey("b", judged({ sharedBy: "key", retryAfterMs: 9000 }));
+    expect((await world.exhausted()).retryAfterMs).toBeLessThanOrEqual(5200);
+    await world.advance(5200);
+    expect(await world.ids(2)).toEqual(["a", "a"]);
+  });
+
+  it("leaves a sibling usable when a credential was refused", async () => {
+    const [a, b] = named("a", "b");
+    const keys = [
+      { ...a, account: "shared" },
+      { ...b, account: "shared" },
+    ] as never;
+    const world = new RotatorWorld(makeStore, keys);
+    await world.failKey("a", invalidKey);
+    expect(await world.ids(3)).toEqual(["b", "b", "b"]);
+  });
+
+  it("rests one model of an account and leaves the others usable", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    const lease = await world.take({ model: "big" });
+    await world.fail(lease, judged({ scope: "model", retryAfterMs: 5000 }));
+    await world.exhausted({ model: "big", maxWaitMs: 0 });
+    expect(await world.ids(1, { model: "small" })).toEqual(["a"]);
+    expect(await world.ids(1)).toEqual(["a"]);
+    await world.advance(5200);
+    expect(await world.ids(1, { model: "big" })).toEqual(["a"]);
+  });
+
+  it("lets an empty account sleep for an hour or more", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    await world.failKey("a", judged({ kind: "quota_exhausted", scope: "account", retryable: false }));
+    expect((await world.exhausted()).retryAfterMs).toBeGreaterThanOrEqual(hourMs);
+  });
+
+  it.each([
+    ["bad_request", "request"],
+    ["content_filter", "request"],
+    ["context_length", "request"],
+    ["server_error", "provider"],
+    ["overloaded", "provider"],
+    ["timeout", "request"],
+    ["network", "request"],
+    ["aborted", "request"],
+  ] as const)("blames no key for %s", async (kind, scope) => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    await world.failKey("a", judged({ kind, scope, sharedBy: scope, failover: false }));
+    expect(await world.ids(2, { maxWaitMs: 0 })).toEqual(["a", "a"]);
+  });
+
+  it("blames no key for a lease that was given back unused", async () => {
+    const world = new RotatorWorld(makeStore, named("a"), { limits: [{ requests: 1 }] });
+    const lease = await world.take();
+    lease.settle({ outcome: "aborted", sent: "no" });
+    expect(await world.ids(1, { maxWaitMs: 60_000 })).toEqual(["a"]);
+  });
+
+  it("tells of a rest and of its early end", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    const told: unknown[] = [];
+    world.rotator.on("key-cooled", ({ scope, source, reason }) => told.push([scope, source, reason]));
+    world.rotator.on("key-recovered", ({ scope }) => told.push([scope, "recovered"]));
+    await world.failKey("a", rateLimit(5000));
+    await world.rotator.cooldown("b", 60_000, "maintenance");
+    await world.rotator.cooldown("b", "end");
+    expect(told).toEqual([
+      ["account:a", "authoritative", "rate_limit"],
+      ["key:b", "operator", "maintenance"],
+      ["key:b", "recovered"],
+    ]);
+  });
+
+  it("rests a key on an operator's word until it is ended", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    await world.rotator.cooldown("a", 60_000);
+    expect(await world.ids(2)).toEqual(["b", "b"]);
+    await world.rotator.cooldown("a", "end");
+    expect(await world.ids(2)).toContain("a");
+    expect(await world.rotator.cooldown("nobody", 5)).toBe(false);
+  });
+
+  it("takes back what a request at fault put to rest", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    const lease = await world.take();
+    await world.fail(lease, judged({ kind: "forbidden", sharedBy: "key" }));
+    world.rotator.forgive(lease);
+    expect(await world.ids(1)).toEqual(["a"]);
+  });
+
+  it("keeps a rest longer than a timer can hold", async () => {
+    const days = 24 * hourMs;
+    const world = new RotatorWorld(makeStore, named("a"));
+    await world.failKey("a", rateLimit(40 * days));
+    const waiting = world.take({ maxWaitMs: 50 * days });
+    await world.advance(39 * days);
+    expect(world.rotator.waiting).toBe(1);
+    await world.advance(1.01 * days);
+    expect((await waiting).keyId).toBe("a");
+  });
+});
+
+describe.each(storeKinds)("KeyRotator without a key over $name", ({ makeStore }) => {
+  it("says 429 and when to come back while a key will recover", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b", "c"));
+    await world.failKey("a", rateLimit(5000));
+    await world.failKey("b", rateLimit(9000));
+    await world.failKey("c", invalidKey);
+    const error = await world.exhausted();
+    expect(error).toMatchObject({ status: 429, statusCode: 429, code: "ERR_ALL_KEYS_EXHAUSTED" });
+    expect(error.reasons).toEqual({ limited: 2, credential: 1, disabled: 0, unsuitable: 0 });
+    expect(error.retryAfterMs).toBeGreaterThan(4900);
+    expect(error.retryAfterMs).toBeLessThan(5200);
+    expect(error.retryAt).toBe(world.clock.wall() + (error.retryAfterMs as number));
+  });
+
+  it("says 401 when every credential was refused", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    await world.failKey("a", invalidKey);
+    await world.failKey("b", invalidKey);
+    expect(await world.exhausted()).toMatchObject({
+      status: 401,
+      reasons: { limited: 0, credential: 2, disabled: 0, unsuitable: 0 },
+    });
+  });
+
+  it("says 503 when every key is switched off", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    world.rotator.disable("a");
+    world.rotator.disable("b");
+    expect(await world.exhausted()).toMatchObject({
+      status: 503,
+      retryAfterMs: null,
+      retryAt: null,
+      reasons: { limited: 0, credential: 0, disabled: 2, unsuitable: 0 },
+    });
+  });
+
+  it("tells who listens, with reasons and without secrets", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    const told: unknown[] = [];
+    world.rotator.on("pool-exhausted", (event) => told.push(event));
+    await world.failKey("a", rateLimit(5000));
+    await world.exhausted({ maxWaitMs: 0, requestId: "r-1" });
+    expect(told).toMatchObject([{ requestId: "r-1", reasons: { limited: 1 } }]);
+  });
+});

@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { matchesModel } from "../../src/core/lanes.ts";
+
+describe("matchesModel", () => {
+  it.each([
+    ["gpt-4o", "gpt-4o", true],
+    ["gpt-4o", "gpt-4o-mini", false],
+    ["gpt-*", "gpt-4o", true],
+    ["*:free", "meta/llama:free", true],
+    ["*:free", "meta/llama", false],
+    ["*", "", true],
+    ["a*b*c", "a-b-c", true],
+    ["a*b*c", "acb", false],
+    ["ab*ba", "aba", false],
+    ["a**b", "ab", true],
+    ["gpt.4", "gpt-4", false],
+    ["", "", true],
+    ["GPT-4", "gpt-4", false],
+  ])("says for %j and %j: %s", (pattern, model, expected) => {
+    expect(matchesModel(pattern, model)).toBe(expected);
+  });
+
+  it("agrees with a pattern where each star is any run of characters", () => {
+    const text = fc.string({ unit: fc.constantFrom("a", "b", "*"), maxLength: 8 });
+    fc.assert(
+      fc.property(text, fc.string({ unit: fc.constantFrom("a", "b"), maxLength: 10 }), (pattern, model) => {
+        const expected = new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(model);
+        expect(matchesModel(pattern, model)).toBe(expected);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("does not take longer with many stars", () => {
+    const startedAt = performance.now();
+    matchesModel(`${"*a".repeat(500)}b`, "a".repeat(20_000));
+    expect(performance.now() - startedAt).toBeLessThan(200);
+  });
+});

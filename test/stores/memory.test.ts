@@ -1,0 +1,10 @@
+import { describe, it } from "vitest";
+import { MemoryStore } from "../../src/stores/memory.ts";
+import { storeContract } from "../../src/testing/store-contract.ts";
+
+describe("MemoryStore", () => {
+  storeContract({ describe, it }, ({ clock, random }) => ({
+    store: new MemoryStore({ clock, random }),
+    advance: (ms) => clock.advance(ms),
+  }));
+});
