@@ -42,6 +42,7 @@ export const azureOpenai: Provider = {
     },
     // One resource that is down or full says nothing of the next: here, and only here, another key may help.
     { status: 503, words: ["overloaded", "high demand", "capacity"], verdict: { kind: "overloaded", failover: true } },
+    { status: 503, header: "retry-after", verdict: { kind: "overloaded", failover: true } },
     { status: [500, 502, 503], verdict: { kind: "server_error", failover: true } },
   ],
   probe: { method: "GET", path: "/models", proves: "credential" },

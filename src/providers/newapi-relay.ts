@@ -1,9 +1,52 @@
 import type { Provider } from "./provider.ts";
 
-/** To be described. */
+/**
+ * https://github.com/QuantumNous/new-api, https://github.com/songquanpeng/one-api
+ *
+ * Everybody runs one, so the host is yours to give. The message of every 429 is replaced by one about load: codes and types
+ * are to be believed, words are not. Under `channel:` stand the relay's own troubles with those it relays to.
+ */
 export const newapiRelay: Provider = {
   name: "newapi-relay",
   origins: [],
   credential: { header: "authorization", scheme: "Bearer" },
+  errors: [
+    { code: "pre_consume_token_quota_failed", verdict: { kind: "quota_exhausted", scope: "key", sharedBy: "key" } },
+    { code: "insufficient_user_quota", verdict: { kind: "quota_exhausted" } },
+    {
+      code: [
+        "get_channel_failed",
+        "channel:no_available_key",
+        "channel:invalid_key",
+        "channel:response_time_exceeded",
+        "channel:aws_client_error",
+        "channel:model_mapped_error",
+        "channel:param_override_invalid",
+        "channel:header_override_invalid",
+      ],
+      verdict: { kind: "overloaded", scope: "model", sharedBy: "provider" },
+    },
+    { code: ["sensitive_words_detected", "prompt_blocked"], verdict: { kind: "content_filter" } },
+    {
+      status: [401, 403],
+      words: "额度已用尽",
+      verdict: { kind: "quota_exhausted", scope: "key", sharedBy: "key" },
+    },
+    {
+      status: 401,
+      words: ["无效的令牌", "令牌已过期", "令牌状态不可用"],
+      verdict: { kind: "invalid_key", isDefinitive: true },
+    },
+  ],
+  request: { modelField: "model", streamField: "stream" },
+  usage: {
+    input: ["usage.prompt_tokens"],
+    output: ["usage.completion_tokens"],
+    total: ["usage.total_tokens"],
+    asked: true,
+  },
+  stream: { preamble: [], terminal: ["[DONE]"] },
+  errorsInside200: true,
   repeatsServerErrors: true,
+  errorShape: "openai",
 };

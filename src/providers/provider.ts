@@ -161,7 +161,7 @@ export interface Provider {
   readonly headers?: readonly HeaderCounter[] | undefined;
   /** Rules for errors, the most specific first; asked before what holds for every API. */
   readonly errors?: readonly ErrorRule[] | undefined;
-  /** Zone in which the provider's day begins at midnight. @default "UTC" */
+  /** Zone in which the provider's day begins at midnight; where given, also of times in messages that name none. @default "UTC" */
   readonly dayZone?: string | undefined;
   readonly probe?: HealthProbe | undefined;
   readonly request?: RequestShape | undefined;

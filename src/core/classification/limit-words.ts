@@ -54,6 +54,7 @@ const dimensionPhrases = new Map<string, Dimension>([
   ["tpm", "tokens"],
   ["tpd", "tokens"],
   ["requests per", "requests"],
+  ["tokens_per", "tokens"],
   ["requests_per", "requests"],
   ["_requests", "requests"],
   ["request rate", "requests"],

@@ -154,3 +154,36 @@ describe("findDelayInProse", () => {
     expect(findDelayInProse(message, now)).toBeNull();
   });
 });
+
+describe("findDelayInProse with the zone of a provider", () => {
+  const inBeijing = (message: string): number | null => findDelayInProse(message, now, "Asia/Shanghai");
+
+  it.each([
+    ["Your limit will reset at 2026-11-20 20:00:30", 30_000],
+    ["Your limit will reset at 2026-11-20 20:01.", 60_000],
+    ["Your limit resets at 2026-11-20T20:00:30", 30_000],
+    ["您的限额将在 2026-11-20 20:00:30 重置。", 30_000],
+    ["您的限额将于2026-11-20 20:00:30重置", 30_000],
+    ["It will reset at 2026-11-20 12:00:30 UTC", 30_000],
+    ["It will reset at 2026-11-20 13:00:30 +0100 CET.", 30_000],
+  ])("reads %s", (message, expected) => {
+    expect(inBeijing(message)).toBe(expected);
+  });
+
+  it("leaves a time in a zone it does not know alone", () => {
+    expect(inBeijing("It will reset at 2026-11-20 20:00:30 PST")).toBeNull();
+  });
+
+  it("does not take a number after such words for a wait", () => {
+    expect(inBeijing("The counter will reset at 5")).toBeNull();
+  });
+
+  it("does not guess a zone where the provider has none", () => {
+    expect(findDelayInProse("Your limit will reset at 2026-11-20 20:00:30", now)).toBeNull();
+  });
+
+  it("follows a zone whose clocks change", () => {
+    const march = Date.parse("2026-03-08T11:00:00Z");
+    expect(findDelayInProse("reset at 2026-03-08 04:30:00", march, "America/Los_Angeles")).toBe(1_800_000);
+  });
+});
