@@ -36,6 +36,8 @@ const rampEnd = 32;
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */
 const wakeJitterShare = 0.1;
 const wakeJitterMs = 100;
+/** A wall clock this far off its course was set, or slept; milliseconds. */
+const clockJumpMs = 1000;
 /** Weight of a new measurement in the smoothed latency. */
 const latencySmoothing = 0.3;
 
@@ -72,6 +74,8 @@ export class KeyRotator implements LeaseOwner {
   #session: string | undefined;
   #requests = 0;
   #inFlight = 0;
+  /** How far the wall clock was from the monotonic one when that was last looked at. */
+  #drift: number;
   #loading: Promise<void> | undefined;
   #closed = false;
   #stopWatching: (() => void) | undefined;
@@ -87,6 +91,7 @@ export class KeyRotator implements LeaseOwner {
     this.#book = new KeyBook(this.#options);
     this.#reserveOptions = { session: "local", leaseMs, purpose: "request" };
     this.#measuresLatency = this.#options.strategy.usesLatency === true;
+    this.#drift = clock.wall() - clock.monotonic();
     this.#sameClock = store.clock === clock;
     this.#batch = store.candidatesPerReserve ?? candidatesPerReserve;
     this.#room = new WaitingRoom({
@@ -311,6 +316,8 @@ export class KeyRotator implements LeaseOwner {
       key.lastFailureAt = now;
     }
     this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
+    // What was given back may be the very thing it was parked for.
+    if (result.sent === "no") this.#lanes.wakeAll(account.slot);
     this.#released(account);
     if (this.#inFlight === 0) for (const done of this.#open) done();
   }
@@ -383,7 +390,10 @@ export class KeyRotator implements LeaseOwner {
     const plain = request.exclude === undefined && request.prefer === undefined && this.#originRests.size === 0;
     for (;;) {
       const slot = plain ? lane.first() : this.#chosenSlot(lane, request);
-      if (slot === -1) return null;
+      if (slot === -1) {
+        if (this.#clockJumped(lane)) continue;
+        return null;
+      }
       const account = this.#book.pool.accountAt(slot);
       const key = this.#keyOf(account, lane, request);
       if (key === undefined) continue;
@@ -395,10 +405,25 @@ export class KeyRotator implements LeaseOwner {
     }
   }
 
+  /**
+   * Calendar limits were parked by the monotonic clock: after the wall clock jumped (set anew, or the machine slept) all are
+   * asked again.
+   */
+  #clockJumped(lane: Lane): boolean {
+    if (!this.#tracker.hasCalendars) return false;
+    const { clock } = this.#options;
+    const drift = clock.wall() - clock.monotonic();
+    if (Math.abs(drift - this.#drift) < clockJumpMs) return false;
+    this.#drift = drift;
+    lane.wakeAll();
+    return true;
+  }
+
   /** A store that is asked over a network gets several candidates at once, and two more tries with what it taught. */
   async #tryBatch(lane: Lane, request: AcquireRequest): Promise<Lease | null> {
     for (let round = 0; round < 3; round++) {
       const keys = this.#batchOf(lane, request);
+      if (keys.length === 0 && this.#clockJumped(lane)) continue;
       if (keys.length === 0) return null;
       const first = keys[0] as PooledKey;
       lane.took(first.account.slot);
@@ -476,10 +501,7 @@ export class KeyRotator implements LeaseOwner {
       const place = (account.cursor + step) % keys.length;
       const key = keys[place] as PooledKey;
       if (!lane.accepts(key)) continue;
-      if (key.restUntil <= now) {
-        account.cursor = (place + 1) % keys.length;
-        return key;
-      }
+      if (key.restUntil <= now) return key;
       refusedOnly &&= key.credentialRefused;
       soonest = Math.min(soonest, key.restUntil);
     }
@@ -505,6 +527,8 @@ export class KeyRotator implements LeaseOwner {
     const { account } = key;
     const { slot } = account;
     const now = this.#sameClock ? reservation.reservedAt : this.now();
+    // Only now: of the candidates proposed at once, one is used.
+    if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
     account.inFlight++;
     account.used++;
     key.used++;
@@ -548,7 +572,8 @@ export class KeyRotator implements LeaseOwner {
 
   /** Corrects what the lane believed with what the store said. */
   #refused(lane: Lane, refusal: Refusal, keys: readonly PooledKey[]): void {
-    if (this.#tracker.hasCalendars) this.#tracker.refresh(this.#options.clock.wall());
+    // Judged by windows that have passed: to be asked again.
+    if (this.#tracker.hasCalendars && this.#tracker.refresh(this.#options.clock.wall())) return;
     const now = this.now();
     for (const { index, by, until, source, reason } of refusal.blocked) {
       const key = keys[index] as PooledKey;

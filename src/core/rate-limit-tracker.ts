@@ -68,13 +68,16 @@ export class RateLimitTracker {
     }));
   }
 
-  /** Moves calendar windows on. Cheap while no boundary has passed. */
-  refresh(wall: number): void {
+  /** Moves calendar windows on, and tells whether any boundary had passed. */
+  refresh(wall: number): boolean {
+    let moved = false;
     for (const { calendar, edges } of this.#calendars.values()) {
       if (wall >= edges[0] && wall < edges[1]) continue;
       // In place: every bucket of this calendar holds the same array.
       [edges[0], edges[1], edges[2]] = calendar.edgesAt(wall);
+      moved = true;
     }
+    return moved;
   }
 
   get hasCalendars(): boolean {

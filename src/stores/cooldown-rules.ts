@@ -27,14 +27,14 @@ export function applyCooldown(
   if (set === "end") return endCooldown(record, change.source, now);
   if ("forMs" in set) return extended(record, change, now, set.forMs, record?.strikes ?? 0);
   // A failure that was under way when the cooldown began tells nothing new.
-  if (record !== undefined && set.attemptStartedAt < record.startedAt) return record;
+  if (record !== undefined && set.attemptStartedAt <= record.startedAt) return record;
   const strikes = record?.strikes ?? 0;
   return extended(record, change, now, ladderStep(set.ladder, strikes, random), strikes + 1);
 }
 
 /** After a success. One that began before the cooldown did proves nothing about it. */
 export function afterSuccess(record: CooldownRecord, reservedAt: number, now: number): CooldownRecord {
-  if (reservedAt < record.startedAt) return record;
+  if (reservedAt <= record.startedAt) return record;
   if (record.until <= now) return record.strikes === 0 ? record : { ...record, strikes: 0 };
   return mayEndEarly(record.source) ? { ...record, until: now, strikes: 0 } : record;
 }
@@ -60,10 +60,12 @@ function extended(
   const until = now + forMs;
   const active = record !== undefined && record.until > now;
   if (!active) return { scope, until, startedAt: now, reason, source, strikes };
-  if (until <= record.until) return strikes === record.strikes ? record : { ...record, strikes };
+  // A step up is a rest of its own: what was under way when it was taken does not take another.
+  const startedAt = strikes === record.strikes ? record.startedAt : now;
+  if (until <= record.until) return strikes === record.strikes ? record : { ...record, strikes, startedAt };
   // A longer guess does not loosen what a provider or an operator said.
   const kept = mayEndEarly(source) && !mayEndEarly(record.source) ? record.source : source;
-  return { scope, until, startedAt: record.startedAt, reason, source: kept, strikes };
+  return { scope, until, startedAt, reason, source: kept, strikes };
 }
 
 function ladderStep(ladder: LadderSpec, strikes: number, random: Random): number {

@@ -154,6 +154,7 @@ class RollingCounter implements Counter {
  */
 class CalendarCounter implements Counter {
   #startBefore = 0;
+  #lastAt = 0;
   #start = 0;
   #end = 0;
   #before = 0;
@@ -165,14 +166,15 @@ class CalendarCounter implements Counter {
     if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
     const room = bucket.limit - amount;
     // Full: this window counts as the one before until the guard behind its end has passed.
-    if (this.#now > room) return Math.max(1, this.#end + bucket.guardMs - at.wall);
-    if (this.#nearEnd(bucket, at.wall) && this.#after > room) return Math.max(1, this.#end + bucket.guardMs - at.wall);
+    const isFull = this.#now > room || (this.#nearEnd(bucket, at.wall) && this.#after > room);
+    if (isFull) return Math.max(1, this.#endAfter(at.wall) + bucket.guardMs - at.wall);
     if (this.#nearStart(bucket, at.wall) && this.#before > room) return this.#start + bucket.guardMs - at.wall;
     return 0;
   }
 
   take(amount: number, bucket: Bucket, at: Instant): number {
     this.#charge(amount, bucket, at.wall);
+    this.#lastAt = at.wall;
     return at.wall;
   }
 
@@ -187,7 +189,7 @@ class CalendarCounter implements Counter {
 
   resetInMs(bucket: Bucket, at: Instant): number | null {
     this.#turn(bucket, at.wall);
-    return this.#now === 0 ? null : this.#end - at.wall;
+    return this.#now === 0 ? null : this.#endAfter(at.wall) - at.wall;
   }
 
   #charge(amount: number, bucket: Bucket, wall: number): void {
@@ -201,6 +203,11 @@ class CalendarCounter implements Counter {
     }
   }
 
+  /** Where the end is not known yet, it is asked for again at once. */
+  #endAfter(wall: number): number {
+    return this.#end === Number.POSITIVE_INFINITY ? wall : this.#end;
+  }
+
   #nearEnd(bucket: Bucket, wall: number): boolean {
     return wall >= this.#end - bucket.guardMs;
   }
@@ -210,19 +217,31 @@ class CalendarCounter implements Counter {
   }
 
   #turn(bucket: Bucket, wall: number): void {
-    if (wall >= this.#start && wall < this.#end) return;
     const [start, end, nextEnd] = bucket.edges as readonly [number, number, number];
+    if (this.#end === Number.POSITIVE_INFINITY && wall < nextEnd) {
+      // The edges are known again. What was counted meanwhile may be of this window, unless all of it is older.
+      [this.#start, this.#end] = wall < end ? [start, end] : [end, nextEnd];
+      if (this.#lastAt < this.#start - bucket.guardMs) this.#now = 0;
+    }
+    if (wall >= this.#start && wall < this.#end) return;
     // A wall clock set back keeps the count: giving a window's quota out twice is worse than waiting.
     if (wall < this.#start) return;
-    const [nextStart, next] = wall < end ? [start, end] : [end, Math.max(nextEnd, end + 1)];
+    const [nextStart, next] = nextWindow(start, end, nextEnd, wall);
     if (nextStart === this.#start) return;
-    this.#startBefore = this.#end === nextStart ? this.#start : this.#end;
-    this.#before = this.#end === nextStart ? this.#now : 0;
-    this.#now = this.#end === nextStart ? this.#after : 0;
+    const follows = this.#end === nextStart;
+    this.#startBefore = follows ? this.#start : this.#end;
+    this.#before = follows ? this.#now : 0;
+    this.#now = follows ? this.#after : 0;
     this.#after = 0;
     this.#start = nextStart;
     this.#end = next;
   }
+}
+
+/** Edges may be older than two windows; then the window that holds now began somewhen after them, and has no known end. */
+function nextWindow(start: number, end: number, nextEnd: number, wall: number): [start: number, end: number] {
+  if (wall < end) return [start, end];
+  return wall < nextEnd ? [end, nextEnd] : [nextEnd, Number.POSITIVE_INFINITY];
 }
 
 /** A window that starts at the first use after the last one ended. */

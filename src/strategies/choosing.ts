@@ -32,7 +32,7 @@ class ChosenOrder implements ReadyOrder {
     const views: ReadyKey[] = slots.map((slot) => this.#context.groups.view(slot));
     try {
       const chosen = this.#strategy.choose(views);
-      const place = chosen === undefined ? -1 : views.findIndex((view) => view.id === chosen.id);
+      const place = views.findIndex((view) => view.id === chosen?.id);
       if (place >= 0) return slots[place] as number;
       this.#onFailure(new TypeError(`Strategy \`${this.#strategy.name}\` did not return one of the ready keys`));
     } catch (error) {

@@ -50,6 +50,7 @@ class LeastUsedOrder implements ReadyOrder {
       this.#ahead.turn(slot);
       return;
     }
+    if (!this.#behind.has(slot)) return;
     this.#behind.remove(slot);
     this.#ahead.add(slot);
   }

@@ -48,12 +48,13 @@ export class SlotRing {
     else if (this.head === slot) this.head = next;
   }
 
-  /** Moves a slot to the end; free of charge for the head. */
+  /** Moves a slot that is there to the end; free of charge for the head. */
   turn(slot: number): void {
     if (slot === this.head) {
-      this.head = this.#next[slot] as number;
+      if (slot !== -1) this.head = this.#next[slot] as number;
       return;
     }
+    if (!this.has(slot)) return;
     this.remove(slot);
     this.add(slot);
   }

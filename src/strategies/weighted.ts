@@ -17,7 +17,7 @@ class WeightClass {
 /**
  * Exact shares at a flat cost: classes of similar weight take turns by virtual time, and within a class, where no weight
  * is below half of another, a deficit counter skips a light group on part of its visits. Deterministic and smooth
- * (weights 5, 1, 1 give a a b a a c a, never five a in a row after another).
+ * (weights 5, 1, 1 give a a b a a a c, never five a in a row).
  */
 class WeightedOrder implements ReadyOrder {
   readonly #groups: GroupFacts;
@@ -37,8 +37,8 @@ class WeightedOrder implements ReadyOrder {
     const weight = this.#groups.weight(slot);
     const weightClass = this.#classFor(weight);
     if (weightClass.ring.size === 0) {
-      weightClass.turnAt = Math.max(weightClass.turnAt, this.#clock + 1 / (weightClass.totalWeight + weight));
-    }
+      weightClass.turnAt = Math.max(weightClass.turnAt, this.#clock + 1 / weight);
+    } else this.#rescale(weightClass, weightClass.totalWeight + weight);
     weightClass.totalWeight += weight;
     weightClass.ring.add(slot);
     this.#classOf[slot] = weightClass;
@@ -52,8 +52,12 @@ class WeightedOrder implements ReadyOrder {
     if (weightClass === undefined) return;
     weightClass.ring.remove(slot);
     // Rounding must not leave a class of nobody with a weight.
-    weightClass.totalWeight =
-      weightClass.ring.size === 0 ? 0 : weightClass.totalWeight - (this.#weights[slot] as number);
+    if (weightClass.ring.size === 0) weightClass.totalWeight = 0;
+    else {
+      const left = weightClass.totalWeight - (this.#weights[slot] as number);
+      this.#rescale(weightClass, left);
+      weightClass.totalWeight = left;
+    }
     this.#classOf[slot] = undefined;
     this.size--;
   }
@@ -93,6 +97,11 @@ class WeightedOrder implements ReadyOrder {
     weightClass.ring.turn(slot);
     this.#clock = weightClass.turnAt;
     weightClass.turnAt += 1 / weightClass.totalWeight;
+  }
+
+  /** What is left of the way to a class's turn shrinks as its weight grows. */
+  #rescale(weightClass: WeightClass, totalWeight: number): void {
+    weightClass.turnAt = this.#clock + ((weightClass.turnAt - this.#clock) * weightClass.totalWeight) / totalWeight;
   }
 
   #nextClass(): WeightClass {

@@ -138,6 +138,7 @@ export function cooldownContract({ test }: ContractSuite): void {
     await strike(world);
     await world.cool(scope, "end", "operator");
     checkEqual((await world.state(scope))?.strikes, 0, "strikes");
+    await world.advance(1);
     checkNear(await strike(world), 1000, world.slackMs, "the rest after the next refusal");
   });
 
