@@ -6,6 +6,9 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 /** Tests of what is shipped; they get a fresh build first. */
 const packageTests = ["test/package/**/*.test.ts"];
 
+/** Tests in real time: they come last and one at a time, so that no other test takes their processor. */
+const realTimeTests = ["test/integration/**/*.test.ts"];
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -22,11 +25,25 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "source", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, ...packageTests] },
+        test: {
+          name: "source",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...packageTests, ...realTimeTests],
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
-        test: { name: "package", include: packageTests, globalSetup: ["test/package/build-package.ts"] },
+        test: {
+          name: "package",
+          include: packageTests,
+          globalSetup: ["test/package/build-package.ts"],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "real time", include: realTimeTests, maxWorkers: 1, sequence: { groupOrder: 1 } },
       },
     ],
   },

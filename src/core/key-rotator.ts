@@ -10,7 +10,7 @@ import type {
   Store,
 } from "../stores/store.ts";
 import type { Awaitable, KeyConfig } from "../types.ts";
-import { ConnectionGuess } from "./connection-guess.ts";
+import { CountingDelay } from "./counting-delay.ts";
 import { EventHub, type RotatorEvents } from "./events.ts";
 import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
 import { KeyBook } from "./key-book.ts";
@@ -69,7 +69,7 @@ export class KeyRotator implements LeaseOwner {
   readonly #open = new Set<() => void>();
   readonly #candidates: Candidate[] = [];
   readonly #reports: Report[] = [];
-  readonly #connections = new ConnectionGuess();
+  readonly #delays: CountingDelay;
   #lanes: Lanes;
   #session: string | undefined;
   #requests = 0;
@@ -91,6 +91,7 @@ export class KeyRotator implements LeaseOwner {
     this.#book = new KeyBook(this.#options);
     this.#reserveOptions = { session: "local", leaseMs, purpose: "request" };
     this.#measuresLatency = this.#options.strategy.usesLatency === true;
+    this.#delays = new CountingDelay(clock);
     this.#drift = clock.wall() - clock.monotonic();
     this.#sameClock = store.clock === clock;
     this.#batch = store.candidatesPerReserve ?? candidatesPerReserve;
@@ -323,10 +324,11 @@ export class KeyRotator implements LeaseOwner {
   }
 
   #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number): Report {
-    const { reservation, opening, key } = lease;
+    const { reservation, key } = lease;
+    const allowanceMs = lease.allowance.ms;
     const { outcome, classification, usage, sent = "yes" } = result;
     // The usual end of a request says nothing more.
-    if (classification === undefined && usage === undefined && !opening) {
+    if (classification === undefined && usage === undefined && allowanceMs === 0) {
       return { reservation, outcome, sent, headersAfterMs };
     }
     let cooldowns: readonly CooldownChange[] | undefined;
@@ -335,7 +337,7 @@ export class KeyRotator implements LeaseOwner {
       cooldowns = this.#tracker.changesFor(classification, key, model, origin, reservation.reservedAt);
       lease.marks = cooldowns;
     }
-    return { reservation, outcome, sent, headersAfterMs, opening, usage, cooldowns };
+    return { reservation, outcome, sent, headersAfterMs, allowanceMs, usage, cooldowns };
   }
 
   /** Puts scopes to rest, or ends their rest, on an operator's word. */
@@ -400,7 +402,10 @@ export class KeyRotator implements LeaseOwner {
       const candidate = this.#candidateOf(key, lane);
       const answer = this.#store.reserve(this.#alone(this.#candidates, candidate), this.#reserveOptions);
       if (answer instanceof Promise) return this.#afterAnswer(answer, lane, [key], request);
-      if (answer.granted) return this.#granted(lane, key, answer, request);
+      if (answer.granted) {
+        lane.took(slot);
+        return this.#granted(lane, key, answer, request);
+      }
       this.#refused(lane, answer, [key]);
     }
   }
@@ -429,7 +434,10 @@ export class KeyRotator implements LeaseOwner {
       lane.took(first.account.slot);
       const candidates = keys.map((key) => this.#candidateOf(key, lane));
       const answer = await this.#store.reserve(candidates, this.#reserveOptions);
-      if (answer.granted) return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
+      if (answer.granted) {
+        if (answer.index !== 0) lane.took((keys[answer.index] as PooledKey).account.slot);
+        return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
+      }
       this.#refused(lane, answer, keys);
     }
     return null;
@@ -442,7 +450,10 @@ export class KeyRotator implements LeaseOwner {
     request: AcquireRequest,
   ): Promise<Lease | null> {
     const result = await answer;
-    if (result.granted) return this.#granted(lane, keys[result.index] as PooledKey, result, request);
+    if (result.granted) {
+      lane.took((keys[result.index] as PooledKey).account.slot);
+      return this.#granted(lane, keys[result.index] as PooledKey, result, request);
+    }
     this.#refused(lane, result, keys);
     return this.#tryLane(lane, request);
   }
@@ -534,14 +545,13 @@ export class KeyRotator implements LeaseOwner {
     key.used++;
     key.lastUsedAt = now;
     this.#inFlight++;
-    lane.took(slot);
     if (account.only !== undefined && reservation.readyAt > reservation.reservedAt) {
       lane.park(slot, now + (reservation.readyAt - reservation.reservedAt), standing.limited);
     } else if (account.ramp > 0 && account.inFlight >= account.ramp) {
       for (const each of this.#lanes) each.hold(slot);
     }
     if (this.countsStreams) for (const each of this.#lanes) each.busyChanged(slot);
-    const lease = new Lease(this, key, reservation, now, this.#connections.isOpening(this.#inFlight, now));
+    const lease = new Lease(this, key, reservation, now, this.#delays.allowanceFor(this.#inFlight, now));
     if (request.model !== undefined) lease.model = request.model;
     return key.isDynamic ? this.#withSecret(lease, lane, request, key.secret.fingerprint) : lease;
   }

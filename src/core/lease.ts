@@ -1,5 +1,6 @@
 import type { CooldownChange, Outcome, Reservation, Usage } from "../stores/store.ts";
 import type { Classification } from "../types.ts";
+import type { Allowance } from "./counting-delay.ts";
 import type { PooledKey } from "./key-pool.ts";
 
 /** How an attempt ended. */
@@ -40,16 +41,16 @@ export class Lease {
   /** Monotonic milliseconds. */
   readonly startedAt: number;
   settled = false;
-  /** More requests are under way than there were lately: it probably opens a connection. @internal */
-  readonly opening: boolean;
+  /** How late it may be counted. @internal */
+  readonly allowance: Allowance;
   #notes: LeaseNotes | undefined = undefined;
 
-  constructor(owner: LeaseOwner, key: PooledKey, reservation: Reservation, startedAt: number, opening: boolean) {
+  constructor(owner: LeaseOwner, key: PooledKey, reservation: Reservation, startedAt: number, allowance: Allowance) {
     this.#owner = owner;
     this.#key = key;
     this.reservation = reservation;
     this.startedAt = startedAt;
-    this.opening = opening;
+    this.allowance = allowance;
   }
 
   /** @internal */

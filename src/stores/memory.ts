@@ -32,9 +32,6 @@ export interface MemoryStoreOptions {
 /** How long a cooldown's record is kept after its end, for its strikes; milliseconds. */
 const recordKeptMs = 24 * 3_600_000;
 
-/** How long opening a connection is believed to take at most, milliseconds. */
-const longestOpeningMs = 5000;
-
 const nothing: readonly ScopeState[] = Object.freeze([]);
 
 /** A scope's record in a cell that candidates can hold on to while the record in it changes. */
@@ -74,7 +71,9 @@ class MemoryReservation implements Reservation {
   readonly candidate: Candidate;
   readonly memo: CandidateMemo;
   readonly tickets: number[];
-  open = true;
+  settled = false;
+  /** Its concurrency was given back before anybody settled it. */
+  expired = false;
 
   constructor(
     number: number,
@@ -170,9 +169,10 @@ export class MemoryStore implements Store {
     let touched: ScopeState[] | undefined;
     for (const report of reports) {
       const reservation = report.reservation;
-      if (!(reservation instanceof MemoryReservation) || !reservation.open) continue;
-      reservation.open = false;
-      if (reservation.tickets.length > 0) settleCounters(reservation, report);
+      if (!(reservation instanceof MemoryReservation) || reservation.settled) continue;
+      const { expired } = reservation;
+      reservation.settled = true;
+      if (!expired && reservation.tickets.length > 0) settleCounters(reservation, report);
       if (this.#holders.size > 0 && this.#holders.delete(reservation)) this.#released(reservation);
       if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(reservation, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
@@ -280,7 +280,7 @@ export class MemoryStore implements Store {
       memo,
       tickets,
     );
-    if (dry) reservation.open = false;
+    if (dry) reservation.settled = true;
     else if (memo.holdsConcurrency || options.purpose === "probe") this.#hold(reservation, options.purpose);
     return reservation;
   }
@@ -301,7 +301,7 @@ export class MemoryStore implements Store {
   #expire(now: number): void {
     for (const reservation of this.#holders) {
       if (reservation.expiresAt > now) continue;
-      reservation.open = false;
+      reservation.expired = true;
       this.#holders.delete(reservation);
       reservation.candidate.needs.forEach(({ bucket }, place) => {
         if (bucket.kind !== "concurrency") return;
@@ -408,11 +408,11 @@ function refusal(now: number, blocked: readonly Blocked[]): Refusal {
 function settleCounters(reservation: MemoryReservation, report: Report): void {
   const { needs } = reservation.candidate;
   const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
-  const openingMs = report.opening === true ? longestOpeningMs : 0;
+  const allowanceMs = report.allowanceMs ?? 0;
   for (let place = 0; place < needs.length; place++) {
     const { bucket, amount } = needs[place] as Need;
     const change = report.sent === "no" ? -amount : realAmount(bucket, amount, report.usage) - amount;
-    const delayMs = Math.min(headersAfterMs, bucket.guardMs + openingMs);
+    const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
     (reservation.memo.counters[place] as Counter).settle(reservation.tickets[place] as number, change, delayMs, bucket);
   }
 }

@@ -134,10 +134,10 @@ export interface Report {
   /** Milliseconds from reserving to response headers. */
   readonly headersAfterMs?: number | undefined;
   /**
-   * The request probably opened a connection (name look-up, TCP, TLS) and so may have been counted later than the guard
-   * allows for: up to a second more of the time to headers is believed.
+   * How much later than the guard the request may have been counted, because it opened a connection or was one of a burst;
+   * milliseconds. As far as the time to headers bears it out. @default 0
    */
-  readonly opening?: boolean | undefined;
+  readonly allowanceMs?: number | undefined;
   readonly usage?: Usage | undefined;
   readonly observed?: readonly Observation[] | undefined;
   readonly cooldowns?: readonly CooldownChange[] | undefined;

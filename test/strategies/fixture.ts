@@ -7,7 +7,7 @@ interface Facts {
 }
 
 /** Groups whose facts a test sets as it likes. */
-export class Groups implements GroupFacts {
+class Groups implements GroupFacts {
   readonly weights: number[];
   readonly busy: number[] = [];
   readonly latencies: number[] = [];
