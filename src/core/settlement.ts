@@ -1,0 +1,196 @@
+import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
+import { type Dispatcher, rampStart } from "./dispatcher.ts";
+import type { EventHub } from "./events.ts";
+import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
+import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
+import { isKeyScope, type RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+
+/** With so many requests under way, a group that came back from a cooldown is back for good. */
+const rampEnd = 32;
+/** Weight of a new measurement in the smoothed latency. */
+const latencySmoothing = 0.3;
+
+export interface SettlementParts {
+  readonly options: ResolvedRotatorOptions;
+  readonly events: EventHub;
+  readonly pool: KeyPool;
+  readonly tracker: RateLimitTracker;
+  readonly dispatcher: Dispatcher;
+}
+
+/** Takes keys back: tells the store how attempts ended, and takes over what follows for keys, lanes and listeners. */
+export class Settlement implements LeaseOwner {
+  readonly #options: ResolvedRotatorOptions;
+  readonly #events: EventHub;
+  readonly #pool: KeyPool;
+  readonly #store: Store;
+  readonly #tracker: RateLimitTracker;
+  readonly #dispatcher: Dispatcher;
+  /** Measuring writes to memory that a large pool has not in its cache: only for those who ask for it. */
+  readonly #measuresLatency: boolean;
+  readonly #sameClock: boolean;
+  readonly #alone: [Report?] = [];
+  readonly #whenIdle = new Set<() => void>();
+
+  constructor({ options, events, pool, tracker, dispatcher }: SettlementParts) {
+    this.#options = options;
+    this.#events = events;
+    this.#pool = pool;
+    this.#store = options.store;
+    this.#tracker = tracker;
+    this.#dispatcher = dispatcher;
+    this.#measuresLatency = options.strategy.usesLatency === true;
+    this.#sameClock = options.store.clock === options.clock;
+  }
+
+  now(): number {
+    return this.#options.clock.monotonic();
+  }
+
+  /** Resolves when no lease is open, at the latest after so many milliseconds. */
+  idle(longestMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.timer(resolve, longestMs);
+      this.#whenIdle.add(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  end(lease: Lease, result: LeaseResult): void {
+    const { key } = lease;
+    const { account } = key;
+    const now = this.now();
+    const headersAfterMs = (lease.answeredAt === 0 ? now : lease.answeredAt) - lease.startedAt;
+    this.#dispatcher.inFlight--;
+    account.inFlight--;
+    if (result.outcome === "success") {
+      if (this.#measuresLatency) measureLatency(account, headersAfterMs);
+      if (account.ramp > 0) this.#climb(account);
+    } else if (result.outcome === "failure") {
+      key.failures++;
+      key.lastFailureAt = now;
+    }
+    this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
+    // What was given back may be the very thing it was parked for.
+    if (result.sent === "no") this.#dispatcher.lanes.wakeAll(account.slot);
+    this.#dispatcher.released(account);
+    if (this.#whenIdle.size > 0 && this.#dispatcher.inFlight === 0) for (const done of this.#whenIdle) done();
+  }
+
+  #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number): Report {
+    const { reservation, key } = lease;
+    const allowanceMs = lease.allowance.ms;
+    const { outcome, classification, usage, sent = "yes" } = result;
+    // The usual end of a request says nothing more.
+    if (classification === undefined && usage === undefined && allowanceMs === 0) {
+      return { reservation, outcome, sent, headersAfterMs };
+    }
+    let cooldowns: readonly CooldownChange[] | undefined;
+    if (classification !== undefined) {
+      const { model, origin } = lease;
+      cooldowns = this.#tracker.changesFor(classification, key, model, origin, reservation.reservedAt);
+      lease.marks = cooldowns;
+    }
+    return { reservation, outcome, sent, headersAfterMs, allowanceMs, usage, cooldowns };
+  }
+
+  /** Puts scopes to rest, or ends their rest, on an operator's word. */
+  async cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
+    const key = this.#pool.keys.get(id);
+    if (key === undefined) return false;
+    const set = forMs === "end" ? forMs : { forMs };
+    const states = await this.#store.cooldown([{ scope: `key:${id}`, set, reason, source: "operator" }]);
+    this.#learn(states, key, undefined);
+    return true;
+  }
+
+  /**
+   * Takes back what a lease's failure put to rest: the request was at fault, not the key. What a provider stated stays.
+   * @internal
+   */
+  forgive(lease: Lease): void {
+    const changes = lease.marks.map(
+      ({ scope }) => ({ scope, set: "end", reason: "forgiven", source: "heuristic" }) as const,
+    );
+    if (changes.length === 0) return;
+    const failed = (error: unknown): void => this.#storeFailed(error);
+    const states = this.#store.cooldown(changes);
+    if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
+    else this.#learn(states, lease.key, lease);
+  }
+
+  /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
+  #listOf(report: Report): readonly Report[] {
+    if (!this.#sameClock) return [report];
+    this.#alone[0] = report;
+    return this.#alone as [Report];
+  }
+
+  #settle(report: Report, lease: Lease): void {
+    const failed = (error: unknown): void => this.#storeFailed(error);
+    try {
+      const states = this.#store.settle(this.#listOf(report));
+      if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
+      else if (states.length > 0) this.#learn(states, lease.key, lease);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  /** Takes over what settling changed: parks what rests, wakes what does not, and tells. */
+  #learn(states: readonly ScopeState[], key: PooledKey, lease: Lease | undefined): void {
+    for (const state of states) {
+      const forMs = state.until - state.now;
+      if (state.scope.startsWith("provider:")) this.#restOrigin(key, forMs);
+      else if (forMs > 0) key.account.ramp = rampStart;
+      if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#dispatcher.lanes.separate(lease.model);
+      if (state.reason === "invalid_key" && forMs > 0 && key.isDynamic) {
+        key.refusedFingerprint = key.secret.fingerprint;
+        key.secret.forget();
+      }
+      if (forMs > 0) {
+        this.#events.emit("key-cooled", { scope: state.scope, forMs, source: state.source, reason: state.reason });
+        continue;
+      }
+      key.restUntil = 0;
+      key.credentialRefused = false;
+      this.#dispatcher.wake(key.account.slot);
+      this.#events.emit("key-recovered", { scope: state.scope });
+    }
+  }
+
+  /** Only where keys have endpoints of their own is there another origin to prefer. */
+  #restOrigin(key: PooledKey, forMs: number): void {
+    if (this.#pool.hasOwnEndpoints) this.#dispatcher.origins.rest(key, forMs);
+  }
+
+  #climb(account: Account): void {
+    account.ramp = account.ramp >= rampEnd ? 0 : account.ramp * 2;
+  }
+
+  /** Ends what rests a key alone, on an operator's word. */
+  endRests(key: PooledKey): void {
+    key.restUntil = 0;
+    key.credentialRefused = false;
+    const scopes = this.#tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
+    const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
+    const ended = this.#store.cooldown(changes);
+    if (ended instanceof Promise) {
+      const failed = (error: unknown): void => this.#storeFailed(error);
+      ended.then(() => this.#dispatcher.wake(key.account.slot), failed);
+    }
+    this.#dispatcher.wake(key.account.slot);
+  }
+
+  #storeFailed(error: unknown): void {
+    this.#events.emit("part-failed", { part: "store", error });
+  }
+}
+
+function measureLatency(account: Account, latencyMs: number): void {
+  const weight = account.latencyMs === 0 ? 1 : latencySmoothing;
+  account.latencyMs += (latencyMs - account.latencyMs) * weight;
+}
