@@ -5,7 +5,7 @@ import { AllKeysExhaustedError } from "../errors.ts";
 import type { Random } from "../types.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
-import type { Answer, Call, Step, Trail, Transport } from "./call.ts";
+import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
 import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
 import { repeatTransient } from "./repeat-transient.ts";
@@ -128,12 +128,17 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #succeeded(call: C, lease: Lease, answer: A): A {
     this.#log.succeeded(call, lease, answer.status);
+    if (this.#rotator.learnsFromHeaders) this.#observe(call, lease, answer);
     if (!this.#rotator.countsStreams) {
       lease.settle(success);
       return answer;
     }
     lease.answered();
     return this.#transport.observe(answer, (how) => lease.settle(how === "cancel" ? cancelled : success));
+  }
+
+  #observe(call: C, lease: Lease, { headers }: A): void {
+    this.#rotator.observe(lease, headers, () => call.model ?? call.findModel(this.#options.modelField));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
@@ -254,7 +259,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const trail = call.trail as Trail<A> | undefined;
     error.attempts = trail?.attempts ?? 0;
     const { onExhausted } = this.#options;
-    const own = onExhausted === "respond" ? trail?.refusals.get(error.status) : undefined;
+    const own = onExhausted === "respond" ? ownRefusal(error, trail) : undefined;
     if (trail?.lastReply !== own) trail?.lastReply?.discard();
     if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     if (onExhausted === "respond") {
@@ -274,4 +279,12 @@ function answerOf<A extends Answer>(step: Step<A>, call: Call): A {
   if (step.answer !== undefined) return step.answer;
   if (step.reply !== undefined) return step.reply.deliver();
   throw call.signal?.aborted ? call.signal.reason : step.error;
+}
+
+/** The provider's own refusal that fits the pool's state; where this call tried every account, the last one says most. */
+function ownRefusal<A extends Answer>(error: AllKeysExhaustedError, trail: Trail<A> | undefined): Reply<A> | undefined {
+  if (trail === undefined) return undefined;
+  const { limited, credential, disabled, unsuitable } = error.reasons;
+  const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
+  return trail.refusals.get(error.status) ?? (triedAll ? trail.lastReply : undefined);
 }

@@ -14,6 +14,7 @@ export interface CallOptions {
 /** What a transport brings back: a `Response`, or whatever a face works with. */
 export interface Answer {
   readonly status: number;
+  readonly headers: { get(name: string): string | null };
 }
 
 /** An answer that is judged. Made only for those that were not plainly good. */

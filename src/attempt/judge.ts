@@ -1,7 +1,7 @@
 import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
-import type { Classification, Clock } from "../types.ts";
+import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { timeoutReason } from "./bounded-signal.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
@@ -53,7 +53,7 @@ export class Judge<C extends Call, A extends Answer> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
     const body = await this.#read(call, lease, reply);
     const { status, headers } = reply;
-    const judged = this.#classifier.classify({ status, headers, body, now: this.#options.clock.wall() });
+    const judged = this.#classifier.classify({ status, headers, body, ...this.#circumstances(lease) });
     return this.#conclude(call, lease, { reply, error: undefined, judged, sent: "yes", body, elapsedMs, endsAt });
   }
 
@@ -69,9 +69,13 @@ export class Judge<C extends Call, A extends Answer> {
       return { next: "return", answer: undefined, reply: undefined, error: error.cause, lease, judged: nothingWrong };
     }
     const elapsedMs = clock.monotonic() - lease.startedAt;
-    const judged = this.#classifier.classify({ error, now: clock.wall() });
+    const judged = this.#classifier.classify({ error, ...this.#circumstances(lease) });
     const { sent } = classifyTransportError(error);
     return this.#conclude(call, lease, { reply: undefined, error, judged, sent, body: "", elapsedMs, endsAt });
+  }
+
+  #circumstances(lease: Lease): { readonly now: number; readonly context: ClassificationContext } {
+    return { now: this.#options.clock.wall(), context: this.#rotator.contextOf(lease) };
   }
 
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {

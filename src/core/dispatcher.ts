@@ -1,5 +1,5 @@
 import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../stores/store.ts";
-import type { Awaitable } from "../types.ts";
+import type { Awaitable, CooldownSource } from "../types.ts";
 import { CountingDelay } from "./counting-delay.ts";
 import type { EventHub } from "./events.ts";
 import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
@@ -8,8 +8,9 @@ import { type Lane, standing } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import { OriginRests } from "./origin-rests.ts";
-import { isKeyScope, type RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
+import { isKeyScope } from "./scopes.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** How many candidates one question to a store carries unless the store says otherwise. */
@@ -17,6 +18,10 @@ const candidatesPerReserve = 16;
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */
 const wakeJitterShare = 0.1;
 const wakeJitterMs = 100;
+/** Rests that are guesses are re-checked by a live request when they are long: first after this share of them, milliseconds. */
+const recheckShare = 0.25;
+const shortestRecheckMs = 60_000;
+const longestRecheckMs = 900_000;
 /** A wall clock this far off its course was set, or slept; milliseconds. */
 const clockJumpMs = 1000;
 /** A group coming back from a cooldown may have this many requests under way at first, and twice as many with every success. */
@@ -48,6 +53,7 @@ export class Dispatcher {
   /** Does the choice depend on how long answers take to end? */
   readonly countsStreams: boolean;
   readonly reserveOptions: ReserveOptions;
+  readonly #probeOptions: ReserveOptions;
   readonly origins: OriginRests;
   lanes: Lanes;
   /** To whom leases are given back. Set once, by whoever puts the parts together. */
@@ -69,6 +75,7 @@ export class Dispatcher {
     this.#sameClock = store.clock === clock;
     this.#batch = store.candidatesPerReserve ?? candidatesPerReserve;
     this.reserveOptions = { session: "local", leaseMs, purpose: "request" };
+    this.#probeOptions = { ...this.reserveOptions, purpose: "probe" };
     this.countsStreams = options.strategy.name === "least_busy";
     this.origins = new OriginRests(clock);
     this.#room = new WaitingRoom({
@@ -188,7 +195,7 @@ export class Dispatcher {
       const key = this.#keyOf(account, lane, request);
       if (key === undefined) continue;
       const candidate = this.#candidateOf(key, lane);
-      const answer = this.#store.reserve(this.#listOf(candidate), this.reserveOptions);
+      const answer = this.#store.reserve(this.#listOf(candidate), this.#optionsFor(account));
       if (answer instanceof Promise) return this.#afterAnswer(answer, lane, [key], request);
       if (answer.granted) {
         lane.took(slot);
@@ -221,7 +228,7 @@ export class Dispatcher {
       const first = keys[0] as PooledKey;
       lane.took(first.account.slot);
       const candidates = keys.map((key) => this.#candidateOf(key, lane));
-      const answer = await this.#store.reserve(candidates, this.reserveOptions);
+      const answer = await this.#store.reserve(candidates, this.#optionsFor(first.account));
       if (answer.granted) {
         if (answer.index !== 0) lane.took((keys[answer.index] as PooledKey).account.slot);
         return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
@@ -318,6 +325,8 @@ export class Dispatcher {
     const now = this.#sameClock ? reservation.reservedAt : this.#options.clock.monotonic();
     // Only now: of the candidates proposed at once, one is used.
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
+    // This one is the re-check; what it finds decides on the next.
+    if (account.recheckAt !== 0 && account.recheckAt <= now) account.recheckAt = 0;
     account.inFlight++;
     account.used++;
     key.used++;
@@ -378,7 +387,8 @@ export class Dispatcher {
       }
       const cooled = source !== undefined;
       const waitMs = until - refusal.now;
-      const wakeAt = now + waitMs + (cooled ? this.#jitter(waitMs) : 0);
+      const endsAt = now + waitMs + (cooled ? this.#jitter(waitMs) : 0);
+      const wakeAt = mayRecheck(source) ? this.recheckAt(account, now, endsAt) : endsAt;
       if (cooled) account.ramp = rampStart;
       const refusedCredential = reason === "invalid_key";
       if (isKeyScope(by)) {
@@ -388,6 +398,24 @@ export class Dispatcher {
       }
       lane.park(account.slot, wakeAt, refusedCredential ? standing.refused : standing.limited);
     }
+  }
+
+  /**
+   * When a long guess is put to the test: by a live request, which goes on to another account at once if the guess holds. The
+   * store lets one such probe through at a time over all processes.
+   */
+  recheckAt(account: Account, now: number, endsAt: number): number {
+    if (endsAt - now <= shortestRecheckMs) return endsAt;
+    if (account.recheckAt <= now) {
+      const stepMs = Math.min(Math.max((endsAt - now) * recheckShare, shortestRecheckMs), longestRecheckMs);
+      account.recheckAt = now + stepMs;
+    }
+    return Math.min(account.recheckAt, endsAt);
+  }
+
+  #optionsFor(account: Account): ReserveOptions {
+    if (account.recheckAt === 0 || account.recheckAt > this.#options.clock.monotonic()) return this.reserveOptions;
+    return this.#probeOptions;
   }
 
   #jitter(waitMs: number): number {
@@ -419,4 +447,9 @@ export class Dispatcher {
     if (!this.#events.wants("request-queued")) return;
     this.#events.emit("request-queued", { requestId: request.requestId ?? "", waiting });
   }
+}
+
+/** Only guesses, and credit that may have been topped up. */
+export function mayRecheck(source: CooldownSource | undefined): boolean {
+  return source === "heuristic" || source === "credit";
 }

@@ -42,11 +42,11 @@ export class KeyBook {
     for (const config of wanted) {
       const known = this.pool.keys.get(config.id);
       if (known === undefined) {
-        touched.add(this.pool.add(config, this.#secretOf(config)).account);
+        touched.add(this.pool.add(config, this.#secretOf(config), this.#options.clock.monotonic()).account);
         added++;
       } else if (known.config.account !== config.account) {
         touched.add(this.pool.remove(known));
-        touched.add(this.pool.add(config, this.#secretOf(config)).account);
+        touched.add(this.pool.add(config, this.#secretOf(config), this.#options.clock.monotonic()).account);
       } else {
         this.#update(known, config);
         touched.add(known.account);
@@ -82,7 +82,7 @@ export class KeyBook {
     if (known !== undefined) return { pooled: known, isNew: false };
     this.#added.add(config.id);
     this.loaded ||= typeof this.#options.keys !== "function";
-    return { pooled: this.pool.add(config, this.#secretOf(config)), isNew: true };
+    return { pooled: this.pool.add(config, this.#secretOf(config), this.#options.clock.monotonic()), isNew: true };
   }
 
   remove(key: PooledKey): Account {

@@ -2,6 +2,7 @@ import type { Candidate } from "../stores/store.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";
+import type { LearntLimit } from "./learnt-limits.ts";
 
 /** A key in the pool, with what the process knows of it. */
 export class PooledKey {
@@ -18,6 +19,15 @@ export class PooledKey {
   candidateFor: string | undefined;
   /** Does it rest because its credential was refused? */
   credentialRefused = false;
+  /** Monotonic time at which it came into the pool. */
+  readonly addedAt: number;
+  everSucceeded = false;
+  /** Monotonic time of a success, to some seconds. */
+  lastSuccessAt = 0;
+  /** Monotonic time of the refusal of its credential that counted last. */
+  refusedAt = 0;
+  /** How often in a row its credential was refused for good. */
+  refusals = 0;
   /** Names the fetched secret that was refused last. */
   refusedFingerprint: string | undefined;
   used = 0;
@@ -26,7 +36,8 @@ export class PooledKey {
   lastUsedAt = 0;
   lastFailureAt = 0;
 
-  constructor(account: Account, config: ResolvedKey, secret: KeySecret) {
+  constructor(account: Account, config: ResolvedKey, secret: KeySecret, addedAt: number) {
+    this.addedAt = addedAt;
     this.account = account;
     this.config = config;
     this.secret = secret;
@@ -64,6 +75,10 @@ export class Account {
   latencyMs = 0;
   /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
   ramp = 0;
+  /** Monotonic time at which its rest is put to the test; 0: it has none that is. */
+  recheckAt = 0;
+  /** What answers' headers said of its limits. */
+  learnt: Map<string, LearntLimit> | undefined = undefined;
 
   constructor(name: string, slot: number) {
     this.name = name;
@@ -109,9 +124,9 @@ export class KeyPool implements GroupFacts {
     return this.#accounts.get(name);
   }
 
-  add(config: ResolvedKey, secret: KeySecret): PooledKey {
+  add(config: ResolvedKey, secret: KeySecret, addedAt = 0): PooledKey {
     const account = this.#accountFor(config.account ?? config.id);
-    const key = new PooledKey(account, config, secret);
+    const key = new PooledKey(account, config, secret, addedAt);
     this.keys.set(key.id, key);
     account.keys.push(key);
     account.refresh();

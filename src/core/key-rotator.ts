@@ -1,8 +1,9 @@
 import { RotatorClosedError } from "../errors.ts";
-import type { KeyConfig } from "../types.ts";
+import type { ClassificationContext, KeyConfig } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventHub, type RotatorEvents } from "./events.ts";
 import { KeyBook } from "./key-book.ts";
+import type { HeaderReader } from "./learnt-limits.ts";
 import type { Lease } from "./lease.ts";
 import { RateLimitTracker } from "./rate-limit-tracker.ts";
 import {
@@ -52,6 +53,7 @@ export class KeyRotator {
     const parts = { options: this.#options, events: this.#events, pool: this.#book.pool, tracker: this.#tracker };
     this.#dispatcher = new Dispatcher(parts);
     this.#settlement = new Settlement({ ...parts, dispatcher: this.#dispatcher });
+    this.learnsFromHeaders = this.#settlement.learnt.hasGrammar;
     this.countsStreams = this.#dispatcher.countsStreams;
     this.#dispatcher.owner = this.#settlement;
     this.#stopWatching = store.watch?.((change) => {
@@ -174,6 +176,7 @@ export class KeyRotator {
     if (key === undefined) return false;
     const before = key.enabled;
     key.enabled = true;
+    key.refusals = 0;
     key.account.refresh();
     this.#settlement.endRests(key);
     this.#dispatcher.rejoin(key.account);
@@ -185,11 +188,7 @@ export class KeyRotator {
   disable(id: string, reason = "operator"): boolean {
     const key = this.#book.pool.keys.get(id);
     if (key === undefined) return false;
-    const before = key.enabled;
-    key.enabled = false;
-    key.account.refresh();
-    this.#dispatcher.rejoin(key.account);
-    if (before) this.#events.emit("key-disabled", { keyId: id, reason });
+    this.#settlement.switchOff(key, reason);
     return true;
   }
 
@@ -245,6 +244,19 @@ export class KeyRotator {
   /** Puts a key to rest, or ends its rest, on an operator's word. Returns whether there is such a key. */
   cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
     return this.#settlement.cooldown(id, forMs, reason);
+  }
+
+  /** Do answers' headers teach anything here? @internal */
+  readonly learnsFromHeaders: boolean;
+
+  /** Takes in what an answer's headers say of limits. @internal */
+  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
+    this.#settlement.observe(lease, headers, findModel);
+  }
+
+  /** What is known of the key whose answer is judged. @internal */
+  contextOf(lease: Lease): ClassificationContext {
+    return this.#settlement.credentials.contextOf(lease);
   }
 
   /** @internal */

@@ -3,6 +3,7 @@ import type { Classification, Clock, CooldownSource } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import type { PooledKey } from "./key-pool.ts";
 import { defaultGuardMs, type LimitTemplate, limitsOfKey, periodMs } from "./limits.ts";
+import { modelScope, providerScope } from "./scopes.ts";
 
 export interface RateLimitTrackerOptions {
   readonly limits: readonly LimitTemplate[];
@@ -154,17 +155,4 @@ export class RateLimitTracker {
     }
     return { id, kind: "calendar", dimension, limit, edges: shared.edges, guardMs };
   }
-}
-
-function modelScope(account: string, model: string): ScopeId {
-  return `model:${account}|${model}`;
-}
-
-function providerScope(origin: string): ScopeId {
-  return `provider:${origin}`;
-}
-
-/** Does this scope or bucket belong to one key, so that its account's other keys may still serve? */
-export function isKeyScope(id: string): boolean {
-  return id.startsWith("key:") || id.startsWith("credential:");
 }

@@ -1,10 +1,13 @@
 import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
-import { type Dispatcher, rampStart } from "./dispatcher.ts";
+import { CredentialWatch } from "./credential-watch.ts";
+import { type Dispatcher, mayRecheck, rampStart } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
+import { type HeaderReader, LearntLimits } from "./learnt-limits.ts";
 import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
-import { isKeyScope, type RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+import { isKeyScope } from "./scopes.ts";
 
 /** With so many requests under way, a group that came back from a cooldown is back for good. */
 const rampEnd = 32;
@@ -31,6 +34,8 @@ export class Settlement implements LeaseOwner {
   readonly #measuresLatency: boolean;
   readonly #sameClock: boolean;
   readonly #alone: [Report?] = [];
+  readonly credentials: CredentialWatch;
+  readonly learnt: LearntLimits;
   readonly #whenIdle = new Set<() => void>();
 
   constructor({ options, events, pool, tracker, dispatcher }: SettlementParts) {
@@ -41,6 +46,8 @@ export class Settlement implements LeaseOwner {
     this.#tracker = tracker;
     this.#dispatcher = dispatcher;
     this.#measuresLatency = options.strategy.usesLatency === true;
+    this.credentials = new CredentialWatch(options.clock);
+    this.learnt = new LearntLimits(options.provider, options.clock);
     this.#sameClock = options.store.clock === options.clock;
   }
 
@@ -68,16 +75,46 @@ export class Settlement implements LeaseOwner {
     account.inFlight--;
     if (result.outcome === "success") {
       if (this.#measuresLatency) measureLatency(account, headersAfterMs);
+      this.credentials.succeeded(key, now);
       if (account.ramp > 0) this.#climb(account);
     } else if (result.outcome === "failure") {
       key.failures++;
       key.lastFailureAt = now;
     }
     this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
+    const { classification } = result;
+    if (classification?.kind === "invalid_key" && this.credentials.refused(lease, classification)) {
+      this.switchOff(key, "credential refused");
+    }
     // What was given back may be the very thing it was parked for.
     if (result.sent === "no") this.#dispatcher.lanes.wakeAll(account.slot);
     this.#dispatcher.released(account);
     if (this.#whenIdle.size > 0 && this.#dispatcher.inFlight === 0) for (const done of this.#whenIdle) done();
+  }
+
+  /** Takes in what an answer's headers say of limits. */
+  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
+    const changes = this.learnt.observe(lease, headers, findModel);
+    if (changes.length > 0) this.#apply(changes, lease);
+  }
+
+  switchOff(key: PooledKey, reason: string): void {
+    const before = key.enabled;
+    key.enabled = false;
+    key.account.refresh();
+    this.#dispatcher.rejoin(key.account);
+    if (before) this.#events.emit("key-disabled", { keyId: key.id, reason });
+  }
+
+  #apply(changes: readonly CooldownChange[], lease: Lease): void {
+    const failed = (error: unknown): void => this.#storeFailed(error);
+    try {
+      const states = this.#store.cooldown(changes);
+      if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
+      else this.#learn(states, lease.key, lease);
+    } catch (error) {
+      failed(error);
+    }
   }
 
   #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number): Report {
@@ -115,11 +152,7 @@ export class Settlement implements LeaseOwner {
     const changes = lease.marks.map(
       ({ scope }) => ({ scope, set: "end", reason: "forgiven", source: "heuristic" }) as const,
     );
-    if (changes.length === 0) return;
-    const failed = (error: unknown): void => this.#storeFailed(error);
-    const states = this.#store.cooldown(changes);
-    if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
-    else this.#learn(states, lease.key, lease);
+    if (changes.length > 0) this.#apply(changes, lease);
   }
 
   /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
@@ -152,11 +185,16 @@ export class Settlement implements LeaseOwner {
         key.secret.forget();
       }
       if (forMs > 0) {
+        const now = this.now();
+        if (mayRecheck(state.source) && !isKeyScope(state.scope)) {
+          this.#dispatcher.recheckAt(key.account, now, now + forMs);
+        }
         this.#events.emit("key-cooled", { scope: state.scope, forMs, source: state.source, reason: state.reason });
         continue;
       }
       key.restUntil = 0;
       key.credentialRefused = false;
+      key.account.recheckAt = 0;
       this.#dispatcher.wake(key.account.slot);
       this.#events.emit("key-recovered", { scope: state.scope });
     }

@@ -26,6 +26,8 @@ export interface HeaderCounter {
   readonly reset?: string | undefined;
   /** How `reset` is written; required with it. */
   readonly unit?: ResetUnit | undefined;
+  /** Does `reset` say when the counter is full again, rather than when the window ends? @default false */
+  readonly resetIsFull?: boolean | undefined;
   /** What the counter counts for. @default the provider's `sharedBy` */
   readonly scope?: "key" | "account" | "model" | undefined;
 }

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -6,6 +7,7 @@ import {
   normaliseEnvelope,
   readRetryDelay,
 } from "../../src/core/error-classifier.ts";
+import type { ErrorRule, Provider, ResetPlace, ResetRule, ResetUnit } from "../../src/providers/provider.ts";
 import type { Classification } from "../../src/types.ts";
 
 const { FUZZ_RUNS = "2000" } = process.env;
@@ -251,6 +253,196 @@ describe("ErrorClassifier under hostile input", { timeout }, () => {
       }),
       { numRuns },
     );
+  });
+});
+
+const presetsFolder = new URL("../../src/providers/", import.meta.url);
+const presets: readonly Provider[] = (
+  await Promise.all(
+    readdirSync(presetsFolder).map(async (file) => {
+      const module = (await import(new URL(file, presetsFolder).href)) as object;
+      return Object.values(module).filter(isProvider);
+    }),
+  )
+).flat();
+
+function isProvider(value: unknown): value is Provider {
+  return typeof value === "object" && value !== null && "origins" in value && "credential" in value;
+}
+
+const fuzzNow = Date.UTC(2026, 10, 20, 12);
+/** Where grammars and bounds change over: signs, magnitudes, 31 days, the clock, what a double holds. */
+const edgeNumbers = [
+  ...[0, -0, 1, -1, 0.5, 59.999, 1e3, 1e9 - 1, 1e9, 1e9 + 1, 1e12 - 1, 1e12, 1e12 + 1],
+  ...[2_678_400, 2_678_401, 2_678_400_000, 2_678_400_001, fuzzNow - 1, fuzzNow, fuzzNow + 1, fuzzNow / 1000],
+  ...[fuzzNow / 1000 + 2_678_401, fuzzNow + 2_678_400_001, 8.64e15, 8.64e15 + 1, 2 ** 31, 2 ** 53, 1e21, 1e308],
+  ...[5e-324, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+];
+const edgeNumber = fc.oneof(fc.constantFrom(...edgeNumbers), fc.double(), fc.integer());
+const edgeText = fc.oneof(
+  edgeNumber.map(String),
+  fc.constantFrom(
+    "",
+    " ",
+    " 7 ",
+    "00",
+    "+1",
+    "1e3",
+    "0x1f",
+    "1_000",
+    "99999999999999999999",
+    "1.".padEnd(30, "9"),
+    "٣",
+  ),
+);
+const edgeDuration = fc
+  .array(fc.tuple(edgeText, fc.constantFrom("ms", "s", "m", "h", "d", "us", "w", "")), { maxLength: 10 })
+  .map((parts) => parts.flat().join(""));
+const edgeInstant = fc.oneof(
+  fc.date({ noInvalidDate: true }).map((date) => date.toISOString()),
+  fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
+  fc.constantFrom("2026-02-30T00:00:00Z", "2026-11-20T24:00:00Z", "2026-11-20T12:00:00+99:99", "0000-00-00T00:00:00Z"),
+);
+
+function resetTexts(unit: ResetUnit | undefined): fc.Arbitrary<string> {
+  const anything = fc.oneof(edgeText, edgeDuration, edgeInstant, prose);
+  if (unit === "duration") return fc.oneof(edgeDuration, anything);
+  return unit === "instant" ? fc.oneof(edgeInstant, anything) : fc.oneof(edgeText, anything);
+}
+
+function listed<Value>(value: Value | readonly Value[] | undefined): readonly Value[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly Value[]) : [value as Value];
+}
+
+function resetPlaces({ verdict }: ErrorRule): readonly ResetPlace[] {
+  return listed<ResetRule>(verdict.reset).filter((rule) => typeof rule === "object");
+}
+
+/** Headers as this preset's grammar and rules name them, each there or not, with values at the edges. */
+function headersOf({ headers: counters = [], errors = [] }: Provider): fc.Arbitrary<Record<string, unknown>> {
+  const values: Record<string, fc.Arbitrary<unknown>> = {
+    "retry-after": fc.oneof(edgeText, edgeDuration, edgeInstant),
+    "retry-after-ms": edgeText,
+    date: edgeInstant,
+  };
+  for (const { limit, remaining, reset, unit } of counters) {
+    if (limit !== undefined) values[limit] = edgeText;
+    if (remaining !== undefined) values[remaining] = fc.oneof(fc.constant("0"), edgeText);
+    if (reset !== undefined) values[reset] = resetTexts(unit);
+  }
+  for (const rule of errors) {
+    const [name, value] = typeof rule.header === "string" ? [rule.header] : (rule.header ?? []);
+    if (name !== undefined) values[name] = value === undefined ? prose : fc.oneof(fc.constant(value), prose);
+    for (const place of resetPlaces(rule))
+      if (place.header !== undefined) values[place.header] = resetTexts(place.unit);
+  }
+  return fc.record(values, { requiredKeys: [] });
+}
+
+/** Bodies in the words of this preset's rules: codes, phrases and fields of different rules in one answer. */
+function bodiesOf({ errors = [] }: Provider): fc.Arbitrary<unknown> {
+  const codes = errors.flatMap(({ code }) => listed(code));
+  const phrases = errors.flatMap(({ words, unless }) => [...listed(words), ...listed(unless)]);
+  const code = codes.length === 0 ? prose : fc.oneof(fc.constantFrom(...codes), prose);
+  const message = fc
+    .array(phrases.length === 0 ? prose : fc.oneof(fc.constantFrom(...phrases), words, edgeText), { maxLength: 6 })
+    .map((parts) => parts.join(" "));
+  const fields = errors.flatMap(({ field }): [string, readonly unknown[]][] => {
+    const [path, ...wanted] = listed(field) as readonly [string?, ...unknown[]];
+    return path === undefined ? [] : [[path, wanted]];
+  });
+  const places = errors
+    .flatMap(resetPlaces)
+    .flatMap(({ field, unit }) => (field === undefined ? [] : [{ field, unit }]));
+  const placed: Record<string, fc.Arbitrary<unknown>> = {};
+  for (const [path, wanted] of fields) placed[path] = fc.oneof(leaf, fc.constantFrom(...wanted, null));
+  for (const { field, unit } of places) placed[field] = fc.oneof(resetTexts(unit), edgeNumber);
+  const error = fc
+    .tuple(
+      fc.record({ code, type: code, status: code, message, retry_after: edgeNumber }, { requiredKeys: [] }),
+      fc.record(placed, { requiredKeys: [] }),
+    )
+    .map(([plain, atPaths]) => withPaths(plain, atPaths));
+  const body = fc
+    .tuple(error, tree, fc.constantFrom("error", "errors", "list", "flat", "sse", "details", "choices", "response"))
+    .map(([inner, other, envelope]) => enveloped(inner, other, envelope));
+  const text = body.map((value) => (typeof value === "string" ? value : toJson(value)));
+  const truncated = fc.tuple(text, fc.nat()).map(([whole, at]) => whole.slice(0, at % (whole.length + 1)));
+  return fc.oneof(body, text, truncated, message, hostile);
+}
+
+function withPaths(plain: object, atPaths: Readonly<Record<string, unknown>>): object {
+  const made: Record<string, unknown> = { ...plain };
+  for (const [path, value] of Object.entries(atPaths)) {
+    const names = path.split(".");
+    let holder = made;
+    for (const name of names.slice(0, -1)) {
+      const inner = holder[name];
+      const next: Record<string, unknown> = typeof inner === "object" && inner !== null ? { ...inner } : {};
+      holder[name] = next;
+      holder = next;
+    }
+    holder[names.at(-1) ?? ""] = value;
+  }
+  return made;
+}
+
+function enveloped(inner: object, other: unknown, envelope: string): unknown {
+  switch (envelope) {
+    case "error":
+      return { error: inner, detail: other };
+    case "errors":
+      return { errors: [inner, other] };
+    case "list":
+      return [{ error: inner }, other];
+    case "sse":
+      return `event: error\ndata: ${toJson({ error: inner })}\n\n`;
+    case "details":
+      return { error: { message: "x", details: [inner, other], metadata: inner } };
+    case "choices":
+      return { choices: [{ error: inner }] };
+    case "response":
+      return { response: { error: inner } };
+    default:
+      return inner;
+  }
+}
+
+describe("ErrorClassifier with every preset", { timeout }, () => {
+  const perPreset = Math.ceil(numRuns / 50);
+  const now = fc.oneof(
+    { weight: 4, arbitrary: fc.constant(fuzzNow) },
+    { weight: 1, arbitrary: fc.oneof(edgeNumber, fc.constant(undefined)) },
+  );
+
+  it.each(presets.map((preset) => [preset.name, preset] as const))(
+    "%s answers with a valid classification",
+    (...of) => {
+      const [, provider] = of;
+      const judge = new ErrorClassifier({ provider });
+      const statuses = (provider.errors ?? []).flatMap(({ status }) => listed(status));
+      const status = fc.constantFrom(200, 400, 401, 402, 403, 404, 429, 500, 503, ...statuses);
+      fc.assert(
+        fc.property(
+          status,
+          headersOf(provider),
+          bodiesOf(provider),
+          now,
+          (givenStatus, givenHeaders, givenBody, at) => {
+            const body = make(givenBody);
+            expectValid(judge.classify({ status: givenStatus, headers: givenHeaders, body, now: at } as never));
+            const asHeaders = { get: (name: string) => givenHeaders[name] ?? null };
+            expectValid(judge.classify({ status: givenStatus, headers: asHeaders, body, now: at } as never));
+          },
+        ),
+        { numRuns: perPreset },
+      );
+    },
+  );
+
+  it("finds the presets", () => {
+    expect(presets.map(({ name }) => name)).toContain("generic");
   });
 });
 

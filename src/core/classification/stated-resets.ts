@@ -87,14 +87,16 @@ function isList(rules: ResetRule | readonly ResetRule[]): rules is readonly Rese
   return Array.isArray(rules);
 }
 
-function calendarResetMs(period: "day" | "minute" | "month", dayZone: string, now: number): number {
+export function calendarResetMs(period: "day" | "minute" | "month", dayZone: string, now: number): number | null {
+  // A clock that tells no time: the end of its day is not known either.
+  if (Number.isNaN(new Date(now).getTime())) return null;
   const name = `${period} ${dayZone}`;
   let calendar = calendars.get(name);
   if (calendar === undefined) {
     calendar = new Calendar(period, dayZone);
     calendars.set(name, calendar);
   }
-  return calendar.edgesAt(now)[1] - now;
+  return boundDelay(calendar.edgesAt(now)[1] - now);
 }
 
 function placedReset(

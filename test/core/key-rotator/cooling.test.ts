@@ -94,7 +94,36 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
   it("lets an empty account sleep for an hour or more", async () => {
     const world = new RotatorWorld(makeStore, named("a"));
     await world.failKey("a", judged({ kind: "quota_exhausted", scope: "account", retryable: false }));
-    expect((await world.exhausted()).retryAfterMs).toBeGreaterThanOrEqual(hourMs);
+    const [cooldown] = (await world.rotator.snapshot()).keys[0]?.cooldowns ?? [];
+    expect(cooldown?.endsInMs).toBeGreaterThanOrEqual(hourMs - 1);
+    // The caller may come back for the next re-check.
+    expect((await world.exhausted()).retryAfterMs).toBeLessThanOrEqual(hourMs / 4);
+  });
+
+  it("re-checks an empty account with one live request at a time, and believes its success", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    const billing = judged({ kind: "quota_exhausted", scope: "account", retryable: false });
+    await world.failKey("a", billing);
+    expect(await world.ids(4)).toEqual(["b", "b", "b", "b"]);
+    await world.advance(hourMs / 4 + 1000);
+    const during = [await world.take(), await world.take(), await world.take(), await world.take()];
+    const probes = during.filter(({ keyId }) => keyId === "a");
+    expect(probes).toHaveLength(1);
+    for (const lease of during) await world.succeed(lease);
+    expect((await world.ids(4)).filter((id) => id === "a").length).toBeGreaterThan(0);
+  });
+
+  it("keeps an empty account asleep when the re-check is refused", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    const billing = judged({ kind: "quota_exhausted", scope: "account", retryable: false });
+    await world.failKey("a", billing);
+    await world.advance(hourMs / 4 + 1000);
+    const during = [await world.take(), await world.take()];
+    for (const lease of during) {
+      if (lease.keyId === "a") await world.fail(lease, billing);
+      else await world.succeed(lease);
+    }
+    expect(await world.ids(4)).toEqual(["b", "b", "b", "b"]);
   });
 
   it.each([
