@@ -7,13 +7,15 @@ const longestTimerMs = 2 ** 31 - 1;
 export const systemClock: Clock = {
   wall: () => Date.now(),
   monotonic: () => performance.now(),
-  timer(callback, delayMs) {
+  timer(callback, delayMs, background = false) {
     let remainingMs = delayMs;
     let handle: ReturnType<typeof setTimeout>;
     const arm = (): void => {
       const stepMs = Math.min(remainingMs, longestTimerMs);
       remainingMs -= stepMs;
       handle = setTimeout(remainingMs > 0 ? arm : callback, stepMs);
+      // Only where timers can keep a process alive is there anything to undo.
+      if (background) (handle as { unref?: () => void }).unref?.();
     };
     arm();
     return () => clearTimeout(handle);

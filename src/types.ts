@@ -9,9 +9,10 @@ export interface Clock {
   monotonic(): number;
   /**
    * Calls back once after at least `delayMs`; returns a function that cancels it.
-   * A delay longer than the platform's timers can hold must be kept, not fired early.
+   * A delay longer than the platform's timers can hold must be kept, not fired early. One in the background does not keep
+   * the process alive.
    */
-  timer(callback: () => void, delayMs: number): () => void;
+  timer(callback: () => void, delayMs: number, background?: boolean): () => void;
 }
 
 /** A number in [0, 1), as `Math.random` gives it. */

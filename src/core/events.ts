@@ -61,8 +61,11 @@ export interface RotatorEvents {
   };
   /** The body could be sent only once, so the call got one attempt. */
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
-  /** A store, a strategy or a secret function failed; the request went on. */
-  "part-failed": { readonly part: "store" | "strategy" | "secret"; readonly error: unknown };
+  /** A store, a strategy, a secret function, a probe or the `classify` hook failed; the request went on. */
+  "part-failed": {
+    readonly part: "store" | "strategy" | "secret" | "probe" | "classify";
+    readonly error: unknown;
+  };
 }
 
 const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {

@@ -2,6 +2,7 @@ import { RotatorClosedError } from "../errors.ts";
 import type { ClassificationContext, KeyConfig } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventHub, type RotatorEvents } from "./events.ts";
+import { type CheckReport, HealthChecker, type ProbeRequest, type SendProbe } from "./health-checker.ts";
 import { KeyBook } from "./key-book.ts";
 import type { HeaderReader } from "./learnt-limits.ts";
 import type { Lease } from "./lease.ts";
@@ -33,6 +34,7 @@ export class KeyRotator {
   readonly #book: KeyBook;
   readonly #dispatcher: Dispatcher;
   readonly #settlement: Settlement;
+  readonly #health: HealthChecker;
   /** Does the choice of keys depend on how long answers take to end? Then leases last as long as the response's body. */
   readonly countsStreams: boolean;
   #session: string | undefined;
@@ -56,6 +58,7 @@ export class KeyRotator {
     this.learnsFromHeaders = this.#settlement.learnt.hasGrammar;
     this.countsStreams = this.#dispatcher.countsStreams;
     this.#dispatcher.owner = this.#settlement;
+    this.#health = new HealthChecker({ ...parts, dispatcher: this.#dispatcher, settlement: this.#settlement });
     this.#stopWatching = store.watch?.((change) => {
       if (change.type === "freed") this.#dispatcher.freed();
     });
@@ -150,6 +153,22 @@ export class KeyRotator {
     });
   }
 
+  /**
+   * Probes every key and reports: what each answered, and in how many milliseconds. What is learnt counts at once: a key that
+   * works again is used again, a refused one rests. Needs a fetch made with this rotator, which sends the probes.
+   * @param probe @default the provider's own probe, or `healthCheck.path`
+   * @throws InvalidOptionsError when no probe is known that proves anything.
+   */
+  async check(probe?: ProbeRequest): Promise<CheckReport> {
+    await this.#ready();
+    return this.#health.check(probe);
+  }
+
+  /** @internal */
+  useProbeSender(send: SendProbe): void {
+    this.#health.useSender(send);
+  }
+
   /** Adds a key. One whose secret or id is there already is left as it is. Returns the key's id. */
   add(key: string | KeyConfig): string {
     const { pooled, isNew } = this.#book.add(key);
@@ -232,6 +251,7 @@ export class KeyRotator {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching?.();
+    this.#health.close();
     this.#dispatcher.empty(new RotatorClosedError());
     if (drainMs > 0 && this.#dispatcher.inFlight > 0) await this.#settlement.idle(drainMs);
     await this.#options.store.close?.();

@@ -49,6 +49,11 @@ export interface RotatorOptions {
   readonly guardMs?: number | undefined;
   /** A reservation nobody settles gives its place back after so many milliseconds. @default 600000 */
   readonly leaseMs?: number | undefined;
+  /**
+   * Probes every key at intervals, in the background: a key that fails where others work is left alone until it recovers.
+   * @default none
+   */
+  readonly healthCheck?: HealthCheck | undefined;
   /** Makes key ids unguessable for somebody who has a list of candidate keys. @default a fixed library key */
   readonly idSecret?: string | undefined;
   /** Told what happens; never a secret. @default silent */
@@ -59,7 +64,15 @@ export interface RotatorOptions {
   readonly random?: Random | undefined;
 }
 
+export interface HealthCheck {
+  /** Milliseconds between rounds, at least 1000; jittered by a tenth. */
+  readonly intervalMs: number;
+  /** Path below the base URL that is asked for. @default the provider's own probe */
+  readonly path?: string | undefined;
+}
+
 export interface ResolvedRotatorOptions {
+  readonly healthCheck: HealthCheck | undefined;
   readonly keys: KeySource | undefined;
   readonly provider: Provider;
   readonly strategy: OrderingStrategy;
@@ -109,6 +122,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   maxCooldownMs: true,
   guardMs: true,
   leaseMs: true,
+  healthCheck: true,
   idSecret: true,
   logger: true,
   clock: true,
@@ -147,6 +161,7 @@ export function resolveRotatorOptions(
     maxCooldownMs: Math.max(cooldownMs, optionalNumber("maxCooldownMs", options.maxCooldownMs, 600_000)),
     guardMs: options.guardMs === undefined ? undefined : expectNumber("guardMs", options.guardMs, { min: 0 }),
     leaseMs: options.leaseMs === undefined ? 600_000 : expectNumber("leaseMs", options.leaseMs, { above: 0 }),
+    healthCheck: options.healthCheck === undefined ? undefined : resolveHealthCheck(options.healthCheck),
     idSecret: options.idSecret === undefined ? undefined : expectString("idSecret", options.idSecret),
     logger: options.logger === undefined ? undefined : expectLogger(options.logger),
     clock,
@@ -156,6 +171,12 @@ export function resolveRotatorOptions(
 
 function optionalNumber(field: string, value: number | undefined, byDefault: number): number {
   return value === undefined ? byDefault : expectNumber(field, value, { min: 0 });
+}
+
+function resolveHealthCheck(value: HealthCheck): HealthCheck {
+  expectKnown("healthCheck", value, { intervalMs: true, path: true });
+  const intervalMs = expectNumber("healthCheck.intervalMs", value.intervalMs, { min: 1000 });
+  return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
 }
 
 function expectLogger(value: unknown): Logger {

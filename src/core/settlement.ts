@@ -134,6 +134,14 @@ export class Settlement implements LeaseOwner {
     return { reservation, outcome, sent, headersAfterMs, allowanceMs, usage, cooldowns };
   }
 
+  /** Puts a key to rest on a guess. */
+  async rest(id: string, forMs: number, reason: string): Promise<void> {
+    const key = this.#pool.keys.get(id);
+    if (key === undefined) return;
+    const states = await this.#store.cooldown([{ scope: `key:${id}`, set: { forMs }, reason, source: "heuristic" }]);
+    this.#learn(states, key, undefined);
+  }
+
   /** Puts scopes to rest, or ends their rest, on an operator's word. */
   async cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
     const key = this.#pool.keys.get(id);

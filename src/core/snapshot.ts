@@ -1,8 +1,9 @@
 import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
-import type { Clock, CooldownSource } from "../types.ts";
+import type { Clock, CooldownSource, Dimension, WindowName } from "../types.ts";
 import type { PoolStanding } from "./exhaustion.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { Lane } from "./lane.ts";
+import { type LearntLimit, learntNow } from "./learnt-limits.ts";
 import { maskSecret } from "./mask.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 
@@ -25,6 +26,18 @@ export interface LimitSnapshot {
   readonly resetInMs: number | null;
 }
 
+export interface LearntSnapshot {
+  readonly dimension: Dimension;
+  readonly window: WindowName | null;
+  readonly model: string | null;
+  readonly limit: number | null;
+  readonly remaining: number | null;
+  readonly resetInMs: number | null;
+  /** The header it was read from, and how long ago, milliseconds. */
+  readonly header: string;
+  readonly seenAgoMs: number;
+}
+
 export interface KeySnapshot {
   readonly id: string;
   /** The key's two ends; `null` for a secret not fetched yet. */
@@ -35,6 +48,8 @@ export interface KeySnapshot {
   readonly state: "ready" | "cooling" | "limited" | "refused" | "disabled";
   readonly cooldowns: readonly CooldownSnapshot[];
   readonly limits: readonly LimitSnapshot[];
+  /** What answers' headers said of its account's limits, as far as it still holds. */
+  readonly learnt: readonly LearntSnapshot[];
   readonly weight: number;
   readonly priority: number;
   readonly note: string | null;
@@ -108,6 +123,7 @@ async function snapshotOf(key: PooledKey, tracker: RateLimitTracker, store: Stor
     state: stateOf(key, cooldowns, limits),
     cooldowns,
     limits,
+    learnt: learntNow(key.account, clock.monotonic()).map((learnt) => toLearnt(learnt, clock.monotonic())),
     weight: config.weight,
     priority: config.priority,
     note: config.note ?? null,
@@ -126,6 +142,14 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
 function toLimit(state: BucketState, limit: number): LimitSnapshot {
   const { used, left, resetInMs } = state;
   return { id: state.id.slice(state.id.lastIndexOf("#") + 1), limit, used, left, resetInMs };
+}
+
+function toLearnt(
+  { dimension, window, model, limit, remaining, resetAt, header, seenAt }: LearntLimit,
+  now: number,
+): LearntSnapshot {
+  const resetInMs = resetAt === null ? null : resetAt - now;
+  return { dimension, window, model: model ?? null, limit, remaining, resetInMs, header, seenAgoMs: now - seenAt };
 }
 
 function stateOf(

@@ -1,0 +1,221 @@
+import { InvalidOptionsError } from "../errors.ts";
+import type { HealthProbe } from "../providers/provider.ts";
+import type { Bucket, Candidate, Reservation } from "../stores/store.ts";
+import type { Classification, Kind } from "../types.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { EventHub } from "./events.ts";
+import type { KeyPool, PooledKey } from "./key-pool.ts";
+import { Lease } from "./lease.ts";
+import { maskSecret } from "./mask.ts";
+import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+import { isKeyScope } from "./scopes.ts";
+import type { Settlement } from "./settlement.ts";
+
+/** A request of one's own that says whether a key works. */
+export interface ProbeRequest {
+  /** @default "GET" */
+  readonly method?: "GET" | "POST" | undefined;
+  /** Below the base URL. */
+  readonly path: string;
+  /** JSON, as text. @default none */
+  readonly body?: string | undefined;
+}
+
+/** What became of a probe. */
+export interface ProbeAnswer {
+  /** `null`: no answer came. */
+  readonly status: number | null;
+  /** The provider's message, without secrets. */
+  readonly message: string | null;
+  readonly judged: Classification;
+}
+
+export type SendProbe = (lease: Lease, probe: ProbeRequest) => Promise<ProbeAnswer>;
+
+export type KeyVerdict =
+  | "good"
+  | "limited"
+  | "no_quota"
+  | "refused"
+  | "forbidden"
+  | "provider_trouble"
+  | "unreachable"
+  | "failed"
+  | "not_probed";
+
+export interface KeyReport {
+  readonly id: string;
+  readonly masked: string | null;
+  readonly verdict: KeyVerdict;
+  readonly status: number | null;
+  readonly message: string | null;
+  readonly elapsedMs: number;
+}
+
+export interface CheckReport {
+  readonly keys: readonly KeyReport[];
+  readonly good: number;
+  readonly total: number;
+}
+
+/** So many keys are probed at once. */
+const probesAtOnce = 10;
+/** A key that fails where others do not is left alone until after the next round. */
+const unhealthyRounds = 1.5;
+const intervalJitter = 0.1;
+
+const verdicts: Readonly<Partial<Record<Kind, KeyVerdict>>> = {
+  none: "good",
+  rate_limit: "limited",
+  quota_exhausted: "no_quota",
+  invalid_key: "refused",
+  forbidden: "forbidden",
+  overloaded: "provider_trouble",
+  server_error: "provider_trouble",
+  timeout: "unreachable",
+  network: "unreachable",
+};
+
+export interface HealthCheckerParts {
+  readonly options: ResolvedRotatorOptions;
+  readonly events: EventHub;
+  readonly pool: KeyPool;
+  readonly tracker: RateLimitTracker;
+  readonly dispatcher: Dispatcher;
+  readonly settlement: Settlement;
+}
+
+/** Asks the provider about keys: on an operator's word, and at intervals where that is wished. */
+export class HealthChecker {
+  readonly #parts: HealthCheckerParts;
+  #send: SendProbe | undefined;
+  #cancel: (() => void) | undefined;
+  #closed = false;
+
+  constructor(parts: HealthCheckerParts) {
+    this.#parts = parts;
+  }
+
+  /** Whoever can send requests says how. The first one stays. */
+  useSender(send: SendProbe): void {
+    if (this.#send !== undefined) return;
+    this.#send = send;
+    this.#scheduleRound();
+  }
+
+  /**
+   * Probes every key, switched off ones too, and settles what is learnt: a key that works again is used again.
+   * @throws InvalidOptionsError when there is no probe that proves anything, or nobody who could send it.
+   */
+  async check(probe: ProbeRequest | undefined): Promise<CheckReport> {
+    const request = probe ?? this.#providersProbe();
+    const waiting = [...this.#parts.pool.keys.values()];
+    const keys: KeyReport[] = new Array(waiting.length);
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      for (let place = next++; place < waiting.length; place = next++) {
+        keys[place] = await this.#probe(waiting[place] as PooledKey, request);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(probesAtOnce, waiting.length) }, worker));
+    return { keys, good: keys.filter(({ verdict }) => verdict === "good").length, total: keys.length };
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+  }
+
+  async #probe(key: PooledKey, request: ProbeRequest): Promise<KeyReport> {
+    const { clock } = this.#parts.options;
+    const startedAt = clock.monotonic();
+    const lease = await this.#leaseFor(key);
+    if (lease === undefined) return reportOn(key, "not_probed", null, "at rest, or probed already", 0);
+    try {
+      if (key.isDynamic) lease.hold(await key.secret.read());
+      const { status, message, judged } = await (this.#send as SendProbe)(lease, request);
+      const isGood = judged.kind === "none";
+      lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification: judged });
+      return reportOn(key, verdicts[judged.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
+    } catch (error) {
+      this.#parts.events.emit("part-failed", { part: "secret", error });
+      lease.settle({ outcome: "aborted", sent: "no" });
+      return reportOn(key, "failed", null, null, clock.monotonic() - startedAt);
+    }
+  }
+
+  /** The claim is a reservation of the key's one probe: over all processes of a store there is one at a time. */
+  async #leaseFor(key: PooledKey): Promise<Lease | undefined> {
+    const { options, tracker, dispatcher, settlement } = this.#parts;
+    const bucket: Bucket = {
+      id: `key:${key.id}#probe`,
+      kind: "concurrency",
+      dimension: "concurrency",
+      limit: 1,
+      guardMs: 0,
+    };
+    const scopes = tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
+    const candidate: Candidate = { keyId: key.id, scopes, needs: [{ bucket, amount: 1 }], memo: undefined };
+    const answer = await options.store.reserve([candidate], { ...dispatcher.reserveOptions, purpose: "probe" });
+    if (!answer.granted) return undefined;
+    dispatcher.inFlight++;
+    key.account.inFlight++;
+    return new Lease(settlement, key, answer as Reservation, options.clock.monotonic(), { ms: 0 });
+  }
+
+  #providersProbe(): ProbeRequest {
+    const { provider, healthCheck } = this.#parts.options;
+    if (this.#send === undefined) {
+      throw new InvalidOptionsError(
+        "check",
+        "Expected a fetch made with this rotator, which sends the probes, got none",
+      );
+    }
+    if (healthCheck?.path !== undefined) return { path: healthCheck.path };
+    const probe: HealthProbe | undefined = provider.probe;
+    if (probe !== undefined && probe.proves === "credential") return probe;
+    throw new InvalidOptionsError(
+      "probe",
+      `Expected \`probe\` to be given: provider "${provider.name}" has no cheap request that proves a key works. ` +
+        'Pass `check({ path: "/models" })`, or one that costs a little: `check({ method: "POST", path: "/chat/completions", body })`',
+    );
+  }
+
+  #scheduleRound(): void {
+    const { healthCheck, clock, random } = this.#parts.options;
+    if (healthCheck === undefined || this.#closed) return;
+    const delayMs = healthCheck.intervalMs * (1 - intervalJitter + 2 * intervalJitter * random());
+    // In the background: checking health must not keep a process alive.
+    this.#cancel = clock.timer(() => void this.#round(healthCheck.intervalMs), delayMs, true);
+  }
+
+  async #round(intervalMs: number): Promise<void> {
+    try {
+      const { keys } = await this.check(undefined);
+      await this.#restUnhealthy(keys, intervalMs);
+    } catch (error) {
+      this.#parts.events.emit("part-failed", { part: "probe", error });
+    }
+    this.#scheduleRound();
+  }
+
+  /** Where no key works the provider is down, and no key is to blame. */
+  async #restUnhealthy(keys: readonly KeyReport[], intervalMs: number): Promise<void> {
+    if (!keys.some(({ verdict }) => verdict === "good")) return;
+    const unhealthy = keys.filter(({ verdict }) => verdict === "provider_trouble" || verdict === "unreachable");
+    const forMs = intervalMs * unhealthyRounds;
+    for (const { id } of unhealthy) await this.#parts.settlement.rest(id, forMs, "unhealthy");
+  }
+}
+
+function reportOn(
+  key: PooledKey,
+  verdict: KeyVerdict,
+  status: number | null,
+  message: string | null,
+  elapsedMs: number,
+): KeyReport {
+  const secret = key.secret.peek();
+  return { id: key.id, masked: secret === undefined ? null : maskSecret(secret), verdict, status, message, elapsedMs };
+}
