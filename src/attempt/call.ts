@@ -20,7 +20,7 @@ export interface Answer {
 /** An answer that is judged. Made only for those that were not plainly good. */
 export interface Reply<A extends Answer> {
   readonly status: number;
-  readonly headers: HeaderSource;
+  readonly headers: HeaderSource & { get(name: string): string | null };
   /** Reads the body up to a cap and lets go of the rest when the answer is given up. */
   readCapped(maxBytes: number): Promise<string>;
   /** Gives the answer up: its connection is freed. */

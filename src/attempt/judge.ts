@@ -1,3 +1,4 @@
+import { organizationIn } from "../core/account-inference.ts";
 import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
@@ -53,6 +54,7 @@ export class Judge<C extends Call, A extends Answer> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
     const body = await this.#read(call, lease, reply);
     const { status, headers } = reply;
+    this.#rotator.noteOrganization(lease, organizationIn(headers, body));
     const judged = this.#classifier.classify({ status, headers, body, ...this.#circumstances(lease) });
     return this.#conclude(call, lease, { reply, error: undefined, judged, sent: "yes", body, elapsedMs, endsAt });
   }

@@ -45,6 +45,10 @@ export interface RotatorEvents {
   };
   /** A success or an operator ended a rest before its time, or cleared its strikes. */
   "key-recovered": { readonly scope: string };
+  /** The provider named the same organization for accounts that were given apart: a rest of one now covers all. */
+  "accounts-joined": { readonly evidence: string; readonly accounts: readonly string[] };
+  /** One of them worked while another was used up: they are taken for different accounts from now on. */
+  "accounts-parted": { readonly evidence: string; readonly accounts: readonly string[] };
   "key-added": { readonly keyId: string };
   "key-removed": { readonly keyId: string };
   "key-enabled": { readonly keyId: string };
@@ -77,6 +81,8 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "body-not-replayable": "warn",
   "part-failed": "error",
   "key-recovered": "info",
+  "accounts-joined": "warn",
+  "accounts-parted": "info",
   "key-added": "info",
   "key-removed": "info",
   "key-enabled": "info",

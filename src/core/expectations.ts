@@ -88,7 +88,7 @@ export function expectUrl(field: string, value: unknown): URL {
 }
 
 /** Refuses options nobody knows: a typing error must not silently mean the default. */
-export function expectKnown(field: string, value: unknown, known: Readonly<Record<string, true>>): void {
+export function expectKnown(field: string, value: unknown, known: Readonly<Record<string, unknown>>): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw unexpected(field, "an object", value);
   }

@@ -140,6 +140,7 @@ export class KeyRotator {
         this.#options.store,
         this.#dispatcher.standing(),
         this.#options.clock,
+        this.#settlement.inference.believed,
       ),
     );
   }
@@ -272,6 +273,11 @@ export class KeyRotator {
   /** Takes in what an answer's headers say of limits. @internal */
   observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
     this.#settlement.observe(lease, headers, findModel);
+  }
+
+  /** Notes whose key a refusal says it was. @internal */
+  noteOrganization(lease: Lease, organization: string | null): void {
+    this.#settlement.inference.note(lease.key.account, organization);
   }
 
   /** What is known of the key whose answer is judged. @internal */

@@ -52,7 +52,8 @@ function resolvePeriod(field: string, value: unknown): { name: WindowName | unde
   throw unexpected(field, `one of ${periodNames.map((name) => `"${name}"`).join(", ")} or milliseconds`, value);
 }
 
-function expectTimeZone(field: string, value: unknown): string {
+/** @throws InvalidOptionsError unless the platform knows the zone. */
+export function expectTimeZone(field: string, value: unknown): string {
   const timeZone = expectString(field, value);
   try {
     new Intl.DateTimeFormat("en-US", { timeZone });

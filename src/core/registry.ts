@@ -42,7 +42,9 @@ import { random } from "../strategies/random.ts";
 import { roundRobin } from "../strategies/round-robin.ts";
 import type { ChoosingStrategy, OrderingStrategy } from "../strategies/strategy.ts";
 import { weighted } from "../strategies/weighted.ts";
-import { expectKnown, expectOneOf, expectString, expectUrl, unexpected } from "./expectations.ts";
+import { expectOneOf, unexpected } from "./expectations.ts";
+import { detectProvider } from "./provider-detection.ts";
+import { expectProvider } from "./provider-options.ts";
 
 /** The one place where names become objects. */
 const strategies: readonly OrderingStrategy[] = [
@@ -55,7 +57,8 @@ const strategies: readonly OrderingStrategy[] = [
   lowestLatency,
 ];
 
-const providers: readonly Provider[] = [
+/** Every preset. */
+export const providers: readonly Provider[] = [
   openai,
   azureOpenai,
   anthropic,
@@ -90,28 +93,6 @@ const providers: readonly Provider[] = [
   generic,
 ];
 
-const knownProviderFields: { readonly [field in keyof Required<Provider>]: true } = {
-  name: true,
-  origins: true,
-  hosts: true,
-  paths: true,
-  baseURL: true,
-  credential: true,
-  sharedBy: true,
-  perModel: true,
-  tiers: true,
-  headers: true,
-  errors: true,
-  dayZone: true,
-  probe: true,
-  request: true,
-  usage: true,
-  stream: true,
-  errorsInside200: true,
-  repeatsServerErrors: true,
-  errorShape: true,
-};
-
 export function resolveStrategy(value: unknown, onFailure: (error: unknown) => void): OrderingStrategy {
   if (value === undefined) return roundRobin;
   if (typeof value === "object" && value !== null) {
@@ -130,14 +111,19 @@ export function resolveStrategy(value: unknown, onFailure: (error: unknown) => v
 
 export function resolveProvider(value: unknown): Provider {
   if (value === undefined) return generic;
-  if (typeof value === "object" && value !== null) return checkedProvider(value as Provider);
+  if (typeof value === "object" && value !== null) return expectProvider("provider", value);
   return providerNamed(value);
 }
 
+/** What is known of the API at a base URL; `generic` where no preset is known to live there. */
+export function providerAt(baseURL: URL): Provider {
+  return detectProvider(baseURL, providers) ?? generic;
+}
+
 /** @throws InvalidOptionsError with the list of known names. */
-export function providerNamed(value: unknown): Provider {
+export function providerNamed(value: unknown, field = "provider"): Provider {
   const name = expectOneOf(
-    "provider",
+    field,
     value,
     providers.map((provider) => provider.name),
   );
@@ -153,13 +139,4 @@ export function resolveStore(value: unknown, options: MemoryStoreOptions): Store
     methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
   if (isStore) return value as Store;
   throw unexpected("store", `a Store (an object with ${methods.join(", ")})`, value);
-}
-
-function checkedProvider(provider: Provider): Provider {
-  expectKnown("provider", provider, knownProviderFields);
-  expectString("provider.name", provider.name);
-  if (!Array.isArray(provider.origins)) throw unexpected("provider.origins", "a list of origins", provider.origins);
-  for (const [place, origin] of provider.origins.entries()) expectUrl(`provider.origins[${place}]`, origin);
-  expectString("provider.credential.header", provider.credential?.header);
-  return provider;
 }

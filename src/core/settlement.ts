@@ -1,4 +1,5 @@
 import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
+import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
 import { type Dispatcher, mayRecheck, rampStart } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
@@ -7,12 +8,15 @@ import { type HeaderReader, LearntLimits } from "./learnt-limits.ts";
 import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope } from "./scopes.ts";
+import { isKeyScope, modelScope } from "./scopes.ts";
 
 /** With so many requests under way, a group that came back from a cooldown is back for good. */
 const rampEnd = 32;
 /** Weight of a new measurement in the smoothed latency. */
 const latencySmoothing = 0.3;
+
+/** Marks rests of accounts that only seem to be the refused one. */
+const inferred = { reason: "same_organization", source: "heuristic" } as const;
 
 export interface SettlementParts {
   readonly options: ResolvedRotatorOptions;
@@ -36,6 +40,7 @@ export class Settlement implements LeaseOwner {
   readonly #alone: [Report?] = [];
   readonly credentials: CredentialWatch;
   readonly learnt: LearntLimits;
+  readonly inference: AccountInference;
   readonly #whenIdle = new Set<() => void>();
 
   constructor({ options, events, pool, tracker, dispatcher }: SettlementParts) {
@@ -47,6 +52,7 @@ export class Settlement implements LeaseOwner {
     this.#dispatcher = dispatcher;
     this.#measuresLatency = options.strategy.usesLatency === true;
     this.credentials = new CredentialWatch(options.clock);
+    this.inference = new AccountInference(options.clock, events);
     this.learnt = new LearntLimits(options.provider, options.clock);
     this.#sameClock = options.store.clock === options.clock;
   }
@@ -76,6 +82,7 @@ export class Settlement implements LeaseOwner {
     if (result.outcome === "success") {
       if (this.#measuresLatency) measureLatency(account, headersAfterMs);
       this.credentials.succeeded(key, now);
+      for (const freed of this.inference.succeeded(lease)) this.#endInferredRest(freed, lease);
       if (account.ramp > 0) this.#climb(account);
     } else if (result.outcome === "failure") {
       key.failures++;
@@ -90,6 +97,17 @@ export class Settlement implements LeaseOwner {
     if (result.sent === "no") this.#dispatcher.lanes.wakeAll(account.slot);
     this.#dispatcher.released(account);
     if (this.#whenIdle.size > 0 && this.#dispatcher.inFlight === 0) for (const done of this.#whenIdle) done();
+  }
+
+  /** The belief that put it to rest was wrong. */
+  #endInferredRest(account: Account, lease: Lease): void {
+    const { model } = lease;
+    const scopes = [`account:${account.name}`, ...(model === undefined ? [] : [modelScope(account.name, model)])];
+    this.#apply(
+      scopes.map((scope) => ({ scope, set: "end", ...inferred }) as const),
+      lease,
+    );
+    this.#dispatcher.wake(account.slot);
   }
 
   /** Takes in what an answer's headers say of limits. */
@@ -128,7 +146,12 @@ export class Settlement implements LeaseOwner {
     let cooldowns: readonly CooldownChange[] | undefined;
     if (classification !== undefined) {
       const { model, origin } = lease;
-      cooldowns = this.#tracker.changesFor(classification, key, model, origin, reservation.reservedAt);
+      const at = reservation.reservedAt;
+      cooldowns = this.#tracker.changesFor(classification, key, model, origin, at);
+      for (const sibling of this.inference.siblingsIn(key.account, classification)) {
+        const changes = this.#tracker.changesFor(classification, sibling.keys[0] as PooledKey, model, origin, at);
+        cooldowns = [...cooldowns, ...changes.map((change) => ({ ...change, ...inferred }))];
+      }
       lease.marks = cooldowns;
     }
     return { reservation, outcome, sent, headersAfterMs, allowanceMs, usage, cooldowns };

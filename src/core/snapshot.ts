@@ -1,5 +1,6 @@
 import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
 import type { Clock, CooldownSource, Dimension, WindowName } from "../types.ts";
+import type { InferredAccount } from "./account-inference.ts";
 import type { PoolStanding } from "./exhaustion.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { Lane } from "./lane.ts";
@@ -64,6 +65,8 @@ export interface KeySnapshot {
 
 export interface PoolSnapshot {
   readonly keys: readonly KeySnapshot[];
+  /** Accounts given apart that the provider's own words show to be one. */
+  readonly inferredAccounts: readonly InferredAccount[];
   readonly accounts: number;
   /** Accounts by how they stand, as this process believes. */
   readonly ready: number;
@@ -97,11 +100,12 @@ export async function takeSnapshot(
   store: Store,
   now: PoolStanding,
   clock: Clock,
+  inferredAccounts: readonly InferredAccount[],
 ): Promise<PoolSnapshot> {
   const keys: KeySnapshot[] = [];
   for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock));
   const { accounts, ready, limited, refused, disabled, wakeInMs } = now;
-  return { keys, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
+  return { keys, inferredAccounts, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
 }
 
 async function snapshotOf(key: PooledKey, tracker: RateLimitTracker, store: Store, clock: Clock): Promise<KeySnapshot> {

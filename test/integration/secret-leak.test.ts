@@ -31,6 +31,8 @@ const eventNames = Object.keys({
   "attempt-failed": true,
   "key-cooled": true,
   "key-recovered": true,
+  "accounts-joined": true,
+  "accounts-parted": true,
   "key-added": true,
   "key-removed": true,
   "key-enabled": true,

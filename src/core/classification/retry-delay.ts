@@ -73,10 +73,20 @@ export function readRetryDelay(
   return bucket?.resetMs ?? null;
 }
 
+const fixdateLength = 29;
+
+/** Answers of one second state the same date. */
+let lastDate = { text: "", instant: 0 };
+
 /** The response's own time where it states one: dates in it are compared with that, not with a clock that may be off. */
 export function readServerTime(headers: HeaderView, now: number): number {
   const date = headers.get("date");
-  return (date === null ? null : parseInstant(date.trim(), now)) ?? now;
+  if (date === null) return now;
+  if (date === lastDate.text) return lastDate.instant;
+  const instant = parseInstant(date.trim(), now);
+  // Only the form whose year has four digits means the same whenever it is read.
+  if (instant !== null && date.length === fixdateLength) lastDate = { text: date, instant };
+  return instant ?? now;
 }
 
 /** The two headers that exist to state a delay. */

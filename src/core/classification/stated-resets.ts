@@ -66,7 +66,14 @@ function declaredDelay(text: string, unit: ResetUnit, now: number): number | nul
   }
 }
 
-const calendars = new Map<string, Calendar>();
+interface KnownCalendar {
+  readonly calendar: Calendar;
+  /** The window that was asked for last: finding one takes the platform's calendar, which is slow. */
+  start: number;
+  end: number;
+}
+
+const calendars = new Map<string, KnownCalendar>();
 
 /** Milliseconds until a limit ends by the first rule that can tell. */
 export function ruledResetMs(
@@ -91,12 +98,13 @@ export function calendarResetMs(period: "day" | "minute" | "month", dayZone: str
   // A clock that tells no time: the end of its day is not known either.
   if (Number.isNaN(new Date(now).getTime())) return null;
   const name = `${period} ${dayZone}`;
-  let calendar = calendars.get(name);
-  if (calendar === undefined) {
-    calendar = new Calendar(period, dayZone);
-    calendars.set(name, calendar);
+  let known = calendars.get(name);
+  if (known === undefined) {
+    known = { calendar: new Calendar(period, dayZone), start: 0, end: 0 };
+    calendars.set(name, known);
   }
-  return boundDelay(calendar.edgesAt(now)[1] - now);
+  if (now < known.start || now >= known.end) [known.start, known.end] = known.calendar.edgesAt(now);
+  return boundDelay(known.end - now);
 }
 
 function placedReset(
