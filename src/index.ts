@@ -1,5 +1,7 @@
 export type { OnExhausted } from "./attempt/attempt-loop.ts";
 export type { CallOptions } from "./attempt/call.ts";
+export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./core/classification-hooks.ts";
+export { defineProvider, type ProviderDefinition } from "./core/define-provider.ts";
 export {
   type ClassifierInput,
   ErrorClassifier,
@@ -7,17 +9,19 @@ export {
   type HeaderSource,
 } from "./core/error-classifier.ts";
 export type { RotatorEvents } from "./core/events.ts";
+export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./core/health-checker.ts";
 export { KeyRotator } from "./core/key-rotator.ts";
 export { Lease, type LeaseResult } from "./core/lease.ts";
 export type { LimitTemplate } from "./core/limits.ts";
 export { maskSecret } from "./core/mask.ts";
 export { RateLimitTracker, type RateLimitTrackerOptions } from "./core/rate-limit-tracker.ts";
-export type { AcquireRequest, RotatorOptions, StrategyName } from "./core/rotator-options.ts";
+export type { AcquireRequest, HealthCheck, RotatorOptions, StrategyName } from "./core/rotator-options.ts";
 export type {
   CooldownSnapshot,
   Explanation,
   KeyExplanation,
   KeySnapshot,
+  LearntSnapshot,
   LimitSnapshot,
   PoolSnapshot,
 } from "./core/snapshot.ts";

@@ -26,7 +26,7 @@ export type StrategyName =
 export interface RotatorOptions {
   /** `"a,b,c"`, a list of secrets or key objects, or a function that returns one; the function is read again on `reload()`. */
   readonly keys: KeySource | undefined;
-  /** A preset's name or a `Provider` of your own. @default "generic" */
+  /** A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic" */
   readonly provider?: string | Provider | undefined;
   /** How the next key is chosen among those that are ready. @default "round_robin" */
   readonly strategy?: StrategyName | Strategy | undefined;

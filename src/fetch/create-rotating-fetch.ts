@@ -1,6 +1,6 @@
 import { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
-import { ErrorClassifier } from "../core/error-classifier.ts";
+import { createClassifier } from "../core/classification-hooks.ts";
 import { expectKnown, expectNumber, expectStringRecord } from "../core/expectations.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
@@ -15,6 +15,7 @@ import {
   type SharedRotatorOptions,
 } from "./fetch-options.ts";
 import { FetchTransport } from "./fetch-transport.ts";
+import { createProbeSender } from "./probe-sender.ts";
 import { isReplayable, prepareBody } from "./replayable-body.ts";
 
 /** A `fetch` that picks a key for every request. */
@@ -77,12 +78,17 @@ class FetchFace {
     this.#origins = new AllowedOrigins(options.origins);
     const { fetch, baseURL } = options;
     const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential });
-    this.#loop = new AttemptLoop(rotator, new ErrorClassifier({ provider }), transport, {
+    const classifier = createClassifier(provider, options, (error) =>
+      rotator.emit("part-failed", { part: "classify", error }),
+    );
+    this.#loop = new AttemptLoop(rotator, classifier, transport, {
       ...options,
       ...rotator.options,
       repeatsServerErrors: provider.repeatsServerErrors ?? false,
       modelField: provider.request?.modelField ?? "model",
     });
+    const { clock } = rotator.options;
+    rotator.useProbeSender(createProbeSender({ ...options, provider, classifier, clock }));
   }
 
   fetch(

@@ -1,4 +1,5 @@
 import type { OnExhausted } from "../attempt/attempt-loop.ts";
+import { type ClassifyHook, expectPolicy, type Policy } from "../core/classification-hooks.ts";
 import {
   expectBoolean,
   expectFunction,
@@ -9,6 +10,7 @@ import {
   unexpected,
 } from "../core/expectations.ts";
 import { KeyRotator } from "../core/key-rotator.ts";
+import { providerAt } from "../core/registry.ts";
 import { knownRotatorOptions, type RotatorOptions } from "../core/rotator-options.ts";
 import type { Provider } from "../providers/provider.ts";
 
@@ -17,7 +19,10 @@ export type FetchFunction = (input: string, init?: RequestInit) => Promise<Respo
 
 /** How calls are made, beside which keys they are made with. */
 export interface CallingOptions {
-  /** Base URL of the API; its origin is one that keys are sent to. @default the provider's origins */
+  /**
+   * Base URL of the API; its origin is one that keys are sent to. Where no `provider` is named, the preset known to live
+   * there is used. @default the provider's origins
+   */
   readonly baseURL?: string | URL | undefined;
   /** Further origins keys may be sent to. @default none */
   readonly origins?: readonly string[] | undefined;
@@ -43,6 +48,14 @@ export interface CallingOptions {
    * @default "respond"
    */
   readonly onExhausted?: OnExhausted<Response> | undefined;
+  /** What to do about answers of a status or kind, in a word; a status goes before a kind. @default what the judgement says */
+  readonly policy?: Policy | undefined;
+  /**
+   * Overrules the judgement on a refused or failed attempt; asked after `policy`. Synchronous. When it throws or answers
+   * what cannot be, the judgement stays and the event `part-failed` tells.
+   * @default none
+   */
+  readonly classify?: ClassifyHook | undefined;
 }
 
 /** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
@@ -66,6 +79,8 @@ export interface ResolvedCallingOptions {
   readonly totalTimeoutMs: number | undefined;
   readonly maxReplayBytes: number;
   readonly onExhausted: OnExhausted<Response>;
+  readonly policy: Policy | undefined;
+  readonly classify: ClassifyHook | undefined;
 }
 
 const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: true } = {
@@ -80,6 +95,8 @@ const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: 
   totalTimeoutMs: true,
   maxReplayBytes: true,
   onExhausted: true,
+  policy: true,
+  classify: true,
 };
 
 /**
@@ -91,7 +108,7 @@ export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotato
   const known = shared ? { rotator: true as const } : knownRotatorOptions;
   expectKnown("options", options, { ...known, ...knownCallingOptions });
   const calling = resolveCalling(options);
-  const rotator = shared ? expectRotator(options.rotator) : new KeyRotator(rotatorPart(options));
+  const rotator = shared ? expectRotator(options.rotator) : new KeyRotator(rotatorPart(options, calling.baseURL));
   const origins = resolveOrigins(options, calling.baseURL, rotator);
   return { ...calling, rotator, origins };
 }
@@ -109,6 +126,8 @@ function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "
     totalTimeoutMs: numberOr(undefined, "totalTimeoutMs", options.totalTimeoutMs, { above: 0 }),
     maxReplayBytes: numberOr(10 * 1024 * 1024, "maxReplayBytes", options.maxReplayBytes, { min: 0 }),
     onExhausted: resolveOnExhausted(options.onExhausted),
+    policy: options.policy === undefined ? undefined : expectPolicy("policy", options.policy),
+    classify: options.classify === undefined ? undefined : expectFunction<ClassifyHook>("classify", options.classify),
   };
 }
 
@@ -133,13 +152,16 @@ function expectRotator(value: unknown): KeyRotator {
   throw unexpected("rotator", "a KeyRotator", value);
 }
 
-function rotatorPart(options: RotatingFetchOptions): RotatorOptions {
+function rotatorPart(options: RotatingFetchOptions, baseURL: URL | undefined): RotatorOptions {
   const part = Object.entries(options).filter(([name]) => name in knownRotatorOptions);
-  return { keys: options.keys, ...Object.fromEntries(part) };
+  const found = options.provider === undefined && baseURL !== undefined ? { provider: providerAt(baseURL) } : undefined;
+  return { keys: options.keys, ...Object.fromEntries(part), ...found };
 }
 
 function resolveOrigins(options: CallingOptions, baseURL: URL | undefined, rotator: KeyRotator): readonly string[] {
-  const origins = new Set(baseURL === undefined ? rotator.provider.origins : [baseURL.origin]);
+  const origins = new Set(
+    baseURL === undefined ? rotator.provider.origins.map((origin) => new URL(origin).origin) : [baseURL.origin],
+  );
   if (options.origins !== undefined) {
     if (!Array.isArray(options.origins)) throw unexpected("origins", "a list of origins", options.origins);
     for (const [place, origin] of options.origins.entries()) origins.add(expectUrl(`origins[${place}]`, origin).origin);

@@ -145,9 +145,13 @@ export interface Provider {
   readonly name: string;
   /** Origins a secret may be sent to. Empty: the user must give one (hosts are per customer). */
   readonly origins: readonly string[];
-  /** Hosts a base URL is recognised by when no provider is named; one that begins with a dot names all below it. @default those of `origins` */
+  /**
+   * Hosts a base URL is recognised by when no provider is named. One that begins with a dot names all below it, one that
+   * begins with a dash all that end so. Recognising sends no secret anywhere.
+   * @default those of `origins`
+   */
   readonly hosts?: readonly string[] | undefined;
-  /** Paths a base URL on such a host must begin with to be recognised. @default any */
+  /** Paths, one of which a base URL on such a host must begin with to be recognised, in whole segments. @default any */
   readonly paths?: readonly string[] | undefined;
   /** Base URL as the provider documents it. */
   readonly baseURL?: string | undefined;

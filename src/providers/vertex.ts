@@ -2,8 +2,8 @@ import type { Provider } from "./provider.ts";
 
 /**
  * Gemini and partner models on Google Cloud: access tokens that last an hour (give `secret` as a function), or an API key in express mode.
- * Quotas belong to project and region, or to nobody: most models draw on capacity that all customers share. Only the global host is
- * recognised by itself; for a region name the provider and give `baseURL`.
+ * Quotas belong to project and region, or to nobody: most models draw on capacity that all customers share. Hosts are
+ * per region (`us-central1-aiplatform.googleapis.com`): give yours as the base URL.
  *
  * https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest
  * https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429
@@ -12,7 +12,7 @@ import type { Provider } from "./provider.ts";
 export const vertex: Provider = {
   name: "vertex",
   origins: [],
-  hosts: ["aiplatform.googleapis.com"],
+  hosts: ["aiplatform.googleapis.com", "-aiplatform.googleapis.com"],
   credential: { header: "authorization", scheme: "Bearer", query: "key" },
   sharedBy: "project",
   perModel: true,

@@ -10,7 +10,7 @@ import {
 import type { ErrorRule, Provider, ResetPlace, ResetRule, ResetUnit } from "../../src/providers/provider.ts";
 import type { Classification } from "../../src/types.ts";
 
-const { FUZZ_RUNS = "2000" } = process.env;
+const { FUZZ_RUNS = "1000" } = process.env;
 const numRuns = Number(FUZZ_RUNS);
 const timeout = Math.max(20_000, numRuns * 10);
 const classifier = new ErrorClassifier();
@@ -222,6 +222,13 @@ describe("ErrorClassifier under hostile input", { timeout }, () => {
     }
   });
 
+  it("still reads the code of a body that is too nested or too long a list to be parsed", () => {
+    for (const filler of ["[".repeat(50_000), "0,".repeat(20_000)]) {
+      const body = `{"error":{"code":"insufficient_balance","message":"m"},"filler":[${filler}`;
+      expect(classifier.classify({ status: 403, body, now: 0 }).kind).toBe("quota_exhausted");
+    }
+  });
+
   it("never throws for an input that is no input", () => {
     fc.assert(
       fc.property(fc.oneof(leaf, hostile), (input) => expectValid(classifier.classify(make(input) as never))),
@@ -410,7 +417,7 @@ function enveloped(inner: object, other: unknown, envelope: string): unknown {
 }
 
 describe("ErrorClassifier with every preset", { timeout }, () => {
-  const perPreset = Math.ceil(numRuns / 50);
+  const perPreset = Math.ceil(numRuns / 25);
   const now = fc.oneof(
     { weight: 4, arbitrary: fc.constant(fuzzNow) },
     { weight: 1, arbitrary: fc.oneof(edgeNumber, fc.constant(undefined)) },
@@ -440,6 +447,16 @@ describe("ErrorClassifier with every preset", { timeout }, () => {
       );
     },
   );
+
+  it("judges by rule, but states no time, where the clock tells none", () => {
+    const headers = { "modelscope-ratelimit-requests-remaining": "0" };
+    const judge = new ErrorClassifier({ provider: presets.find(({ name }) => name === "modelscope") });
+    expect(judge.classify({ status: 429, headers, now: Number.NaN, body: "{}" })).toMatchObject({
+      kind: "rate_limit",
+      window: "day",
+      retryAfterMs: null,
+    });
+  });
 
   it("finds the presets", () => {
     expect(presets.map(({ name }) => name)).toContain("generic");

@@ -94,6 +94,26 @@ describe("resolveFetchOptions", () => {
     ["totalTimeoutMs", { totalTimeoutMs: -5 }, /^Expected `totalTimeoutMs` to be a number > 0, got `-5` \(number\)$/],
     ["maxReplayBytes", { maxReplayBytes: -1 }, /^Expected `maxReplayBytes` to be a number >= 0, got `-1` \(number\)$/],
     ["onExhausted", { onExhausted: "panic" }, /"respond", "throw" or a function, got `panic` \(string\)$/],
+    ["policy", { policy: ["disable"] }, /^Expected `policy` to be an object such as .*, got an array of 1$/],
+    [
+      "policy",
+      { policy: { 200: "failover" } },
+      /only statuses from 400 and kinds \(rate_limit, .*\) as names, got `200`$/,
+    ],
+    ["policy", { policy: { ratelimit: "failover" } }, /as names, got `ratelimit`$/],
+    ["policy", { policy: { aborted: "retry" } }, /as names, got `aborted`$/],
+    [
+      "policy.403",
+      { policy: { 403: "ban" } },
+      /one of "disable", "cooldown", "failover", "return", "retry", got `ban`/,
+    ],
+    ["classify", { classify: "mine" }, /^Expected `classify` to be a function, got `mine` \(string\)$/],
+    [
+      "provider.name",
+      { provider: { origins: [], credential: { header: "x-key" } } },
+      /^Expected `provider.name` to be/,
+    ],
+    ["provider", { provider: null }, /^Expected `provider` to be one of .* got `null`$/],
     ["logger", { logger: {} }, /^Expected `logger` to be an object with the methods debug, info, warn and error/],
     ["maxRetries", { maxRetries: 1 }, /^Expected `options` to have only known fields .* got `maxRetries`$/],
   ])("names %s when it is at fault, and repeats no secret", (field, wrong, message) => {
@@ -135,6 +155,43 @@ describe("resolveFetchOptions", () => {
     ],
   ])("is content with %s", (_what, options) => {
     expect(typeof createRotatingFetch(options as RotatingFetchOptions)).toBe("function");
+  });
+
+  it.each([
+    ["https://api.openai.com/v1", "openai"],
+    ["https://my-resource.openai.azure.com/openai", "azure-openai"],
+    ["https://europe-west4-aiplatform.googleapis.com/v1", "vertex"],
+    ["https://api.kimi.com/coding/v1", "kimi-coding"],
+    ["https://api.kimi.com/v1", "generic"],
+    ["https://gateway.example.test/v1", "generic"],
+  ])("finds the provider at %s when none is named: %s", (baseURL, name) => {
+    expect(createRotatingFetch({ keys: [secret], baseURL }).rotator.provider.name).toBe(name);
+  });
+
+  it("uses the provider that is named, whatever the base URL", () => {
+    const options = { keys: [secret], baseURL: "https://api.openai.com/v1", provider: "generic" };
+    expect(createRotatingFetch(options).rotator.provider.name).toBe("generic");
+  });
+
+  it("sends keys to no other origin of a provider it has found", async () => {
+    const fetch = createRotatingFetch({
+      keys: [secret],
+      baseURL: "https://api.moonshot.ai/v1",
+      fetch: () => Promise.resolve(new Response()),
+    });
+    expect(fetch.rotator.provider.origins).toContain("https://api.moonshot.cn");
+    const headers = { authorization: "Bearer rotating" };
+    await expect(fetch("https://api.moonshot.cn/v1/models", { headers })).rejects.toThrow("api.moonshot.cn");
+  });
+
+  it("sends keys to the origin of a provider's address, whatever path that has", async () => {
+    const provider = { name: "mine", origins: ["https://llm.example.test/v1/"], credential: { header: "x-key" } };
+    const fetch = createRotatingFetch({
+      keys: [secret],
+      provider,
+      fetch: (_url, init) => Promise.resolve(Response.json(new Headers(init?.headers).has("x-key"))),
+    });
+    expect(await (await fetch("https://llm.example.test/v1/models")).json()).toBe(true);
   });
 
   it("sends keys only to the base URL's origin when one is given for a preset", async () => {

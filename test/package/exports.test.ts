@@ -23,6 +23,7 @@ const entries = [
       "RotatingFetchError",
       "RotatorClosedError",
       "createRotatingFetch",
+      "defineProvider",
       "maskSecret",
     ],
   },
