@@ -8,6 +8,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   c: async () => (await import("./sections/picking.ts")).picking,
   d: async () => (await import("./sections/failover.ts")).failover,
   e: async () => (await import("./sections/allocation.ts")).allocation,
+  f: async () => (await import("./sections/classifying.ts")).classifying,
 };
 
 const asked = process.argv.slice(2);
