@@ -1,7 +1,5 @@
-import { KeyRotator } from "../../src/core/key-rotator.ts";
-import type { Lease } from "../../src/core/lease.ts";
-import type { Limit } from "../../src/types.ts";
-import { type StrategyName, twoLimits } from "../library.ts";
+import type { Lease } from "../../src/index.ts";
+import { type KeyRotator, type Limit, library, type StrategyName, twoLimits } from "../library.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { coolingPlaces, coolingShares, makeConfigs, sizes, strategies } from "../pools.ts";
 import { figure, printGoal, printTable, printTitle } from "../table.ts";
@@ -61,7 +59,7 @@ class CoolingPool {
   constructor(size: number, strategy: StrategyName, limits: readonly Limit[]) {
     const keys = makeConfigs(size);
     this.#size = size;
-    this.#rotator = new KeyRotator({ keys, strategy, limits, maxWaitMs: 0, maxCooldownMs: farAwayMs });
+    this.#rotator = new library.KeyRotator({ keys, strategy, limits, maxWaitMs: 0, maxCooldownMs: farAwayMs });
     this.#ids = keys.map(({ id }) => id as string);
     this.#order = coolingPlaces(size, 1);
   }
