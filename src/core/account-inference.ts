@@ -73,9 +73,13 @@ export class AccountInference {
     );
   }
 
+  /** Is an organization's quota used up? Only then can a success tell anything. */
+  get isWatching(): boolean {
+    return this.#dry.size > 0;
+  }
+
   /** An account worked while its sibling was dry: they are not one. Returns whom that sets free. */
   succeeded({ key, startedAt }: Lease): readonly Account[] {
-    if (this.#dry.size === 0) return [];
     const organization = this.#organizationOf.get(key.account);
     const dry = organization === undefined ? undefined : this.#dry.get(organization);
     if (organization === undefined || dry === undefined || dry.by === key.account) return [];

@@ -82,7 +82,9 @@ export class Settlement implements LeaseOwner {
     if (result.outcome === "success") {
       if (this.#measuresLatency) measureLatency(account, headersAfterMs);
       this.credentials.succeeded(key, now);
-      for (const freed of this.inference.succeeded(lease)) this.#endInferredRest(freed, lease);
+      if (this.inference.isWatching) {
+        for (const freed of this.inference.succeeded(lease)) this.#endInferredRest(freed, lease);
+      }
       if (account.ramp > 0) this.#climb(account);
     } else if (result.outcome === "failure") {
       key.failures++;

@@ -138,6 +138,9 @@ export class MemoryStore implements Store {
   readonly #holders = new Set<MemoryReservation>();
   readonly #epoch: string;
   readonly #at: Instant = { monotonic: 0, wall: 0 };
+  /** The last reading of the wall clock, and when it was taken. */
+  #wallRead = 0;
+  #readAt = Number.NEGATIVE_INFINITY;
   #layout = 0;
   #reservations = 0;
   #sweepAtSize = 4096;
@@ -252,11 +255,20 @@ export class MemoryStore implements Store {
     const { needs } = candidate;
     for (let place = 0; place < needs.length; place++) {
       const { bucket, amount } = needs[place] as Need;
-      if (at.wall < 0 && bucket.kind === "calendar") at.wall = this.clock.wall();
+      if (at.wall < 0 && bucket.kind === "calendar") at.wall = this.#wallAt(at.monotonic);
       const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
       if (waitMs !== 0) return { index, by: bucket.id, until: waitMs === untilRelease ? null : at.monotonic + waitMs };
     }
     return undefined;
+  }
+
+  /** The wall clock counts whole milliseconds: within one, the last reading and the time since say as much. */
+  #wallAt(monotonic: number): number {
+    const sinceMs = monotonic - this.#readAt;
+    if (sinceMs > 0 && sinceMs < 1) return this.#wallRead + sinceMs;
+    this.#readAt = monotonic;
+    this.#wallRead = this.clock.wall();
+    return this.#wallRead;
   }
 
   #take(candidate: Candidate, memo: CandidateMemo, index: number, at: Instant, options: ReserveOptions): Reservation {
