@@ -56,9 +56,11 @@ export function handWrittenReading(keys: readonly string[], send: Send): Send {
   };
 }
 
-export function wrapper(keys: readonly string[], send: Send): RotatingFetch {
+/** With a provider whose answers carry counters, those are read on every call. */
+export function wrapper(keys: readonly string[], send: Send, provider = "generic"): RotatingFetch {
   return library.createRotatingFetch({
     keys,
+    provider,
     baseURL: "https://api.example.test/v1",
     limits: twoLimits,
     fetch: send as typeof fetch,

@@ -11,6 +11,7 @@ export {
 export type { RotatorEvents } from "./core/events.ts";
 export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./core/health-checker.ts";
 export { KeyRotator } from "./core/key-rotator.ts";
+export type { LearntLimit } from "./core/learnt-limits.ts";
 export { Lease, type LeaseResult } from "./core/lease.ts";
 export type { LimitTemplate } from "./core/limits.ts";
 export { maskSecret } from "./core/mask.ts";
@@ -21,7 +22,6 @@ export type {
   Explanation,
   KeyExplanation,
   KeySnapshot,
-  LearntSnapshot,
   LimitSnapshot,
   PoolSnapshot,
 } from "./core/snapshot.ts";

@@ -13,7 +13,9 @@ const successGrainMs = 10_000;
 export class CredentialWatch {
   readonly #clock: Clock;
   /** Latest refusal of a credential, by key. */
-  readonly #refusedAt = new Map<string, number>();
+  readonly #refusedAt = new Map<PooledKey, number>();
+  /** When any key worked last. */
+  #workedAt = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -23,9 +25,9 @@ export class CredentialWatch {
   contextOf({ key }: Lease): ClassificationContext {
     const now = this.#clock.monotonic();
     let others = 0;
-    for (const [id, at] of this.#refusedAt) {
-      if (now - at > recentMs) this.#refusedAt.delete(id);
-      else if (id !== key.id) others++;
+    for (const [other, at] of this.#refusedAt) {
+      if (now - at > recentMs) this.#refusedAt.delete(other);
+      else if (other !== key) others++;
     }
     return {
       keyAgeMs: now - key.addedAt,
@@ -37,23 +39,32 @@ export class CredentialWatch {
   }
 
   succeeded(key: PooledKey, now: number): void {
+    this.#workedAt = now;
     if (!key.everSucceeded || now - key.lastSuccessAt > successGrainMs) {
       key.everSucceeded = true;
       key.lastSuccessAt = now;
     }
     if (key.refusals === 0) return;
     key.refusals = 0;
-    this.#refusedAt.delete(key.id);
+    this.#refusedAt.delete(key);
   }
 
   /** Notes a refusal, and tells whether the key is to be given up. */
   refused({ key, startedAt }: Lease, { disableKey }: Classification): boolean {
     const now = this.#clock.monotonic();
-    this.#refusedAt.set(key.id, now);
+    this.#takeBack(key, now);
+    this.#refusedAt.set(key, now);
     // What was under way when it was refused before tells nothing new.
     if (startedAt <= key.refusedAt) return false;
     key.refusedAt = now;
     key.refusals = disableKey ? key.refusals + 1 : 0;
     return key.refusals >= refusalsToDisable && !key.isDynamic;
+  }
+
+  /** Refused one after the other with no success between: it was no key's fault, the first one's neither. */
+  #takeBack(key: PooledKey, now: number): void {
+    for (const [other, at] of this.#refusedAt) {
+      if (other !== key && now - at <= recentMs && this.#workedAt < at) other.refusals = 0;
+    }
   }
 }

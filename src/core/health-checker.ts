@@ -1,15 +1,15 @@
-import { InvalidOptionsError } from "../errors.ts";
+import { InvalidOptionsError, RotatorClosedError } from "../errors.ts";
 import type { HealthProbe } from "../providers/provider.ts";
-import type { Bucket, Candidate, Reservation } from "../stores/store.ts";
+import type { Bucket, Candidate, CooldownChange, Reservation } from "../stores/store.ts";
 import type { Classification, Kind } from "../types.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import { type Dispatcher, mayRecheck } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import { Lease } from "./lease.ts";
 import { maskSecret } from "./mask.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope } from "./scopes.ts";
+import { isKeyScope, modelScope } from "./scopes.ts";
 import type { Settlement } from "./settlement.ts";
 
 /** A request of one's own that says whether a key works. */
@@ -106,9 +106,12 @@ export class HealthChecker {
 
   /**
    * Probes every key, switched off ones too, and settles what is learnt: a key that works again is used again.
-   * @throws InvalidOptionsError when there is no probe that proves anything, or nobody who could send it.
+   * @throws InvalidOptionsError when there is no probe that proves anything, or nobody who could send it;
+   * RotatorClosedError after `close()`.
    */
   async check(probe: ProbeRequest | undefined): Promise<CheckReport> {
+    if (this.#closed) throw new RotatorClosedError();
+    if (this.#send === undefined) throw noSender();
     const request = probe ?? this.#providersProbe();
     const waiting = [...this.#parts.pool.keys.values()];
     const keys: KeyReport[] = new Array(waiting.length);
@@ -128,21 +131,51 @@ export class HealthChecker {
   }
 
   async #probe(key: PooledKey, request: ProbeRequest): Promise<KeyReport> {
+    if (this.#closed) return reportOn(key, "not_probed", null, "closed", 0);
     const { clock } = this.#parts.options;
     const startedAt = clock.monotonic();
     const lease = await this.#leaseFor(key);
     if (lease === undefined) return reportOn(key, "not_probed", null, "at rest, or probed already", 0);
+    let part: "secret" | "probe" = "secret";
     try {
       if (key.isDynamic) lease.hold(await key.secret.read());
+      part = "probe";
       const { status, message, judged } = await (this.#send as SendProbe)(lease, request);
       const isGood = judged.kind === "none";
       lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification: judged });
+      if (isGood && request.method === "POST") await this.#proven(lease);
       return reportOn(key, verdicts[judged.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
     } catch (error) {
-      this.#parts.events.emit("part-failed", { part: "secret", error });
       lease.settle({ outcome: "aborted", sent: "no" });
+      if (InvalidOptionsError.isInstance(error)) throw error;
+      this.#parts.events.emit("part-failed", { part, error });
       return reportOn(key, "failed", null, null, clock.monotonic() - startedAt);
     }
+  }
+
+  /**
+   * A probe that was paid for proves its account and model too, as any request would: guesses about them that are older than
+   * it end. It was not reserved there, because two keys of one account may be probed at once.
+   */
+  async #proven({ key, model, reservation }: Lease): Promise<void> {
+    const { options, dispatcher } = this.#parts;
+    const { account } = key;
+    const scopes = [`account:${account.name}`, ...(model === undefined ? [] : [modelScope(account.name, model)])];
+    const { scopes: states } = await options.store.read(scopes, []);
+    const refuted = states.filter(
+      ({ until, now, source, startedAt }) => until > now && mayRecheck(source) && startedAt < reservation.reservedAt,
+    );
+    if (refuted.length === 0) return;
+    const end = ({ scope }: { scope: string }): CooldownChange => ({
+      scope,
+      set: "end",
+      reason: "probe",
+      source: "heuristic",
+    });
+    await options.store.cooldown(refuted.map(end));
+    account.recheckAt = 0;
+    dispatcher.wake(account.slot);
+    for (const { scope } of refuted) this.#parts.events.emit("key-recovered", { scope });
   }
 
   /** The claim is a reservation of the key's one probe: over all processes of a store there is one at a time. */
@@ -166,12 +199,6 @@ export class HealthChecker {
 
   #providersProbe(): ProbeRequest {
     const { provider, healthCheck } = this.#parts.options;
-    if (this.#send === undefined) {
-      throw new InvalidOptionsError(
-        "check",
-        "Expected a fetch made with this rotator, which sends the probes, got none",
-      );
-    }
     if (healthCheck?.path !== undefined) return { path: healthCheck.path };
     const probe: HealthProbe | undefined = provider.probe;
     if (probe !== undefined && probe.proves === "credential") return probe;
@@ -207,6 +234,10 @@ export class HealthChecker {
     const forMs = intervalMs * unhealthyRounds;
     for (const { id } of unhealthy) await this.#parts.settlement.rest(id, forMs, "unhealthy");
   }
+}
+
+function noSender(): InvalidOptionsError {
+  return new InvalidOptionsError("check", "Expected a fetch made with this rotator, which sends the probes, got none");
 }
 
 function reportOn(

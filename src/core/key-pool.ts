@@ -2,7 +2,7 @@ import type { Candidate } from "../stores/store.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";
-import type { LearntLimit } from "./learnt-limits.ts";
+import type { LearntAnswer } from "./learnt-limits.ts";
 
 /** A key in the pool, with what the process knows of it. */
 export class PooledKey {
@@ -78,7 +78,7 @@ export class Account {
   /** Monotonic time at which its rest is put to the test; 0: it has none that is. */
   recheckAt = 0;
   /** What answers' headers said of its limits. */
-  learnt: Map<string, LearntLimit> | undefined = undefined;
+  learnt: Map<string, LearntAnswer> | undefined = undefined;
 
   constructor(name: string, slot: number) {
     this.name = name;

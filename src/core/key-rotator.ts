@@ -141,6 +141,7 @@ export class KeyRotator {
         this.#dispatcher.standing(),
         this.#options.clock,
         this.#settlement.inference.believed,
+        this.#settlement.learnt,
       ),
     );
   }

@@ -6,20 +6,26 @@ import type { Account } from "./key-pool.ts";
 import type { Lease } from "./lease.ts";
 import { modelScope } from "./scopes.ts";
 
-/** What an answer's headers said of a limit. */
+/** What an answer's headers said of a limit, as far as it still holds. */
 export interface LearntLimit {
   readonly dimension: Dimension;
   readonly window: WindowName | null;
+  readonly model: string | null;
   readonly limit: number | null;
   readonly remaining: number | null;
-  /** Monotonic time of its reset; `null` when nothing was said. */
-  readonly resetAt: number | null;
-  /** Monotonic time at which the request that taught it was sent: an answer to an older one teaches nothing. */
+  /** Milliseconds; `null` when nothing was said of a reset. */
+  readonly resetInMs: number | null;
+  /** The header it was read from, and how long ago, milliseconds. */
+  readonly header: string;
+  readonly seenAgoMs: number;
+}
+
+/** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
+export interface LearntAnswer {
+  readonly headers: HeaderReader;
+  readonly model: string | undefined;
   readonly sentAt: number;
   readonly seenAt: number;
-  /** The header it was read from. */
-  readonly header: string;
-  readonly model: string | undefined;
 }
 
 /** Headers as far as they are asked for. */
@@ -35,6 +41,11 @@ const windowMs: Readonly<Record<WindowName, number>> = {
   month: 30 * 86_400_000,
 };
 
+/** Model names come from outside: beyond so many for an account, what was learnt is begun anew. */
+const mostModels = 64;
+
+const noChanges: readonly CooldownChange[] = [];
+
 /**
  * Learns from the counters that answers carry, so that a key that ran dry is left alone before it is refused. Only ever takes
  * away; what was learnt is forgotten with its window.
@@ -42,57 +53,93 @@ const windowMs: Readonly<Record<WindowName, number>> = {
 export class LearntLimits {
   readonly #provider: Provider;
   readonly #clock: Clock;
+  readonly #counters: readonly HeaderCounter[];
+  readonly #isPerModel: boolean;
 
   constructor(provider: Provider, clock: Clock) {
     this.#provider = provider;
     this.#clock = clock;
+    this.#counters = provider.headers ?? [];
+    this.#isPerModel = this.#counters.some((counter) => this.#isOfModel(counter));
   }
 
   /** Does this provider's grammar name any counter? */
   get hasGrammar(): boolean {
-    return this.#provider.headers !== undefined && this.#provider.headers.length > 0;
+    return this.#counters.length > 0;
   }
 
-  /** Notes what an answer said, and returns the rests that follow from it. */
+  /**
+   * Notes what an answer said, and returns the rests that follow from it. Only what is left is read here; the rest when
+   * somebody asks.
+   */
   observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): readonly CooldownChange[] {
-    const { headers: counters = [], perModel = false } = this.#provider;
+    const found = this.#leftIn(headers);
+    if (found === "nothing") return noChanges;
     const { account } = lease.key;
-    const wall = this.#clock.wall();
+    const model = this.#isPerModel ? (lease.model ?? findModel()) : undefined;
+    const known = account.learnt?.get(model ?? "");
+    if (known !== undefined && known.sentAt > lease.startedAt) return noChanges;
+    const seenAt = this.#clock.monotonic();
+    account.learnt ??= new Map();
+    if (account.learnt.size >= mostModels && known === undefined) account.learnt.clear();
+    account.learnt.set(model ?? "", { headers, model, sentAt: lease.startedAt, seenAt });
+    return found === "some" ? noChanges : this.#restsFor(lease, headers, model);
+  }
+
+  /** What is still true of what an account's answers said. */
+  of(account: Account): readonly LearntLimit[] {
     const now = this.#clock.monotonic();
+    const limits: LearntLimit[] = [];
+    for (const { headers, model, seenAt } of account.learnt?.values() ?? []) {
+      const wallThen = this.#clock.wall() - (now - seenAt);
+      for (const { counter, limit, remaining, resetMs } of readDeclaredBuckets(headers, this.#counters, wallThen)) {
+        const { dimension, window } = counter;
+        const endsAt = seenAt + (resetMs ?? windowMs[window ?? "minute"]);
+        if (endsAt <= now) continue;
+        const resetInMs = resetMs === null ? null : endsAt - now;
+        const header = counter.remaining ?? counter.reset ?? "";
+        limits.push({
+          dimension,
+          window,
+          model: model ?? null,
+          limit,
+          remaining,
+          resetInMs,
+          header,
+          seenAgoMs: now - seenAt,
+        });
+      }
+    }
+    return limits;
+  }
+
+  #leftIn(headers: HeaderReader): "nothing" | "some" | "none" {
+    let found: "nothing" | "some" = "nothing";
+    for (const { remaining } of this.#counters) {
+      const text = remaining === undefined ? null : headers.get(remaining);
+      if (text === null) continue;
+      if (Number(text) <= 0) return "none";
+      found = "some";
+    }
+    return found;
+  }
+
+  #restsFor(lease: Lease, headers: HeaderReader, model: string | undefined): readonly CooldownChange[] {
+    const wall = this.#clock.wall();
     const changes: CooldownChange[] = [];
-    for (const { counter, limit, remaining, resetMs } of readDeclaredBuckets(headers, counters, wall)) {
-      const isOfModel = counter.scope === "model" || (counter.scope === undefined && perModel);
-      const model = isOfModel ? (lease.model ?? findModel()) : undefined;
-      const header = counter.remaining ?? counter.reset ?? "";
-      const name = model === undefined ? header : `${header} ${model}`;
-      const known = account.learnt?.get(name);
-      if (known !== undefined && known.sentAt > lease.startedAt) continue;
-      const { dimension, window } = counter;
-      const resetAt = resetMs === null ? null : now + resetMs;
-      account.learnt ??= new Map();
-      account.learnt.set(name, {
-        dimension,
-        window,
-        limit,
-        remaining,
-        resetAt,
-        sentAt: lease.startedAt,
-        seenAt: now,
-        header,
-        model,
-      });
+    for (const { counter, limit, remaining, resetMs } of readDeclaredBuckets(headers, this.#counters, wall)) {
       if (remaining === null || remaining > 0) continue;
       const forMs = this.#restMs(counter, limit, resetMs, wall);
       if (forMs === null || forMs <= 0) continue;
-      if (model !== undefined) lease.model = model;
-      changes.push({
-        scope: this.#scopeOf(counter, lease, model),
-        set: { forMs },
-        reason: "no_quota_left",
-        source: "heuristic",
-      });
+      const scope = this.#scopeOf(counter, lease, this.#isOfModel(counter) ? model : undefined);
+      changes.push({ scope, set: { forMs }, reason: "no_quota_left", source: "heuristic" });
     }
+    if (model !== undefined && changes.length > 0) lease.model = model;
     return changes;
+  }
+
+  #isOfModel({ scope }: HeaderCounter): boolean {
+    return scope === "model" || (scope === undefined && this.#provider.perModel === true);
   }
 
   #scopeOf(counter: HeaderCounter, { key }: Lease, model: string | undefined): ScopeId {
@@ -116,13 +163,4 @@ export class LearntLimits {
       return calendarResetMs(window, this.#provider.dayZone ?? "UTC", wall);
     return windowMs[window];
   }
-}
-
-/** What is still true of what was learnt. */
-export function learntNow(account: Account, now: number): readonly LearntLimit[] {
-  const limits = [...(account.learnt?.values() ?? [])];
-  return limits.filter(({ resetAt, seenAt, window }) => {
-    if (resetAt !== null) return resetAt > now;
-    return now - seenAt < windowMs[window ?? "minute"];
-  });
 }

@@ -1,10 +1,10 @@
 import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
-import type { Clock, CooldownSource, Dimension, WindowName } from "../types.ts";
+import type { Clock, CooldownSource } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { PoolStanding } from "./exhaustion.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { Lane } from "./lane.ts";
-import { type LearntLimit, learntNow } from "./learnt-limits.ts";
+import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import { maskSecret } from "./mask.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 
@@ -27,18 +27,6 @@ export interface LimitSnapshot {
   readonly resetInMs: number | null;
 }
 
-export interface LearntSnapshot {
-  readonly dimension: Dimension;
-  readonly window: WindowName | null;
-  readonly model: string | null;
-  readonly limit: number | null;
-  readonly remaining: number | null;
-  readonly resetInMs: number | null;
-  /** The header it was read from, and how long ago, milliseconds. */
-  readonly header: string;
-  readonly seenAgoMs: number;
-}
-
 export interface KeySnapshot {
   readonly id: string;
   /** The key's two ends; `null` for a secret not fetched yet. */
@@ -50,7 +38,7 @@ export interface KeySnapshot {
   readonly cooldowns: readonly CooldownSnapshot[];
   readonly limits: readonly LimitSnapshot[];
   /** What answers' headers said of its account's limits, as far as it still holds. */
-  readonly learnt: readonly LearntSnapshot[];
+  readonly learnt: readonly LearntLimit[];
   readonly weight: number;
   readonly priority: number;
   readonly note: string | null;
@@ -101,14 +89,21 @@ export async function takeSnapshot(
   now: PoolStanding,
   clock: Clock,
   inferredAccounts: readonly InferredAccount[],
+  learnt: LearntLimits,
 ): Promise<PoolSnapshot> {
   const keys: KeySnapshot[] = [];
-  for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock));
+  for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock, learnt));
   const { accounts, ready, limited, refused, disabled, wakeInMs } = now;
   return { keys, inferredAccounts, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
 }
 
-async function snapshotOf(key: PooledKey, tracker: RateLimitTracker, store: Store, clock: Clock): Promise<KeySnapshot> {
+async function snapshotOf(
+  key: PooledKey,
+  tracker: RateLimitTracker,
+  store: Store,
+  clock: Clock,
+  learnt: LearntLimits,
+): Promise<KeySnapshot> {
   const toWall = (at: number): number | null => (at === 0 ? null : Math.round(clock.wall() - clock.monotonic() + at));
   const { scopes, needs } = tracker.candidateFor(key, undefined);
   const reading = await store.read(
@@ -127,7 +122,7 @@ async function snapshotOf(key: PooledKey, tracker: RateLimitTracker, store: Stor
     state: stateOf(key, cooldowns, limits),
     cooldowns,
     limits,
-    learnt: learntNow(key.account, clock.monotonic()).map((learnt) => toLearnt(learnt, clock.monotonic())),
+    learnt: learnt.of(key.account),
     weight: config.weight,
     priority: config.priority,
     note: config.note ?? null,
@@ -146,14 +141,6 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
 function toLimit(state: BucketState, limit: number): LimitSnapshot {
   const { used, left, resetInMs } = state;
   return { id: state.id.slice(state.id.lastIndexOf("#") + 1), limit, used, left, resetInMs };
-}
-
-function toLearnt(
-  { dimension, window, model, limit, remaining, resetAt, header, seenAt }: LearntLimit,
-  now: number,
-): LearntSnapshot {
-  const resetInMs = resetAt === null ? null : resetAt - now;
-  return { dimension, window, model: model ?? null, limit, remaining, resetInMs, header, seenAgoMs: now - seenAt };
 }
 
 function stateOf(

@@ -1,15 +1,19 @@
+import { topLevelString } from "../attempt/request-facts.ts";
 import { type ErrorClassifier, normaliseEnvelope } from "../core/error-classifier.ts";
 import type { ProbeAnswer, ProbeRequest, SendProbe } from "../core/health-checker.ts";
+import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
 import { scrubSecrets } from "../core/mask.ts";
+import { InvalidOptionsError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
-import type { Clock } from "../types.ts";
+import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { placeCredential } from "./credentials.ts";
 import { AllowedOrigins, urlFor } from "./endpoints.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 
 export interface ProbeSenderOptions {
+  readonly rotator: Pick<KeyRotator, "contextOf">;
   readonly provider: Provider;
   readonly classifier: ErrorClassifier;
   readonly baseURL: URL | undefined;
@@ -23,19 +27,25 @@ const longestProbeMs = 20_000;
 const readBytes = 65_536;
 const longestMessage = 200;
 
-/** Sends probes through the same `fetch` as calls, to allowed origins only, and follows no redirect. */
+/**
+ * Sends probes through the same `fetch` as calls, to allowed origins only, and follows no redirect.
+ * The returned function throws InvalidOptionsError for a path that leads elsewhere.
+ */
 export function createProbeSender(options: ProbeSenderOptions): SendProbe {
   const allowed = new AllowedOrigins(options.origins);
   return async (lease, probe) => {
+    const common = probeUrl(probe, options, allowed);
+    const url = urlFor(common, lease, options.baseURL);
+    lease.origin = new URL(url).origin;
+    if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(options.provider));
     const controller = new AbortController();
     const cancel = options.clock.timer(() => controller.abort(), longestProbeMs);
     try {
-      const url = urlFor(probeUrl(probe, options, allowed), lease, options.baseURL);
       const send = options.fetch ?? (globalThis.fetch as FetchFunction);
       const response = await send(url, initOf(probe, lease, options.provider, controller.signal));
       return await answerOf(response, lease, options);
     } catch (error) {
-      const judged = options.classifier.classify({ error, now: options.clock.wall() });
+      const judged = options.classifier.classify({ error, ...circumstances(lease, options) });
       return { status: null, message: null, judged };
     } finally {
       cancel();
@@ -43,11 +53,35 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
   };
 }
 
+function modelFieldOf({ request }: Provider): string {
+  return request?.modelField ?? "model";
+}
+
+/** What a refusal means depends on the key's history, whoever sent the request. */
+function circumstances(
+  lease: Lease,
+  { clock, rotator }: ProbeSenderOptions,
+): { readonly now: number; readonly context: ClassificationContext } {
+  return { now: clock.wall(), context: rotator.contextOf(lease) };
+}
+
 function probeUrl({ path }: ProbeRequest, { baseURL, provider }: ProbeSenderOptions, allowed: AllowedOrigins): string {
   const base = baseURL?.href ?? provider.baseURL ?? `${allowed.list[0]}/`;
-  const url = path.startsWith("http") ? path : `${base.replace(/\/$/, "")}${path.startsWith("/") ? "" : "/"}${path}`;
-  if (allowed.of(url) === undefined) throw new TypeError("The probe's URL is not on an origin keys may be sent to");
-  return url;
+  const url = /^https?:/i.test(path) ? path : below(base, path);
+  if (URL.canParse(url) && allowed.of(url) !== undefined) return url;
+  throw new InvalidOptionsError(
+    "probe.path",
+    `Expected \`probe.path\` to lie below the base URL or on an origin keys may be sent to (${allowed.list.join(", ")}), got \`${path}\``,
+  );
+}
+
+/** The base may have a query of its own, which stays. */
+function below(base: string, path: string): string {
+  const url = new URL(base);
+  const [pathname = "", search] = path.split("?", 2);
+  url.pathname = `${url.pathname.replace(/\/$/, "")}/${pathname.replace(/^\//, "")}`;
+  if (search !== undefined) url.search = url.search === "" ? search : `${url.search}&${search}`;
+  return url.href;
 }
 
 function initOf(
@@ -61,17 +95,19 @@ function initOf(
   return { method, headers, signal, redirect: "manual", ...(body === undefined ? undefined : { body }) };
 }
 
-async function answerOf(
-  response: Response,
-  lease: Lease,
-  { classifier, clock }: ProbeSenderOptions,
-): Promise<ProbeAnswer> {
+async function answerOf(response: Response, lease: Lease, options: ProbeSenderOptions): Promise<ProbeAnswer> {
   const reply = new FetchReply(response);
   const { status, headers } = response;
   const text = await reply.readCapped(readBytes);
   reply.discard();
-  const judged = classifier.classify({ status, headers, body: text, now: clock.wall() });
+  const found = options.classifier.classify({ status, headers, body: text, ...circumstances(lease, options) });
+  const judged = status >= 300 && status < 400 ? redirected(found) : found;
   const message = judged.kind === "none" ? null : normaliseEnvelope(text).message;
   const clean = message === null ? null : scrubSecrets(message, [lease.secret]).slice(0, longestMessage);
   return { status, message: clean, judged };
+}
+
+/** Wherever it leads (to a login page, mostly), it says nothing good of a key, and nothing bad. */
+function redirected(judged: Classification): Classification {
+  return { ...judged, kind: "bad_request" };
 }
