@@ -39,7 +39,7 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
     lease.origin = new URL(url).origin;
     if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(options.provider));
     const controller = new AbortController();
-    const cancel = options.clock.timer(() => controller.abort(), longestProbeMs);
+    const cancel = options.clock.timer(() => controller.abort(tooSlow()), longestProbeMs);
     try {
       const send = options.fetch ?? (globalThis.fetch as FetchFunction);
       const response = await send(url, initOf(probe, lease, options.provider, controller.signal));
@@ -51,6 +51,11 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
       cancel();
     }
   };
+}
+
+/** By its name it is told from a caller's abort, which says nothing of a key. */
+function tooSlow(): DOMException {
+  return new DOMException(`No answer to a probe within ${longestProbeMs} ms`, "TimeoutError");
 }
 
 function modelFieldOf({ request }: Provider): string {
