@@ -52,19 +52,27 @@ export class CredentialWatch {
   /** Notes a refusal, and tells whether the key is to be given up. */
   refused({ key, startedAt }: Lease, { disableKey }: Classification): boolean {
     const now = this.#clock.monotonic();
-    this.#takeBack(key, now);
+    const isOutage = this.#takeBack(key, now);
     this.#refusedAt.set(key, now);
     // What was under way when it was refused before tells nothing new.
     if (startedAt <= key.refusedAt) return false;
     key.refusedAt = now;
-    key.refusals = disableKey ? key.refusals + 1 : 0;
+    key.refusals = disableKey && !isOutage ? key.refusals + 1 : 0;
     return key.refusals >= refusalsToDisable && !key.isDynamic;
   }
 
-  /** Refused one after the other with no success between: it was no key's fault, the first one's neither. */
-  #takeBack(key: PooledKey, now: number): void {
+  /**
+   * Several keys are refused and none has worked lately: it is no key's fault, neither the first one's nor that of those
+   * that were judged at once. Tells whether it is so.
+   */
+  #takeBack(key: PooledKey, now: number): boolean {
+    if (now - this.#workedAt <= recentMs) return false;
+    let isOutage = false;
     for (const [other, at] of this.#refusedAt) {
-      if (other !== key && now - at <= recentMs && this.#workedAt < at) other.refusals = 0;
+      if (other === key || now - at > recentMs) continue;
+      other.refusals = 0;
+      isOutage = true;
     }
+    return isOutage;
   }
 }

@@ -294,6 +294,15 @@ describe("refused credentials", () => {
     expect(await states(fetch)).toEqual(["disabled", "ready"]);
   });
 
+  it("of several dead keys while another works all the time give them up in the end", async () => {
+    const { fetch, clock } = rig(({ key }) => (key === 2 ? ok() : refusal(401, "invalid_api_key")), { keyCount: 3 });
+    while (clock.monotonic() < 24 * hourMs) {
+      expect((await fetch("https://api.example.test/v1/x", post())).status).toBe(200);
+      await clock.advance(minuteMs / 2);
+    }
+    expect(await states(fetch)).toEqual(["disabled", "disabled", "ready"]);
+  });
+
   it("over HTTP send the call to the next key", async () => {
     const { send, script, used } = await openai(["one", "two"]);
     script("a", [], unauthorized());
