@@ -119,7 +119,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
-    if (this.#rotator.needsModel && call.model === undefined) call.model = call.findModel(this.#options.modelField);
+    if (this.#rotator.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
     if (endsAt !== Number.POSITIVE_INFINITY) {
       call.maxWaitMs = Math.min(this.#options.maxWaitMs, endsAt - this.#options.clock.monotonic());
     }
@@ -138,7 +138,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #observe(call: C, lease: Lease, { headers }: A): void {
-    this.#rotator.observe(lease, headers, () => call.model ?? call.findModel(this.#options.modelField));
+    this.#rotator.observe(lease, headers, () => call.model ?? call.findModel(this.#options.requestShape));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {

@@ -1,6 +1,7 @@
 import type { HeaderSource } from "../core/error-classifier.ts";
 import type { Lease } from "../core/lease.ts";
 import type { AcquireRequest } from "../core/rotator-options.ts";
+import type { RequestShape } from "../providers/provider.ts";
 import type { Classification } from "../types.ts";
 
 /** What a caller may say of one call, beside the request itself. */
@@ -103,7 +104,7 @@ export abstract class Call implements AcquireRequest {
   abstract get idempotent(): boolean;
 
   /** Looks for the model in the request. */
-  abstract findModel(field: string): string | undefined;
+  abstract findModel(shape: RequestShape): string | undefined;
 
   get deadline(): number | undefined {
     return this.options?.deadline;

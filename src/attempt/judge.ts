@@ -2,6 +2,7 @@ import { organizationIn } from "../core/account-inference.ts";
 import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
+import type { RequestShape } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { timeoutReason } from "./bounded-signal.ts";
@@ -10,8 +11,8 @@ import { isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rule
 
 export interface JudgeOptions extends RepeatRules {
   readonly clock: Clock;
-  /** Where the model stands in a JSON body. */
-  readonly modelField: string;
+  /** Where requests name their model. */
+  readonly requestShape: RequestShape;
 }
 
 /** How much of a refused body is read: enough for every error format, and the connection can be used again. */
@@ -82,7 +83,7 @@ export class Judge<C extends Call, A extends Answer> {
 
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
     const { reply, error, judged, sent, elapsedMs, endsAt } = found;
-    lease.model ??= call.findModel(this.#options.modelField);
+    lease.model ??= call.findModel(this.#options.requestShape);
     lease.origin = lease.baseURL?.origin ?? call.origin;
     const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
     lease.settle({ outcome, sent, classification: judged });

@@ -20,6 +20,8 @@ export interface ProbeRequest {
   readonly path: string;
   /** JSON, as text. @default none */
   readonly body?: string | undefined;
+  /** Headers beside the credential. @default none */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /** What became of a probe. */

@@ -10,7 +10,7 @@ import type {
   StreamShape,
   UsageShape,
 } from "../providers/provider.ts";
-import { expectNumber, expectUrl, unexpected } from "./expectations.ts";
+import { expectNumber, expectStringRecord, expectUrl, unexpected } from "./expectations.ts";
 import { expectTimeZone, resolveLimits } from "./limits.ts";
 import {
   anyText,
@@ -142,6 +142,9 @@ const probe: Shape<HealthProbe> = {
   method: oneOf(["GET", "POST"]),
   path: text,
   body: optional(anyText),
+  headers: optional((field, value) => {
+    expectStringRecord(field, value);
+  }),
   proves: oneOf(["credential", "nothing"]),
 };
 

@@ -85,7 +85,7 @@ class FetchFace {
       ...options,
       ...rotator.options,
       repeatsServerErrors: provider.repeatsServerErrors ?? false,
-      modelField: provider.request?.modelField ?? "model",
+      requestShape: provider.request ?? {},
     });
     const { clock } = rotator.options;
     rotator.useProbeSender(createProbeSender({ ...options, provider, classifier, clock }));

@@ -1,5 +1,6 @@
 import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/request-facts.ts";
+import type { RequestShape } from "../providers/provider.ts";
 import type { HeadersLike } from "./credentials.ts";
 import type { PreparedBody } from "./replayable-body.ts";
 
@@ -43,12 +44,27 @@ export class FetchCall extends Call {
     return new Headers(this.headers ?? undefined).has("idempotency-key");
   }
 
-  findModel(field: string): string | undefined {
+  findModel({ modelField = "model", modelInPath }: RequestShape): string | undefined {
+    return (modelInPath && textBetween(this.url, modelInPath)) ?? this.#modelInBody(modelField);
+  }
+
+  #modelInBody(field: string): string | undefined {
     const { body } = this;
     if (typeof body === "string") return topLevelString(body, field);
     if (body instanceof Uint8Array) return topLevelString(new TextDecoder().decode(body.subarray(0, 65_536)), field);
     return undefined;
   }
+}
+
+/** What stands in a URL's path between two texts. */
+function textBetween(url: string, [before, after]: readonly [string, string]): string | undefined {
+  const query = url.indexOf("?");
+  const path = query === -1 ? url : url.slice(0, query);
+  const found = path.indexOf(before);
+  if (found === -1) return undefined;
+  const start = found + before.length;
+  const end = path.indexOf(after, start);
+  return end > start ? path.slice(start, end) : undefined;
 }
 
 /** What a `Request` holds, as an init; what the caller set beside it wins. */

@@ -90,13 +90,13 @@ function below(base: string, path: string): string {
 }
 
 function initOf(
-  { method = "GET", body }: ProbeRequest,
+  { method = "GET", body, headers: own }: ProbeRequest,
   lease: Lease,
   provider: Provider,
   signal: AbortSignal,
 ): RequestInit {
   const type = body === undefined ? undefined : { "content-type": "application/json" };
-  const headers = placeCredential(type, lease, provider.credential);
+  const headers = placeCredential({ ...type, ...own }, lease, provider.credential);
   return { method, headers, signal, redirect: "manual", ...(body === undefined ? undefined : { body }) };
 }
 

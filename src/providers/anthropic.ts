@@ -88,7 +88,13 @@ export const anthropic: Provider = {
     { status: 401, words: "oauth", verdict: { kind: "invalid_key", isDefinitive: false } },
     { status: 403, code: "permission_error", verdict: { kind: "forbidden", scope: "model" } },
   ],
-  probe: { method: "GET", path: "/models", proves: "credential" },
+  // The API refuses requests without a version: https://docs.anthropic.com/en/api/versioning
+  probe: {
+    method: "GET",
+    path: "/models",
+    headers: { "anthropic-version": "2023-06-01" },
+    proves: "credential",
+  },
   request: { modelField: "model", streamField: "stream" },
   // What is read from a cache counts towards no limit, what is written to one does.
   usage: {

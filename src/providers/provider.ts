@@ -98,6 +98,8 @@ export interface ErrorRule {
 
 /** The cheapest request that says whether a key is good. */
 export interface HealthProbe {
+  /** Headers the provider asks for beside the credential. @default none */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly method: "GET" | "POST";
   /** Below the base URL, or absolute on an allowed origin. */
   readonly path: string;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { FetchCall } from "../../src/fetch/fetch-call.ts";
 import { createRotatingFetch } from "../../src/index.ts";
 import { rateLimited } from "../../src/testing/index.ts";
 import { newSecret, startEmulator } from "../testing/emulator/fixture.ts";
@@ -83,5 +84,24 @@ describe("FetchCall", () => {
     const { fetch, sent } = rig(ok, { keys });
     await fetch(chatUrl, post(body as BodyInit));
     expect(sent[0]?.headers.get("authorization") === `Bearer ${keys[1]?.secret}`).toBe(true);
+  });
+});
+
+describe("FetchCall.findModel", () => {
+  const call = (url: string, body?: string) =>
+    new FetchCall(
+      url,
+      "https://api.example.com",
+      { method: "POST", ...(body === undefined ? undefined : { body }) },
+      undefined,
+    );
+
+  it("finds the model in the path where a provider puts it there, else in the body", () => {
+    const shape = { modelInPath: ["/models/", ":"] } as const;
+    const native = "https://api.example.com/v1beta/models/gemini-pro:generateContent?alt=sse";
+    expect(call(native, '{"contents":[]}').findModel(shape)).toBe("gemini-pro");
+    expect(call("https://api.example.com/v1beta/openai/chat", '{"model":"m"}').findModel(shape)).toBe("m");
+    expect(call(native, '{"model":"m"}').findModel({})).toBe("m");
+    expect(call("https://api.example.com/v1beta/models/").findModel(shape)).toBeUndefined();
   });
 });
