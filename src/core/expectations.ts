@@ -3,10 +3,15 @@ import { InvalidOptionsError } from "../errors.ts";
 /** Keys of 32 digits are common; names of time zones are seldom longer. */
 const longestShown = 31;
 
-/** Shows a value in a message: short, and never a long string, which may be a secret. */
+/** A string put in the wrong place may be a secret: from eight characters on, digits among them give it away. */
+function mayBeSecret(text: string): boolean {
+  return text.length > longestShown || text.includes(",") || (text.length >= 8 && /\d/.test(text));
+}
+
+/** Shows a value in a message: short, and never a string that may be a secret. */
 function shown(value: unknown): string {
   if (typeof value === "string")
-    return value.length > longestShown ? `a string of ${value.length} characters` : `\`${value}\` (string)`;
+    return mayBeSecret(value) ? `a string of ${value.length} characters` : `\`${value}\` (string)`;
   if (value === null || value === undefined) return `\`${value}\``;
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === "function") return "a function";

@@ -127,7 +127,7 @@ export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: str
     if (byId.has(key.id)) {
       throw new InvalidOptionsError(
         `${field}.id`,
-        `Expected \`${field}.id\` to be unique, got \`${key.id}\` a second time`,
+        `Expected \`${field}.id\` to be unique, got one that an earlier key has`,
       );
     }
     byId.set(key.id, key);

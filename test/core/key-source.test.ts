@@ -1,3 +1,4 @@
+import { createRotatingFetch } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
 import { createFingerprint } from "../../src/core/fingerprint.ts";
 import { KeyRotator } from "../../src/core/key-rotator.ts";
@@ -271,7 +272,7 @@ describe("resolveKeys", () => {
       { secret: second, id: "same" },
     ];
     expect(() => resolveKeys(list, fingerprint)).toThrow(
-      "Expected `keys[1].id` to be unique, got `same` a second time",
+      "Expected `keys[1].id` to be unique, got one that an earlier key has",
     );
   });
 
@@ -298,5 +299,34 @@ describe("createFingerprint", () => {
   it("gives the same name for the same secret in every version", () => {
     expect(createFingerprint()("an example")).toBe(createFingerprint()("an example"));
     expect(createFingerprint("one")("an example")).not.toBe(createFingerprint("other")("an example"));
+  });
+});
+
+describe("messages about values in the wrong place", () => {
+  it("repeat neither keys given as the options nor an id that is a secret", () => {
+    const secret = "abc-short-key-1";
+    const messageOf = (make: () => unknown): string => {
+      try {
+        make();
+      } catch (error) {
+        return String(error);
+      }
+      return "";
+    };
+    const given = { baseURL: "https://api.example.com" };
+    const twice = [
+      { secret: `${secret}x`, id: secret },
+      { secret: `${secret}y`, id: secret },
+    ];
+    const messages = [
+      messageOf(() => createRotatingFetch(`${secret},${secret}2` as never)),
+      messageOf(() => createRotatingFetch({ ...given, keys: secret, provider: secret })),
+      messageOf(() => createRotatingFetch({ ...given, keys: secret, limits: secret as never })),
+      messageOf(() => createRotatingFetch({ ...given, keys: twice })),
+    ];
+    for (const message of messages) {
+      expect(message).toContain("Expected");
+      expect(message).not.toContain(secret);
+    }
   });
 });

@@ -50,7 +50,7 @@ describe("resolveFetchOptions", () => {
           { secret: newSecret(), id: "a" },
         ],
       },
-      /unique, got `a` a second time$/,
+      /unique, got one that an earlier key has$/,
     ],
     [
       "keys[0].baseURL",
