@@ -367,7 +367,7 @@ export class MemoryStore implements Store {
     this.#layout++;
   }
 
-  /** Drops what nobody would miss: long-ended records and empty counters. Runs once in a doubling of the store. */
+  /** Drops what nobody would miss: long-ended records. Runs once in a doubling of the store. */
   #sweep(now: number): void {
     for (const [scope, { record, probe }] of this.#cells) {
       if (probe === undefined && record.until + recordKeptMs < now) this.#cells.delete(scope);
