@@ -68,6 +68,16 @@ export interface Classification {
   readonly failover: boolean;
   /** Only for credentials that are definitively dead; never for quota or billing. */
   readonly disableKey: boolean;
+  /** The limit that was hit, where the answer stated it. @default not stated */
+  readonly limit?: StatedLimit | undefined;
+}
+
+/** A limit in a provider's own words. */
+export interface StatedLimit {
+  readonly amount: number;
+  readonly dimension: Dimension;
+  /** `null` only for concurrency. */
+  readonly window: WindowName | null;
 }
 
 /**

@@ -14,7 +14,7 @@ const unknownRestMs = 1000;
 
 /** Accounts that were given apart and turned out to be one. */
 export interface InferredAccount {
-  /** What showed it. */
+  /** What showed it: the provider's own name for them, or how their use was seen to go together. */
   readonly evidence: string;
   readonly accounts: readonly string[];
 }
@@ -29,20 +29,40 @@ export function organizationIn(headers: HeaderReader, message: string | null): s
   return found?.[1] ?? null;
 }
 
+interface Group {
+  readonly evidence: string;
+  /** Did the provider name them as one? Else it was concluded from their use. */
+  readonly isNamed: boolean;
+  readonly members: Set<Account>;
+  /** They turned out not to share a quota. */
+  disproved: boolean;
+  /** By whom, since when and until when the quota is known to be used up; monotonic milliseconds. */
+  dry: { readonly by: Account; readonly at: number; readonly until: number } | undefined;
+}
+
+/** Whom else a refusal concerns. */
+export interface Siblings {
+  /** They rest as well: the provider said that they are one. */
+  readonly resting: readonly Account[];
+  /** They only come last: their use suggests it. */
+  readonly heldBack: readonly { readonly account: Account; readonly until: number }[];
+}
+
+const nobody: Siblings = { resting: [], heldBack: [] };
+const noGroups: readonly Group[] = [];
+
 /**
  * Which keys are really one account although nobody said so. Believed only where the provider itself names the same
- * organization for both; keys that run dry together are no evidence. It only makes a rest of one cover the others, moves no
- * counter, and a success while the other one rests ends the belief for good.
+ * organization for both, or where their use showed it; keys that run dry together are no evidence. It only makes a rest of one
+ * concern the others, moves no counter, and a success while the other one is used up ends the belief for good.
  */
 export class AccountInference {
   readonly #clock: Clock;
   readonly #events: EventHub;
-  readonly #organizationOf = new Map<Account, string>();
-  readonly #members = new Map<string, Set<Account>>();
-  /** Organizations whose keys turned out not to share a quota. */
-  readonly #disproved = new Set<string>();
-  /** By whom, since when and until when a quota of the organization is known to be used up; monotonic milliseconds. */
-  readonly #dry = new Map<string, { readonly by: Account; readonly at: number; readonly until: number }>();
+  readonly #named = new Map<string, Group>();
+  readonly #groupsOf = new Map<Account, Group[]>();
+  /** Groups that are used up now: only then can a success tell anything. */
+  readonly #dry = new Set<Group>();
 
   constructor(clock: Clock, events: EventHub) {
     this.#clock = clock;
@@ -51,57 +71,108 @@ export class AccountInference {
 
   /** Notes whose key an answer says it was. */
   note(account: Account, organization: string | null): void {
-    if (organization === null || this.#organizationOf.get(account) === organization) return;
-    this.#leave(account);
-    this.#organizationOf.set(account, organization);
-    const members = this.#members.get(organization) ?? new Set();
-    members.add(account);
-    this.#members.set(organization, members);
-    if (members.size < 2 || this.#disproved.has(organization)) return;
-    this.#events.emit("accounts-joined", { evidence: organization, accounts: namesOf(members) });
+    if (organization === null) return;
+    const before = this.#groupsOf.get(account)?.find(({ isNamed }) => isNamed);
+    if (before?.evidence === organization) return;
+    if (before !== undefined) this.#leave(account, before);
+    let group = this.#named.get(organization);
+    if (group === undefined) {
+      group = newGroup(organization, true);
+      this.#named.set(organization, group);
+    }
+    this.#enter(account, group);
+    if (group.members.size > 1 && !group.disproved) this.#tell("accounts-joined", group);
   }
 
-  /** The other accounts a refusal of this one covers. */
-  siblingsIn(account: Account, { failover, sharedBy, retryAfterMs }: Classification): readonly Account[] {
+  /** Believes two accounts to be one for what their use showed. What was disproved once is not believed again. */
+  join(first: Account, second: Account, evidence: string): void {
+    if (this.areRelated(first, second)) return;
+    const group = newGroup(evidence, false);
+    this.#enter(first, group);
+    this.#enter(second, group);
+    this.#tell("accounts-joined", group);
+  }
+
+  /** Is anything believed of these two already, or was it disproved? */
+  areRelated(first: Account, second: Account): boolean {
+    return (this.#groupsOf.get(first) ?? noGroups).some(({ members }) => members.has(second));
+  }
+
+  /** The other accounts a refusal of this one concerns. */
+  siblingsIn(account: Account, { failover, sharedBy, retryAfterMs }: Classification): Siblings {
+    const groups = this.#groupsOf.get(account);
     const isShared = sharedBy === "account" || sharedBy === "project";
-    const organization = this.#organizationOf.get(account);
-    if (!failover || !isShared || organization === undefined || this.#disproved.has(organization)) return [];
+    if (groups === undefined || !failover || !isShared) return nobody;
     const at = this.#clock.monotonic();
-    this.#dry.set(organization, { by: account, at, until: at + (retryAfterMs ?? unknownRestMs) });
-    return [...(this.#members.get(organization) ?? [])].filter(
-      (member) => member !== account && member.keys.length > 0,
-    );
+    const until = at + (retryAfterMs ?? unknownRestMs);
+    const resting: Account[] = [];
+    const heldBack: { account: Account; until: number }[] = [];
+    for (const group of groups) {
+      if (group.disproved || group.members.size < 2) continue;
+      group.dry = { by: account, at, until };
+      this.#dry.add(group);
+      for (const member of group.members) {
+        if (member === account || member.keys.length === 0) continue;
+        if (group.isNamed) resting.push(member);
+        else heldBack.push({ account: member, until });
+      }
+    }
+    return { resting, heldBack };
   }
 
-  /** Is an organization's quota used up? Only then can a success tell anything. */
+  /** Is a group's quota used up? Only then can a success tell anything. */
   get isWatching(): boolean {
     return this.#dry.size > 0;
   }
 
   /** An account worked while its sibling was dry: they are not one. Returns whom that sets free. */
   succeeded({ key, startedAt }: Lease): readonly Account[] {
-    const organization = this.#organizationOf.get(key.account);
-    const dry = organization === undefined ? undefined : this.#dry.get(organization);
-    if (organization === undefined || dry === undefined || dry.by === key.account) return [];
-    if (startedAt <= dry.at || this.#clock.monotonic() >= dry.until) return [];
-    this.#dry.delete(organization);
-    this.#disproved.add(organization);
-    const members = this.#members.get(organization) ?? new Set();
-    this.#events.emit("accounts-parted", { evidence: organization, accounts: namesOf(members) });
-    return [...members].filter((member) => member !== dry.by);
+    const freed: Account[] = [];
+    const now = this.#clock.monotonic();
+    for (const group of this.#dry) {
+      const dry = group.dry as NonNullable<Group["dry"]>;
+      if (now >= dry.until) this.#dry.delete(group);
+      const says = group.members.has(key.account) && dry.by !== key.account && startedAt > dry.at && now < dry.until;
+      if (!says) continue;
+      this.#dry.delete(group);
+      group.disproved = true;
+      this.#tell("accounts-parted", group);
+      freed.push(...[...group.members].filter((member) => member !== dry.by));
+    }
+    return freed;
   }
 
   /** What is believed now. */
   get believed(): readonly InferredAccount[] {
-    return [...this.#members]
-      .filter(([organization, members]) => members.size > 1 && !this.#disproved.has(organization))
-      .map(([evidence, members]) => ({ evidence, accounts: namesOf(members) }));
+    const groups = new Set([...this.#groupsOf.values()].flat());
+    return [...groups]
+      .filter(({ members, disproved }) => members.size > 1 && !disproved)
+      .map(({ evidence, members }) => ({ evidence, accounts: namesOf(members) }));
   }
 
-  #leave(account: Account): void {
-    const before = this.#organizationOf.get(account);
-    if (before !== undefined) this.#members.get(before)?.delete(account);
+  #enter(account: Account, group: Group): void {
+    group.members.add(account);
+    const groups = this.#groupsOf.get(account) ?? [];
+    groups.push(group);
+    this.#groupsOf.set(account, groups);
   }
+
+  #leave(account: Account, group: Group): void {
+    group.members.delete(account);
+    const groups = this.#groupsOf.get(account) ?? [];
+    this.#groupsOf.set(
+      account,
+      groups.filter((other) => other !== group),
+    );
+  }
+
+  #tell(event: "accounts-joined" | "accounts-parted", { evidence, members }: Group): void {
+    this.#events.emit(event, { evidence, accounts: namesOf(members) });
+  }
+}
+
+function newGroup(evidence: string, isNamed: boolean): Group {
+  return { evidence, isNamed, members: new Set(), disproved: false, dry: undefined };
 }
 
 function namesOf(accounts: ReadonlySet<Account>): readonly string[] {

@@ -115,6 +115,11 @@ export class Dispatcher {
     this.serveAll();
   }
 
+  /** An account comes last for a time: it serves where nobody else can. */
+  holdBack({ slot }: Account, until: number): void {
+    for (const lane of this.lanes) lane.hold(slot, until);
+  }
+
   /** Something may have changed for an account: it is asked again, and those who wait are served. */
   wake(slot: number): void {
     this.lanes.wakeAll(slot);
@@ -327,8 +332,7 @@ export class Dispatcher {
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
     // This one is the re-check; what it finds decides on the next.
     if (account.recheckAt !== 0 && account.recheckAt <= now) account.recheckAt = 0;
-    account.inFlight++;
-    account.used++;
+    account.use(now);
     key.used++;
     key.lastUsedAt = now;
     this.inFlight++;

@@ -1,5 +1,14 @@
 import type { Provider } from "../providers/provider.ts";
-import type { Classification, ClassificationContext, Dimension, Kind, Scope, SharedBy } from "../types.ts";
+import type {
+  Classification,
+  ClassificationContext,
+  Dimension,
+  Kind,
+  Scope,
+  SharedBy,
+  StatedLimit,
+  WindowName,
+} from "../types.ts";
 import { verdictByCode, verdictByWeakCode } from "./classification/code-table.ts";
 import { verdictByEdge } from "./classification/edge.ts";
 import { type Answer, gatherFacts } from "./classification/facts.ts";
@@ -16,6 +25,7 @@ import {
 } from "./classification/rate-limit-headers.ts";
 import type { ResetUnit } from "./classification/reset-grammar.ts";
 import { readRetryDelay, readServerTime } from "./classification/retry-delay.ts";
+import { limitOf, statedLimitIn } from "./classification/stated-limit.ts";
 import { readDeclaredBuckets, ruledResetMs } from "./classification/stated-resets.ts";
 import { verdictByStatus } from "./classification/status-table.ts";
 import { classifyTransportError } from "./classification/transport.ts";
@@ -168,7 +178,20 @@ function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | unde
   const hints = bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }];
   const sharedBy = isRate ? rateSharedBy(verdict, failure, provider, message) : verdict.sharedBy;
   const scope = verdict.scope ?? (isRate ? rateScope(failure, sharedBy, provider) : scopeOf(sharedBy));
-  return compose({ ...verdict, scope, sharedBy, window, dimension }, delayOf(facts, verdict, provider, hints));
+  const judged = compose({ ...verdict, scope, sharedBy, window, dimension }, delayOf(facts, verdict, provider, hints));
+  const limit = isRate ? limitStated(failure, message, namedDimension ?? judged.dimension, judged.window) : null;
+  return limit === null ? judged : { ...judged, limit };
+}
+
+/** How much the limit holds that was hit: quota details say it precisely, messages in words. */
+function limitStated(
+  failure: QuotaFailure | null,
+  message: string,
+  dimension: Dimension | null,
+  window: WindowName | null,
+): StatedLimit | null {
+  if (failure === null) return statedLimitIn(message, dimension, window);
+  return limitOf(failure.limit, failure.isInput ? "inputTokens" : failure.dimension, failure.window);
 }
 
 /** What a rate limit covers: by the quota's own name, by what is known of the provider, or by who shares it. */

@@ -45,7 +45,10 @@ export interface RotatorEvents {
   };
   /** A success or an operator ended a rest before its time, or cleared its strikes. */
   "key-recovered": { readonly scope: string };
-  /** The provider named the same organization for accounts that were given apart: a rest of one now covers all. */
+  /**
+   * Accounts that were given apart seem to be one: the provider named the same organization for them, and a rest of one now
+   * covers all; or their use showed it, and while one is used up the others come last.
+   */
   "accounts-joined": { readonly evidence: string; readonly accounts: readonly string[] };
   /** One of them worked while another was used up: they are taken for different accounts from now on. */
   "accounts-parted": { readonly evidence: string; readonly accounts: readonly string[] };

@@ -3,6 +3,7 @@ import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";
 import type { LearntAnswer } from "./learnt-limits.ts";
+import type { StatedEntry } from "./stated-limits.ts";
 
 /** A key in the pool, with what the process knows of it. */
 export class PooledKey {
@@ -72,6 +73,9 @@ export class Account {
   cursor = 0;
   inFlight = 0;
   used = 0;
+  /** How often it had been used when the present minute of it began, and when that was; monotonic. */
+  #usedBefore = 0;
+  #minuteAt = Number.NEGATIVE_INFINITY;
   latencyMs = 0;
   /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
   ramp = 0;
@@ -79,10 +83,29 @@ export class Account {
   recheckAt = 0;
   /** What answers' headers said of its limits. */
   learnt: Map<string, LearntAnswer> | undefined = undefined;
+  /** Limits its provider stated. */
+  stated: Map<string, StatedEntry> | undefined = undefined;
+  /** Models of this account that were put to rest on their own. */
+  restedModels: Set<string> | undefined = undefined;
 
   constructor(name: string, slot: number) {
     this.name = name;
     this.slot = slot;
+  }
+
+  /** Counts a request. */
+  use(now: number): void {
+    if (now - this.#minuteAt >= 60_000) {
+      this.#minuteAt = now;
+      this.#usedBefore = this.used;
+    }
+    this.used++;
+    this.inFlight++;
+  }
+
+  /** How often it was used in its present minute, which begins with its first use after the last one. */
+  usedSince(now: number): number {
+    return now - this.#minuteAt < 60_000 ? this.used - this.#usedBefore : 0;
   }
 
   /** Takes weight and tier from its enabled keys. */

@@ -151,7 +151,9 @@ export class KeyRotator {
     return this.#ready().then(() => {
       const lane = this.#dispatcher.lanes.for(request.model);
       lane.wakeDue(this.#options.clock.monotonic());
-      return explainRequest(this.#book.pool, this.#tracker, this.#options.store, lane, this.#dispatcher.reserveOptions);
+      const { reserveOptions } = this.#dispatcher;
+      const { learnt } = this.#settlement;
+      return explainRequest(this.#book.pool, this.#tracker, this.#options.store, lane, reserveOptions, learnt);
     });
   }
 

@@ -14,7 +14,7 @@ export const standing = {
   refused: 3,
   /** Waits for a release of something another request holds. */
   stuck: 4,
-  /** Comes back from a cooldown and has as much under way as it may while others are ready. */
+  /** Serves only while no other is ready: it comes back from a cooldown and has enough under way, or may share a used-up quota. */
   held: 5,
 } as const;
 
@@ -146,9 +146,11 @@ export class Lane {
     this.#note(slot, standing.stuck);
   }
 
-  hold(slot: number): void {
+  /** Serves only where no other can; until then, or until one of its requests ends. */
+  hold(slot: number, until?: number): void {
     if (this.standingOf(slot) !== standing.ready) return;
     this.#leaveOrder(slot);
+    if (until !== undefined) this.#heap.set(slot, until);
     this.#note(slot, standing.held);
     this.#held.push(slot);
   }

@@ -1,12 +1,15 @@
 import type { HeaderCounter, Provider } from "../providers/provider.ts";
 import type { CooldownChange, ScopeId } from "../stores/store.ts";
 import type { Clock, Dimension, WindowName } from "../types.ts";
+import { limitOf } from "./classification/stated-limit.ts";
 import { calendarResetMs, readDeclaredBuckets } from "./classification/stated-resets.ts";
 import type { Account } from "./key-pool.ts";
 import type { Lease } from "./lease.ts";
+import { periodMs } from "./limits.ts";
 import { modelScope } from "./scopes.ts";
+import type { StatedLimits } from "./stated-limits.ts";
 
-/** What an answer's headers said of a limit, as far as it still holds. */
+/** What an answer said of a limit, as far as it still holds. */
 export interface LearntLimit {
   readonly dimension: Dimension;
   readonly window: WindowName | null;
@@ -15,9 +18,14 @@ export interface LearntLimit {
   readonly remaining: number | null;
   /** Milliseconds; `null` when nothing was said of a reset. */
   readonly resetInMs: number | null;
-  /** The header it was read from, and how long ago, milliseconds. */
-  readonly header: string;
+  /** Did a counter in headers say so, or the words of a refusal? */
+  readonly from: "headers" | "refusal";
+  /** The header it was read from. */
+  readonly header: string | null;
+  /** How long ago, milliseconds. */
   readonly seenAgoMs: number;
+  /** Ids of declared limits that are lower for it, for one window's length. */
+  readonly lowers: readonly string[];
 }
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
@@ -33,18 +41,11 @@ export interface HeaderReader {
   get(name: string): string | null;
 }
 
-const windowMs: Readonly<Record<WindowName, number>> = {
-  second: 1000,
-  minute: 60_000,
-  hour: 3_600_000,
-  day: 86_400_000,
-  month: 30 * 86_400_000,
-};
-
 /** Model names come from outside: beyond so many for an account, what was learnt is begun anew. */
 const mostModels = 64;
 
 const noChanges: readonly CooldownChange[] = [];
+const noneLowered: readonly string[] = [];
 
 /**
  * Learns from the counters that answers carry, so that a key that ran dry is left alone before it is refused. Only ever takes
@@ -55,11 +56,19 @@ export class LearntLimits {
   readonly #clock: Clock;
   readonly #counters: readonly HeaderCounter[];
   readonly #isPerModel: boolean;
+  readonly #stated: StatedLimits;
+  readonly #hasDeclared: () => boolean;
+  /** Counters whose limit may be lower than a declared one. */
+  readonly #withLimit: readonly HeaderCounter[];
 
-  constructor(provider: Provider, clock: Clock) {
+  /** @param hasDeclared are there declared limits that could be lowered? */
+  constructor(provider: Provider, clock: Clock, stated: StatedLimits, hasDeclared: () => boolean) {
+    this.#stated = stated;
+    this.#hasDeclared = hasDeclared;
     this.#provider = provider;
     this.#clock = clock;
     this.#counters = provider.headers ?? [];
+    this.#withLimit = this.#counters.filter(({ limit, window }) => limit !== undefined && window !== null);
     this.#isPerModel = this.#counters.some((counter) => this.#isOfModel(counter));
   }
 
@@ -82,19 +91,31 @@ export class LearntLimits {
     const seenAt = this.#clock.monotonic();
     account.learnt ??= new Map();
     if (account.learnt.size >= mostModels && known === undefined) account.learnt.clear();
+    if (this.#withLimit.length > 0 && this.#hasDeclared()) this.#lower(lease, headers, model, known?.headers);
     account.learnt.set(model ?? "", { headers, model, sentAt: lease.startedAt, seenAt });
     return found === "some" ? noChanges : this.#restsFor(lease, headers, model);
+  }
+
+  /** Looks at stated limits only when they are not what they were. */
+  #lower(lease: Lease, headers: HeaderReader, model: string | undefined, before: HeaderReader | undefined): void {
+    for (const counter of this.#withLimit) {
+      const text = headers.get(counter.limit as string);
+      if (text === null || text === before?.get(counter.limit as string)) continue;
+      const stated = limitOf(Number(text), counter.dimension, counter.window);
+      if (stated === null) continue;
+      this.#stated.note(lease.key, stated, this.#isOfModel(counter) ? model : undefined, counter.limit);
+    }
   }
 
   /** What is still true of what an account's answers said. */
   of(account: Account): readonly LearntLimit[] {
     const now = this.#clock.monotonic();
-    const limits: LearntLimit[] = [];
+    const limits: LearntLimit[] = [...this.#stated.of(account)];
     for (const { headers, model, seenAt } of account.learnt?.values() ?? []) {
       const wallThen = this.#clock.wall() - (now - seenAt);
       for (const { counter, limit, remaining, resetMs } of readDeclaredBuckets(headers, this.#counters, wallThen)) {
         const { dimension, window } = counter;
-        const endsAt = seenAt + (resetMs ?? windowMs[window ?? "minute"]);
+        const endsAt = seenAt + (resetMs ?? periodMs[window ?? "minute"]);
         if (endsAt <= now) continue;
         const resetInMs = resetMs === null ? null : endsAt - now;
         const header = counter.remaining ?? counter.reset ?? "";
@@ -105,8 +126,10 @@ export class LearntLimits {
           limit,
           remaining,
           resetInMs,
+          from: "headers",
           header,
           seenAgoMs: now - seenAt,
+          lowers: noneLowered,
         });
       }
     }
@@ -161,6 +184,6 @@ export class LearntLimits {
     if (window === null) return null;
     if (window === "day" || window === "month" || window === "minute")
       return calendarResetMs(window, this.#provider.dayZone ?? "UTC", wall);
-    return windowMs[window];
+    return periodMs[window];
   }
 }

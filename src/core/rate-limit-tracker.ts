@@ -1,5 +1,5 @@
 import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, ScopeId } from "../stores/store.ts";
-import type { Classification, Clock, CooldownSource } from "../types.ts";
+import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import type { PooledKey } from "./key-pool.ts";
 import { defaultGuardMs, type LimitTemplate, limitsOfKey, periodMs } from "./limits.ts";
@@ -32,6 +32,14 @@ const forbiddenLadder: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, ji
 /** A provider in trouble only orders and delays, so its rests are short. */
 const providerLadder: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
 
+/** Buckets are plain data that stores are shown at every question: what is learnt changes them in place. */
+type OwnBucket = { -readonly [field in keyof Bucket]: Bucket[field] };
+
+interface LoweredLimit {
+  readonly declared: number;
+  readonly forget: () => void;
+}
+
 interface SharedCalendar {
   readonly calendar: Calendar;
   readonly edges: Edges;
@@ -43,7 +51,9 @@ interface SharedCalendar {
  */
 export class RateLimitTracker {
   readonly #options: RateLimitTrackerOptions;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new Map<string, OwnBucket>();
+  /** Limits a provider stated lower than they were declared, by bucket id. */
+  readonly #lowered = new Map<string, LoweredLimit>();
   readonly #calendars = new Map<string, SharedCalendar>();
   readonly #ladder: LadderSpec;
 
@@ -67,6 +77,50 @@ export class RateLimitTracker {
       bucket: this.#bucketOf(template, key),
       amount: 1,
     }));
+  }
+
+  /**
+   * Lowers the key's declared limits of the same dimension and window to what its provider stated, for one window's length.
+   * Never raises one above what was declared. Returns the ids of those that are lower now.
+   */
+  lower(key: PooledKey, { amount, dimension, window }: StatedLimit): readonly string[] {
+    if (window === null) return [];
+    const windowMs = periodMs[window];
+    const lowered: string[] = [];
+    for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
+      if (template.dimension !== dimension || lengthOf(template) !== windowMs) continue;
+      if (this.#lowerBucket(this.#bucketOf(template, key), amount, windowMs)) lowered.push(template.id);
+    }
+    return lowered;
+  }
+
+  #lowerBucket(bucket: OwnBucket, amount: number, forMs: number): boolean {
+    const before = this.#lowered.get(bucket.id);
+    const declared = before?.declared ?? bucket.limit;
+    before?.forget();
+    if (amount >= declared) {
+      this.#restore(bucket, declared);
+      return false;
+    }
+    bucket.limit = amount;
+    const forget = this.#options.clock.timer(() => this.#restore(bucket, declared), forMs, true);
+    this.#lowered.set(bucket.id, { declared, forget });
+    return true;
+  }
+
+  #restore(bucket: OwnBucket, declared: number): void {
+    bucket.limit = declared;
+    this.#lowered.delete(bucket.id);
+  }
+
+  /** What a limit was declared as, whatever was learnt of it since. */
+  declaredLimit({ id, limit }: Bucket): number {
+    return this.#lowered.get(id)?.declared ?? limit;
+  }
+
+  /** Is any limit counted? */
+  get hasLimits(): boolean {
+    return this.#buckets.size > 0 || this.#options.limits.length > 0;
   }
 
   /** Moves calendar windows on, and tells whether any boundary had passed. */
@@ -131,19 +185,19 @@ export class RateLimitTracker {
     return shared ? `account:${key.account.name}` : `key:${key.id}`;
   }
 
-  #bucketOf(template: LimitTemplate, key: PooledKey): Bucket {
+  #bucketOf(template: LimitTemplate, key: PooledKey): OwnBucket {
     const owner = template.scope === "key" ? `key:${key.id}` : `account:${key.account.name}`;
     const id = `${owner}#${template.id}`;
     const known = this.#buckets.get(id);
     // Two keys of one account may declare the same limit differently: the lower one holds.
-    if (known !== undefined && known.limit <= template.limit) return known;
+    if (known !== undefined && this.declaredLimit(known) <= template.limit) return known;
     const bucket = this.#makeBucket(id, template);
     this.#buckets.set(id, bucket);
     return bucket;
   }
 
   #makeBucket(id: string, { dimension, limit, window }: LimitTemplate): Bucket {
-    const windowMs = window.kind === "rolling" ? window.windowMs : periodMs[window.unit];
+    const windowMs = lengthOf({ window });
     const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
     if (window.kind === "rolling") return { id, kind: "rolling", dimension, limit, windowMs, guardMs };
     const name = `${window.unit} ${window.timeZone}`;
@@ -155,4 +209,8 @@ export class RateLimitTracker {
     }
     return { id, kind: "calendar", dimension, limit, edges: shared.edges, guardMs };
   }
+}
+
+function lengthOf({ window }: Pick<LimitTemplate, "window">): number {
+  return window.kind === "rolling" ? window.windowMs : periodMs[window.unit];
 }

@@ -9,11 +9,16 @@ import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { isKeyScope, modelScope } from "./scopes.ts";
+import { StatedLimits } from "./stated-limits.ts";
+import { UsageEvidence } from "./usage-evidence.ts";
 
 /** With so many requests under way, a group that came back from a cooldown is back for good. */
 const rampEnd = 32;
 /** Weight of a new measurement in the smoothed latency. */
 const latencySmoothing = 0.3;
+
+/** Model names come from outside: beyond so many, an account's are begun anew. */
+const mostRestedModels = 256;
 
 /** Marks rests of accounts that only seem to be the refused one. */
 const inferred = { reason: "same_organization", source: "heuristic" } as const;
@@ -39,8 +44,10 @@ export class Settlement implements LeaseOwner {
   readonly #sameClock: boolean;
   readonly #alone: [Report?] = [];
   readonly credentials: CredentialWatch;
+  readonly #stated: StatedLimits;
   readonly learnt: LearntLimits;
   readonly inference: AccountInference;
+  readonly #evidence: UsageEvidence;
   readonly #whenIdle = new Set<() => void>();
 
   constructor({ options, events, pool, tracker, dispatcher }: SettlementParts) {
@@ -53,7 +60,9 @@ export class Settlement implements LeaseOwner {
     this.#measuresLatency = options.strategy.usesLatency === true;
     this.credentials = new CredentialWatch(options.clock);
     this.inference = new AccountInference(options.clock, events);
-    this.learnt = new LearntLimits(options.provider, options.clock);
+    this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
+    this.#stated = new StatedLimits(options.clock, (key, stated) => tracker.lower(key, stated));
+    this.learnt = new LearntLimits(options.provider, options.clock, this.#stated, () => tracker.hasLimits);
     this.#sameClock = options.store.clock === options.clock;
   }
 
@@ -85,6 +94,7 @@ export class Settlement implements LeaseOwner {
       if (this.inference.isWatching) {
         for (const freed of this.inference.succeeded(lease)) this.#endInferredRest(freed, lease);
       }
+      if (this.#evidence.isWatching) this.#evidence.succeeded(lease);
       if (account.ramp > 0) this.#climb(account);
     } else if (result.outcome === "failure") {
       key.failures++;
@@ -92,6 +102,8 @@ export class Settlement implements LeaseOwner {
     }
     this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
     const { classification } = result;
+    if (classification !== undefined) this.#evidence.refused(account, classification, now);
+    if (classification?.limit !== undefined) this.#stated.refused(key, classification, lease.model);
     if (classification?.kind === "invalid_key" && this.credentials.refused(lease, classification)) {
       this.switchOff(key, "credential refused");
     }
@@ -114,6 +126,7 @@ export class Settlement implements LeaseOwner {
 
   /** Takes in what an answer's headers say of limits. */
   observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
+    this.#evidence.observed(lease, headers);
     const changes = this.learnt.observe(lease, headers, findModel);
     if (changes.length > 0) this.#apply(changes, lease);
   }
@@ -150,7 +163,9 @@ export class Settlement implements LeaseOwner {
       const { model, origin } = lease;
       const at = reservation.reservedAt;
       cooldowns = this.#tracker.changesFor(classification, key, model, origin, at);
-      for (const sibling of this.inference.siblingsIn(key.account, classification)) {
+      const { resting, heldBack } = this.inference.siblingsIn(key.account, classification);
+      for (const { account, until } of heldBack) this.#dispatcher.holdBack(account, until);
+      for (const sibling of resting) {
         const changes = this.#tracker.changesFor(classification, sibling.keys[0] as PooledKey, model, origin, at);
         cooldowns = [...cooldowns, ...changes.map((change) => ({ ...change, ...inferred }))];
       }
@@ -212,7 +227,7 @@ export class Settlement implements LeaseOwner {
       const forMs = state.until - state.now;
       if (state.scope.startsWith("provider:")) this.#restOrigin(key, forMs);
       else if (forMs > 0) key.account.ramp = rampStart;
-      if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#dispatcher.lanes.separate(lease.model);
+      if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#noteModel(state.scope, lease.model);
       if (state.reason === "invalid_key" && forMs > 0 && key.isDynamic) {
         key.refusedFingerprint = key.secret.fingerprint;
         key.secret.forget();
@@ -231,6 +246,16 @@ export class Settlement implements LeaseOwner {
       this.#dispatcher.wake(key.account.slot);
       this.#events.emit("key-recovered", { scope: state.scope });
     }
+  }
+
+  /** A model that rests on its own gets a lane of its own. */
+  #noteModel(scope: string, model: string): void {
+    this.#dispatcher.lanes.separate(model);
+    const account = this.#pool.accountOf(scope.slice("model:".length, -model.length - 1));
+    if (account === undefined) return;
+    account.restedModels ??= new Set();
+    if (account.restedModels.size >= mostRestedModels) account.restedModels.clear();
+    account.restedModels.add(model);
   }
 
   /** Only where keys have endpoints of their own is there another origin to prefer. */

@@ -1,4 +1,4 @@
-import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
+import type { Blocked, Bucket, BucketState, Need, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
 import type { Clock, CooldownSource } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { PoolStanding } from "./exhaustion.ts";
@@ -7,6 +7,7 @@ import type { Lane } from "./lane.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import { maskSecret } from "./mask.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+import { modelScope } from "./scopes.ts";
 
 export interface CooldownSnapshot {
   readonly scope: string;
@@ -20,7 +21,9 @@ export interface CooldownSnapshot {
 export interface LimitSnapshot {
   /** The limit's id. */
   readonly id: string;
+  /** What holds now: what was declared, or less where the provider stated less. */
   readonly limit: number;
+  readonly declared: number;
   readonly used: number;
   readonly left: number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
@@ -37,7 +40,7 @@ export interface KeySnapshot {
   readonly state: "ready" | "cooling" | "limited" | "refused" | "disabled";
   readonly cooldowns: readonly CooldownSnapshot[];
   readonly limits: readonly LimitSnapshot[];
-  /** What answers' headers said of its account's limits, as far as it still holds. */
+  /** What answers said of its account's limits, as far as it still holds. */
   readonly learnt: readonly LearntLimit[];
   readonly weight: number;
   readonly priority: number;
@@ -74,6 +77,8 @@ export interface KeyExplanation {
   readonly by: string | null;
   /** Milliseconds until that ends; `null` when it could serve now or no time is known. */
   readonly endsInMs: number | null;
+  /** What answers said of its account's limits for this request's model, as far as it still holds. */
+  readonly learnt: readonly LearntLimit[];
 }
 
 export interface Explanation {
@@ -106,12 +111,13 @@ async function snapshotOf(
 ): Promise<KeySnapshot> {
   const toWall = (at: number): number | null => (at === 0 ? null : Math.round(clock.wall() - clock.monotonic() + at));
   const { scopes, needs } = tracker.candidateFor(key, undefined);
+  const ofModels = [...(key.account.restedModels ?? [])].map((model) => modelScope(key.account.name, model));
   const reading = await store.read(
-    scopes,
+    [...scopes, ...ofModels],
     needs.map(({ bucket }) => bucket),
   );
   const cooldowns = reading.scopes.filter((state) => state.until > reading.now).map(toCooldown);
-  const limits = reading.buckets.map((state, place) => toLimit(state, needs[place]?.bucket.limit ?? 0));
+  const limits = reading.buckets.map((state, place) => toLimit(state, (needs[place] as Need).bucket, tracker));
   const secret = key.secret.peek();
   const { config } = key;
   return {
@@ -138,9 +144,10 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
   return { scope, reason, source, endsInMs: until - now, strikes };
 }
 
-function toLimit(state: BucketState, limit: number): LimitSnapshot {
+function toLimit(state: BucketState, bucket: Bucket, tracker: RateLimitTracker): LimitSnapshot {
   const { used, left, resetInMs } = state;
-  return { id: state.id.slice(state.id.lastIndexOf("#") + 1), limit, used, left, resetInMs };
+  const declared = tracker.declaredLimit(bucket);
+  return { id: state.id.slice(state.id.lastIndexOf("#") + 1), limit: bucket.limit, declared, used, left, resetInMs };
 }
 
 function stateOf(
@@ -150,7 +157,8 @@ function stateOf(
 ): KeySnapshot["state"] {
   if (!key.enabled) return "disabled";
   if (cooldowns.some(({ reason }) => reason === "invalid_key")) return "refused";
-  if (cooldowns.length > 0) return "cooling";
+  // A model at rest leaves the others.
+  if (cooldowns.some(({ scope }) => !scope.startsWith("model:"))) return "cooling";
   return limits.some(({ left }) => left <= 0) ? "limited" : "ready";
 }
 
@@ -160,13 +168,15 @@ export async function explainRequest(
   store: Store,
   lane: Lane,
   options: ReserveOptions,
+  learnt: LearntLimits,
 ): Promise<Explanation> {
   const keys: KeyExplanation[] = [];
   const free = new Set<string>();
   for (const key of pool.keys.values()) {
-    const explanation = await explainKey(key, tracker, store, lane, options);
-    if (explanation.reason === null) free.add(key.id);
-    keys.push(explanation);
+    const verdict = await explainKey(key, tracker, store, lane, options);
+    if (verdict.reason === null) free.add(key.id);
+    const about = learnt.of(key.account).filter(({ model }) => model === null || model === (lane.model ?? model));
+    keys.push({ id: key.id, account: key.account.name, ...verdict, learnt: about });
   }
   return { chosen: chosenOf(pool, lane, free), keys };
 }
@@ -177,16 +187,15 @@ async function explainKey(
   store: Store,
   lane: Lane,
   options: ReserveOptions,
-): Promise<KeyExplanation> {
+): Promise<Pick<KeyExplanation, "reason" | "by" | "endsInMs">> {
   const { id } = key;
-  const account = key.account.name;
-  if (!key.enabled) return { id, account, reason: "disabled", by: `key:${id}`, endsInMs: null };
-  if (!lane.accepts(key)) return { id, account, reason: "not for this model", by: `key:${id}`, endsInMs: null };
+  if (!key.enabled) return { reason: "disabled", by: `key:${id}`, endsInMs: null };
+  if (!lane.accepts(key)) return { reason: "not for this model", by: `key:${id}`, endsInMs: null };
   const answer = await store.reserve([tracker.candidateFor(key, lane.model)], { ...options, dryRun: true });
-  if (answer.granted) return { id, account, reason: null, by: null, endsInMs: null };
+  if (answer.granted) return { reason: null, by: null, endsInMs: null };
   const { by, until, reason } = answer.blocked[0] as Blocked;
   const endsInMs = until === null ? null : until - answer.now;
-  return { id, account, reason: reason ?? "limit reached", by, endsInMs };
+  return { reason: reason ?? "limit reached", by, endsInMs };
 }
 
 /** The first key, in the lane's own order, that nothing stands against. */

@@ -1,5 +1,6 @@
-import type { Classification, Dimension, Kind, Scope, SharedBy, WindowName } from "../types.ts";
-import { durationMs, flag, oneOf, orNull, type Shape } from "./shape-checks.ts";
+import type { Classification, Dimension, Kind, Scope, SharedBy, StatedLimit, WindowName } from "../types.ts";
+import { expectNumber } from "./expectations.ts";
+import { type Check, durationMs, flag, oneOf, optional, orNull, type Shape, shaped } from "./shape-checks.ts";
 
 /** The words of a union type, all of them: the compiler holds the list to the type. */
 function wordsOf<Word extends string>(words: Readonly<Record<Word, true>>): readonly Word[] {
@@ -49,6 +50,10 @@ export const sharedBy = oneOf(sharers);
 export const windowName = oneOf(windows);
 export const dimension = oneOf(dimensions);
 
+const aboveZero: Check = (field, value) => {
+  expectNumber(field, value, { above: 0 });
+};
+
 /** What a judgement consists of. */
 export const classificationShape: Shape<Classification> = {
   kind,
@@ -60,4 +65,5 @@ export const classificationShape: Shape<Classification> = {
   retryable: flag,
   failover: flag,
   disableKey: flag,
+  limit: optional(shaped<StatedLimit>({ amount: aboveZero, dimension, window: orNull(windowName) })),
 };

@@ -171,7 +171,11 @@ function expectValid(result: Classification): void {
   for (const flag of [result.retryable, result.failover, result.disableKey]) expect(typeof flag).toBe("boolean");
   expectDelay(result.retryAfterMs);
   if (result.disableKey) expect(result.kind).toBe("invalid_key");
-  expect(Object.keys(result)).toHaveLength(9);
+  const { limit, ...always } = result;
+  expect(Object.keys(always)).toHaveLength(9);
+  if (limit === undefined) return;
+  expect(Number.isSafeInteger(limit.amount) && limit.amount > 0).toBe(true);
+  expect(limit.window === null).toBe(limit.dimension === "concurrency" && limit.window === null);
 }
 
 function expectDelay(delayMs: number | null): void {

@@ -98,8 +98,10 @@ describe("LearntLimits", () => {
         limit: 60,
         remaining: 17,
         resetInMs: 358_500,
+        from: "headers",
         header,
         seenAgoMs: 1500,
+        lowers: [],
       },
     ]);
     await clock.advance(360_000);

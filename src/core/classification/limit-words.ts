@@ -1,6 +1,7 @@
 import type { Dimension, WindowName } from "../../types.ts";
 import { readField, readList, readText } from "./guarded.ts";
 import { phrasePattern } from "./phrases.ts";
+import { parseDecimal } from "./reset-grammar.ts";
 
 const windowPhrases = new Map<string, WindowName>([
   ["per second", "second"],
@@ -100,6 +101,10 @@ export interface QuotaFailure {
   readonly isPerModel: boolean;
   /** Counted for all keys of a project together. */
   readonly isPerProject: boolean;
+  /** How much the quota holds; `null` when not said. */
+  readonly limit: number | null;
+  /** Does it count only what goes in? */
+  readonly isInput: boolean;
 }
 
 /** What google.rpc.QuotaFailure details say; of several violations the longest window governs. */
@@ -115,6 +120,8 @@ export function readQuotaFailure(details: readonly unknown[]): QuotaFailure | nu
         dimension: dimensionInWords(metric),
         isPerModel: quotaId.includes("permodel") || quotaId.includes("perbasemodel"),
         isPerProject: quotaId.includes("perproject"),
+        limit: parseDecimal(readText(violation, "quotaValue") ?? ""),
+        isInput: metric.includes("input_token"),
       };
       if (longest === null || rank(found.window) > rank(longest.window)) longest = found;
     }

@@ -21,7 +21,7 @@ describe.each(storeKinds)("KeyRotator explaining itself over $name", ({ makeStor
     expect(told[0]).toMatchObject({ by: "account:a", account: "a" });
     expect(told[0]?.endsInMs).toBeGreaterThan(4900);
     expect(told[2]).toMatchObject({ by: "account:c#requests-minute-rolling" });
-    expect(told[4]).toEqual({ id: "e", account: "e", reason: null, by: null, endsInMs: null });
+    expect(told[4]).toEqual({ id: "e", account: "e", reason: null, by: null, endsInMs: null, learnt: [] });
   });
 
   it("takes nothing and changes nothing", async () => {
