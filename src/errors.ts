@@ -39,6 +39,14 @@ export interface BlockedReasons {
   readonly unsuitable: number;
 }
 
+interface ExhaustedDetails {
+  readonly status: number;
+  readonly retryAt: number | null;
+  readonly retryAfterMs: number | null;
+  readonly reasons: BlockedReasons;
+  readonly cause?: unknown;
+}
+
 /**
  * No key can serve the request within the time it may wait.
  * Never frozen, and never worded so that a client library takes it for a time-out.
@@ -55,18 +63,12 @@ export class AllKeysExhaustedError extends RotatingFetchError {
   /** Tries this call made before it ran out of keys. */
   attempts = 0;
 
-  constructor(details: {
-    status: number;
-    retryAt: number | null;
-    retryAfterMs: number | null;
-    reasons: BlockedReasons;
-    cause?: unknown;
-  }) {
+  constructor(details: ExhaustedDetails) {
     super(exhaustedMessage(details), details.cause === undefined ? undefined : { cause: details.cause });
     this.status = details.status;
     this.statusCode = details.status;
-    this.retryAt = details.retryAt;
-    this.retryAfterMs = details.retryAfterMs;
+    this.retryAt = roundedUp(details.retryAt);
+    this.retryAfterMs = roundedUp(details.retryAfterMs);
     this.reasons = details.reasons;
   }
 
@@ -75,13 +77,26 @@ export class AllKeysExhaustedError extends RotatingFetchError {
   }
 }
 
-function exhaustedMessage({ retryAfterMs, reasons }: { retryAfterMs: number | null; reasons: BlockedReasons }): string {
+/** To whole milliseconds: who comes back a fraction too early is refused again. */
+function roundedUp(ms: number | null): number | null {
+  return ms === null ? null : Math.ceil(ms);
+}
+
+const inWords: { readonly [reason in keyof BlockedReasons]: (count: number) => string } = {
+  limited: () => "resting or at a limit",
+  credential: (count) => (count === 1 ? "with a refused credential" : "with refused credentials"),
+  disabled: () => "switched off",
+  unsuitable: () => "not meant for this request",
+};
+
+function exhaustedMessage({ retryAfterMs, reasons, cause }: ExhaustedDetails): string {
   const counted = Object.entries(reasons)
     .filter(([, count]) => count > 0)
-    .map(([reason, count]) => `${count} ${reason}`)
+    .map(([reason, count]) => `${count} ${inWords[reason as keyof BlockedReasons](count)}`)
     .join(", ");
   const hint = retryAfterMs === null ? "" : ` Please try again in ${Math.ceil(retryAfterMs / 1000)}s.`;
-  return `No API key can serve this request now (${counted || "no keys"}).${hint}`;
+  const secret = KeySourceError.isInstance(cause) ? " A key's secret could not be fetched: see `cause`." : "";
+  return `No API key can serve this request now (${counted || "no keys"}).${secret}${hint}`;
 }
 
 /** A credential would travel to an origin it was not meant for. */
@@ -115,13 +130,13 @@ export class KeySourceError extends RotatingFetchError {
   }
 }
 
-/** The rotator was closed before or while the request waited. */
+/** The rotator was closed: before or while the request waited, or before its keys were to be changed. */
 export class RotatorClosedError extends RotatingFetchError {
   override readonly name = "RotatorClosedError" as const;
   readonly code = "ERR_ROTATOR_CLOSED";
 
   constructor() {
-    super("The rotator is closed; no further requests are taken.");
+    super("The rotator is closed: it takes no further requests, and its keys can no longer be changed.");
   }
 
   static isInstance(error: unknown): error is RotatorClosedError {

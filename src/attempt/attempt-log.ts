@@ -16,12 +16,12 @@ export class AttemptLog {
   selected(call: Call, lease: Lease): void {
     if (!this.#rotator.wants("key-selected")) return;
     const { account, waitedMs } = lease;
-    this.#rotator.emit("key-selected", { ...this.#common(call, lease), account, waitedMs });
+    this.#rotator.emit("key-selected", { ...this.#common(call, lease), account, waitedMs: Math.ceil(waitedMs) });
   }
 
   succeeded(call: Call, lease: Lease, status: number): void {
     if (!this.#rotator.wants("attempt-succeeded")) return;
-    const elapsedMs = this.#clock.monotonic() - lease.startedAt;
+    const elapsedMs = Math.ceil(this.#clock.monotonic() - lease.startedAt);
     this.#rotator.emit("attempt-succeeded", { ...this.#common(call, lease), status, elapsedMs });
   }
 
@@ -29,7 +29,7 @@ export class AttemptLog {
     if (!this.#rotator.wants("attempt-failed")) return;
     const { kind, scope, retryAfterMs, failover } = judged;
     const common = this.#common(call, lease);
-    this.#rotator.emit("attempt-failed", { ...common, status, kind, scope, retryAfterMs, failover, elapsedMs });
+    this.#rotator.emit("attempt-failed", { ...common, status, kind, scope, retryAfterMs, failover, elapsedMs: Math.ceil(elapsedMs) });
   }
 
   #common(
@@ -41,7 +41,7 @@ export class AttemptLog {
     readonly keyId: string;
     readonly tags: Readonly<Record<string, string>> | undefined;
   } {
-    call.requestId ??= this.#rotator.nextRequestId();
+    call.requestId ??= this.#rotator.nameOf(call);
     const { requestId, tags } = call;
     return { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
   }

@@ -108,19 +108,23 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     let endsAt = Number.POSITIVE_INFINITY;
     if (totalTimeoutMs !== undefined) endsAt = clock.monotonic() + totalTimeoutMs;
     const { deadline } = call;
-    return deadline === undefined ? endsAt : Math.min(endsAt, clock.monotonic() + deadline - clock.wall());
+    if (deadline === undefined) return endsAt;
+    const deadlineAt = clock.monotonic() + deadline - clock.wall();
+    if (deadlineAt < endsAt) call.endedBy = "deadline";
+    return Math.min(endsAt, deadlineAt);
   }
 
   /** A signal of its own for an attempt that is bounded in time; others are sent with the caller's. */
   #bound(call: C, endsAt: number): BoundedSignal | undefined {
     const { attemptTimeoutMs, clock } = this.#options;
     if (attemptTimeoutMs === undefined && endsAt === Number.POSITIVE_INFINITY) return undefined;
-    return boundedSignal(call.signal, attemptTimeoutMs, endsAt - clock.monotonic(), clock);
+    return boundedSignal(call.signal, attemptTimeoutMs, endsAt - clock.monotonic(), call.endedBy, clock);
   }
 
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
     if (this.#rotator.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
     if (endsAt !== Number.POSITIVE_INFINITY) {
+      call.endsAt = endsAt;
       call.maxWaitMs = Math.min(this.#options.maxWaitMs, endsAt - this.#options.clock.monotonic());
     }
     return this.#rotator.acquire(call);

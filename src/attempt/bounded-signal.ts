@@ -1,3 +1,4 @@
+import { timeoutReason } from "../core/bounded-wait.ts";
 import type { Clock } from "../types.ts";
 
 export interface BoundedSignal {
@@ -6,20 +7,16 @@ export interface BoundedSignal {
   end(): void;
 }
 
-/** What a bounded call rejects with, as `AbortSignal.timeout` does. */
-export function timeoutReason(option: string): DOMException {
-  return new DOMException(`The request took longer than \`${option}\` allows.`, "TimeoutError");
-}
-
 /** A signal that ends with the caller's, with the attempt's bound or with the call's, whichever is first. */
 export function boundedSignal(
   caller: AbortSignal | undefined,
   attemptTimeoutMs: number | undefined,
   leftMs: number,
+  endedBy: string,
   clock: Clock,
 ): BoundedSignal {
   const boundMs = Math.max(0, Math.min(leftMs, attemptTimeoutMs ?? leftMs));
-  const reason = timeoutReason(boundMs === attemptTimeoutMs ? "attemptTimeoutMs" : "totalTimeoutMs");
+  const reason = timeoutReason(boundMs === attemptTimeoutMs ? "attemptTimeoutMs" : endedBy);
   const controller = new AbortController();
   const cancel = clock.timer(() => controller.abort(reason), boundMs);
   const signal = caller === undefined ? controller.signal : AbortSignal.any([caller, controller.signal]);

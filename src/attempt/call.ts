@@ -92,8 +92,15 @@ export abstract class Call implements AcquireRequest {
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */
   maxWaitMs: number | undefined;
 
+  /** Monotonic time at which the call is over. */
+  endsAt: number | undefined;
+  /** The option that set that time. */
+  endedBy: "totalTimeoutMs" | "deadline";
+
   constructor(options: CallOptions | undefined) {
     this.options = options;
+    this.endsAt = undefined;
+    this.endedBy = "totalTimeoutMs";
     this.model = undefined;
     this.requestId = undefined;
     this.trail = undefined;
@@ -102,6 +109,9 @@ export abstract class Call implements AcquireRequest {
 
   /** Does repeating it change nothing? By method, or because the caller made it so. */
   abstract get idempotent(): boolean;
+
+  /** Was it never sent, because no runtime would send such a request? Then no key can help. */
+  abstract isUnsendable(error: unknown): boolean;
 
   /** Looks for the model in the request. */
   abstract findModel(shape: RequestShape): string | undefined;

@@ -1,11 +1,11 @@
 import { organizationIn } from "../core/account-inference.ts";
+import { timeoutReason } from "../core/bounded-wait.ts";
 import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
 import type { RequestShape } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
-import { timeoutReason } from "./bounded-signal.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
 import { isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
 
@@ -67,9 +67,10 @@ export class Judge<C extends Call, A extends Answer> {
       lease.settle({ outcome: "aborted", sent: "unknown" });
       return { next: "return", answer: undefined, reply: undefined, error: call.signal.reason, lease, judged: aborted };
     }
-    if (error instanceof FinalFailure) {
-      lease.settle({ outcome: "aborted", sent: "yes" });
-      return { next: "return", answer: undefined, reply: undefined, error: error.cause, lease, judged: nothingWrong };
+    const final = error instanceof FinalFailure ? error.cause : call.isUnsendable(error) ? error : undefined;
+    if (final !== undefined) {
+      lease.settle({ outcome: "aborted", sent: error === final ? "no" : "yes" });
+      return { next: "return", answer: undefined, reply: undefined, error: final, lease, judged: nothingWrong };
     }
     const elapsedMs = clock.monotonic() - lease.startedAt;
     const judged = this.#classifier.classify({ error, ...this.#circumstances(lease) });
@@ -90,7 +91,7 @@ export class Judge<C extends Call, A extends Answer> {
     if (outcome === "failure") this.#log.failed(call, lease, reply?.status ?? null, judged, elapsedMs);
     const next = this.#remember(call, lease, found);
     const timedOut = reply === undefined && endsAt <= this.#options.clock.monotonic();
-    return { next, answer: undefined, reply, error: timedOut ? timeoutReason("totalTimeoutMs") : error, lease, judged };
+    return { next, answer: undefined, reply, error: timedOut ? timeoutReason(call.endedBy) : error, lease, judged };
   }
 
   async #read(call: C, lease: Lease, reply: Reply<A>): Promise<string> {

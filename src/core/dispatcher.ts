@@ -1,14 +1,16 @@
 import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../stores/store.ts";
 import type { Awaitable, CooldownSource } from "../types.ts";
+import { isEnded, untilEnded } from "./bounded-wait.ts";
 import { CountingDelay } from "./counting-delay.ts";
 import type { EventHub } from "./events.ts";
-import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
+import { exhaustedError, type PoolStanding, type SecretFailure } from "./exhaustion.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import { type Lane, standing } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import { OriginRests } from "./origin-rests.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import { isKeyScope } from "./scopes.ts";
 import { WaitingRoom } from "./waiting-room.ts";
@@ -32,6 +34,7 @@ export interface DispatcherParts {
   readonly events: EventHub;
   readonly pool: KeyPool;
   readonly tracker: RateLimitTracker;
+  readonly names: RequestNames;
 }
 
 /**
@@ -44,6 +47,9 @@ export class Dispatcher {
   readonly #pool: KeyPool;
   readonly #store: Store;
   readonly #tracker: RateLimitTracker;
+  readonly #names: RequestNames;
+  /** Keys whose secret could not be fetched, with what was thrown. */
+  readonly #secretFailures = new Map<PooledKey, unknown>();
   readonly #room: WaitingRoom;
   readonly #delays: CountingDelay;
   readonly #batch: number;
@@ -63,13 +69,14 @@ export class Dispatcher {
   /** How far the wall clock was from the monotonic one when that was last looked at. */
   #drift: number;
 
-  constructor({ options, events, pool, tracker }: DispatcherParts) {
+  constructor({ options, events, pool, tracker, names }: DispatcherParts) {
     const { clock, store, leaseMs } = options;
     this.#options = options;
     this.#events = events;
     this.#pool = pool;
     this.#store = store;
     this.#tracker = tracker;
+    this.#names = names;
     this.#delays = new CountingDelay(clock);
     this.#drift = clock.wall() - clock.monotonic();
     this.#sameClock = store.clock === clock;
@@ -361,7 +368,8 @@ export class Dispatcher {
   ): Promise<Lease | null> {
     const { key } = lease;
     try {
-      const secret = await key.secret.read();
+      const secret = await untilEnded(key.secret.read(), request, this.#options.clock);
+      if (this.#secretFailures.size > 0) this.#secretFailures.delete(key);
       if (known === undefined && key.secret.fingerprint === key.refusedFingerprint) {
         // The very one that was refused: now that it is known, the store says how long it must rest.
         lease.settle({ outcome: "aborted", sent: "no" });
@@ -369,8 +377,11 @@ export class Dispatcher {
       }
       return lease.hold(secret);
     } catch (error) {
-      this.#events.emit("part-failed", { part: "secret", error });
       lease.settle({ outcome: "aborted", sent: "no" });
+      // It may still come: the key is not to blame for a caller who could not wait.
+      if (isEnded(request, this.#options.clock)) throw error;
+      this.#events.emit("part-failed", { part: "secret", error });
+      this.#secretFailures.set(key, error);
       key.restUntil = this.#options.clock.monotonic() + this.#options.cooldownMs;
       lane.park(key.account.slot, key.restUntil, standing.limited);
       return this.#tryLane(lane, request);
@@ -434,12 +445,26 @@ export class Dispatcher {
   }
 
   #exhausted(lane: Lane, request: AcquireRequest): Error {
-    const error = exhaustedError(this.standing(lane), this.#options.clock);
+    const error = exhaustedError(this.standing(lane), this.#options.clock, this.#secretFailure());
     if (this.#events.wants("pool-exhausted")) {
       const { retryAfterMs, reasons } = error;
-      this.#events.emit("pool-exhausted", { requestId: request.requestId ?? "", retryAfterMs, reasons });
+      this.#events.emit("pool-exhausted", { requestId: this.#names.of(request), retryAfterMs, reasons });
     }
     return error;
+  }
+
+  /** The latest failure of a key's secret function that still keeps a key from serving. */
+  #secretFailure(): SecretFailure | undefined {
+    const accounts = new Set<Account>();
+    let cause: unknown;
+    for (const [key, error] of this.#secretFailures) {
+      if (this.#pool.keys.get(key.id) !== key) this.#secretFailures.delete(key);
+      else {
+        cause = error;
+        accounts.add(key.account);
+      }
+    }
+    return accounts.size === 0 ? undefined : { cause, accounts: accounts.size };
   }
 
   #absentFrom(lane: Lane): number {
@@ -449,7 +474,7 @@ export class Dispatcher {
 
   #queued(request: AcquireRequest, waiting: number): void {
     if (!this.#events.wants("request-queued")) return;
-    this.#events.emit("request-queued", { requestId: request.requestId ?? "", waiting });
+    this.#events.emit("request-queued", { requestId: this.#names.of(request), waiting });
   }
 }
 

@@ -13,19 +13,27 @@ export interface PoolStanding {
   readonly wakeInMs: number | null;
 }
 
+/** Keys that cannot be used because the function that fetches their secret failed. */
+export interface SecretFailure {
+  readonly cause: unknown;
+  readonly accounts: number;
+}
+
 /**
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
- * refused credentials, 401; all switched off or unfit, 503.
+ * refused credentials, 401; all switched off, unfit or without a secret, 503.
  */
-export function exhaustedError(pool: PoolStanding, clock: Clock): AllKeysExhaustedError {
+export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: SecretFailure): AllKeysExhaustedError {
   const { limited, refused, disabled, unsuitable } = pool;
   const recovers = limited + pool.ready > 0;
-  const status = recovers ? 429 : refused > 0 ? 401 : 503;
+  const hasNoSecrets = failure !== undefined && failure.accounts >= limited + pool.ready;
+  const status = recovers && !hasNoSecrets ? 429 : refused > 0 ? 401 : 503;
   const retryAfterMs = recovers && pool.wakeInMs !== null ? Math.ceil(pool.wakeInMs) : null;
   return new AllKeysExhaustedError({
     status,
     retryAfterMs,
     retryAt: retryAfterMs === null ? null : clock.wall() + retryAfterMs,
     reasons: { limited: limited + pool.ready, credential: refused, disabled, unsuitable },
+    cause: failure?.cause,
   });
 }

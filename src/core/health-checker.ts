@@ -95,8 +95,10 @@ export class HealthChecker {
   #cancel: (() => void) | undefined;
   #closed = false;
 
+  /** @throws InvalidOptionsError when health is to be checked and no probe is known that proves anything. */
   constructor(parts: HealthCheckerParts) {
     this.#parts = parts;
+    if (parts.options.healthCheck !== undefined) this.#providersProbe("healthCheck.path");
   }
 
   /** Whoever can send requests says how. The first one stays. */
@@ -107,14 +109,15 @@ export class HealthChecker {
   }
 
   /**
-   * Probes every key, switched off ones too, and settles what is learnt: a key that works again is used again.
+   * Probes every key, switched off ones too, and settles what is learnt: a key that works again is used again, one that was
+   * given up for its credential too; what an operator switched off stays off.
    * @throws InvalidOptionsError when there is no probe that proves anything, or nobody who could send it;
    * RotatorClosedError after `close()`.
    */
   async check(probe: ProbeRequest | undefined): Promise<CheckReport> {
     if (this.#closed) throw new RotatorClosedError();
     if (this.#send === undefined) throw noSender();
-    const request = probe ?? this.#providersProbe();
+    const request = probe ?? this.#providersProbe("probe");
     const waiting = [...this.#parts.pool.keys.values()];
     const keys: KeyReport[] = new Array(waiting.length);
     let next = 0;
@@ -146,6 +149,8 @@ export class HealthChecker {
       const isGood = judged.kind === "none";
       lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification: judged });
       if (isGood && request.method === "POST") await this.#proven(lease);
+      // What an operator switched off stays off.
+      if (isGood && key.givenUp) this.#parts.settlement.switchOn(key);
       return reportOn(key, verdicts[judged.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
     } catch (error) {
       lease.settle({ outcome: "aborted", sent: "no" });
@@ -199,15 +204,18 @@ export class HealthChecker {
     return new Lease(settlement, key, answer as Reservation, options.clock.monotonic(), { ms: 0 });
   }
 
-  #providersProbe(): ProbeRequest {
+  #providersProbe(field: string): ProbeRequest {
     const { provider, healthCheck } = this.#parts.options;
     if (healthCheck?.path !== undefined) return { path: healthCheck.path };
     const probe: HealthProbe | undefined = provider.probe;
     if (probe !== undefined && probe.proves === "credential") return probe;
+    const ways =
+      field === "probe"
+        ? 'Pass `check({ path: "/models" })`, or one that costs a little: `check({ method: "POST", path: "/chat/completions", body })`'
+        : "Name a path that only a good key may read, such as `/models`";
     throw new InvalidOptionsError(
-      "probe",
-      `Expected \`probe\` to be given: provider "${provider.name}" has no cheap request that proves a key works. ` +
-        'Pass `check({ path: "/models" })`, or one that costs a little: `check({ method: "POST", path: "/chat/completions", body })`',
+      field,
+      `Expected \`${field}\` to be given: provider "${provider.name}" has no cheap request that proves a key works. ${ways}`,
     );
   }
 

@@ -29,6 +29,8 @@ export class PooledKey {
   refusedAt = 0;
   /** How often in a row its credential was refused for good. */
   refusals = 0;
+  /** Was it switched off for that, rather than by an operator? */
+  givenUp = false;
   /** Names the fetched secret that was refused last. */
   refusedFingerprint: string | undefined;
   used = 0;

@@ -1,5 +1,6 @@
 import { RotatorClosedError } from "../errors.ts";
 import type { ClassificationContext, KeyConfig } from "../types.ts";
+import { untilEnded } from "./bounded-wait.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventHub, type RotatorEvents } from "./events.ts";
 import { type CheckReport, HealthChecker, type ProbeRequest, type SendProbe } from "./health-checker.ts";
@@ -7,6 +8,7 @@ import { KeyBook } from "./key-book.ts";
 import type { HeaderReader } from "./learnt-limits.ts";
 import type { Lease } from "./lease.ts";
 import { RateLimitTracker } from "./rate-limit-tracker.ts";
+import { RequestNames } from "./request-names.ts";
 import {
   type AcquireRequest,
   type ResolvedRotatorOptions,
@@ -37,8 +39,7 @@ export class KeyRotator {
   readonly #health: HealthChecker;
   /** Does the choice of keys depend on how long answers take to end? Then leases last as long as the response's body. */
   readonly countsStreams: boolean;
-  #session: string | undefined;
-  #requests = 0;
+  readonly #names: RequestNames;
   #loading: Promise<void> | undefined;
   #closed = false;
   #stopWatching: (() => void) | undefined;
@@ -49,11 +50,12 @@ export class KeyRotator {
     this.#options = resolveRotatorOptions(options, failed);
     const { clock, limits, guardMs, cooldownMs, maxCooldownMs, store, keys, logger } = this.#options;
     this.#events = new EventHub(logger);
+    this.#names = new RequestNames(this.#options.random);
     this.#tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: "ip:local" });
     this.#book = new KeyBook(this.#options);
     if (typeof keys !== "function") this.#book.replaceAll(keys);
     const parts = { options: this.#options, events: this.#events, pool: this.#book.pool, tracker: this.#tracker };
-    this.#dispatcher = new Dispatcher(parts);
+    this.#dispatcher = new Dispatcher({ ...parts, names: this.#names });
     this.#settlement = new Settlement({ ...parts, dispatcher: this.#dispatcher });
     this.learnsFromHeaders = this.#settlement.learnt.hasGrammar;
     this.countsStreams = this.#dispatcher.countsStreams;
@@ -115,10 +117,9 @@ export class KeyRotator {
     this.#events.emit(name, event);
   }
 
-  /** Names a request in events: unique over processes. */
-  nextRequestId(): string {
-    this.#session ??= this.#options.random().toString(36).slice(2, 10);
-    return `${this.#session}-${++this.#requests}`;
+  /** Names a request in events. @internal */
+  nameOf(request: AcquireRequest): string {
+    return this.#names.of(request);
   }
 
   /**
@@ -127,7 +128,7 @@ export class KeyRotator {
    */
   acquire(request: AcquireRequest = anyRequest): Lease | Promise<Lease> {
     if (this.#closed) return Promise.reject(new RotatorClosedError());
-    if (!this.#book.loaded) return this.#load().then(() => this.acquire(request));
+    if (!this.#book.loaded) return this.#acquireWhenLoaded(request);
     return this.#dispatcher.acquire(request);
   }
 
@@ -173,8 +174,12 @@ export class KeyRotator {
     this.#health.useSender(send);
   }
 
-  /** Adds a key. One whose secret or id is there already is left as it is. Returns the key's id. */
+  /**
+   * Adds a key. One whose secret or id is there already is left as it is. Returns the key's id.
+   * @throws InvalidOptionsError for what cannot be a key; RotatorClosedError after `close()`.
+   */
   add(key: string | KeyConfig): string {
+    if (this.#closed) throw new RotatorClosedError();
     const { pooled, isNew } = this.#book.add(key);
     if (isNew) {
       this.#dispatcher.rejoin(pooled.account);
@@ -183,44 +188,51 @@ export class KeyRotator {
     return pooled.id;
   }
 
-  /** Takes a key out. Requests that hold it go on. Returns whether there was one. */
+  /**
+   * Takes a key out. Requests that hold it go on. Returns whether there was one; before a function that lists the keys was
+   * first read, `true`: the word is kept until then.
+   * @throws RotatorClosedError after `close()`.
+   */
   remove(id: string): boolean {
-    const key = this.#book.pool.keys.get(id);
-    if (key === undefined) return false;
+    const key = this.#keyToManage(id);
+    if (key === undefined) return this.#postpone(() => this.remove(id));
     this.#book.remove(key);
     this.#dispatcher.rejoin(key.account);
     this.#events.emit("key-removed", { keyId: id });
     return true;
   }
 
-  /** Switches a key on and ends its own rest. Returns whether there is such a key. */
+  /**
+   * Switches a key on and ends its own rest. Returns whether there is such a key; before a function that lists the keys was
+   * first read, `true`: the word is kept until then.
+   * @throws RotatorClosedError after `close()`.
+   */
   enable(id: string): boolean {
-    const key = this.#book.pool.keys.get(id);
-    if (key === undefined) return false;
-    const before = key.enabled;
-    key.enabled = true;
-    key.refusals = 0;
-    key.account.refresh();
-    this.#settlement.endRests(key);
-    this.#dispatcher.rejoin(key.account);
-    if (!before) this.#events.emit("key-enabled", { keyId: id });
+    const key = this.#keyToManage(id);
+    if (key === undefined) return this.#postpone(() => this.enable(id));
+    this.#settlement.switchOn(key);
     return true;
   }
 
-  /** Switches a key off. Requests that hold it go on. Returns whether there is such a key. */
+  /**
+   * Switches a key off. Requests that hold it go on. Returns whether there is such a key; before a function that lists the
+   * keys was first read, `true`: the word is kept until then.
+   * @throws RotatorClosedError after `close()`.
+   */
   disable(id: string, reason = "operator"): boolean {
-    const key = this.#book.pool.keys.get(id);
-    if (key === undefined) return false;
+    const key = this.#keyToManage(id);
+    if (key === undefined) return this.#postpone(() => this.disable(id, reason));
     this.#settlement.switchOff(key, reason);
     return true;
   }
 
   /**
    * Gives a key a new secret. Its id, settings and counters stay; verdicts on the old secret do not follow.
-   * Returns whether there is such a key.
+   * Returns whether there is such a key; `false` for all but added ones before a function that lists the keys was first read.
+   * @throws InvalidOptionsError for what cannot be a secret, or is that of another key; RotatorClosedError after `close()`.
    */
   replace(id: string, secret: KeyConfig["secret"]): boolean {
-    const key = this.#book.pool.keys.get(id);
+    const key = this.#keyToManage(id);
     if (key === undefined) return false;
     this.#book.replaceSecret(key, secret);
     key.restUntil = 0;
@@ -300,6 +312,23 @@ export class KeyRotator {
       if (config.baseURL !== undefined) origins.add(config.baseURL.origin);
     }
     return origins;
+  }
+
+  #keyToManage(id: string): ReturnType<KeyBook["pool"]["keys"]["get"]> {
+    if (this.#closed) throw new RotatorClosedError();
+    return this.#book.pool.keys.get(id);
+  }
+
+  /** What is said of keys that are not known yet waits for them. Closed meanwhile, it no longer matters. */
+  #postpone(change: () => void): boolean {
+    return this.#book.postpone(() => {
+      if (!this.#closed) change();
+    });
+  }
+
+  async #acquireWhenLoaded(request: AcquireRequest): Promise<Lease> {
+    await untilEnded(this.#load(), request, this.#options.clock);
+    return this.acquire(request);
   }
 
   #ready(): Promise<void> {

@@ -92,6 +92,6 @@ export class KeySecret {
     if (secret.trim() !== this.#current) this.#currentFingerprint = undefined;
     this.#current = secret.trim();
     this.#expiresAt = typeof answer === "string" ? 0 : (answer.expiresAt ?? 0);
-    return secret;
+    return this.#current;
   }
 }

@@ -106,6 +106,7 @@ export class Settlement implements LeaseOwner {
     if (classification?.limit !== undefined) this.#stated.refused(key, classification, lease.model);
     if (classification?.kind === "invalid_key" && this.credentials.refused(lease, classification)) {
       this.switchOff(key, "credential refused");
+      key.givenUp = true;
     }
     // What was given back may be the very thing it was parked for.
     if (result.sent === "no") this.#dispatcher.lanes.wakeAll(account.slot);
@@ -134,9 +135,22 @@ export class Settlement implements LeaseOwner {
   switchOff(key: PooledKey, reason: string): void {
     const before = key.enabled;
     key.enabled = false;
+    key.givenUp = false;
     key.account.refresh();
     this.#dispatcher.rejoin(key.account);
     if (before) this.#events.emit("key-disabled", { keyId: key.id, reason });
+  }
+
+  /** Back in service, with a clean record. */
+  switchOn(key: PooledKey): void {
+    const before = key.enabled;
+    key.enabled = true;
+    key.givenUp = false;
+    key.refusals = 0;
+    key.account.refresh();
+    this.endRests(key);
+    this.#dispatcher.rejoin(key.account);
+    if (!before) this.#events.emit("key-enabled", { keyId: key.id });
   }
 
   #apply(changes: readonly CooldownChange[], lease: Lease): void {
@@ -237,7 +251,7 @@ export class Settlement implements LeaseOwner {
         if (mayRecheck(state.source) && !isKeyScope(state.scope)) {
           this.#dispatcher.recheckAt(key.account, now, now + forMs);
         }
-        this.#events.emit("key-cooled", { scope: state.scope, forMs, source: state.source, reason: state.reason });
+        this.#events.emit("key-cooled", { scope: state.scope, forMs: Math.ceil(forMs), source: state.source, reason: state.reason });
         continue;
       }
       key.restUntil = 0;

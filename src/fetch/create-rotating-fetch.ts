@@ -131,7 +131,7 @@ class FetchFace {
     call.rebuilt = prepared;
     call.replayable = prepared.replayable;
     if (prepared.replayable) return;
-    call.requestId = this.rotator.nextRequestId();
+    call.requestId = this.rotator.nameOf(call);
     this.rotator.emit("body-not-replayable", { requestId: call.requestId, maxReplayBytes });
   }
 

@@ -44,6 +44,22 @@ export class FetchCall extends Call {
     return new Headers(this.headers ?? undefined).has("idempotency-key");
   }
 
+  isUnsendable(error: unknown): boolean {
+    // A connection that failed says why in its cause.
+    if (!(error instanceof TypeError) || error.cause !== undefined) return false;
+    try {
+      const { method, headers, body } = this;
+      new Request(this.url, {
+        method,
+        ...(headers === undefined ? undefined : { headers: headers as HeadersInit }),
+        ...(body === undefined || body === null ? undefined : { body: "any" }),
+      });
+      return false;
+    } catch {
+      return true;
+    }
+  }
+
   findModel({ modelField = "model", modelInPath }: RequestShape): string | undefined {
     return (modelInPath && textBetween(this.url, modelInPath)) ?? this.#modelInBody(modelField);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { AllKeysExhaustedError } from "../../src/index.ts";
+import { AllKeysExhaustedError, InvalidOptionsError } from "../../src/index.ts";
 import { chatUrl, limited, networkError, ok, post, type RigOptions, refusal, rig } from "../fetch/fixture.ts";
 
 /** Uses up the only key's only request of the hour, then asks for one more. */
@@ -107,6 +107,28 @@ describe("onExhausted", () => {
   it("answers with whatever a function makes of it", async () => {
     const made = new Response("busy", { status: 418 });
     const { fetch } = rig(() => limited({ "retry-after": "60" }), { onExhausted: () => made });
+    expect(await fetch(chatUrl, post())).toBe(made);
+  });
+
+  it.each([
+    ["nothing", undefined, "got `undefined`"],
+    ["null", null, "got `null`"],
+    ["a promise of nothing", Promise.resolve(), "got `undefined`"],
+    ["a plain object", { status: 503, body: "busy" }, "got an object"],
+    ["a number", 503, "got `503` (number)"],
+  ])("rejects with a clear error when a function returns %s", async (_what, returned, came) => {
+    const onExhausted = (() => returned) as never;
+    const { fetch } = rig(() => limited({ "retry-after": "60" }), { onExhausted });
+    const error: unknown = await fetch(chatUrl, post()).catch((thrown: unknown) => thrown);
+    if (!InvalidOptionsError.isInstance(error)) throw error;
+    expect([error.code, error.field]).toEqual(["ERR_INVALID_OPTIONS", "onExhausted()"]);
+    expect(error.message).toBe(`Expected \`onExhausted()\` to be a Response or a promise of one, ${came}`);
+    expect(AllKeysExhaustedError.isInstance(error.cause)).toBe(true);
+  });
+
+  it("takes a Response of another class of that name", async () => {
+    const made = { status: 418, headers: new Headers(), text: () => Promise.resolve("busy") };
+    const { fetch } = rig(() => limited({ "retry-after": "60" }), { onExhausted: async () => made as never });
     expect(await fetch(chatUrl, post())).toBe(made);
   });
 

@@ -152,6 +152,31 @@ describe("check", () => {
     expect((await rotator.snapshot()).keys.map(({ state }) => state)).toEqual(["disabled", "ready"]);
   });
 
+  it("switches a key on again that had been given up for its credential, and no other", async () => {
+    let isRefused = true;
+    const { rotator, fetch, clock } = rig(
+      ({ key }) => (key === 0 && isRefused ? refusal(401, "invalid_api_key") : ok()),
+      {
+        provider: "openai",
+        keyCount: 3,
+      },
+    );
+    const [first, second] = (await rotator.snapshot()).keys.map(({ id }) => id) as [string, string];
+    rotator.disable(second);
+    for (let hour = 0; hour < 12; hour++) {
+      for (let count = 0; count < 4; count++) await fetch(target, post());
+      await clock.advance(60 * minuteMs);
+    }
+    const enabled = async (): Promise<boolean[]> => (await rotator.snapshot()).keys.map((key) => key.enabled);
+    expect(await enabled()).toEqual([false, false, true]);
+    isRefused = false;
+    const told: string[] = [];
+    rotator.on("key-enabled", ({ keyId }) => told.push(keyId));
+    expect((await rotator.check()).good).toBe(3);
+    expect(await enabled()).toEqual([true, false, true]);
+    expect(told).toEqual([first]);
+  });
+
   it("asks with the current secret of a key whose secret is fetched", async () => {
     const secret = newSecret();
     const { rotator, sent } = rig(ok, { keys: [{ id: "vault", secret: async () => secret }] });
@@ -206,6 +231,14 @@ describe("check", () => {
 
 describe("healthCheck", () => {
   const healthCheck = { intervalMs: minuteMs, path: "/models" };
+
+  it("wants a path when the pool is made, where no probe is known that proves anything", () => {
+    const make = (options: Partial<RotatingFetchOptions>): unknown =>
+      rig(ok, { provider: "nvidia-nim", healthCheck: { intervalMs: minuteMs }, ...options });
+    expect(() => make({})).toThrow(expect.objectContaining({ code: "ERR_INVALID_OPTIONS", field: "healthCheck.path" }));
+    expect(() => make({ healthCheck })).not.toThrow();
+    expect(() => make({ provider: "openai" })).not.toThrow();
+  });
 
   it("leaves a key alone that fails where others work, and uses it again when it recovers", async () => {
     let isSick = true;

@@ -1,0 +1,44 @@
+import type { Awaitable, Clock } from "../types.ts";
+
+/** What ends a wait for something that may never come. */
+export interface WaitBound {
+  readonly signal?: AbortSignal | null | undefined;
+  /** Monotonic milliseconds. @default never */
+  readonly endsAt?: number | undefined;
+  /** The option that set that time. @default "totalTimeoutMs" */
+  readonly endedBy?: string | undefined;
+}
+
+/** What a bounded call rejects with, as `AbortSignal.timeout` does. */
+export function timeoutReason(option: string): DOMException {
+  return new DOMException(`The request took longer than \`${option}\` allows.`, "TimeoutError");
+}
+
+/** Waits for what somebody else's code promises, but not beyond the caller's signal or time: it rejects with their reason. */
+export function untilEnded<T>(work: Awaitable<T>, bound: WaitBound, clock: Clock): Awaitable<T> {
+  const { signal, endsAt = Number.POSITIVE_INFINITY, endedBy = "totalTimeoutMs" } = bound;
+  if (!(work instanceof Promise)) return work;
+  if (endsAt === Number.POSITIVE_INFINITY && (signal === undefined || signal === null)) return work;
+  return new Promise((resolve, reject) => {
+    let cancelTimer = (): void => {};
+    const onAbort = (): void => end(() => reject(signal?.reason));
+    const end = (settle: () => void): void => {
+      cancelTimer();
+      signal?.removeEventListener("abort", onAbort);
+      settle();
+    };
+    work.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error)),
+    );
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    if (endsAt === Number.POSITIVE_INFINITY) return;
+    cancelTimer = clock.timer(() => end(() => reject(timeoutReason(endedBy))), Math.max(0, endsAt - clock.monotonic()));
+  });
+}
+
+/** Is it the caller's signal or time that ended a wait? */
+export function isEnded({ signal, endsAt = Number.POSITIVE_INFINITY }: WaitBound, clock: Clock): boolean {
+  return signal?.aborted === true || clock.monotonic() >= endsAt;
+}
