@@ -1,3 +1,5 @@
+import type { RotatorEvents } from "./core/events.ts";
+
 export type { OnExhausted } from "./attempt/attempt-loop.ts";
 export type { CallOptions } from "./attempt/call.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./core/classification-hooks.ts";
@@ -16,6 +18,7 @@ export { Lease, type LeaseResult } from "./core/lease.ts";
 export type { LimitTemplate } from "./core/limits.ts";
 export { maskSecret } from "./core/mask.ts";
 export { RateLimitTracker, type RateLimitTrackerOptions } from "./core/rate-limit-tracker.ts";
+export type { ProviderName } from "./core/registry.ts";
 export type { AcquireRequest, HealthCheck, RotatorOptions, StrategyName } from "./core/rotator-options.ts";
 export type {
   CooldownSnapshot,
@@ -48,6 +51,7 @@ export type {
   HealthProbe,
   Provider,
   RequestShape,
+  ResetPlace,
   ResetRule,
   ResetUnit,
   RuleVerdict,
@@ -107,3 +111,6 @@ export type {
   SharedBy,
   WindowName,
 } from "./types.ts";
+
+/** The name of something a rotator tells. */
+export type RotatorEventName = keyof RotatorEvents;

@@ -157,7 +157,10 @@ export interface KeyConfig {
   readonly enabled?: boolean | undefined;
 }
 
-/** `"a,b,c"`, a list of secrets, a list of key objects, or both mixed. */
+/**
+ * Secrets in one string, separated by commas or line breaks or as a JSON array; or a list of secrets, of key objects, or of both.
+ * The same secret twice is one key, and must have the same settings.
+ */
 export type KeyList = string | readonly (string | KeyConfig)[];
 
 /** Where keys come from. A function is read at first use and again on `reload()`. */

@@ -1,14 +1,20 @@
-import type { Provider } from "../providers/provider.ts";
+import type { CredentialPlacement, Provider } from "../providers/provider.ts";
 import { expectKnown } from "./expectations.ts";
 import { expectProvider, providerShape } from "./provider-options.ts";
-import { providerNamed } from "./registry.ts";
+import { type OtherName, type ProviderName, providerNamed } from "./registry.ts";
 
 type ProviderFields = { readonly [field in keyof Provider]?: Provider[field] | undefined };
 
 /** A provider, told by how it differs from another one. */
 export interface ProviderDefinition extends ProviderFields {
   /** A preset's name or a `Provider`: what is not given here is taken from it. @default "generic" */
-  readonly extends?: string | Provider | undefined;
+  readonly extends?: ProviderName | OtherName | Provider | undefined;
+  /**
+   * Where the secret goes when the client sends no credential of its own. A client that sends one, in `authorization`,
+   * `x-api-key`, `x-goog-api-key`, `api-key` or this header, has it replaced where it stands, and `header` is not used:
+   * make clients leave theirs out where the provider reads this header only. @default the other provider's
+   */
+  readonly credential?: CredentialPlacement | undefined;
 }
 
 /**

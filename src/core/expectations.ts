@@ -1,10 +1,11 @@
 import { InvalidOptionsError } from "../errors.ts";
+import { closestName } from "./closest-name.ts";
 
 /** Keys of 32 digits are common; names of time zones are seldom longer. */
 const longestShown = 31;
 
 /** A string put in the wrong place may be a secret: from eight characters on, digits among them give it away. */
-function mayBeSecret(text: string): boolean {
+export function mayBeSecret(text: string): boolean {
   return text.length > longestShown || text.includes(",") || (text.length >= 8 && /\d/.test(text));
 }
 
@@ -17,6 +18,12 @@ function shown(value: unknown): string {
   if (typeof value === "function") return "a function";
   if (typeof value === "object") return "an object";
   return `\`${String(value)}\` (${typeof value})`;
+}
+
+/** What a name that nobody knows was probably meant to be, to end a message with. */
+function hint(name: string, known: readonly string[]): string {
+  const closest = closestName(name, known);
+  return closest === undefined ? "" : `; did you mean \`${closest}\`?`;
 }
 
 /** Fails in the one form all messages of the library have. */
@@ -60,21 +67,66 @@ export function expectFunction<T>(field: string, value: unknown): T {
   throw unexpected(field, "a function", value);
 }
 
-export function expectOneOf<T extends string>(field: string, value: unknown, known: readonly T[]): T {
-  if (typeof value === "string" && (known as readonly string[]).includes(value)) return value as T;
-  throw unexpected(field, `one of ${known.map((name) => `"${name}"`).join(", ")}`, value);
+/** An object with these methods. What came is told by what it lacks: objects look alike in a message. */
+export function expectMethods<T>(field: string, methods: readonly (keyof T & string)[], value: unknown): T {
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  const missing = isObject
+    ? methods.filter((name) => typeof (value as Record<string, unknown>)[name] !== "function")
+    : [];
+  if (isObject && missing.length === 0) return value as T;
+  const expectation = `an object with the methods ${methods.slice(0, -1).join(", ")} and ${methods.at(-1)}`;
+  const { message } = unexpected(field, expectation, value);
+  throw new InvalidOptionsError(field, isObject ? `${message} without ${missing.join(", ")}` : message);
 }
 
-/** Names with string values: headers, query parameters. */
+export function expectOneOf<T extends string>(field: string, value: unknown, known: readonly T[]): T {
+  if (typeof value === "string" && (known as readonly string[]).includes(value)) return value as T;
+  const { message } = unexpected(field, `one of ${known.map((name) => `"${name}"`).join(", ")}`, value);
+  throw new InvalidOptionsError(field, typeof value === "string" ? `${message}${hint(value, known)}` : message);
+}
+
+/** Where an entry stands, for messages: by its name, or by its place where the name itself may be a secret. */
+function pathOf(field: string, name: string, place: number): string {
+  return mayBeSecret(name) || !/^[\w-]+$/.test(name) ? `${field}[${place}]` : `${field}.${name}`;
+}
+
+/** Names with string values: query parameters, tags. */
 export function expectStringRecord(field: string, value: unknown): Readonly<Record<string, string>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw unexpected(field, "an object with string values", value);
   }
-  for (const [name, entry] of Object.entries(value)) {
+  for (const [place, [name, entry]] of Object.entries(value).entries()) {
     // Values may be credentials: only their type is told.
-    if (typeof entry !== "string") throw unexpectedSecret(`${field}.${name}`, "a string", typeof entry);
+    if (typeof entry !== "string") throw unexpectedSecret(pathOf(field, name, place), "a string", typeof entry);
   }
   return value as Record<string, string>;
+}
+
+/** The first character that no header value can hold: `fetch` would fail with the whole value in its message. */
+function badInHeader(value: string): string | undefined {
+  for (let place = 0; place < value.length; place++) {
+    const code = value.charCodeAt(place);
+    if (code === 0x0a || code === 0x0d) return `one with a line break at position ${place}`;
+    if ((code < 0x20 && code !== 0x09) || code === 0x7f) {
+      return `one with a control character (code ${code}) at position ${place}`;
+    }
+    if (code > 0xff) return `one with a character no header can carry (code ${code}) at position ${place}`;
+  }
+  return undefined;
+}
+
+/** Headers that every `fetch` takes. Neither values nor names that are none are repeated: they may be credentials. */
+export function expectHeaders(field: string, value: unknown): Readonly<Record<string, string>> {
+  const headers = expectStringRecord(field, value);
+  for (const [place, [name, entry]] of Object.entries(headers).entries()) {
+    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) {
+      const came = name === "" ? "an empty one" : `${name.length} characters that are none`;
+      throw unexpectedSecret(`${field}[${place}]`, "named by a header name such as `x-region`", came);
+    }
+    const bad = badInHeader(entry);
+    if (bad !== undefined) throw unexpectedSecret(pathOf(field, name, place), "a value a header can carry", bad);
+  }
+  return headers;
 }
 
 /** An absolute http or https URL. The value is not repeated: it may carry a credential. */
@@ -87,9 +139,16 @@ export function expectUrl(field: string, value: unknown): URL {
       url = undefined;
     }
   }
-  if (url !== undefined && (url.protocol === "https:" || url.protocol === "http:")) return url;
-  const came = typeof value === "string" ? `a string that is not one` : typeof value;
-  throw unexpectedSecret(field, 'an absolute URL such as "https://api.example.com/v1"', came);
+  const example = 'an absolute URL such as "https://api.example.com/v1"';
+  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw unexpectedSecret(field, example, typeof value === "string" ? "a string that is not one" : typeof value);
+  }
+  // No `fetch` takes one, and it would fail with the whole URL in its message.
+  if (url.username !== "" || url.password !== "") {
+    const came = "one with user info before an `@`; credentials go into `keys`, or into a key's `headers`";
+    throw unexpectedSecret(field, `${example} without user info`, came);
+  }
+  return url;
 }
 
 /** Refuses options nobody knows: a typing error must not silently mean the default. */
@@ -100,11 +159,12 @@ export function expectKnown(field: string, value: unknown, known: Readonly<Recor
   const unknownName = Object.keys(value).find((name) => !Object.hasOwn(known, name));
   if (unknownName === undefined) return;
   // A list of keys that became an object has secrets for names.
-  const isName = /^\w{1,24}$/.test(unknownName);
-  if (!isName) throw unexpected(field, `an object with only known fields (${Object.keys(known).join(", ")})`, value);
+  const isName = /^\w{1,24}$/.test(unknownName) && !mayBeSecret(unknownName);
+  const names = Object.keys(known);
+  if (!isName) throw unexpected(field, `an object with only known fields (${names.join(", ")})`, value);
   const path = field === "options" ? unknownName : `${field}.${unknownName}`;
   throw new InvalidOptionsError(
     path,
-    `Expected \`${field}\` to have only known fields (${Object.keys(known).join(", ")}), got \`${unknownName}\``,
+    `Expected \`${field}\` to have only known fields (${names.join(", ")}), got \`${unknownName}\`${hint(unknownName, names)}`,
   );
 }

@@ -1,5 +1,6 @@
 import { InvalidOptionsError, KeySourceError } from "../errors.ts";
 import type { KeyConfig, KeyList } from "../types.ts";
+import { mayBeSecret, unexpectedSecret } from "./expectations.ts";
 import { createFingerprint } from "./fingerprint.ts";
 import { type Account, KeyPool, type PooledKey } from "./key-pool.ts";
 import { KeySecret } from "./key-secret.ts";
@@ -20,6 +21,8 @@ export class KeyBook {
   readonly #fingerprint: (secret: string) => string;
   /** Keys an operator added: a reload of the source does not take them away. */
   readonly #added = new Set<string>();
+  /** What operators asked for before the source was first read. */
+  #postponed: (() => void)[] = [];
   loaded = false;
 
   constructor(options: Pick<ResolvedRotatorOptions, "keys" | "clock" | "idSecret">) {
@@ -53,7 +56,22 @@ export class KeyBook {
       }
     }
     this.loaded = true;
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    for (const change of postponed) {
+      try {
+        change();
+      } catch {
+        // A store that throws is no reason for the keys not to be there.
+      }
+    }
     return { added, removed, kept: wanted.length - added, touched };
+  }
+
+  /** Keeps a change for the moment the source is first read. Returns whether that is still to come. */
+  postpone(change: () => void): boolean {
+    if (!this.loaded) this.#postponed.push(change);
+    return !this.loaded;
   }
 
   /**
@@ -90,8 +108,14 @@ export class KeyBook {
     return this.pool.remove(key);
   }
 
+  /** @throws InvalidOptionsError for a secret that cannot be one, or that another key has. */
   replaceSecret(key: PooledKey, secret: KeyConfig["secret"]): void {
     const config = resolveKey("key", { secret, id: key.id }, this.#fingerprint);
+    const owner = typeof config.secret === "string" ? this.#withSecret(config.secret, key) : undefined;
+    if (owner !== undefined) {
+      const whose = this.#hasTellingId(owner) ? `that of the key \`${owner.id}\`` : "that of another one";
+      throw unexpectedSecret("key.secret", "a secret that no other key has", whose);
+    }
     const merged = { ...key.config, secret: config.secret };
     key.take(merged, this.#secretOf(merged));
   }
@@ -104,9 +128,14 @@ export class KeyBook {
     this.pool.noteRules(config);
   }
 
-  #withSecret(secret: KeyConfig["secret"]): PooledKey | undefined {
-    for (const key of this.pool.keys.values()) if (key.secret.isFrom(secret)) return key;
+  #withSecret(secret: KeyConfig["secret"], besides?: PooledKey): PooledKey | undefined {
+    for (const key of this.pool.keys.values()) if (key !== besides && key.secret.isFrom(secret)) return key;
     return undefined;
+  }
+
+  /** An id that somebody made of a secret is in no message. */
+  #hasTellingId({ id, secret }: PooledKey): boolean {
+    return id === secret.fingerprint || !mayBeSecret(id);
   }
 
   #secretOf(config: ResolvedKey): KeySecret {

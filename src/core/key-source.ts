@@ -2,6 +2,7 @@ import { InvalidOptionsError } from "../errors.ts";
 import type { KeyConfig, KeyList, Limit } from "../types.ts";
 import {
   expectBoolean,
+  expectHeaders,
   expectKnown,
   expectNumber,
   expectString,
@@ -57,16 +58,64 @@ function checkedSecret(field: string, value: unknown): string {
   return secret;
 }
 
-/** Turns whatever lists keys into key objects, in order. */
-function toConfigs(list: unknown): readonly (readonly [field: string, config: KeyConfig])[] {
-  if (typeof list === "string") {
-    const parts = list.split(",").map((part) => part.trim());
-    const given = parts.filter((part) => part !== "");
-    if (given.length === 0) {
-      throw unexpectedSecret("keys", "at least one key", `${list === "" ? "an empty" : "a blank"} string${notSet}`);
-    }
-    return given.map((secret, place) => [`keys[${place}]`, { secret: checkedSecret(`keys[${place}]`, secret) }]);
+type Entry = readonly [field: string, config: KeyConfig];
+
+/** Without the pair of quotes around it that some files and shells leave there, if there is one around the whole. */
+function unquoted(text: string): string {
+  const quote = text[0];
+  const isQuoted = (quote === '"' || quote === "'") && text.length > 1 && text.indexOf(quote, 1) === text.length - 1;
+  return isQuoted ? text.slice(1, -1).trim() : text;
+}
+
+/** The strings of a JSON array. What the parser says is not passed on: it repeats the text. */
+function secretsInJson(text: string): readonly string[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    parsed = undefined;
   }
+  if (!Array.isArray(parsed)) {
+    throw unexpectedSecret("keys", "a JSON array of strings, as it begins with `[`", "a string that is no JSON");
+  }
+  if (parsed.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty JSON array");
+  return parsed.map((entry: unknown, place) => checkedSecret(`keys[${place}]`, entry));
+}
+
+const separators = "; separate keys with commas or line breaks";
+
+/** One key out of a string with several. What it holds may be keys parted by something else. */
+function checkedPart(field: string, part: string): string {
+  const place = part.indexOf(";");
+  if (place >= 0) {
+    const came = `one with a \`;\` at position ${place}${separators}; a key that does have one can be an element of a list`;
+    throw unexpectedSecret(field, "a key without `;`", came);
+  }
+  if (/^["']|["']$/.test(part)) {
+    throw unexpectedSecret(field, "a key", "one with a quote at one end; put quotes around both ends or around none");
+  }
+  const bad = badCharacter(part);
+  if (bad !== undefined) {
+    throw unexpectedSecret(field, "a key without spaces or control characters", `${bad}${separators}`);
+  }
+  return part;
+}
+
+/** `a,b`, one key a line, both mixed, or a JSON array of strings; quotes around the whole or around a key are dropped. */
+function secretsIn(text: string): readonly string[] {
+  const list = unquoted(text.trim());
+  if (list.startsWith("[")) return secretsInJson(list);
+  const parts = list.split(/[,\r\n]/).map((part) => unquoted(part.trim()));
+  const given = parts.filter((part) => part !== "");
+  if (given.length === 0) {
+    throw unexpectedSecret("keys", "at least one key", `${text === "" ? "an empty" : "a blank"} string${notSet}`);
+  }
+  return given.map((part, place) => checkedPart(`keys[${place}]`, part));
+}
+
+/** Turns whatever lists keys into key objects, in order. */
+function toConfigs(list: unknown): readonly Entry[] {
+  if (typeof list === "string") return secretsIn(list).map((secret, place) => [`keys[${place}]`, { secret }]);
   if (list === undefined || list === null) {
     throw unexpectedSecret("keys", "a string, a list of keys or a function that returns one", `\`${list}\`${notSet}`);
   }
@@ -103,7 +152,7 @@ export function resolveKey(field: string, config: KeyConfig, fingerprint: (secre
     limits:
       config.limits === undefined ? undefined : resolveLimits(`${field}.limits`, config.limits as readonly Limit[]),
     baseURL: config.baseURL === undefined ? undefined : expectUrl(`${field}.baseURL`, config.baseURL),
-    headers: config.headers === undefined ? undefined : expectStringRecord(`${field}.headers`, config.headers),
+    headers: config.headers === undefined ? undefined : expectHeaders(`${field}.headers`, config.headers),
     query: config.query === undefined ? undefined : expectStringRecord(`${field}.query`, config.query),
     note: config.note === undefined ? undefined : expectString(`${field}.note`, config.note),
     batch: config.batch === undefined ? undefined : expectString(`${field}.batch`, config.batch),
@@ -112,17 +161,21 @@ export function resolveKey(field: string, config: KeyConfig, fingerprint: (secre
 }
 
 /**
- * Checks a list of keys. The same secret twice is one key: the first entry's settings stand.
+ * Checks a list of keys. The same secret twice is one key, if it comes with the same settings.
  * @throws InvalidOptionsError naming the entry and the field.
  */
 export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ResolvedKey[] {
   const byId = new Map<string, ResolvedKey>();
-  const idOfSecret = new Map<string, string>();
+  const bySecret = new Map<string, readonly [field: string, key: ResolvedKey]>();
   for (const [field, config] of toConfigs(list)) {
     const key = resolveKey(field, config, fingerprint);
     if (typeof key.secret === "string") {
-      if (idOfSecret.has(key.secret)) continue;
-      idOfSecret.set(key.secret, key.id);
+      const twin = bySecret.get(key.secret);
+      if (twin !== undefined) {
+        expectSameSettings(field, key, ...twin);
+        continue;
+      }
+      bySecret.set(key.secret, [field, key]);
     }
     if (byId.has(key.id)) {
       throw new InvalidOptionsError(
@@ -133,6 +186,26 @@ export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: str
     byId.set(key.id, key);
   }
   return [...byId.values()];
+}
+
+/** A key can be used in one way only: which of two was meant is not for us to say. */
+function expectSameSettings(field: string, key: ResolvedKey, twinField: string, twin: ResolvedKey): void {
+  const names = Object.keys(knownFields) as (keyof ResolvedKey)[];
+  const other = names.find((name) => comparable(key[name]) !== comparable(twin[name]));
+  if (other === undefined) return;
+  throw new InvalidOptionsError(
+    field,
+    `Expected \`${field}\`, which has the secret of \`${twinField}\`, to have the same settings, got another \`${other}\``,
+  );
+}
+
+/** A setting as text: equal for equal ones, in whatever order names are given. */
+function comparable(value: unknown): string | undefined {
+  return JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : part,
+  );
 }
 
 function expectWeight(field: string, value: unknown): number {

@@ -10,7 +10,7 @@ import type {
   StreamShape,
   UsageShape,
 } from "../providers/provider.ts";
-import { expectNumber, expectStringRecord, expectUrl, unexpected } from "./expectations.ts";
+import { expectHeaders, expectNumber, expectUrl, unexpected } from "./expectations.ts";
 import { expectTimeZone, resolveLimits } from "./limits.ts";
 import {
   anyText,
@@ -143,7 +143,7 @@ const probe: Shape<HealthProbe> = {
   path: text,
   body: optional(anyText),
   headers: optional((field, value) => {
-    expectStringRecord(field, value);
+    expectHeaders(field, value);
   }),
   proves: oneOf(["credential", "nothing"]),
 };

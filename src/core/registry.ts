@@ -42,7 +42,7 @@ import { random } from "../strategies/random.ts";
 import { roundRobin } from "../strategies/round-robin.ts";
 import type { ChoosingStrategy, OrderingStrategy } from "../strategies/strategy.ts";
 import { weighted } from "../strategies/weighted.ts";
-import { expectOneOf, unexpected } from "./expectations.ts";
+import { expectFunction, expectMethods, expectOneOf, unexpected } from "./expectations.ts";
 import { detectProvider } from "./provider-detection.ts";
 import { expectProvider } from "./provider-options.ts";
 
@@ -57,14 +57,14 @@ const strategies: readonly OrderingStrategy[] = [
   lowestLatency,
 ];
 
-/** Every preset. */
-export const providers: readonly Provider[] = [
+/** Every preset by its name. */
+const presets = {
   openai,
-  azureOpenai,
+  "azure-openai": azureOpenai,
   anthropic,
   gemini,
   vertex,
-  geminiCodeAssist,
+  "gemini-code-assist": geminiCodeAssist,
   openrouter,
   modelscope,
   dashscope,
@@ -77,21 +77,29 @@ export const providers: readonly Provider[] = [
   xai,
   cerebras,
   perplexity,
-  nvidiaNim,
+  "nvidia-nim": nvidiaNim,
   siliconflow,
   moonshot,
-  kimiCoding,
+  "kimi-coding": kimiCoding,
   zhipu,
-  volcengineArk,
+  "volcengine-ark": volcengineArk,
   minimax,
   huggingface,
   github,
-  githubModels,
-  cloudflareWorkersAi,
-  newapiRelay,
-  litellmProxy,
+  "github-models": githubModels,
+  "cloudflare-workers-ai": cloudflareWorkersAi,
+  "newapi-relay": newapiRelay,
+  "litellm-proxy": litellmProxy,
   generic,
-];
+} as const satisfies Readonly<Record<string, Provider>>;
+
+/** The name of a preset. */
+export type ProviderName = keyof typeof presets;
+
+/** Any other string: lets editors offer the known ones. */
+export type OtherName = string & Record<never, never>;
+
+export const providers: readonly Provider[] = Object.values(presets);
 
 export function resolveStrategy(value: unknown, onFailure: (error: unknown) => void): OrderingStrategy {
   if (value === undefined) return roundRobin;
@@ -132,11 +140,9 @@ export function providerNamed(value: unknown, field = "provider"): Provider {
 
 export function resolveStore(value: unknown, options: MemoryStoreOptions): Store {
   if (value === undefined) return new MemoryStore(options);
-  const methods = ["reserve", "settle", "cooldown", "read", "renew"];
-  const isStore =
-    typeof value === "object" &&
-    value !== null &&
-    methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
-  if (isStore) return value as Store;
-  throw unexpected("store", `a Store (an object with ${methods.join(", ")})`, value);
+  const store = expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read", "renew"], value);
+  for (const name of ["watch", "dump", "load", "close"] as const) {
+    if (store[name] !== undefined) expectFunction(`store.${name}`, store[name]);
+  }
+  return store;
 }

@@ -6,13 +6,15 @@ import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import {
   expectFunction,
   expectKnown,
+  expectMethods,
   expectNumber,
+  expectOneOf,
   expectString,
   unexpected,
   unexpectedSecret,
 } from "./expectations.ts";
-import { type LimitTemplate, resolveLimits } from "./limits.ts";
-import { resolveProvider, resolveStore, resolveStrategy } from "./registry.ts";
+import { type LimitTemplate, limitsOfKey, resolveLimits } from "./limits.ts";
+import { type OtherName, type ProviderName, resolveProvider, resolveStore, resolveStrategy } from "./registry.ts";
 
 export type StrategyName =
   | "round_robin"
@@ -24,12 +26,22 @@ export type StrategyName =
   | "lowest_latency";
 
 export interface RotatorOptions {
-  /** `"a,b,c"`, a list of secrets or key objects, or a function that returns one; the function is read again on `reload()`. */
+  /**
+   * A string of secrets, a list of secrets or key objects, or a function that returns one of these; the function is read at
+   * first use and again on `reload()`. In a string, commas or line breaks separate; a JSON array of strings will do too, and
+   * quotes around the whole or around a secret are dropped. The same secret twice must come with the same settings.
+   */
   readonly keys: KeySource | undefined;
   /** A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic" */
-  readonly provider?: string | Provider | undefined;
+  readonly provider?: ProviderName | OtherName | Provider | undefined;
   /** How the next key is chosen among those that are ready. @default "round_robin" */
   readonly strategy?: StrategyName | Strategy | undefined;
+  /**
+   * Limits the provider publishes for a tier, by the preset's own name for it. One of `limits` with the same id replaces one.
+   * Published limits change: look them up before you rely on them.
+   * @default none is assumed
+   */
+  readonly tier?: string | undefined;
   /** Limits that hold for every key; a key's own limit of the same id replaces one. @default none */
   readonly limits?: readonly Limit[] | undefined;
   /** Where counters and cooldowns live. @default a new MemoryStore */
@@ -100,6 +112,9 @@ export interface AcquireRequest {
   readonly maxWaitMs?: number | undefined;
   /** Not waited beyond this, epoch milliseconds. */
   readonly deadline?: number | undefined;
+  /** Monotonic time at which the request is over, and the option that set it. @internal */
+  readonly endsAt?: number | undefined;
+  readonly endedBy?: string | undefined;
   /** Accounts not to be given again. */
   readonly exclude?: ReadonlySet<string> | undefined;
   /** The key to be given if it is ready. */
@@ -114,6 +129,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   keys: true,
   provider: true,
   strategy: true,
+  tier: true,
   limits: true,
   store: true,
   maxWaitMs: true,
@@ -138,7 +154,7 @@ export function resolveRotatorOptions(
   onStrategyFailure: (error: unknown) => void,
 ): ResolvedRotatorOptions {
   expectKnown("options", options, knownRotatorOptions);
-  const clock = options.clock ?? systemClock;
+  const clock = options.clock === undefined ? systemClock : expectClock(options.clock);
   const random = options.random === undefined ? Math.random : expectFunction<Random>("random", options.random);
   const { keys } = options;
   if (keys === undefined || keys === null) {
@@ -148,12 +164,16 @@ export function resolveRotatorOptions(
       `\`${keys}\`; if it comes from an environment variable, that variable is not set`,
     );
   }
+  const provider = resolveProvider(options.provider);
   const cooldownMs = optionalNumber("cooldownMs", options.cooldownMs, 1000);
   return {
     keys,
-    provider: resolveProvider(options.provider),
+    provider,
     strategy: resolveStrategy(options.strategy, onStrategyFailure),
-    limits: options.limits === undefined ? [] : resolveLimits("limits", options.limits),
+    limits: limitsOfKey(
+      tierLimits(provider, options.tier),
+      options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
+    ),
     store: resolveStore(options.store, { clock, random }),
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
@@ -169,6 +189,19 @@ export function resolveRotatorOptions(
   };
 }
 
+function tierLimits({ name, tiers = {} }: Provider, tier: string | undefined): readonly LimitTemplate[] {
+  if (tier === undefined) return [];
+  const known = Object.keys(tiers);
+  if (known.length === 0) {
+    throw unexpected(
+      "tier",
+      `absent: no limits are published that fit provider "${name}" as a whole, so give \`limits\``,
+      tier,
+    );
+  }
+  return resolveLimits("tier", tiers[expectOneOf("tier", tier, known)] as readonly Limit[]);
+}
+
 function optionalNumber(field: string, value: number | undefined, byDefault: number): number {
   return value === undefined ? byDefault : expectNumber(field, value, { min: 0 });
 }
@@ -179,12 +212,10 @@ function resolveHealthCheck(value: HealthCheck): HealthCheck {
   return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
 }
 
+function expectClock(value: unknown): Clock {
+  return expectMethods("clock", ["wall", "monotonic", "timer"], value);
+}
+
 function expectLogger(value: unknown): Logger {
-  const methods = ["debug", "info", "warn", "error"];
-  const fits =
-    typeof value === "object" &&
-    value !== null &&
-    methods.every((method) => typeof (value as Record<string, unknown>)[method] === "function");
-  if (fits) return value as Logger;
-  throw unexpected("logger", "an object with the methods debug, info, warn and error", value);
+  return expectMethods("logger", ["debug", "info", "warn", "error"], value);
 }

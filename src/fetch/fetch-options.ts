@@ -12,6 +12,7 @@ import {
 import { KeyRotator } from "../core/key-rotator.ts";
 import { providerAt } from "../core/registry.ts";
 import { knownRotatorOptions, type RotatorOptions } from "../core/rotator-options.ts";
+import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
 
 /** What sends requests and answers them. */
@@ -44,7 +45,8 @@ export interface CallingOptions {
   readonly maxReplayBytes?: number | undefined;
   /**
    * When no key can serve in time: `"respond"` with the provider's own last refusal or one like it, `"throw"` an
-   * `AllKeysExhaustedError`, or whatever a function makes of that error.
+   * `AllKeysExhaustedError`, or the `Response` a function makes of that error. When it returns anything else, the call
+   * rejects with an `InvalidOptionsError`.
    * @default "respond"
    */
   readonly onExhausted?: OnExhausted<Response> | undefined;
@@ -61,7 +63,10 @@ export interface CallingOptions {
 /** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
 export interface RotatingFetchOptions extends RotatorOptions, CallingOptions {}
 
-/** The same with a rotator that exists already, to share it between several fetches. */
+/**
+ * The same with a rotator that exists already, to share it between several fetches. What is said of keys, limits and the
+ * provider belongs to the rotator.
+ */
 export interface SharedRotatorOptions extends CallingOptions {
   readonly rotator: KeyRotator;
 }
@@ -105,10 +110,11 @@ const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: 
  */
 export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotatorOptions): ResolvedCallingOptions {
   const shared = typeof options === "object" && options !== null && "rotator" in options;
+  const sharedRotator = shared ? expectRotator(options) : undefined;
   const known = shared ? { rotator: true as const } : knownRotatorOptions;
   expectKnown("options", options, { ...known, ...knownCallingOptions });
   const calling = resolveCalling(options);
-  const rotator = shared ? expectRotator(options.rotator) : new KeyRotator(rotatorPart(options, calling.baseURL));
+  const rotator = sharedRotator ?? new KeyRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL));
   const origins = resolveOrigins(options, calling.baseURL, rotator);
   return { ...calling, rotator, origins };
 }
@@ -143,13 +149,39 @@ function numberOr<Default>(
 function resolveOnExhausted(value: unknown): OnExhausted<Response> {
   if (value === undefined) return "respond";
   if (value === "respond" || value === "throw") return value;
-  if (typeof value === "function") return value as OnExhausted<Response>;
+  if (typeof value === "function") return answering(value as (error: AllKeysExhaustedError) => unknown);
   throw unexpected("onExhausted", '"respond", "throw" or a function', value);
 }
 
-function expectRotator(value: unknown): KeyRotator {
-  if (value instanceof KeyRotator) return value;
-  throw unexpected("rotator", "a KeyRotator", value);
+/** The user's function, whose answer is looked at: a caller that expects a `Response` would break far from the cause. */
+function answering(onExhausted: (error: AllKeysExhaustedError) => unknown): OnExhausted<Response> {
+  return async (error) => {
+    const answer = await onExhausted(error);
+    if (isResponse(answer)) return answer;
+    const { field, message } = unexpected("onExhausted()", "a Response or a promise of one", answer);
+    throw new InvalidOptionsError(field, message, { cause: error });
+  };
+}
+
+/** By its shape: there are several classes of that name in some processes. */
+function isResponse(value: unknown): value is Response {
+  if (typeof value !== "object" || value === null) return false;
+  const { status, headers } = value as Partial<Response>;
+  return typeof status === "number" && typeof headers?.get === "function";
+}
+
+/** A rotator has its keys already: what is said of keys beside it would be left unheard. */
+function expectRotator(options: SharedRotatorOptions): KeyRotator {
+  const { rotator } = options;
+  if (!(rotator instanceof KeyRotator)) throw unexpected("rotator", "a KeyRotator", rotator);
+  const names = Object.keys(knownRotatorOptions);
+  const misplaced = names.filter((name) => name in options);
+  if (misplaced.length === 0) return rotator;
+  throw new InvalidOptionsError(
+    misplaced[0] as string,
+    `Expected none of the rotator's own options (${names.join(", ")}) beside \`rotator\`; give them to ` +
+      `\`new KeyRotator()\`, got ${misplaced.map((name) => `\`${name}\``).join(", ")}`,
+  );
 }
 
 function rotatorPart(options: RotatingFetchOptions, baseURL: URL | undefined): RotatorOptions {

@@ -8,7 +8,7 @@ import { InvalidOptionsError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { placeCredential } from "./credentials.ts";
-import { AllowedOrigins, urlFor } from "./endpoints.ts";
+import { AllowedOrigins } from "./endpoints.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 
@@ -34,8 +34,7 @@ const longestMessage = 200;
 export function createProbeSender(options: ProbeSenderOptions): SendProbe {
   const allowed = new AllowedOrigins(options.origins);
   return async (lease, probe) => {
-    const common = probeUrl(probe, options, allowed);
-    const url = urlFor(common, lease, options.baseURL);
+    const url = probeUrl(probe, lease, options, allowed);
     lease.origin = new URL(url).origin;
     if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(options.provider));
     const controller = new AbortController();
@@ -70,14 +69,34 @@ function circumstances(
   return { now: clock.wall(), context: rotator.contextOf(lease) };
 }
 
-function probeUrl({ path }: ProbeRequest, { baseURL, provider }: ProbeSenderOptions, allowed: AllowedOrigins): string {
-  const base = baseURL?.href ?? provider.baseURL ?? `${allowed.list[0]}/`;
+/** Below the key's own endpoint, where it has one; an absolute path stays where it is. */
+function probeUrl(
+  { path }: ProbeRequest,
+  lease: Lease,
+  { baseURL, provider }: ProbeSenderOptions,
+  allowed: AllowedOrigins,
+): string {
+  const base = lease.baseURL?.href ?? baseURL?.href ?? provider.baseURL ?? `${allowed.list[0]}/`;
   const url = /^https?:/i.test(path) ? path : below(base, path);
-  if (URL.canParse(url) && allowed.of(url) !== undefined) return url;
+  if (URL.canParse(url) && (allowed.of(url) !== undefined || isAtHome(new URL(url), base, provider))) {
+    return withQuery(url, lease.query);
+  }
   throw new InvalidOptionsError(
     "probe.path",
     `Expected \`probe.path\` to lie below the base URL or on an origin keys may be sent to (${allowed.list.join(", ")}), got \`${path}\``,
   );
+}
+
+/** Some presets have their probe on another origin of the same provider; a proxy in front of it is not the provider. */
+function isAtHome({ origin }: URL, base: string, { origins }: Provider): boolean {
+  return origins.includes(origin) && origins.includes(new URL(base).origin);
+}
+
+function withQuery(url: string, query: Lease["query"]): string {
+  if (query === undefined) return url;
+  const target = new URL(url);
+  for (const name in query) target.searchParams.set(name, query[name] as string);
+  return target.href;
 }
 
 /** The base may have a query of its own, which stays. */

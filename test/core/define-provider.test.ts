@@ -85,11 +85,46 @@ describe("defineProvider", () => {
     await expect(fetch("https://api.openai.com/v1/models", { headers })).rejects.toThrow("api.openai.com");
   });
 
+  it("puts the secret where the client sent a credential of its own, else in the provider's header", async () => {
+    const secret = newSecret();
+    const provider = defineProvider({
+      name: "mine",
+      origins: ["https://llm.example.test"],
+      credential: { header: "x-mine" },
+    });
+    const found: unknown[] = [];
+    const fetch = createRotatingFetch({
+      keys: [secret],
+      provider,
+      fetch: (_url, init) => {
+        const headers = new Headers(init?.headers);
+        found.push([headers.get("x-mine") === secret, headers.get("authorization") === `Bearer ${secret}`]);
+        return Promise.resolve(new Response());
+      },
+    });
+    for (const headers of [{}, { "x-mine": "rotating" }, { authorization: "Bearer rotating" }]) {
+      await fetch("https://llm.example.test/v1/models", { headers });
+    }
+    expect(found).toEqual([
+      [true, false],
+      [true, false],
+      [false, true],
+    ]);
+  });
+
   it.each([
-    ["provider.extends", { extends: "openia" }, /one of "openai", .* got `openia` \(string\)$/],
+    [
+      "provider.extends",
+      { extends: "openia" },
+      /one of "openai", .* got `openia` \(string\); did you mean `openai`\?$/,
+    ],
     ["provider.extends.name", { extends: { origins: [] } }, /a non-empty string, got `undefined`$/],
     ["provider.extends", { extends: 7 }, /got `7` \(number\)$/],
-    ["provider.extend", { extend: "openai" }, /only known fields \(extends, name, .*\), got `extend`$/],
+    [
+      "provider.extend",
+      { extend: "openai" },
+      /only known fields \(extends, name, .*\), got `extend`; did you mean `extends`\?$/,
+    ],
     ["provider", "openai", /to be an object, got `openai`/],
     ["provider", null, /to be an object, got `null`$/],
   ])("refuses %s of %o", (field, definition, message) => {
@@ -118,6 +153,7 @@ describe("a provider of one's own", () => {
     ["hosts[0]", { hosts: ["https://api.example.test"] }],
     ["paths[0]", { paths: ["v1"] }],
     ["baseURL", { baseURL: "/v1" }],
+    ["baseURL", { baseURL: "https://user:word@api.example.test/v1" }],
     ["credential", { credential: "x-key" }],
     ["credential.header", { credential: { header: "X-Key" } }],
     ["credential.header", { credential: { scheme: "Bearer" } }],
@@ -159,6 +195,8 @@ describe("a provider of one's own", () => {
     ["dayZone", { dayZone: "Mars/Base" }],
     ["probe.method", { probe: { method: "PUT", path: "/models", proves: "credential" } }],
     ["probe.proves", { probe: { method: "GET", path: "/models" } }],
+    ["probe.headers[0]", { probe: { method: "GET", path: "/", proves: "nothing", headers: { "x y": "" } } }],
+    ["probe.headers.x-team", { probe: { method: "GET", path: "/", proves: "nothing", headers: { "x-team": "\n" } } }],
     ["request.modelInPath", { request: { modelInPath: ["/models/"] } }],
     ["usage.output", { usage: { input: ["usage.in"] } }],
     ["stream.terminal[0]", { stream: { preamble: [], terminal: [7] } }],

@@ -22,6 +22,10 @@ function refusal(options: unknown): InvalidOptionsError {
   throw new Error("The options were accepted");
 }
 
+const storeMethods = Object.fromEntries(
+  ["reserve", "settle", "cooldown", "read", "renew"].map((name) => [name, () => undefined]),
+);
+
 function key(config: Record<string, unknown>): RotatorOptions {
   return { keys: [{ secret, ...config } as unknown as KeyConfig] };
 }
@@ -79,11 +83,66 @@ describe("KeyRotator options", () => {
     ["a curly quote", "\u201d", /a character no header can carry \(code 8221\)/],
   ])("refuse a key with %s in it, without repeating it", (_, character, message) => {
     const bad = `${newSecret()}${character}${newSecret()}`;
-    for (const keys of [bad, [bad], [{ secret: bad }]]) {
+    // In one string, a line break separates two keys.
+    const lists = character === "\n" ? [[bad], [{ secret: bad }]] : [bad, [bad], [{ secret: bad }]];
+    for (const keys of lists) {
       const error = refusal({ keys });
       expect(error.message).toMatch(message);
       expectNoSecrets([error.message, error.stack, error.field], [bad, ...bad.split(character)]);
     }
+  });
+
+  it.each([
+    ["commas", (one: string, two: string) => `${one},${two}`],
+    ["commas and spaces", (one: string, two: string) => ` ${one} , ${two} `],
+    ["line breaks", (one: string, two: string) => `${one}\n${two}\n`],
+    ["line breaks of Windows", (one: string, two: string) => `\r\n${one}\r\n\r\n${two}\r\n`],
+    ["both", (one: string, two: string) => `${one},\n  ${two},\n`],
+    ["quotes around the whole", (one: string, two: string) => `"${one},${two}"`],
+    ["quotes around the whole and spaces", (one: string, two: string) => ` ' ${one}, ${two} ' `],
+    ["quotes around each", (one: string, two: string) => `"${one}", '${two}'`],
+    ["quotes around each line", (one: string, two: string) => `"${one}"\n"${two}"`],
+    ["quotes around nothing", (one: string, two: string) => `${one},"",${two}`],
+    ["a JSON array", (one: string, two: string) => JSON.stringify([one, two])],
+    ["a JSON array over several lines", (one: string, two: string) => ` ${JSON.stringify([one, two], null, 2)}\n`],
+    ["a JSON array in quotes", (one: string, two: string) => `'${JSON.stringify([one, two])}'`],
+  ])("take a string with %s", (_, write) => {
+    const secrets = newSecrets(2) as [string, string];
+    const found = resolveKeys(write(...secrets), fingerprint).map((one) => one.secret);
+    expect(found.map((one) => secrets.indexOf(one as string))).toEqual([0, 1]);
+  });
+
+  it.each([
+    ["semicolons", (key: string) => `${key};${key}`, "keys[0]", /a key without `;`.*separate keys with commas or line/],
+    ["spaces", (key: string) => `${key} ${key}`, "keys[0]", /got a space at position \d+; separate keys with commas/],
+    ["tabs", (key: string) => `a,${key}\t${key}`, "keys[1]", /control character \(code 9\).*; separate keys with/],
+    ["an opening quote", (key: string) => `"${key}`, "keys[0]", /got one with a quote at one end/],
+    ["a closing quote", (key: string) => `a,${key}'`, "keys[1]", /got one with a quote at one end/],
+    [
+      "a JSON array cut short",
+      (key: string) => `["${key}","${key}`,
+      "keys",
+      /a JSON array of strings.*that is no JSON/,
+    ],
+    ["names in brackets", (key: string) => `[${key}]`, "keys", /a JSON array of strings.*that is no JSON/],
+    ["an empty JSON array", () => "[]", "keys", /at least one key, got an empty JSON array/],
+    ["JSON of numbers", (key: string) => `["${key}", 5]`, "keys[1]", /a string, got number/],
+    ["JSON of objects", (key: string) => `[{"secret":"${key}"}]`, "keys[0]", /a string, got object/],
+    ["JSON with a blank string", (key: string) => `["${key}", " "]`, "keys[1]", /got a blank one/],
+    ["quotes around nothing", () => '""', "keys", /at least one key, got a blank string.*environment variable/],
+  ])("refuse a string with %s, without repeating it", (_, write, field, message) => {
+    const long = newSecret();
+    const error = refusal({ keys: write(long) });
+    expect(error.field).toBe(field);
+    expect(error.message).toMatch(message);
+    expectNoSecrets(error, [long]);
+  });
+
+  it("take a key with a semicolon or quotes in it as an element of a list", () => {
+    const odd = [`${newSecret()};x`, `"${newSecret()}"`];
+    expect(resolveKeys(odd, fingerprint).map((one) => odd.indexOf(one.secret as string))).toEqual([0, 1]);
+    const inJson = resolveKeys(JSON.stringify(odd.slice(0, 1)), fingerprint);
+    expect(inJson[0]?.secret === odd[0]).toBe(true);
   });
 
   it("trim what surrounds a key", () => {
@@ -165,6 +224,53 @@ describe("KeyRotator options", () => {
     expect(error.message).toMatch(/^Expected `keys\[0\].baseURL` to be /);
   });
 
+  it.each([
+    "https://user:PASSWORD@api.example.test/v1",
+    "https://PASSWORD@api.example.test",
+    "http://:PASSWORD@a.test",
+  ])("refuse a baseURL with user info, which no fetch takes, without repeating it: %s", (pattern) => {
+    const password = newSecret();
+    const error = refusal(key({ baseURL: pattern.replace("PASSWORD", password) }));
+    expect(error.field).toBe("keys[0].baseURL");
+    expect(error.message).toMatch(/without user info, got one with user info before an `@`/);
+    expectNoSecrets(error, [password]);
+  });
+
+  it.each([
+    ["a line break", "\n", /to be a value a header can carry, got one with a line break at position \d+$/],
+    ["a carriage return", "\r", /got one with a line break at position \d+$/],
+    ["a zero byte", "\0", /got one with a control character \(code 0\) at position \d+$/],
+    ["a delete character", "\u007f", /got one with a control character \(code 127\) at position \d+$/],
+    ["a curly quote", "\u201d", /got one with a character no header can carry \(code 8221\) at position \d+$/],
+  ])("refuse a header's value with %s in it, without repeating it", (_, character, message) => {
+    const value = `${newSecret()}${character}${newSecret()}`;
+    const error = refusal(key({ headers: { "x-region": "eu", authorization: value } }));
+    expect(error.field).toBe("keys[0].headers.authorization");
+    expect(error.message).toMatch(message);
+    expectNoSecrets(error, [value, ...value.split(character)]);
+  });
+
+  it.each(["", "x region", "x-region:", "x-r\u00e9gion", "x\n", "(x)"])(
+    "refuse %j as the name of a header, without repeating it",
+    (name) => {
+      const long = newSecret();
+      const error = refusal(key({ headers: { "x-first": "a", [name]: "b" } }));
+      expect(error.field).toBe("keys[0].headers[1]");
+      expect(error.message).toMatch(
+        /^Expected `keys\[0\].headers\[1\]` to be named by a header name such as `x-region`, /,
+      );
+      expectNoSecrets(refusal(key({ headers: { [`authorization: ${long}`]: "" } })), [long]);
+      expectNoSecrets(refusal(key({ headers: { [long]: "\n" } })), [long]);
+    },
+  );
+
+  it("take headers that every fetch takes", () => {
+    const headers = { "OpenAI-Organization": "org", x_team: "a b\tc", "x-name": "caf\u00e9", "x-empty": "" };
+    const [resolved] = resolveKeys([{ secret, headers }], fingerprint);
+    expect(resolved?.headers).toEqual(headers);
+    expect(() => new Headers(headers)).not.toThrow();
+  });
+
   it("do not repeat a malformed baseURL, which may carry a credential", () => {
     const error = refusal(key({ baseURL: `api.example.com/?key=${secret}` }));
     expectNoSecrets([error.message, error.stack], [secret]);
@@ -196,6 +302,13 @@ describe("KeyRotator options", () => {
     ["a negative guard", { guardMs: -5 }, "guardMs"],
     ["a lease of 0", { leaseMs: 0 }, "leaseMs"],
     ["a store without methods", { store: {} }, "store"],
+    ["a store that is a name", { store: "redis" }, "store"],
+    ["a store whose watch is none", { store: { ...storeMethods, watch: true } }, "store.watch"],
+    ["a number as clock", { clock: 5 }, "clock"],
+    ["null as clock", { clock: null }, "clock"],
+    ["a clock that only tells the time", { clock: { wall: () => 0, monotonic: () => 0 } }, "clock"],
+    ["a number as random", { random: 5 }, "random"],
+    ["null as random", { random: null }, "random"],
     ["a logger without methods", { logger: () => {} }, "logger"],
     ["words for random", { random: "dice" }, "random"],
   ])("refuse %s, naming the field", (_, options, field) => {
@@ -204,28 +317,48 @@ describe("KeyRotator options", () => {
     expect(error.message).toMatch(/^Expected `[\w.[\]]+` to /);
   });
 
-  it("refuse an unknown option and list those there are", () => {
+  it("say what a clock, a store or a logger lacks", () => {
+    const clock = { wall: () => 0, monotonic: () => 0 };
+    expect(refusal({ keys: secret, clock }).message).toBe(
+      "Expected `clock` to be an object with the methods wall, monotonic and timer, got an object without timer",
+    );
+    expect(refusal({ keys: secret, clock: 5 }).message).toMatch(/wall, monotonic and timer, got `5` \(number\)$/);
+    expect(refusal({ keys: secret, store: {} }).message).toMatch(
+      /got an object without reserve, settle, cooldown, read, renew$/,
+    );
+  });
+
+  it("refuse an unknown option, list those there are and name the one that was meant", () => {
     const error = refusal({ keys: secret, stratgy: "random" });
     expect(error.field).toBe("stratgy");
-    expect(error.message).toMatch(/^Expected `options` to have only known fields \(.*\bstrategy\b.*\), got `stratgy`$/);
+    expect(error.message).toMatch(
+      /^Expected `options` to have only known fields \(.*\bstrategy\b.*\), got `stratgy`; did you mean `strategy`\?$/,
+    );
+  });
+
+  it("name none where nothing is like it", () => {
+    expect(refusal({ keys: secret, frobnicate: 1 }).message).toMatch(/, got `frobnicate`$/);
+    expect(refusal({ keys: secret, strategy: "fastest" }).message).toMatch(/got `fastest` \(string\)$/);
   });
 
   it("refuse an unknown field of a key and list those there are", () => {
     const error = refusal(key({ wieght: 2 }));
     expect(error.field).toBe("keys[0].wieght");
-    expect(error.message).toMatch(/known fields \(.*\bweight\b.*\), got `wieght`$/);
+    expect(error.message).toMatch(/known fields \(.*\bweight\b.*\), got `wieght`; did you mean `weight`\?$/);
   });
 
   it("refuse an unknown strategy and list those there are", () => {
     const error = refusal({ keys: secret, strategy: "roundrobin" });
     expect(error.message).toBe(
       'Expected `strategy` to be one of "round_robin", "random", "weighted", "least_used", "fill_first", ' +
-        '"least_busy", "lowest_latency", got `roundrobin` (string)',
+        '"least_busy", "lowest_latency", got `roundrobin` (string); did you mean `round_robin`?',
     );
   });
 
   it("refuse an unknown provider and list those there are", () => {
-    expect(refusal({ keys: secret, provider: "opanai" }).message).toMatch(/one of .*"openai".*"generic".*got `opanai`/);
+    expect(refusal({ keys: secret, provider: "opanai" }).message).toMatch(
+      /one of .*"openai".*"generic".*got `opanai` \(string\); did you mean `openai`\?$/,
+    );
   });
 
   it("never repeat a key that was put in the wrong place", () => {
@@ -240,6 +373,8 @@ describe("KeyRotator options", () => {
       { keys: long, strategy: secret },
       { keys: [{ secret, headers: { authorization: 5 } }] },
       { keys: { [long]: {} } },
+      { keys: [{ secret, [secret.slice(5, 25)]: 1 }] },
+      { keys: [{ secret, query: { [long]: 5 } }] },
     ];
     for (const options of places) {
       const error = refusal(options);
@@ -260,9 +395,43 @@ describe("resolveKeys", () => {
     for (const list of lists) expect(resolveKeys(list, fingerprint).map((one) => one.secret)).toEqual([first, second]);
   });
 
-  it("makes one key of the same secret twice, with the settings of the first", () => {
-    const keys = resolveKeys([{ secret, weight: 3 }, secret, { secret, weight: 5, id: "other" }], fingerprint);
-    expect(keys.map(({ id, weight }) => [id, weight])).toEqual([[fingerprint(secret), 3]]);
+  it("makes one key of the same secret twice with the same settings, however they are written", () => {
+    const plain = resolveKeys([secret, ` ${secret}\n`, { secret }, { secret, weight: 1, enabled: true }], fingerprint);
+    expect(plain.map(({ id }) => id)).toEqual([fingerprint(secret)]);
+    const full = { id: "a", weight: 3, models: ["m"], limits: [{ requests: 5 }], baseURL: "https://eu.example.test" };
+    const [one, two] = [
+      { secret, ...full, headers: { "x-a": "1", "x-b": "2" } },
+      { secret, ...full, models: "m", baseURL: "https://eu.example.test/", headers: { "x-b": "2", "x-a": "1" } },
+    ];
+    expect(resolveKeys([one, two], fingerprint)).toHaveLength(1);
+    expect(resolveKeys(`${secret},${secret}`, fingerprint)).toHaveLength(1);
+  });
+
+  it.each([
+    ["id", { id: "other" }],
+    ["weight", { weight: 5 }],
+    ["priority", { priority: 1 }],
+    ["account", { account: "team" }],
+    ["models", { models: ["m"] }],
+    ["limits", { limits: [{ requests: 5 }] }],
+    ["baseURL", { baseURL: "https://eu.example.test" }],
+    ["headers", { headers: { "x-org": "a" } }],
+    ["query", { query: { region: "eu" } }],
+    ["note", { note: "spare" }],
+    ["enabled", { enabled: false }],
+  ])("refuses the same secret twice when they differ in %s, naming both places", (setting, settings) => {
+    const [first, second] = newSecrets(2) as [string, string];
+    for (const [one, other] of [
+      [{ secret: second, ...settings }, second],
+      [second, { secret: second, ...settings }],
+    ] as const) {
+      const error = refusal({ keys: [first, one, other] });
+      expect(error.field).toBe("keys[2]");
+      expect(error.message).toBe(
+        `Expected \`keys[2]\`, which has the secret of \`keys[1]\`, to have the same settings, got another \`${setting}\``,
+      );
+      expectNoSecrets(error, [first, second]);
+    }
   });
 
   it("refuses two secrets with one id", () => {

@@ -36,7 +36,11 @@ describe("resolveFetchOptions", () => {
       { keys: [{ secret, weight: 0 }] },
       /^Expected `keys\[0\].weight` to be a number > 0, got `0` \(number\)$/,
     ],
-    ["keys[0].wieght", { keys: [{ secret, wieght: 1 }] }, /only known fields .* got `wieght`$/],
+    [
+      "keys[0].wieght",
+      { keys: [{ secret, wieght: 1 }] },
+      /only known fields .* got `wieght`; did you mean `weight`\?$/,
+    ],
     [
       "keys[0].id",
       { keys: [{ secret: () => secret }] },
@@ -65,7 +69,11 @@ describe("resolveFetchOptions", () => {
       { strategy: "fastest" },
       /^Expected `strategy` to be one of "round_robin", .*got `fastest` \(string\)$/,
     ],
-    ["provider", { provider: "openia" }, /^Expected `provider` to be one of .*"openai".* got `openia` \(string\)$/],
+    [
+      "provider",
+      { provider: "openia" },
+      /^Expected `provider` to be one of .*"openai".* got `openia` \(string\); did you/,
+    ],
     ["limits[0].requests", { limits: [{ requests: 0 }] }, /an integer >= 1, got `0` \(number\)$/],
     ["limits[0].per", { limits: [{ requests: 1, per: "fortnight" }] }, /got `fortnight` \(string\)$/],
     [
@@ -79,6 +87,9 @@ describe("resolveFetchOptions", () => {
       /^Expected `baseURL` to be an absolute URL such as "https:\/\/api.example.com\/v1"/,
     ],
     ["baseURL", { baseURL: "ftp://api.example.test" }, /^Expected `baseURL` to be an absolute URL/],
+    ["baseURL", { baseURL: `https://user:${secret}@api.example.test` }, /without user info, got one with user info/],
+    ["baseURL", { baseURL: new URL(`https://${secret}@api.example.test`) }, /without user info, got one with user/],
+    ["origins[0]", { origins: [`https://${secret}@api.example.test`] }, /without user info, got one with user info/],
     ["origins[0]", { origins: ["*"] }, /^Expected `origins\[0\]` to be an absolute URL/],
     ["origins", { origins: "https://api.example.test" }, /^Expected `origins` to be a list of origins/],
     ["foreignOrigins", { foreignOrigins: "ignore" }, /one of "refuse", "pass", got `ignore` \(string\)$/],
@@ -115,7 +126,11 @@ describe("resolveFetchOptions", () => {
     ],
     ["provider", { provider: null }, /^Expected `provider` to be one of .* got `null`$/],
     ["logger", { logger: {} }, /^Expected `logger` to be an object with the methods debug, info, warn and error/],
-    ["maxRetries", { maxRetries: 1 }, /^Expected `options` to have only known fields .* got `maxRetries`$/],
+    [
+      "maxRetries",
+      { maxRetries: 1 },
+      /^Expected `options` to have only known fields .* got `maxRetries`; did you mean `retries`\?$/,
+    ],
   ])("names %s when it is at fault, and repeats no secret", (field, wrong, message) => {
     const error = refusalOf({ ...good, ...wrong });
     expect(error.message).toMatch(message);
@@ -127,7 +142,12 @@ describe("resolveFetchOptions", () => {
   it("takes a rotator only if it is one, and no keys beside it", () => {
     const { baseURL } = good;
     expect(refusalOf({ rotator: {}, baseURL }).message).toBe("Expected `rotator` to be a KeyRotator, got an object");
-    expect(refusalOf({ rotator: new KeyRotator({ keys: [secret] }), ...good }).message).toMatch(/got `keys`$/);
+    const error = refusalOf({ rotator: new KeyRotator({ keys: [secret] }), ...good, maxWaitMs: 5 });
+    expect(error.field).toBe("keys");
+    expect(error.message).toMatch(
+      /^Expected none of the rotator's own options \(keys, provider, .*\) beside `rotator`; give them to `new KeyRotator\(\)`, got `keys`, `maxWaitMs`$/,
+    );
+    expectNoSecrets(error, [secret]);
   });
 
   it.each([undefined, null, "x", []])("refuses %j in place of options", (options) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { InvalidOptionsError, KeySourceError } from "../../../src/errors.ts";
+import { InvalidOptionsError, KeySourceError, RotatorClosedError } from "../../../src/errors.ts";
+import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyList } from "../../../src/types.ts";
 import { newSecret } from "../test-keys.ts";
 import { invalidKey, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
@@ -13,6 +14,16 @@ const allEvents = [
   "keys-reloaded",
   "keys-reload-failed",
 ] as const;
+
+function refusalOf(change: () => unknown): InvalidOptionsError {
+  try {
+    change();
+  } catch (error) {
+    if (error instanceof InvalidOptionsError) return error;
+    throw error;
+  }
+  throw new Error("The change was made");
+}
 
 function listen(world: RotatorWorld): unknown[] {
   const told: unknown[] = [];
@@ -95,6 +106,53 @@ describe.each(storeKinds)("KeyRotator managing keys over $name", ({ makeStore })
     expect(await world.ids(1, { maxWaitMs: 0 })).toEqual(["a"]);
   });
 
+  it("refuses a secret that another key has as a replacement, and leaves both keys as they are", async () => {
+    const [a, b] = named("a", "b") as [{ secret: string }, { secret: string }];
+    const third = newSecret();
+    const world = new RotatorWorld(makeStore, [a as never, b as never, third]);
+    const told = listen(world);
+    const thirdId = (await world.rotator.snapshot()).keys[2]?.id;
+    for (const [taken, owner] of [
+      [b.secret, "b"],
+      [third, thirdId],
+    ]) {
+      const error = refusalOf(() => world.rotator.replace("a", ` ${taken}\n`));
+      expect(error.message).toBe(
+        `Expected \`key.secret\` to be a secret that no other key has, got that of the key \`${owner}\``,
+      );
+      expectNoSecrets(error, [a.secret, b.secret, third]);
+    }
+    expect((await world.take({ prefer: "a" })).secret === a.secret).toBe(true);
+    expect(told).toEqual([]);
+    expect(world.rotator.replace("a", a.secret)).toBe(true);
+  });
+
+  it("does not repeat an id that is a secret when it refuses that key's", () => {
+    const secret = newSecret();
+    const world = new RotatorWorld(makeStore, [...named("a"), { id: secret, secret }]);
+    const error = refusalOf(() => world.rotator.replace("a", secret));
+    expect(error.message).toMatch(/got that of another one$/);
+    expectNoSecrets(error, [secret]);
+  });
+
+  it("changes no keys once it is closed", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    await world.rotator.close();
+    const told = listen(world);
+    for (const change of [
+      () => world.rotator.add(newSecret()),
+      () => world.rotator.remove("a"),
+      () => world.rotator.enable("a"),
+      () => world.rotator.disable("a"),
+      () => world.rotator.disable("nobody"),
+      () => world.rotator.replace("a", newSecret()),
+    ]) {
+      expect(change).toThrow(RotatorClosedError);
+      expect(change).toThrow("The rotator is closed");
+    }
+    expect(told).toEqual([]);
+  });
+
   it("lets verdicts on the old secret not follow a replaced one", async () => {
     const world = new RotatorWorld(makeStore, named("a"));
     await world.failKey("a", invalidKey);
@@ -119,6 +177,48 @@ describe.each(storeKinds)("KeyRotator reading its key source over $name", ({ mak
     const leases = await Promise.all([world.take(), world.take(), world.take()]);
     expect(leases.map(({ keyId }) => keyId).sort()).toEqual(["a", "a", "b"]);
     expect(reads).toBe(1);
+  });
+
+  it("keeps what is said of keys for the moment they are first read", async () => {
+    const [a, b, c, d] = named("a", "b", "c", "d");
+    let isDown = true;
+    const world = new RotatorWorld(makeStore, async () => {
+      if (isDown) throw new Error("the vault is sealed");
+      return [a, b, { ...c, enabled: false }, d] as KeyList;
+    });
+    const told = listen(world);
+    const { rotator } = world;
+    expect([rotator.disable("a", "too expensive"), rotator.remove("b"), rotator.enable("c")]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    rotator.disable("d");
+    rotator.enable("d");
+    rotator.disable("nobody");
+    expect(rotator.replace("a", newSecret())).toBe(false);
+    expect(told).toEqual([]);
+    await expect(world.take()).rejects.toThrow(KeySourceError);
+    isDown = false;
+    const ids = await world.ids(4);
+    expect([...new Set(ids)].sort()).toEqual(["c", "d"]);
+    expect(told).toEqual([
+      ["key-disabled", { keyId: "a", reason: "too expensive" }],
+      ["key-removed", { keyId: "b" }],
+      ["key-enabled", { keyId: "c" }],
+      ["key-disabled", { keyId: "d", reason: "operator" }],
+      ["key-enabled", { keyId: "d" }],
+    ]);
+    expect(rotator.disable("nobody")).toBe(false);
+  });
+
+  it("acts at once on a key that was added before the first read", async () => {
+    const world = new RotatorWorld(makeStore, () => named("a"));
+    world.rotator.add({ id: "mine", secret: newSecret() });
+    const told = listen(world);
+    expect(world.rotator.disable("mine")).toBe(true);
+    expect(told).toEqual([["key-disabled", { keyId: "mine", reason: "operator" }]]);
+    expect(await world.ids(2)).toEqual(["a", "a"]);
   });
 
   it("fails the first request when the source does, and tries again with the next", async () => {
