@@ -8,9 +8,9 @@ const windowReset = { header: "anthropic-ratelimit-unified-reset", unit: "epoch-
 /**
  * Quotas belong to an organization and count for each model class apart, refilled all the time; spend is capped for the UTC month.
  *
- * https://docs.claude.com/en/api/overview
- * https://docs.claude.com/en/api/rate-limits
- * https://docs.claude.com/en/api/errors
+ * https://platform.claude.com/docs/en/api/overview
+ * https://platform.claude.com/docs/en/api/rate-limits
+ * https://platform.claude.com/docs/en/api/errors
  */
 export const anthropic: Provider = {
   name: "anthropic",
@@ -88,7 +88,7 @@ export const anthropic: Provider = {
     { status: 401, words: "oauth", verdict: { kind: "invalid_key", isDefinitive: false } },
     { status: 403, code: "permission_error", verdict: { kind: "forbidden", scope: "model" } },
   ],
-  // The API refuses requests without a version: https://docs.anthropic.com/en/api/versioning
+  // The API refuses requests without a version: https://platform.claude.com/docs/en/api/versioning
   probe: {
     method: "GET",
     path: "/models",

@@ -3,7 +3,7 @@ import type { Provider } from "./provider.ts";
 /**
  * https://inference-docs.cerebras.ai/support/rate-limits
  *
- * Resets are decimal seconds from now, and stand in successes.
+ * Resets are decimal seconds from now, and stand in successes. Limits differ between models, so there are no tiers here.
  */
 export const cerebras: Provider = {
   name: "cerebras",

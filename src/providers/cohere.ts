@@ -2,10 +2,11 @@ import type { Provider } from "./provider.ts";
 
 /**
  * https://docs.cohere.com/reference/errors, https://docs.cohere.com/docs/rate-limits,
- * https://docs.cohere.com/docs/compatibility-api (the second origin)
+ * https://docs.cohere.com/docs/compatibility-api (the second origin), https://docs.cohere.com/reference/check-api-key
  *
  * Errors hold a message and nothing else. Counters come with success only. The `trial` tier is the monthly limit all trial
- * keys have; those by the minute differ between endpoints and models.
+ * keys have, and production keys on some newer models; those by the minute differ between endpoints and models. As published
+ * in 2026: it may change, and is not applied unless you name it as `tier`.
  */
 export const cohere: Provider = {
   name: "cohere",
@@ -24,6 +25,8 @@ export const cohere: Provider = {
     { dimension: "requests", window: "month", limit: "x-endpoint-monthly-call-limit" },
   ],
   errors: [
+    // Of the probe: it may say no in an answer that says success.
+    { embedded: true, field: ["valid", false], verdict: { kind: "invalid_key" } },
     {
       status: 402,
       words: ["maximum billing", "next month"],

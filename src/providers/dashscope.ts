@@ -4,7 +4,7 @@ import type { Provider } from "./provider.ts";
  * https://www.alibabacloud.com/help/model-studio/base-url, https://help.aliyun.com/zh/model-studio/error-code
  *
  * A key works in its own region only. Hosts of a workspace (`<workspace>.<region>.maas.aliyuncs.com`) are recognised; give
- * yours as the base URL.
+ * yours as the base URL. The list that the probe reads is not public.
  */
 export const dashscope: Provider = {
   name: "dashscope",

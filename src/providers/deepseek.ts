@@ -3,8 +3,8 @@ import type { Provider } from "./provider.ts";
 /**
  * https://api-docs.deepseek.com/quick_start/error_codes, https://api-docs.deepseek.com/quick_start/rate_limit
  *
- * Limits concurrency, by account. While a request is queued the answer is blank lines, or `: keep-alive` comments in a
- * stream, for up to ten minutes.
+ * Limits nothing but requests under way, by account and model, and each model otherwise: so there are no tiers here. While a
+ * request is queued the answer is blank lines, or `: keep-alive` comments in a stream, for up to ten minutes.
  */
 export const deepseek: Provider = {
   name: "deepseek",
@@ -12,13 +12,14 @@ export const deepseek: Provider = {
   baseURL: "https://api.deepseek.com",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",
+  perModel: true,
   headers: [],
   errors: [
     { status: 402, verdict: { kind: "quota_exhausted" } },
     { status: 429, verdict: { kind: "rate_limit", dimension: "concurrency" } },
     { status: 503, verdict: { kind: "overloaded" } },
   ],
-  probe: { method: "GET", path: "/user/balance", proves: "credential" },
+  probe: { method: "GET", path: "https://api.deepseek.com/user/balance", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
     input: ["usage.prompt_tokens"],

@@ -1,9 +1,11 @@
 import type { Provider } from "./provider.ts";
 
 /**
- * https://docs.fireworks.ai/guides/inference-error-codes, https://docs.fireworks.ai/serverless/rate-limits
+ * https://docs.fireworks.ai/guides/inference-error-codes, https://docs.fireworks.ai/serverless/rate-limits,
+ * https://docs.fireworks.ai/guides/quotas_usage/account-quotas
  *
- * Limits adapt to use; the headers state the present ones and no reset.
+ * Limits adapt to use; the headers state the present ones and no reset. The tiers are what an account may ask for in all, as
+ * published in 2026. They may change, and none is applied unless you name it as `tier`.
  */
 export const fireworks: Provider = {
   name: "fireworks",
@@ -12,6 +14,10 @@ export const fireworks: Provider = {
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",
   perModel: true,
+  tiers: {
+    "no-payment-method": [{ requests: 10, per: "minute" }],
+    "payment-method": [{ requests: 6000, per: "minute" }],
+  },
   headers: [
     {
       dimension: "requests",

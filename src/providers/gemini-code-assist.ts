@@ -2,8 +2,10 @@ import type { Provider } from "./provider.ts";
 
 /**
  * The API behind Gemini CLI and Gemini Code Assist: OAuth access tokens (give `secret` as a function), quotas for each Google account and model,
- * answers that wrap Gemini's in `response`. It is documented by its client only.
+ * answers that wrap Gemini's in `response`. It is documented by its client only. Since 18 June 2026 it serves no consumer
+ * accounts (individuals, Google AI Pro and Ultra) any more.
  *
+ * https://developers.google.com/gemini-code-assist/docs/deprecations
  * https://github.com/google-gemini/gemini-cli/tree/main/packages/core/src/code_assist
  * https://github.com/google-gemini/gemini-cli/blob/main/packages/core/src/utils/googleQuotaErrors.ts
  */

@@ -3,6 +3,7 @@ import type { Provider } from "./provider.ts";
 /**
  * The native surface (`/v1beta`) and the OpenAI-compatible one (`/v1beta/openai`). Quotas belong to a Google Cloud project and count for
  * each model apart; days end at midnight in California. No answer has rate-limit headers.
+ * Limits are published in AI Studio only, for each project, so there are no tiers here.
  *
  * https://ai.google.dev/api
  * https://ai.google.dev/gemini-api/docs/rate-limits

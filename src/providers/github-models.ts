@@ -3,6 +3,9 @@ import type { Provider } from "./provider.ts";
 /**
  * https://docs.github.com/github-models/use-github-models/prototyping-with-ai-models#rate-limits
  *
+ * Retired for everybody on 30 July 2026, says https://github.com/orgs/community/discussions/203602: kept for what still
+ * answers in its ways.
+ *
  * `x-ratelimit-type` names who is counted, by what and over which time: `UserByModelByDay`. The catalogue is public.
  */
 export const githubModels: Provider = {

@@ -3,7 +3,12 @@ import type { Provider } from "./provider.ts";
 /**
  * https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api
  *
- * Limits come as 403 as often as 429. All tokens of a user share them. `/rate_limit` costs nothing.
+ * Limits come as 403 as often as 429. All tokens of a user share them. `/rate_limit` does not count against the hourly limit,
+ * but refuses bad tokens; it may count against the secondary limits.
+ *
+ * Tiers are as published in September 2026: `user` for a user's tokens and the least an app's installation has,
+ * `enterprise-cloud` for apps of such an organization, `actions` for the `GITHUB_TOKEN` of one repository. Searches and bursts
+ * have limits of their own. They may change, and none is applied unless you name it as `tier`.
  */
 export const github: Provider = {
   name: "github",
@@ -11,6 +16,11 @@ export const github: Provider = {
   baseURL: "https://api.github.com",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",
+  tiers: {
+    user: [{ requests: 5000, per: "hour" }],
+    "enterprise-cloud": [{ requests: 15_000, per: "hour" }],
+    actions: [{ requests: 1000, per: "hour" }],
+  },
   headers: [
     {
       dimension: "requests",

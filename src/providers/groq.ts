@@ -5,6 +5,7 @@ import type { Provider } from "./provider.ts";
  *
  * Of its limits only requests a day and tokens a minute have headers; requests a minute and tokens a day are named in the
  * body alone. A request larger than its limit is refused with 413 and a wait that does not help.
+ * All of them differ between models, so there are no tiers here.
  */
 export const groq: Provider = {
   name: "groq",

@@ -4,7 +4,10 @@ import type { Provider } from "./provider.ts";
  * https://huggingface.co/docs/inference-providers, https://huggingface.co/docs/hub/rate-limits
  *
  * The Hub counts over fixed windows of five minutes and says so in the `RateLimit` field; credits are counted by the month.
- * `/v1/models` is public.
+ * `/v1/models` is public, so the probe asks the Hub.
+ *
+ * Tiers are those of the Hub's API, not of inference, as published in September 2026. They change often, and none is applied
+ * unless you name it as `tier`.
  */
 export const huggingface: Provider = {
   name: "huggingface",
@@ -12,6 +15,10 @@ export const huggingface: Provider = {
   baseURL: "https://router.huggingface.co/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",
+  tiers: {
+    "hub-free": [{ requests: 1000, per: 300_000 }],
+    "hub-pro": [{ requests: 2500, per: 300_000 }],
+  },
   errors: [
     { status: 402, verdict: { kind: "quota_exhausted" } },
     // Said to those who sent no token.

@@ -1,13 +1,15 @@
 import type { Provider } from "./provider.ts";
 
 /**
- * https://www.kimi.com/code/docs/en/kimi-code/error-reference.html
+ * https://www.kimi.com/code/docs/en/kimi-code/error-reference.html,
+ * https://www.kimi.com/code/docs/en/third-party-tools/codex.html
  *
  * A used-up window is said in words only, under the status and type of a refused permission. When it ends is not said.
+ * The two origins are for members of kimi.com and of kimi.ai. The probe's list is not public.
  */
 export const kimiCoding: Provider = {
   name: "kimi-coding",
-  origins: ["https://api.kimi.com"],
+  origins: ["https://api.kimi.com", "https://api.kimi.ai"],
   paths: ["/coding"],
   baseURL: "https://api.kimi.com/coding/v1",
   credential: { header: "authorization", scheme: "Bearer" },

@@ -3,7 +3,8 @@ import type { Provider } from "./provider.ts";
 /**
  * https://docs.litellm.ai/docs/proxy/virtual_keys, https://docs.litellm.ai/docs/proxy/users
  *
- * Everybody runs one, so the host is yours to give. Limits may be set for a key, and for the user or team it belongs to.
+ * Everybody runs one, so the host is yours to give. Limits may be set for a key, and for the user or team it belongs to. The
+ * probe's list asks for a key, unless the proxy was set up to ask for none at all.
  */
 export const litellmProxy: Provider = {
   name: "litellm-proxy",
@@ -50,6 +51,7 @@ export const litellmProxy: Provider = {
     },
     { code: "no_db_connection", verdict: { kind: "server_error" } },
   ],
+  probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
     input: ["usage.prompt_tokens"],

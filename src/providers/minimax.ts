@@ -1,10 +1,10 @@
 import type { Provider } from "./provider.ts";
 
 /**
- * https://platform.minimax.io/docs/api-reference/errorcode
+ * https://platform.minimax.io/docs/api-reference/errorcode, https://platform.minimax.io/docs/api-reference/models
  *
  * Errors come with status 200 and a code in `base_resp`, in place of a stream too; the surface that speaks Anthropic's
- * format uses real statuses. The two origins are separate platforms.
+ * format uses real statuses. The two origins are separate platforms. The probe's list is not public, and lies below `/v1`.
  */
 export const minimax: Provider = {
   name: "minimax",
@@ -29,6 +29,7 @@ export const minimax: Provider = {
     { code: "1001", verdict: { kind: "timeout" } },
     { code: ["1000", "1013", "1024"], verdict: { kind: "server_error" } },
   ],
+  probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
     input: ["usage.prompt_tokens", "usage.input_tokens"],

@@ -1,9 +1,10 @@
 import type { Provider } from "./provider.ts";
 
 /**
- * https://docs.mistral.ai/api
+ * https://docs.mistral.ai/api, https://docs.mistral.ai/deployment/ai-studio/tier
  *
- * Counts by the minute of the clock and states no reset and no `Retry-After`.
+ * Counts by the minute of the clock and states no reset and no `Retry-After`. Limits are shown in the console only, for each
+ * organization, so there are no tiers here.
  */
 export const mistral: Provider = {
   name: "mistral",

@@ -1,10 +1,12 @@
 import type { Provider } from "./provider.ts";
 
 /**
- * https://modelscope.cn/docs/model-service/API-Inference/intro
+ * https://modelscope.cn/docs/model-service/API-Inference/intro,
+ * https://github.com/modelscope/modelscope_hub/blob/main/tests/data/openapi.json (the second origin)
  *
  * Counted by calls a day, newer accounts by credits: answers of the newer kind carry no counters. `/v1/models` is public,
- * so the probe reads the balance, on the site's own origin.
+ * so the probe reads the balance, on the site's own origin, which takes the same access token. What an account gets has changed
+ * with the credits, so there are no tiers here.
  */
 export const modelscope: Provider = {
   name: "modelscope",

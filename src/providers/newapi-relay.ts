@@ -4,7 +4,8 @@ import type { Provider } from "./provider.ts";
  * https://github.com/QuantumNous/new-api, https://github.com/songquanpeng/one-api
  *
  * Everybody runs one, so the host is yours to give. The message of every 429 is replaced by one about load: codes and types
- * are to be believed, words are not. Under `channel:` stand the relay's own troubles with those it relays to.
+ * are to be believed, words are not. Under `channel:` stand the relay's own troubles with those it relays to. The probe's list
+ * asks for a token.
  */
 export const newapiRelay: Provider = {
   name: "newapi-relay",
@@ -38,6 +39,7 @@ export const newapiRelay: Provider = {
       verdict: { kind: "invalid_key", isDefinitive: true },
     },
   ],
+  probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
     input: ["usage.prompt_tokens"],

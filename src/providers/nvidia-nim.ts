@@ -3,7 +3,8 @@ import type { Provider } from "./provider.ts";
 /**
  * https://docs.api.nvidia.com/nim/reference/llm-apis
  *
- * A 429 states nothing; the limit was seen to end after about 62 seconds. `/models` is public.
+ * A 429 states nothing; the limit was seen to end after about 62 seconds. It is shown in the console only, and models differ
+ * from it with the load, so there are no tiers here. `/models` is public.
  */
 export const nvidiaNim: Provider = {
   name: "nvidia-nim",

@@ -4,7 +4,7 @@ import type { Provider } from "./provider.ts";
  * Quotas belong to an organization (some to a project) and count for each model apart.
  *
  * https://platform.openai.com/docs/api-reference
- * https://platform.openai.com/docs/guides/rate-limits
+ * https://developers.openai.com/api/docs/guides/rate-limits
  * https://platform.openai.com/docs/guides/error-codes
  */
 export const openai: Provider = {

@@ -21,8 +21,12 @@ const keyLimit = {
 /**
  * Limits of free models and credits belong to the account, so more keys do not raise them; a spending limit may be set on a key.
  *
+ * Tiers are as published in October 2026: `free-models` before 10 credits were ever bought, `free-models-high-balance` from then
+ * on. They change often, and none is applied unless you name it as `tier`. `/models` is public, `/key` is not.
+ *
  * https://openrouter.ai/docs/api-reference/overview
- * https://openrouter.ai/docs/api-reference/limits
+ * https://openrouter.ai/docs/api_reference/limits
+ * https://openrouter.ai/docs/api/api-reference/api-keys/get-current-api-key
  * https://openrouter.ai/docs/api-reference/errors
  */
 export const openrouter: Provider = {

@@ -101,7 +101,7 @@ export interface HealthProbe {
   /** Headers the provider asks for beside the credential. @default none */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly method: "GET" | "POST";
-  /** Below the base URL, or absolute on an allowed origin. */
+  /** Below the base URL (`..` steps out of it), or absolute on an allowed origin. */
   readonly path: string;
   readonly body?: string | undefined;
   /**
@@ -157,13 +157,20 @@ export interface Provider {
   readonly paths?: readonly string[] | undefined;
   /** Base URL as the provider documents it. */
   readonly baseURL?: string | undefined;
-  /** Where the credential goes when the client placed none. */
+  /**
+   * Where the credential goes when the client placed none. In a call that carries one already (`authorization`, `x-api-key`,
+   * `api-key`, `x-goog-api-key` or this header), the pool's takes its place, wherever that is.
+   */
   readonly credential: CredentialPlacement;
   /** Who shares a quota. @default "key" */
   readonly sharedBy?: SharedBy | undefined;
   /** Are limits counted for each model apart? @default false */
   readonly perModel?: boolean | undefined;
-  /** Published limits by tier; none is applied unless the user names a tier. */
+  /**
+   * Published limits by tier, as far as they count for a whole account. They change often, so none is applied by itself:
+   * the `tier` option names one.
+   * @default none known
+   */
   readonly tiers?: Readonly<Record<string, readonly Limit[]>> | undefined;
   /** Counters in response headers. Empty: this provider sends none. Absent: unknown, read by magnitude. */
   readonly headers?: readonly HeaderCounter[] | undefined;

@@ -1,9 +1,12 @@
 import type { Provider } from "./provider.ts";
 
 /**
- * https://docs.siliconflow.cn/rate-limits/rate-limit-and-upgradation, https://docs.siliconflow.cn/cn/faqs/error-code
+ * https://docs.siliconflow.cn/cn/userguide/rate-limits/rate-limit-and-upgradation,
+ * https://docs.siliconflow.cn/cn/faqs/error-code,
+ * https://docs.siliconflow.cn/cn/api-reference/userinfo/get-user-info
  *
  * The two origins are separate platforms. On an empty account the models that cost nothing still answer.
+ * Limits differ between models, so there are no tiers here.
  */
 export const siliconflow: Provider = {
   name: "siliconflow",

@@ -1,6 +1,10 @@
 import type { Provider } from "./provider.ts";
 
-/** https://www.volcengine.com/docs/82379/1299023 */
+/**
+ * https://www.volcengine.com/docs/82379/1299023
+ *
+ * No request is documented that costs nothing and proves a key: name one of your own in `healthCheck`.
+ */
 export const volcengineArk: Provider = {
   name: "volcengine-ark",
   origins: ["https://ark.cn-beijing.volces.com"],

@@ -3,7 +3,8 @@ import type { Provider } from "./provider.ts";
 /**
  * https://docs.x.ai/developers/debugging, https://docs.x.ai/developers/rate-limits
  *
- * Errors are `{ code, error }` with sentences in both. A wrong key is a 400, spent credits are a 403 or a 429.
+ * Errors are `{ code, error }` with sentences in both. A wrong key is a 400, spent credits are a 403 or a 429. A minute's
+ * requests are spread over its seconds; limits differ between models, so there are no tiers here.
  */
 export const xai: Provider = {
   name: "xai",
@@ -13,6 +14,14 @@ export const xai: Provider = {
   sharedBy: "account",
   perModel: true,
   errors: [
+    // Of the probe, which succeeds for keys that nothing else does.
+    { embedded: true, field: ["api_key_disabled", true], verdict: { kind: "invalid_key", isDefinitive: false } },
+    { embedded: true, field: ["api_key_blocked", true], verdict: { kind: "forbidden" } },
+    {
+      embedded: true,
+      field: ["team_blocked", true],
+      verdict: { kind: "forbidden", scope: "account", sharedBy: "account" },
+    },
     {
       status: [402, 403, 429],
       words: ["available credits", "any credits", "spending limit"],

@@ -4,7 +4,7 @@ import type { Provider } from "./provider.ts";
  * https://docs.bigmodel.cn/cn/faq/api-code, https://docs.z.ai/api-reference/api-code
  *
  * Codes are numbers in text; on the surface that speaks Anthropic's format they stand in `type`. Messages write when a limit
- * ends in Beijing time without a zone. What is counted is mostly requests under way.
+ * ends in Beijing time without a zone. What is counted is mostly requests under way. The probe's list is not public.
  */
 export const zhipu: Provider = {
   name: "zhipu",

@@ -44,6 +44,16 @@ describe("cohere", () => {
       { status: 429, body: { message: "You are past the per minute request limit, please wait and try again later." } },
       { kind: "rate_limit", scope: "account", window: "minute", retryable: true },
     ],
+    [
+      "a check that finds the key wrong as a refusal, though it succeeds",
+      { status: 200, body: { valid: false } },
+      { kind: "invalid_key", disableKey: true },
+    ],
+    [
+      "a check that finds the key right as good",
+      { status: 200, body: { valid: true, organization_id: "o", owner_id: "u" } },
+      { kind: "none" },
+    ],
   ])("judges %s", (_name, answer, expected) => {
     expect(classifier.classify({ ...answer, now })).toMatchObject(expected);
   });

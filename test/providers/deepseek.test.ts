@@ -23,9 +23,9 @@ describe("deepseek", () => {
       { kind: "quota_exhausted", scope: "account", failover: true, disableKey: false },
     ],
     [
-      "too many at once as the account's concurrency",
+      "too many at once as the account's concurrency, for that model",
       { status: 429, body: { error: { message: "Rate limit reached", type: "rate_limit_error" } } },
-      { kind: "rate_limit", scope: "account", sharedBy: "account", window: null, dimension: "concurrency" },
+      { kind: "rate_limit", scope: "model", sharedBy: "account", window: null, dimension: "concurrency" },
     ],
     ["503 without a body as overload", { status: 503 }, { kind: "overloaded", scope: "provider", failover: false }],
     [

@@ -51,6 +51,26 @@ describe("xai", () => {
       },
       { kind: "forbidden", scope: "key", disableKey: false },
     ],
+    [
+      "what a disabled key is told of itself as a refusal, though it succeeds",
+      { status: 200, body: { api_key_disabled: true, api_key_blocked: false, team_blocked: false } },
+      { kind: "invalid_key", scope: "key", disableKey: false },
+    ],
+    [
+      "what a blocked key is told of itself as a refusal",
+      { status: 200, body: { api_key_disabled: false, api_key_blocked: true, team_blocked: false } },
+      { kind: "forbidden", scope: "key", disableKey: false },
+    ],
+    [
+      "what a key of a blocked team is told of itself as the team's",
+      { status: 200, body: { api_key_disabled: false, api_key_blocked: false, team_blocked: true } },
+      { kind: "forbidden", scope: "account", sharedBy: "account" },
+    ],
+    [
+      "what a good key is told of itself as good",
+      { status: 200, body: { api_key_disabled: false, api_key_blocked: false, team_blocked: false } },
+      { kind: "none" },
+    ],
   ])("judges %s", (_name, answer, expected) => {
     expect(classifier.classify({ ...answer, now })).toMatchObject(expected);
   });
