@@ -2,7 +2,6 @@ export {
   ArrivalJudge,
   type ArrivalJudgeOptions,
   type JudgedRequest,
-  type ProviderLimit,
   type Verdict,
 } from "./arrival-judge.ts";
 export type {
@@ -11,7 +10,8 @@ export type {
   StoreMaker,
   StoreUnderTest,
 } from "./contract/contract-world.ts";
-export { type Arrival, type Judged, maxInWindow } from "./emulator/arrival-log.ts";
+export type { Arrival, ArrivalFilter, Judged, UseFilter } from "./emulator/arrival-log.ts";
+export type { CredentialHeader, CredentialPlace, CredentialQuery } from "./emulator/credential.ts";
 export type { ProviderEmulatorOptions } from "./emulator/emulator-options.ts";
 export { type OpenAIErrorBody, openaiError } from "./emulator/openai-errors.ts";
 export {
@@ -34,6 +34,18 @@ export {
 } from "./emulator/step-helpers.ts";
 export { expectNoSecrets } from "./expect-no-secrets.ts";
 export { FakeClock, type FakeClockOptions } from "./fake-clock.ts";
+export type { LimitTicket, TicketFilter } from "./limits/judge-log.ts";
+export {
+  LimitJudge,
+  type LimitJudgeOptions,
+  type LimitPeak,
+  type LimitRefusal,
+  type LimitRequest,
+  type LimitStanding,
+  type LimitVerdict,
+} from "./limits/limit-judge.ts";
+export { maxInWindow, type TimedUse } from "./limits/max-in-window.ts";
+export type { ProviderLimit } from "./limits/provider-limit.ts";
 export { NastyStore, type NastyStoreOptions } from "./nasty-store.ts";
 export { seededRandom } from "./seeded-random.ts";
 export { storeContract, type TestRunner } from "./store-contract.ts";

@@ -32,6 +32,7 @@ const entries = [
     exported: [
       "ArrivalJudge",
       "FakeClock",
+      "LimitJudge",
       "NastyStore",
       "badRequest",
       "connectionLost",

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ArrivalJudge, type JudgedRequest, type ProviderLimit } from "../../src/testing/arrival-judge.ts";
+import { ArrivalJudge, type JudgedRequest } from "../../src/testing/arrival-judge.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
+import type { ProviderLimit } from "../../src/testing/limits/provider-limit.ts";
 
 const twentyPerTwoSeconds: ProviderLimit = { requests: 20, per: 2_000 };
 

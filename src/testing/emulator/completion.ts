@@ -3,8 +3,8 @@ export interface CompletionRequest {
   readonly model: string;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  /** Length of the messages, characters. */
-  readonly promptLength: number;
+  /** A quarter of the messages' characters, rounded up. */
+  readonly promptTokens: number;
 }
 
 /** What a completion is made of. */
@@ -13,6 +13,13 @@ export interface CompletionParts {
   /** Epoch seconds. */
   readonly created: number;
   readonly reply: string;
+  readonly usage: CompletionUsage;
+}
+
+/** What a completion costs. */
+export interface CompletionUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
 }
 
 /** Reads a parsed body; `undefined` when it is no chat completion request. */
@@ -25,7 +32,7 @@ export function completionRequest(json: unknown): CompletionRequest | undefined 
     model: body.model,
     stream: body.stream === true,
     includeUsage: streamOptions?.include_usage === true,
-    promptLength: JSON.stringify(body.messages).length,
+    promptTokens: Math.ceil(JSON.stringify(body.messages).length / 4),
   };
 }
 
@@ -44,7 +51,7 @@ export function completionBody(request: CompletionRequest, parts: CompletionPart
         finish_reason: "stop",
       },
     ],
-    usage: usageOf(request, parts.reply),
+    usage: usageBody(parts.usage),
   };
 }
 
@@ -65,7 +72,7 @@ export function completionEvents(request: CompletionRequest, parts: CompletionPa
     delta({ role: "assistant", content: "" }, null),
     ...wordsOf(parts.reply).map((word) => delta({ content: word }, null)),
     delta({}, "stop"),
-    ...(request.includeUsage ? [chunk([], usageOf(request, parts.reply))] : []),
+    ...(request.includeUsage ? [chunk([], usageBody(parts.usage))] : []),
     "data: [DONE]\n\n",
   ];
 }
@@ -76,16 +83,14 @@ export function sseEvent(data: object): string {
 }
 
 /** Every word with the white space before it, so that the pieces add up to the reply. */
-function wordsOf(reply: string): string[] {
+export function wordsOf(reply: string): string[] {
   return reply.match(/\s*\S+|\s+$/g) ?? [];
 }
 
-function usageOf(request: CompletionRequest, reply: string): object {
-  const promptTokens = Math.ceil(request.promptLength / 4);
-  const completionTokens = wordsOf(reply).length;
+function usageBody({ inputTokens, outputTokens }: CompletionUsage): object {
   return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
   };
 }

@@ -1,8 +1,11 @@
-import type { ProviderLimit } from "../arrival-judge.ts";
+import type { ProviderLimit } from "../limits/provider-limit.ts";
+import { assertStep } from "./option-checks.ts";
 import type { EmulatedRequest, KeyBehaviour, Script, Step } from "./step.ts";
 
 /** A key as the emulator keeps it: its behaviour, and how far its script has come. */
 export class KeyState {
+  /** Names the key in the judge's peaks, instead of its secret. */
+  readonly label: string;
   readonly account: string | undefined;
   readonly name: string | undefined;
   /** `undefined`: the emulator's own limits hold. */
@@ -12,7 +15,8 @@ export class KeyState {
   #arrivals = 0;
   #firstAt = 0;
 
-  constructor(behaviour: KeyBehaviour) {
+  constructor(label: string, behaviour: KeyBehaviour) {
+    this.label = label;
     this.account = behaviour.account;
     this.name = behaviour.name;
     this.limits = behaviour.limits;
@@ -33,6 +37,7 @@ export class KeyState {
       typeof this.#script === "function"
         ? this.#script(request, this.#arrivals, now - this.#firstAt)
         : this.#script[this.#arrivals - 1];
+    if (typeof this.#script === "function") assertStep(step);
     return step ?? this.#always;
   }
 }

@@ -71,12 +71,15 @@ async function serve(core: ProviderCore, message: IncomingMessage, response: Ser
   const noteAbort = (): void => {
     if (!isCut && !response.writableFinished) exchange.arrival.aborted = true;
   };
-  closed.signal.addEventListener("abort", noteAbort);
+  const noteEnd = (): void => {
+    noteAbort();
+    exchange.finish();
+  };
+  // The client may be gone before its request is judged.
+  if (closed.signal.aborted) noteEnd();
+  else closed.signal.addEventListener("abort", noteEnd);
   isCut = await send(core, exchange, response, closed.signal);
-  if (isCut) {
-    closed.signal.removeEventListener("abort", noteAbort);
-    response.destroy();
-  }
+  if (isCut) response.destroy();
 }
 
 /** A path that begins with two slashes is still a path. */
@@ -134,7 +137,13 @@ function sizeHeader(answer: Answer, body: string): Record<string, number> {
 
 function drained(response: ServerResponse, closed: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    response.once("drain", resolve);
-    closed.addEventListener("abort", () => resolve(), { once: true });
+    const done = (): void => {
+      response.off("drain", done);
+      closed.removeEventListener("abort", done);
+      resolve();
+    };
+    response.on("drain", done);
+    closed.addEventListener("abort", done);
+    if (closed.aborted) done();
   });
 }

@@ -1,5 +1,5 @@
-import type { LimitPeriod } from "../../types.ts";
-import type { ProviderLimit } from "../arrival-judge.ts";
+import type { Dimension, LimitPeriod } from "../../types.ts";
+import type { LimitRefusal } from "../limits/limit-judge.ts";
 
 /** An error body in OpenAI's shape. */
 export interface OpenAIErrorBody {
@@ -34,7 +34,7 @@ export function defaultErrorBody(status: number): OpenAIErrorBody {
 
 /** The body of a refusal by the judge. Without `retryAfterMs` it does not say when to come back. */
 export function rateLimitBody(
-  limit: ProviderLimit,
+  { limit, dimension, max, used, requested }: LimitRefusal,
   facts: {
     readonly model: string | undefined;
     readonly account: string | undefined;
@@ -43,20 +43,33 @@ export function rateLimitBody(
 ): OpenAIErrorBody {
   const forModel = facts.model === undefined ? "" : ` for ${facts.model}`;
   const inAccount = facts.account === undefined ? "" : ` in organization ${facts.account}`;
-  const counted = `Limit ${limit.requests}, Used ${limit.requests}, Requested 1.`;
+  const counted = dimension === "concurrency" ? "concurrent requests" : periodWords(dimension, limit.per ?? "minute");
+  const where = `${forModel}${inAccount} on ${counted}: Limit ${max}`;
+  const type = dimension === "requests" || dimension === "concurrency" ? "requests" : "tokens";
+  if (requested > max) {
+    return openaiError(`Request too large${where}, Requested ${requested}.`, type, "rate_limit_exceeded");
+  }
   const hint = facts.retryAfterMs === undefined ? "" : ` Please try again in ${goDuration(facts.retryAfterMs)}.`;
-  const message = `Rate limit reached${forModel}${inAccount} on ${periodWords(limit.per ?? "minute")}: ${counted}${hint}`;
-  return openaiError(message, "requests", "rate_limit_exceeded");
+  const message = `Rate limit reached${where}, Used ${used}, Requested ${requested}.${hint}`;
+  return openaiError(message, type, "rate_limit_exceeded");
 }
 
-function periodWords(per: LimitPeriod): string {
-  if (per === "minute" || per === 60_000) return "requests per min (RPM)";
-  if (per === "day" || per === 86_400_000) return "requests per day (RPD)";
-  return typeof per === "number" ? `requests per ${per} ms` : `requests per ${per}`;
+const dimensionWords: Record<Exclude<Dimension, "concurrency">, readonly [words: string, letters: string]> = {
+  requests: ["requests", "RP"],
+  tokens: ["tokens", "TP"],
+  inputTokens: ["input tokens", "ITP"],
+  outputTokens: ["output tokens", "OTP"],
+};
+
+function periodWords(dimension: Exclude<Dimension, "concurrency">, per: LimitPeriod): string {
+  const [words, letters] = dimensionWords[dimension];
+  if (per === "minute" || per === 60_000) return `${words} per min (${letters}M)`;
+  if (per === "day" || per === 86_400_000) return `${words} per day (${letters}D)`;
+  return typeof per === "number" ? `${words} per ${per} ms` : `${words} per ${per}`;
 }
 
 /** Milliseconds as Go prints a duration: `250ms`, `1.5s`, `2h0m3s`. */
-function goDuration(ms: number): string {
+export function goDuration(ms: number): string {
   const whole = Math.ceil(ms);
   if (whole < 1_000) return `${whole}ms`;
   const hours = Math.floor(whole / 3_600_000);

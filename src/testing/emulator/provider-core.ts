@@ -1,42 +1,37 @@
-import { createHash } from "node:crypto";
 import { systemClock } from "../../clock.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock } from "../../types.ts";
-import { ArrivalJudge, assertProviderLimit, type ProviderLimit } from "../arrival-judge.ts";
+import type { LimitTicket } from "../limits/judge-log.ts";
+import { LimitJudge, type LimitRefusal, type LimitRequest, type LimitStanding } from "../limits/limit-judge.ts";
+import type { ProviderLimit } from "../limits/provider-limit.ts";
 import { type Answer, answerWith, type Content, jsonContent, scriptedContent } from "./answer.ts";
 import type { Judged, LoggedArrival } from "./arrival-log.ts";
-import { completionBody, completionEvents, completionRequest } from "./completion.ts";
-import { credentialOf, pathWithoutCredential, withoutCredential } from "./credential.ts";
+import type { CompletionUsage } from "./completion.ts";
+import { CredentialReader } from "./credential.ts";
 import type { ProviderEmulatorOptions } from "./emulator-options.ts";
+import { type Facts, factsOf, type IncomingRequest } from "./incoming.ts";
 import { KeyState } from "./key-state.ts";
 import { defaultErrorBody, openaiError, rateLimitBody } from "./openai-errors.ts";
-import type { EmulatedRequest, KeyBehaviour, Step } from "./step.ts";
-
-/** A request that has arrived in full, from whichever wire. */
-export interface IncomingRequest {
-  readonly method: string;
-  readonly url: URL;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Uint8Array;
-}
+import { assertOptions } from "./option-checks.ts";
+import { rateLimitHeaders } from "./rate-limit-headers.ts";
+import { Routes } from "./routes.ts";
+import type { KeyBehaviour, Step } from "./step.ts";
 
 /** An answer to send, and the log's entry to keep up to date meanwhile. */
 export interface Exchange {
   readonly answer: Answer;
   readonly arrival: LoggedArrival;
+  /** To be called when the answer has been sent or the connection has closed. Does nothing the second time. */
+  readonly finish: () => void;
 }
 
 interface Decision {
   readonly judged: Judged;
   readonly content: Content;
   readonly step: Step;
-}
-
-interface Facts {
-  readonly incoming: IncomingRequest;
-  readonly request: EmulatedRequest;
-  readonly bodySha256: string;
+  readonly usage?: CompletionUsage;
+  readonly refusedBy?: ProviderLimit;
+  readonly ticket?: LimitTicket;
 }
 
 /** The provider without a wire: knows keys, judges requests, makes answers. Works off one request at a time, synchronously. */
@@ -44,120 +39,137 @@ export class ProviderCore {
   readonly clock: Clock;
   readonly arrivals: LoggedArrival[] = [];
   readonly keys = new Map<string, KeyState>();
+  readonly judge: LimitJudge;
   isOut = false;
   openRequests = 0;
   readonly #options: ProviderEmulatorOptions;
-  readonly #judge: ArrivalJudge;
+  readonly #credentials: CredentialReader;
+  readonly #routes: Routes;
+  /** What a secret is called; a key that comes back goes on with what was counted for it. */
+  readonly #labels = new Map<string, string>();
   #answered = 0;
 
   constructor(options: ProviderEmulatorOptions) {
+    assertOptions(options);
     this.#options = options;
     this.clock = options.clock ?? systemClock;
-    this.#judge = new ArrivalJudge({ clock: this.clock, countRefused: options.countRefused });
-    assertLimits(options.limits ?? [], "limits");
-    for (const { secret, ...behaviour } of keyList(options.keys)) this.addKey(secret, behaviour);
+    this.judge = new LimitJudge([], { countRefused: options.countRefused });
+    this.#credentials = new CredentialReader(options.credential);
+    this.#routes = new Routes(options, this.clock, this.#credentials);
+    for (const [place, { secret, ...behaviour }] of keyList(options.keys).entries()) {
+      const known = this.labelOf(secret);
+      if (known !== undefined) {
+        const path = `keys[${place}]`;
+        throw new InvalidOptionsError(path, `Expected \`${path}\` to be unique, got the secret of \`${known}\` again`);
+      }
+      this.addKey(secret, behaviour);
+    }
   }
 
   addKey(secret: string, behaviour: KeyBehaviour): KeyState {
-    const path = `keys[${this.keys.size}]`;
-    if (secret === "")
-      throw new InvalidOptionsError(path, `Expected \`${path}\` to have a secret, got an empty string`);
-    assertLimits(behaviour.limits ?? [], `${path}.limits`);
-    const state = new KeyState(behaviour);
+    const label = this.labelOf(secret) ?? `keys[${this.#labels.size}]`;
+    this.#labels.set(secret, label);
+    const state = new KeyState(label, behaviour);
     this.keys.set(secret, state);
     return state;
   }
 
+  /** What the judge calls a key, whether it is still known or not. */
+  labelOf(secret: string): string | undefined {
+    return this.#labels.get(secret);
+  }
+
   receive(incoming: IncomingRequest): Exchange {
-    const secret = credentialOf(incoming.headers, incoming.url);
+    const at = this.clock.monotonic();
+    const secret = this.#credentials.secretOf(incoming.headers, incoming.url);
     const key = secret === undefined ? undefined : this.keys.get(secret);
-    const facts = factsOf(incoming);
-    const decision = this.#decide(facts, secret, key);
+    const facts = factsOf(incoming, this.#credentials);
+    const decision = this.#decideSafely(facts, at, secret !== undefined, key);
     this.#answered++;
-    const content = withRequestId(decision.content, `req_${this.#answered}`);
+    const { judged, ticket, usage } = decision;
     const arrival: LoggedArrival = {
-      at: this.clock.monotonic(),
+      at,
       secret,
       keyName: key?.name,
+      account: key?.account,
       method: incoming.method,
       path: facts.request.path,
       model: facts.request.model,
       status: null,
-      judged: decision.judged,
+      judged,
+      refusedBy: decision.refusedBy,
+      inputTokens: usage?.inputTokens ?? 0,
+      outputTokens: usage?.outputTokens ?? 0,
       headers: incoming.headers,
       bodySha256: facts.bodySha256,
       bodyBytes: incoming.body.byteLength,
       aborted: false,
+      finishedAt: null,
     };
     this.arrivals.push(arrival);
-    return { answer: answerWith(content, decision.step, this.#options.chunkDelayMs ?? 0), arrival };
+    const content = withRequestId(decision.content, `req_${this.#answered}`);
+    const answer = answerWith(content, decision.step, this.#options.chunkDelayMs ?? 0);
+    return { answer, arrival, finish: () => this.#finish(arrival, ticket) };
   }
 
-  #decide(facts: Facts, secret: string | undefined, key: KeyState | undefined): Decision {
+  #finish(arrival: LoggedArrival, ticket: LimitTicket | undefined): void {
+    if (arrival.finishedAt !== null) return;
+    arrival.finishedAt = this.clock.monotonic();
+    if (ticket !== undefined) this.judge.finish(ticket, arrival.finishedAt);
+  }
+
+  /** A function of the test's that fails shows in the answer: over a network there is no one to throw to. */
+  #decideSafely(facts: Facts, at: number, hasSecret: boolean, key: KeyState | undefined): Decision {
+    try {
+      return this.#decide(facts, at, hasSecret, key);
+    } catch (error) {
+      const message = `The emulator could not answer: ${error instanceof Error ? error.message : String(error)}`;
+      return { judged: "scripted", content: jsonContent(500, openaiError(message, "emulator_error")), step: {} };
+    }
+  }
+
+  #decide(facts: Facts, at: number, hasSecret: boolean, key: KeyState | undefined): Decision {
     if (this.isOut) return { judged: "scripted", content: jsonContent(503, defaultErrorBody(503)), step: {} };
-    if (secret === undefined || key === undefined) return unknownKey(secret !== undefined);
-    const step = key.next(facts.request, this.clock.monotonic());
+    if (key === undefined) return unknownKey(hasSecret);
+    const step = key.next(facts.request, at);
     const scripted = scriptedContent(step);
     if (scripted !== undefined) return { judged: "scripted", content: scripted, step };
-    const refusal = this.#refusal(facts.request, secret, key);
-    if (refusal !== undefined) return { judged: "refused", content: refusal, step: {} };
-    return { judged: "accepted", content: this.#content(facts), step };
+    const planned = this.#routes.plan(facts);
+    const { usage } = planned;
+    const request: LimitRequest = {
+      ...usage,
+      at,
+      wall: this.clock.wall(),
+      key: key.label,
+      account: key.account,
+      model: facts.request.model,
+      limits: key.limits ?? this.#options.limits ?? [],
+    };
+    const verdict = this.judge.arrive(request);
+    const standings = this.#options.rateLimitHeaders === true ? this.judge.standings(request) : [];
+    if (!verdict.allowed) {
+      const content = this.#refusal(request, verdict.by, verdict.retryAfterMs, standings);
+      return { judged: "refused", content, step: {}, usage, refusedBy: verdict.by.limit };
+    }
+    const content = withHeaders(planned.content(this.#answered + 1), rateLimitHeaders(standings));
+    return { judged: "accepted", content, step, usage, ticket: verdict.ticket };
   }
 
-  #refusal(request: EmulatedRequest, secret: string, key: KeyState): Content | undefined {
-    const limits: readonly ProviderLimit[] = key.limits ?? this.#options.limits ?? [];
-    const { model } = request;
-    const { account } = key;
-    const verdict = this.#judge.judge({ key: secret, account, model, limits });
-    if (verdict.accepted || verdict.limit === undefined) return undefined;
-    if (this.#options.advertiseRetryAfter === false) {
-      return jsonContent(429, rateLimitBody(verdict.limit, { model, account }));
+  #refusal(
+    { model, account }: LimitRequest,
+    by: LimitRefusal,
+    retryAfterMs: number | null,
+    standings: readonly LimitStanding[],
+  ): Content {
+    const headers = rateLimitHeaders(standings);
+    if (retryAfterMs === null || this.#options.advertiseRetryAfter === false) {
+      return jsonContent(429, rateLimitBody(by, { model, account }), headers);
     }
-    const { retryAfterMs } = verdict;
-    return jsonContent(429, rateLimitBody(verdict.limit, { model, account, retryAfterMs }), {
+    return jsonContent(429, rateLimitBody(by, { model, account, retryAfterMs }), {
+      ...headers,
       "retry-after": String(Math.ceil(retryAfterMs / 1_000)),
       "retry-after-ms": String(Math.ceil(retryAfterMs)),
     });
-  }
-
-  #content(facts: Facts): Content {
-    const { method, url } = facts.incoming;
-    if (method === "POST" && url.pathname.endsWith("/chat/completions")) return this.#completion(facts.request);
-    if (method === "GET" && url.pathname.endsWith("/models")) return this.#models();
-    if (url.pathname.endsWith("/redirect")) return redirect(url);
-    return echo(facts);
-  }
-
-  #completion(request: EmulatedRequest): Content {
-    const wanted = completionRequest(request.json);
-    if (wanted === undefined) {
-      const message = "We could not parse the JSON body of your request, or it lacks `model` or `messages`.";
-      return jsonContent(400, openaiError(message, "invalid_request_error"));
-    }
-    const { reply = "Hello from the emulated provider." } = this.#options;
-    const parts = {
-      id: `chatcmpl-${this.#answered + 1}`,
-      created: this.#nowSeconds(),
-      reply: typeof reply === "function" ? reply(request) : reply,
-    };
-    if (!wanted.stream) return jsonContent(200, completionBody(wanted, parts));
-    return {
-      status: 200,
-      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
-      pieces: completionEvents(wanted, parts),
-      isStream: true,
-    };
-  }
-
-  #models(): Content {
-    const created = this.#nowSeconds();
-    const ids = this.#options.models ?? ["test-model"];
-    const data = ids.map((id) => ({ id, object: "model", created, owned_by: "emulator" }));
-    return jsonContent(200, { object: "list", data });
-  }
-
-  #nowSeconds(): number {
-    return Math.floor(this.clock.wall() / 1_000);
   }
 }
 
@@ -171,38 +183,12 @@ function isList<Item>(value: readonly Item[] | object): value is readonly Item[]
   return Array.isArray(value);
 }
 
-/** Throws `InvalidOptionsError` for the first limit that cannot be. */
-export function assertLimits(limits: readonly ProviderLimit[], path: string): void {
-  for (const [index, limit] of limits.entries()) assertProviderLimit(limit, `${path}[${index}]`);
-}
-
-function factsOf(incoming: IncomingRequest): Facts {
-  const json = parsedBody(incoming);
-  const model = typeof json === "object" && json !== null ? (json as { model?: unknown }).model : undefined;
-  return {
-    incoming,
-    request: {
-      method: incoming.method,
-      path: pathWithoutCredential(incoming.url),
-      headers: incoming.headers,
-      model: typeof model === "string" ? model : undefined,
-      json,
-    },
-    bodySha256: createHash("sha256").update(incoming.body).digest("hex"),
-  };
-}
-
-function parsedBody({ headers, body }: IncomingRequest): unknown {
-  if (body.byteLength === 0 || !(headers["content-type"] ?? "").includes("json")) return undefined;
-  try {
-    return JSON.parse(new TextDecoder().decode(body)) as unknown;
-  } catch {
-    return undefined;
-  }
+function withHeaders(content: Content, headers: Readonly<Record<string, string>>): Content {
+  return { ...content, headers: { ...content.headers, ...headers } };
 }
 
 function withRequestId(content: Content, id: string): Content {
-  return { ...content, headers: { ...content.headers, "x-request-id": id } };
+  return withHeaders(content, { "x-request-id": id });
 }
 
 function unknownKey(hasSecret: boolean): Decision {
@@ -210,22 +196,4 @@ function unknownKey(hasSecret: boolean): Decision {
     ? openaiError("Incorrect API key provided.", "invalid_request_error", "invalid_api_key")
     : openaiError("You didn't provide an API key.", "invalid_request_error");
   return { judged: "unauthorized", content: jsonContent(401, body), step: {} };
-}
-
-function redirect(url: URL): Content {
-  const location = url.searchParams.get("to");
-  if (location === null) return jsonContent(400, openaiError("The query lacks `to`.", "invalid_request_error"));
-  const status = Number(url.searchParams.get("status") ?? 307);
-  return { status, headers: { location }, pieces: [], isStream: false };
-}
-
-/** Shows what arrived, so that a caller can tell whether it is what was sent. */
-function echo({ incoming, request, bodySha256 }: Facts): Content {
-  return jsonContent(200, {
-    method: incoming.method,
-    path: request.path,
-    headers: withoutCredential(incoming.headers),
-    bodyBytes: incoming.body.byteLength,
-    bodySha256,
-  });
 }

@@ -1,10 +1,12 @@
 import { InvalidOptionsError } from "../../errors.ts";
-import type { ProviderLimit } from "../arrival-judge.ts";
-import { type Arrival, maxInWindow } from "./arrival-log.ts";
+import type { LimitPeak } from "../limits/limit-judge.ts";
+import type { ProviderLimit } from "../limits/provider-limit.ts";
+import { type Arrival, type ArrivalFilter, maxUseInWindow, type UseFilter } from "./arrival-log.ts";
 import type { ProviderEmulatorOptions } from "./emulator-options.ts";
 import type { KeyState } from "./key-state.ts";
 import { NodeWire } from "./node-wire.ts";
-import { assertLimits, ProviderCore } from "./provider-core.ts";
+import { assertLimits, assertNewKey, assertScript } from "./option-checks.ts";
+import { ProviderCore } from "./provider-core.ts";
 import type { KeyBehaviour, Script, Step } from "./step.ts";
 import { handleRequest } from "./web-wire.ts";
 
@@ -96,6 +98,7 @@ export class ProviderEmulator {
 
   /** Adds a key, or puts a fresh one in the place of the one with this secret. */
   addKey(secret: string, behaviour: KeyBehaviour = {}): KeyControls {
+    assertNewKey(secret, behaviour);
     return controlsOf(this.#core.addKey(secret, behaviour));
   }
 
@@ -137,29 +140,48 @@ export class ProviderEmulator {
   }
 
   /**
-   * The largest number of accepted arrivals in any half-open window of `windowMs` milliseconds, of one key or of all.
+   * The most that accepted arrivals used in any half-open window of `windowMs` milliseconds: requests or tokens, of one
+   * key (its secret or `{ secret }`), of an account, of models, or of all.
    */
-  maxInAnyWindow(windowMs: number, secret?: string): number {
-    const accepted = this.arrivals.filter(
-      (arrival) => arrival.judged === "accepted" && (secret === undefined || arrival.secret === secret),
-    );
-    return maxInWindow(accepted, windowMs);
+  maxInAnyWindow(windowMs: number, of: string | UseFilter = {}): number {
+    return maxUseInWindow(this.arrivals, windowMs, typeof of === "string" ? { secret: of } : of);
   }
 
-  /** Empties the log. What limits have counted stays counted, and scripts go on where they are. */
+  /**
+   * The most accepted requests that were under way at once: from their judgement until their answer had been sent or
+   * their connection had closed.
+   */
+  peakConcurrency(of: string | ArrivalFilter = {}): number {
+    const { secret, account, models } = typeof of === "string" ? { secret: of } : of;
+    // A secret nobody knows has no label, and nothing may match instead of everything.
+    const key = secret === undefined ? undefined : (this.#core.labelOf(secret) ?? "");
+    return this.#core.judge.peakConcurrency({ key, account, models });
+  }
+
+  /**
+   * How far every limit was used at most, and how often it refused: an entry for each key or account it counts for.
+   * A key is called `keys[0]`, `keys[1]` and so on, in the order in which they were given and added.
+   */
+  peaks(): readonly LimitPeak[] {
+    return this.#core.judge.peaks();
+  }
+
+  /** Empties the log, and starts the peaks anew. What limits have counted stays counted, and scripts go on where they are. */
   clear(): void {
     this.#core.arrivals.length = 0;
+    this.#core.judge.clearLog();
   }
 }
 
 function controlsOf(state: KeyState): KeyControls {
   const controls: KeyControls = {
     script(script, always = {}) {
+      assertScript(script, always);
       state.setScript(script, always);
       return controls;
     },
     limits(limits) {
-      assertLimits(limits, "limits");
+      assertLimits(limits);
       state.limits = limits;
       return controls;
     },

@@ -1,3 +1,4 @@
+import { duration, headerRecord, integer, optional, shaped, text } from "../checks.ts";
 import { openaiError } from "./openai-errors.ts";
 import type { Step, StepFunction } from "./step.ts";
 
@@ -12,8 +13,16 @@ export interface RateLimitedOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+const checkRateLimited = shaped<RateLimitedOptions>({
+  retryAfterSeconds: optional(duration),
+  retryAfterMs: optional(duration),
+  message: optional(text),
+  headers: optional(headerRecord),
+});
+
 /** 429: too many requests. */
 export function rateLimited(options: RateLimitedOptions = {}): Step {
+  checkRateLimited("options", options);
   const { retryAfterSeconds, retryAfterMs } = options;
   const headers = {
     ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
@@ -48,6 +57,7 @@ export function badRequest(message = "Invalid value for 'messages'."): Step {
 
 /** The provider failed. @default status 500 */
 export function serverError(status = 500): Step {
+  integer(500, 599)("status", status);
   return { status };
 }
 
@@ -58,5 +68,6 @@ export function connectionLost(): Step {
 
 /** A script that answers with `step` for `ms` milliseconds from the key's first request on, then normally. */
 export function limitedFor(ms: number, step: Step = rateLimited()): StepFunction {
+  duration("ms", ms);
   return (_request, _arrivalNumber, elapsedMs) => (elapsedMs < ms ? step : undefined);
 }

@@ -1,4 +1,4 @@
-import type { ProviderLimit } from "../arrival-judge.ts";
+import type { ProviderLimit } from "../limits/provider-limit.ts";
 
 /** What one request to the emulator looked like. */
 export interface EmulatedRequest {

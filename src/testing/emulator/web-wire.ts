@@ -10,12 +10,14 @@ const bodylessStatuses = new Set([101, 204, 205, 304]);
 export async function handleRequest(core: ProviderCore, request: Request): Promise<Response> {
   core.openRequests++;
   let isOpen = true;
+  let exchange: Exchange | undefined;
   const finish = (): void => {
     if (isOpen) core.openRequests--;
     isOpen = false;
+    exchange?.finish();
   };
   try {
-    const exchange = core.receive({
+    exchange = core.receive({
       method: request.method,
       url: new URL(request.url),
       headers: Object.fromEntries(request.headers),
