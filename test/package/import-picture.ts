@@ -25,7 +25,7 @@ export const importPicture: Readonly<Record<string, Part>> = {
   // What can be added to without touching anything else: knows the vocabulary, never the core, never each other.
   "strategies/": { may: ["types.ts", "clock.ts"] },
   "providers/": { may: ["types.ts", "clock.ts"] },
-  "stores/": { may: ["types.ts", "clock.ts"] },
+  "stores/": { may: vocabulary },
 
   "core/": { may: vocabulary, mayTypes: pluginTypes },
   // The one place where names become objects.
@@ -35,7 +35,7 @@ export const importPicture: Readonly<Record<string, Part>> = {
 
   "fetch/": { may: loop, mayTypes: pluginTypes },
   "http/": { may: loop, mayTypes: pluginTypes },
-  "node/": { may: [...loop, "http/"], mayTypes: pluginTypes, onNode: true },
+  "node/": { may: [...loop, "stores/", "http/"], mayTypes: pluginTypes, onNode: true },
 
   "middleware/": { may: [...vocabulary, "fetch/", "http/", "node/"] },
   "cli/": { may: [...vocabulary, "fetch/", "http/", "node/"], onNode: true },

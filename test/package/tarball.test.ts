@@ -87,7 +87,7 @@ const typedProgram = `
 describe("the packed tarball", () => {
   it("holds the build and the papers, nothing else", () => {
     const papers = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-    expect(packedFiles.filter((path) => !papers.includes(path) && !/^dist\/[\w-]+\.d?\.?c?[jt]s$/.test(path))).toEqual(
+    expect(packedFiles.filter((path) => !papers.includes(path) && !/^(?:dist\/[\w-]+\.d?\.?c?[jt]s|docs\/[\w-]+\.md)$/.test(path))).toEqual(
       [],
     );
     expect(packedFiles).toContain("LICENSE");
