@@ -25,7 +25,7 @@ export function makeConfigs(count: number): KeyConfig[] {
 }
 
 export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
-  const book = new KeyBook({ keys: configs, clock, idSecret: undefined });
+  const book = new KeyBook({ keys: configs, clock, idSecret: undefined, limits: [] });
   book.replaceAll(configs);
   return book.pool;
 }

@@ -102,23 +102,44 @@ export type CooldownSource = "authoritative" | "heuristic" | "credit" | "operato
 /** `"minute"` and friends, or a length in milliseconds. */
 export type LimitPeriod = WindowName | number;
 
-/** So many requests in a window. */
+/**
+ * So much of one thing in a window. Exactly one of `requests`, `tokens`, `inputTokens`, `outputTokens` and `concurrency` is
+ * given, as an integer of at least 1. A request must pass all limits that apply to it; what it takes is reserved together or
+ * not at all.
+ */
 export interface Limit {
-  /** Name under which a key's own limit replaces the pool's. @default derived from dimension, period and window */
+  /** Name under which a key's own limit replaces the pool's. @default derived from what is counted, period, window and models */
   readonly id?: string | undefined;
-  /** How many requests the window holds; an integer of at least 1. */
+  /** How many requests the window holds. */
   readonly requests?: number | undefined;
+  /** How many tokens, going in and coming out together. Estimated before sending, corrected by the answer. */
+  readonly tokens?: number | undefined;
+  /** How many tokens going in. */
+  readonly inputTokens?: number | undefined;
+  /** How many tokens coming out. */
+  readonly outputTokens?: number | undefined;
+  /** How many requests may be under way at once, each until the end of its response's body. Has no window. */
+  readonly concurrency?: number | undefined;
   /** The window's length. @default "minute" */
   readonly per?: LimitPeriod | undefined;
   /**
-   * `rolling`: any span of that length. `calendar`: the minute, hour, day or month of `timeZone`.
+   * `rolling`: any span of that length. `calendar`: the minute, hour, day or month of `timeZone`. `anchored`: begins with the
+   * first request after the last one ended.
    * @default "rolling"
    */
-  readonly window?: "rolling" | "calendar" | undefined;
+  readonly window?: "rolling" | "calendar" | "anchored" | undefined;
   /** IANA zone whose boundaries a calendar window follows. @default "UTC" */
   readonly timeZone?: string | undefined;
-  /** Whose requests are counted together. Providers mostly count per account. @default "account" */
-  readonly scope?: "key" | "account" | undefined;
+  /**
+   * Whose requests are counted together. Providers mostly count per account; `ip` counts all requests of this pool, for
+   * limits on the address they come from.
+   * @default "account"
+   */
+  readonly scope?: "key" | "account" | "ip" | undefined;
+  /** Models it counts, all on one counter; `*` matches any run of characters. @default all, and requests that name none */
+  readonly models?: string | readonly string[] | undefined;
+  /** Has each model a counter of its own? Requests that name no model are not counted then. @default false */
+  readonly perModel?: boolean | undefined;
 }
 
 /** A secret that is fetched when needed: an OAuth token, a vault entry. */

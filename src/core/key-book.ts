@@ -25,9 +25,10 @@ export class KeyBook {
   #postponed: (() => void)[] = [];
   loaded = false;
 
-  constructor(options: Pick<ResolvedRotatorOptions, "keys" | "clock" | "idSecret">) {
+  constructor(options: Pick<ResolvedRotatorOptions, "keys" | "clock" | "idSecret" | "limits">) {
     this.#options = options;
     this.#fingerprint = createFingerprint(options.idSecret);
+    this.pool.noteLimits(options.limits);
   }
 
   /** Makes the pool hold exactly the list's keys and those that were added by hand; keys that stay keep their state. */

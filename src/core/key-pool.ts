@@ -1,8 +1,9 @@
-import type { Candidate } from "../stores/store.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";
 import type { LearntAnswer } from "./learnt-limits.ts";
+import { countsTokens, type LimitTemplate } from "./limits.ts";
+import type { OwnCandidate } from "./rate-limit-tracker.ts";
 import type { StatedEntry } from "./stated-limits.ts";
 
 /** A key in the pool, with what the process knows of it. */
@@ -16,7 +17,7 @@ export class PooledKey {
   /** Monotonic time until which this key alone rests, as the store last said. */
   restUntil = 0;
   /** What a store is asked for, and the secret's fingerprint it was made with. */
-  candidate: Candidate | undefined;
+  candidate: OwnCandidate | undefined;
   candidateFor: string | undefined;
   /** Does it rest because its credential was refused? */
   credentialRefused = false;
@@ -130,6 +131,14 @@ export class KeyPool implements GroupFacts {
   #positions = 0;
   /** Is any key meant for certain models only? */
   hasModelRules = false;
+  /** Limits that count only some models, or each apart: requests for models they treat alike share a lane. */
+  readonly modelLimits: LimitTemplate[] = [];
+  /** Does any limit count tokens? */
+  countsTokens = false;
+  /** Does any limit count requests under way? */
+  countsConcurrency = false;
+  /** Does one limit count requests under way with all keys? */
+  countsTogether = false;
   /** Has any key an endpoint of its own? */
   hasOwnEndpoints = false;
 
@@ -159,7 +168,18 @@ export class KeyPool implements GroupFacts {
     return key;
   }
 
+  noteLimits(limits: readonly LimitTemplate[] | undefined): void {
+    for (const limit of limits ?? []) {
+      this.countsTokens ||= countsTokens(limit.dimension);
+      this.countsConcurrency ||= limit.dimension === "concurrency";
+      this.countsTogether ||= limit.dimension === "concurrency" && limit.scope === "ip";
+      if ((limit.models !== undefined || limit.perModel) && !this.modelLimits.includes(limit))
+        this.modelLimits.push(limit);
+    }
+  }
+
   noteRules(config: ResolvedKey): void {
+    this.noteLimits(config.limits);
     this.hasModelRules ||= config.models !== undefined;
     this.hasOwnEndpoints ||= config.baseURL !== undefined;
   }

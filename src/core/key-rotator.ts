@@ -87,6 +87,21 @@ export class KeyRotator {
     return this.#dispatcher.waiting;
   }
 
+  /** Does any limit count tokens? Then answers are read for what they used. @internal */
+  get countsTokens(): boolean {
+    return this.#book.pool.countsTokens;
+  }
+
+  /** Must leases last as long as the response's body? @internal */
+  get countsToTheEnd(): boolean {
+    return this.countsStreams || this.#book.pool.countsTokens || this.#book.pool.countsConcurrency;
+  }
+
+  /** How many accounts there are. @internal */
+  get accountCount(): number {
+    return this.#book.pool.accountCount;
+  }
+
   /** Must the model of a request be known to serve it? Spares looking for it. */
   get needsModel(): boolean {
     return this.#dispatcher.lanes.needModel;

@@ -1,6 +1,6 @@
-import type { Candidate } from "../stores/store.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
+import type { OwnCandidate } from "./rate-limit-tracker.ts";
 import { WaitingLine } from "./waiting-line.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
@@ -28,13 +28,29 @@ interface Tier {
   readonly order: ReadyOrder;
 }
 
+/** What tells a lane from others. */
+export interface LaneKind {
+  readonly model?: string | undefined;
+  readonly restsAlone?: boolean | undefined;
+  readonly accepts?: ((key: PooledKey) => boolean) | undefined;
+}
+
 /**
  * The ready ring and wake-up heap over the groups that can serve one kind of request. A lane exists only where matching
  * rules differ.
  */
 export class Lane {
+  /** Whose limits count here, and whose keys serve. */
   readonly model: string | undefined;
+  /** Is the lane for this model alone, whose own rest stops it? */
+  readonly restsAlone: boolean;
   readonly waiting = new WaitingLine();
+  /** When the ready groups have room for what was asked for last, and was more than there was; Infinity: that was not why. */
+  roomAt = Number.POSITIVE_INFINITY;
+  /** When groups that wait for a release were last asked without one, monotonic. */
+  stuckSeenAt = 0;
+  /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
+  readonly #keyRests = new Map<PooledKey, number>();
   readonly #strategy: OrderingStrategy;
   readonly #context: OrderContext;
   readonly #pool: KeyPool;
@@ -45,19 +61,19 @@ export class Lane {
   #standings = new Uint8Array(16);
   #counts = new Int32Array(6);
   #held: number[] = [];
-  readonly #candidates = new WeakMap<PooledKey, { fingerprint: string | undefined; candidate: Candidate }>();
+  readonly #candidates = new WeakMap<PooledKey, { fingerprint: string | undefined; candidate: OwnCandidate }>();
 
   constructor(
     pool: KeyPool,
     strategy: OrderingStrategy,
     context: OrderContext,
-    model?: string,
-    accepts?: (key: PooledKey) => boolean,
+    { model, restsAlone = false, accepts }: LaneKind = {},
   ) {
     this.#pool = pool;
     this.#strategy = strategy;
     this.#context = context;
     this.model = model;
+    this.restsAlone = restsAlone;
     this.#accepts = accepts;
     for (const account of pool.accounts) this.join(account);
   }
@@ -67,7 +83,7 @@ export class Lane {
   }
 
   /** Candidates of a lane with a model carry that model's scope, so they are the lane's own. */
-  candidateOf(key: PooledKey, fingerprint: string | undefined, make: () => Candidate): Candidate {
+  candidateOf(key: PooledKey, fingerprint: string | undefined, make: () => OwnCandidate): OwnCandidate {
     const known = this.#candidates.get(key);
     if (known !== undefined && known.fingerprint === fingerprint) return known.candidate;
     const candidate = make();
@@ -94,6 +110,26 @@ export class Lane {
     if (before !== standing.absent && before !== standing.ready) return;
     if (before === standing.ready) this.leave(slot);
     this.#ready(slot, account);
+  }
+
+  /** A key alone is at a limit; its group's others may serve. */
+  restKey(key: PooledKey, until: number): void {
+    this.#keyRests.set(key, until);
+  }
+
+  /** Until when a key alone is at a limit; Infinity: until a release. */
+  keyRestUntil(key: PooledKey): number {
+    return this.#keyRests.size === 0 ? 0 : (this.#keyRests.get(key) ?? 0);
+  }
+
+  /** A request of the group has ended: keys that waited for that are asked again. */
+  freeKeys({ keys }: Account): void {
+    if (this.#keyRests.size > 0) for (const key of keys) this.#keyRests.delete(key);
+  }
+
+  /** When a group is due; Infinity while no time is known. */
+  wakeAtOf(slot: number): number {
+    return this.#heap.has(slot) ? this.#heap.timeOf(slot) : Number.POSITIVE_INFINITY;
   }
 
   leave(slot: number): void {
@@ -160,13 +196,25 @@ export class Lane {
     const before = this.standingOf(slot);
     if (before === standing.absent || before === standing.ready) return;
     this.#heap.delete(slot);
-    this.#ready(slot, this.#pool.accountAt(slot));
+    const account = this.#pool.accountAt(slot);
+    this.freeKeys(account);
+    this.#ready(slot, account);
   }
 
   wakeStuck(): void {
     if (this.count(standing.stuck) === 0) return;
     for (const account of this.#pool.accounts) {
       if (this.standingOf(account.slot) === standing.stuck) this.wake(account.slot);
+    }
+  }
+
+  /** Something that all wait for was given back: one of them is asked. */
+  wakeOneStuck(): void {
+    if (this.count(standing.stuck) === 0) return;
+    for (const { slot } of this.#pool.accounts) {
+      if (this.standingOf(slot) !== standing.stuck) continue;
+      this.wake(slot);
+      return;
     }
   }
 

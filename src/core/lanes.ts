@@ -2,27 +2,12 @@ import { LRUCache } from "lru-cache";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import { Lane } from "./lane.ts";
+import { countsModel } from "./limits.ts";
+import { matchesModel } from "./model-pattern.ts";
 
 /** Model names come from outside: lanes for them are capped. With many accounts a lane is large, so fewer are kept. */
 const mostLanes = 64;
 const mostLaneSlots = 1_000_000;
-
-/** `*` stands for any run of characters. Linear in both lengths. */
-export function matchesModel(pattern: string, model: string): boolean {
-  const parts = pattern.split("*");
-  const first = parts[0] as string;
-  if (parts.length === 1) return pattern === model;
-  if (!model.startsWith(first)) return false;
-  let from = first.length;
-  for (let place = 1; place < parts.length - 1; place++) {
-    const part = parts[place] as string;
-    const found = model.indexOf(part, from);
-    if (found === -1) return false;
-    from = found + part.length;
-  }
-  const last = parts[parts.length - 1] as string;
-  return model.length - last.length >= from && model.endsWith(last);
-}
 
 function serves(key: PooledKey, model: string): boolean {
   const { models } = key.config;
@@ -39,6 +24,9 @@ export class Lanes {
   readonly #waited = new Set<Lane>();
   /** Models that were put to rest on their own at least once. */
   readonly #cooledModels: LRUCache<string, true>;
+  /** Which limits count a model, worked out once. */
+  readonly #limitNames: LRUCache<string, string>;
+  #limitsNamed = 0;
   readonly general: Lane;
 
   constructor(pool: KeyPool, strategy: OrderingStrategy, context: OrderContext) {
@@ -48,6 +36,7 @@ export class Lanes {
     this.general = new Lane(pool, strategy, context);
     const max = Math.max(4, Math.min(mostLanes, Math.floor(mostLaneSlots / Math.max(1, pool.accountCount))));
     this.#cooledModels = new LRUCache({ max: mostLanes * 16 });
+    this.#limitNames = new LRUCache({ max: mostLanes * 16 });
     this.#ofModels = new LRUCache({
       max,
       dispose: (lane) => {
@@ -58,18 +47,40 @@ export class Lanes {
 
   /** Must a request's model be known to find its lane? */
   get needModel(): boolean {
-    return this.#pool.hasModelRules || this.#cooledModels.size > 0;
+    return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#cooledModels.size > 0;
   }
 
   for(model: string | undefined): Lane {
     if (model === undefined || !this.needModel) return this.general;
-    if (!this.#pool.hasModelRules && !this.#cooledModels.has(model)) return this.general;
-    let lane = this.#ofModels.get(model);
+    const restsAlone = this.#cooledModels.has(model);
+    const isOwn = restsAlone || this.#pool.hasModelRules;
+    const limited = this.#pool.modelLimits.length === 0 ? "" : this.#limitsFor(model);
+    if (!isOwn && limited === "") return this.general;
+    const name = isOwn ? `model ${model}` : limited;
+    let lane = this.#ofModels.get(name);
     if (lane === undefined) {
-      lane = new Lane(this.#pool, this.#strategy, this.#context, model, (key) => serves(key, model));
-      this.#ofModels.set(model, lane);
+      const kind = { model, restsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
+      lane = new Lane(this.#pool, this.#strategy, this.#context, kind);
+      this.#ofModels.set(name, lane);
     }
     return lane;
+  }
+
+  /** Names the limits that count a model; models with the same name may share a lane. */
+  #limitsFor(model: string): string {
+    if (this.#limitsNamed !== this.#pool.modelLimits.length) {
+      this.#limitNames.clear();
+      this.#limitsNamed = this.#pool.modelLimits.length;
+    }
+    let name = this.#limitNames.get(model);
+    if (name !== undefined) return name;
+    const counting = this.#pool.modelLimits.filter((limit) => countsModel(limit, model));
+    const isApart = counting.some(({ perModel }) => perModel);
+    if (isApart) name = `model ${model}`;
+    else if (counting.length === 0) name = "";
+    else name = `limits ${counting.map((limit) => this.#pool.modelLimits.indexOf(limit)).join()}`;
+    this.#limitNames.set(model, name);
+    return name;
   }
 
   /** From now on this model has a lane of its own. */

@@ -1,16 +1,34 @@
 import { InvalidOptionsError } from "../errors.ts";
 import type { Dimension, Limit, WindowName } from "../types.ts";
 import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "./expectations.ts";
+import { matchesModel } from "./model-pattern.ts";
 
-/** A declared limit, checked: what a bucket is made of for every key or account it counts for. */
+/** A declared limit, checked: what a bucket is made of for every key, account or model it counts for. */
 export interface LimitTemplate {
   readonly id: string;
   readonly dimension: Dimension;
   readonly limit: number;
-  readonly scope: "key" | "account";
-  readonly window:
-    | { readonly kind: "rolling"; readonly windowMs: number }
-    | { readonly kind: "calendar"; readonly unit: WindowName; readonly timeZone: string };
+  readonly scope: "key" | "account" | "ip";
+  /** Models it counts; `undefined`: all requests. */
+  readonly models: readonly string[] | undefined;
+  readonly perModel: boolean;
+  readonly window: LimitWindow;
+}
+
+export type LimitWindow =
+  | { readonly kind: "rolling" | "anchored"; readonly windowMs: number }
+  | { readonly kind: "calendar"; readonly unit: WindowName; readonly timeZone: string }
+  | { readonly kind: "concurrency" };
+
+/** Dimensions whose amounts differ from request to request. */
+export function countsTokens(dimension: Dimension): boolean {
+  return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
+}
+
+/** Does a limit count requests for this model? */
+export function countsModel({ models, perModel }: LimitTemplate, model: string | undefined): boolean {
+  if (models === undefined) return !perModel || model !== undefined;
+  return model !== undefined && models.some((pattern) => matchesModel(pattern, model));
 }
 
 /** Lengths of the named periods, milliseconds. A rolling month is 30 days. */
@@ -27,11 +45,19 @@ const periodNames = Object.keys(periodMs) as WindowName[];
 const knownFields: { readonly [field in keyof Required<Limit>]: true } = {
   id: true,
   requests: true,
+  tokens: true,
+  inputTokens: true,
+  outputTokens: true,
+  concurrency: true,
   per: true,
   window: true,
   timeZone: true,
   scope: true,
+  models: true,
+  perModel: true,
 };
+
+const dimensions = ["requests", "tokens", "inputTokens", "outputTokens", "concurrency"] as const;
 
 /**
  * How much a provider's counting may lag behind ours unless the user says otherwise: 2 % of the window, at least 25 ms
@@ -65,34 +91,67 @@ export function expectTimeZone(field: string, value: unknown): string {
 
 function resolveLimit(field: string, value: Limit): LimitTemplate {
   expectKnown(field, value, knownFields);
-  const limit = expectNumber(`${field}.requests`, value.requests, { min: 1, integer: true });
+  const dimension = resolveDimension(field, value);
+  const limit = expectNumber(`${field}.${dimension}`, value[dimension], { min: 1, integer: true });
+  const scope =
+    value.scope === undefined ? "account" : expectOneOf(`${field}.scope`, value.scope, ["key", "account", "ip"]);
+  const models = value.models === undefined ? undefined : resolveModels(`${field}.models`, value.models);
+  if (value.perModel !== undefined && typeof value.perModel !== "boolean") {
+    throw unexpected(`${field}.perModel`, "true or false", value.perModel);
+  }
+  const perModel = value.perModel === true;
+  const { window, name } = dimension === "concurrency" ? withoutWindow(field, value) : resolveWindow(field, value);
+  const suffix = `${models === undefined ? "" : `-${models.join(",")}`}${perModel ? "-each" : ""}`;
+  const id = value.id === undefined ? `${dimension}${name}${suffix}` : expectString(`${field}.id`, value.id);
+  return { id, dimension, limit, scope, models, perModel, window };
+}
+
+function resolveDimension(field: string, value: Limit): Dimension {
+  const given = dimensions.filter((dimension) => value[dimension] !== undefined);
+  const [dimension] = given;
+  if (dimension !== undefined && given.length === 1) return dimension;
+  const came = given.length === 0 ? "none" : given.join(" and ");
+  throw new InvalidOptionsError(
+    field,
+    `Expected \`${field}\` to have exactly one of ${dimensions.join(", ")}, got ${came}; write several limits for several counts`,
+  );
+}
+
+function resolveModels(field: string, value: unknown): readonly string[] {
+  const list = typeof value === "string" ? [value] : value;
+  if (!Array.isArray(list) || list.length === 0) throw unexpected(field, "a model or a list of models", value);
+  return list.map((model, place) => expectString(typeof value === "string" ? field : `${field}[${place}]`, model));
+}
+
+function withoutWindow(field: string, value: Limit): { window: LimitWindow; name: string } {
+  for (const name of ["per", "window", "timeZone"] as const) {
+    if (value[name] !== undefined) {
+      throw unexpected(`${field}.${name}`, "absent for concurrency, which has no window", value[name]);
+    }
+  }
+  return { window: { kind: "concurrency" }, name: "" };
+}
+
+function resolveWindow(field: string, value: Limit): { window: LimitWindow; name: string } {
   const period = resolvePeriod(`${field}.per`, value.per);
   const kind =
-    value.window === undefined ? "rolling" : expectOneOf(`${field}.window`, value.window, ["rolling", "calendar"]);
-  const scope = value.scope === undefined ? "account" : expectOneOf(`${field}.scope`, value.scope, ["key", "account"]);
-  if (kind === "rolling" && value.timeZone !== undefined) {
-    throw unexpected(`${field}.timeZone`, "absent for a rolling window, which has no boundaries", value.timeZone);
+    value.window === undefined
+      ? "rolling"
+      : expectOneOf(`${field}.window`, value.window, ["rolling", "calendar", "anchored"]);
+  const name = `-${period.name ?? `${period.windowMs}ms`}-${kind}`;
+  if (kind !== "calendar") {
+    if (value.timeZone === undefined) return { window: { kind, windowMs: period.windowMs }, name };
+    throw unexpected(`${field}.timeZone`, `absent for a ${kind} window, which follows no clock`, value.timeZone);
   }
-  if (kind === "calendar" && period.name === undefined) {
+  if (period.name === undefined) {
     throw unexpected(
       `${field}.per`,
-      `one of ${periodNames.map((name) => `"${name}"`).join(", ")} for a calendar window`,
+      `one of ${periodNames.map((each) => `"${each}"`).join(", ")} for a calendar window`,
       value.per,
     );
   }
-  const window =
-    kind === "calendar"
-      ? {
-          kind,
-          unit: period.name as WindowName,
-          timeZone: value.timeZone === undefined ? "UTC" : expectTimeZone(`${field}.timeZone`, value.timeZone),
-        }
-      : { kind, windowMs: period.windowMs };
-  const id =
-    value.id === undefined
-      ? `requests-${period.name ?? `${period.windowMs}ms`}-${kind}`
-      : expectString(`${field}.id`, value.id);
-  return { id, dimension: "requests", limit, scope, window };
+  const timeZone = value.timeZone === undefined ? "UTC" : expectTimeZone(`${field}.timeZone`, value.timeZone);
+  return { window: { kind, unit: period.name, timeZone }, name };
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, ScopeId } fro
 import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import type { PooledKey } from "./key-pool.ts";
-import { defaultGuardMs, type LimitTemplate, limitsOfKey, periodMs } from "./limits.ts";
+import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, limitsOfKey, periodMs } from "./limits.ts";
 import { modelScope, providerScope } from "./scopes.ts";
 
 export interface RateLimitTrackerOptions {
@@ -21,6 +21,9 @@ export interface RateLimitTrackerOptions {
 /** A provider may say "0 seconds": asking again in the same instant would only be refused again. */
 const shortestRestMs = 100;
 
+/** Model names come from outside: so many are counted apart for one owner. */
+const mostModels = 64;
+
 const second = 1000;
 const minute = 60 * second;
 const hour = 60 * minute;
@@ -34,6 +37,23 @@ const providerLadder: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * seco
 
 /** Buckets are plain data that stores are shown at every question: what is learnt changes them in place. */
 type OwnBucket = { -readonly [field in keyof Bucket]: Bucket[field] };
+
+/** A need whose amount is set anew for every request. */
+export type OwnNeed = { -readonly [field in keyof Need]: Need[field] };
+
+export interface OwnCandidate extends Candidate {
+  readonly needs: readonly OwnNeed[];
+  /** Those of them that count tokens. */
+  readonly ofTokens: readonly OwnNeed[] | undefined;
+}
+
+/** A counter, with the limit it is for. */
+export interface LimitedBucket {
+  readonly template: LimitTemplate;
+  /** Of limits that count each model apart. */
+  readonly model: string | undefined;
+  readonly bucket: Bucket;
+}
 
 interface LoweredLimit {
   readonly declared: number;
@@ -54,6 +74,8 @@ export class RateLimitTracker {
   readonly #buckets = new Map<string, OwnBucket>();
   /** Limits a provider stated lower than they were declared, by bucket id. */
   readonly #lowered = new Map<string, LoweredLimit>();
+  /** Models for which limits of one model each were counted, by owner. */
+  readonly #modelsSeen = new Map<ScopeId, Set<string>>();
   readonly #calendars = new Map<string, SharedCalendar>();
   readonly #ladder: LadderSpec;
 
@@ -62,34 +84,61 @@ export class RateLimitTracker {
     this.#ladder = { baseMs: options.cooldownMs, factor: 2, maxMs: options.maxCooldownMs, jitter: 0.2 };
   }
 
-  /** What must be free for this key to serve, with the scopes whose rest stops it. */
-  candidateFor(key: PooledKey, model: string | undefined): Candidate {
+  /**
+   * What must be free for this key to serve, with the scopes whose rest stops it.
+   * @param model whose limits count
+   * @param restsAlone may the model itself be at rest?
+   */
+  candidateFor(key: PooledKey, model: string | undefined, restsAlone = true): OwnCandidate {
     const { account } = key;
     const scopes: ScopeId[] = [`key:${key.id}`, `account:${account.name}`, this.#options.ipScope];
     const { fingerprint } = key.secret;
     if (fingerprint !== undefined) scopes.push(`credential:${fingerprint}`);
-    if (model !== undefined) scopes.push(modelScope(account.name, model));
-    return { keyId: key.id, scopes, needs: this.needsOf(key), memo: undefined };
+    if (model !== undefined && restsAlone) scopes.push(modelScope(account.name, model));
+    const needs = this.#needsOf(key, model);
+    const ofTokens = needs.filter(({ bucket }) => countsTokens(bucket.dimension));
+    return { keyId: key.id, scopes, needs, ofTokens: ofTokens.length === 0 ? undefined : ofTokens, memo: undefined };
   }
 
-  needsOf(key: PooledKey): readonly Need[] {
-    return limitsOfKey(this.#options.limits, key.config.limits).map((template) => ({
-      bucket: this.#bucketOf(template, key),
-      amount: 1,
-    }));
+  #needsOf(key: PooledKey, model: string | undefined): OwnNeed[] {
+    const needs: OwnNeed[] = [];
+    for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
+      if (countsModel(template, model)) needs.push({ bucket: this.#bucketOf(template, key, model), amount: 1 });
+    }
+    return needs;
+  }
+
+  /** Everything counted for a key: its limits of all models, and of each model that was seen. */
+  bucketsOf(key: PooledKey): readonly LimitedBucket[] {
+    const found: LimitedBucket[] = [];
+    for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
+      const models = template.perModel ? (this.#modelsSeen.get(this.#ownerOf(template, key)) ?? []) : [undefined];
+      for (const model of models) {
+        if (template.perModel && !countsModel(template, model)) continue;
+        found.push({ template, model, bucket: this.#bucketOf(template, key, model) });
+      }
+    }
+    return found;
+  }
+
+  /** Does a bucket with this id count tokens? */
+  isOfTokens(bucketId: string): boolean {
+    const bucket = this.#buckets.get(bucketId);
+    return bucket !== undefined && countsTokens(bucket.dimension);
   }
 
   /**
    * Lowers the key's declared limits of the same dimension and window to what its provider stated, for one window's length.
    * Never raises one above what was declared. Returns the ids of those that are lower now.
    */
-  lower(key: PooledKey, { amount, dimension, window }: StatedLimit): readonly string[] {
+  lower(key: PooledKey, { amount, dimension, window }: StatedLimit, model?: string): readonly string[] {
     if (window === null) return [];
     const windowMs = periodMs[window];
     const lowered: string[] = [];
     for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
       if (template.dimension !== dimension || lengthOf(template) !== windowMs) continue;
-      if (this.#lowerBucket(this.#bucketOf(template, key), amount, windowMs)) lowered.push(template.id);
+      if (!countsModel(template, model)) continue;
+      if (this.#lowerBucket(this.#bucketOf(template, key, model), amount, windowMs)) lowered.push(template.id);
     }
     return lowered;
   }
@@ -185,21 +234,40 @@ export class RateLimitTracker {
     return shared ? `account:${key.account.name}` : `key:${key.id}`;
   }
 
-  #bucketOf(template: LimitTemplate, key: PooledKey): OwnBucket {
-    const owner = template.scope === "key" ? `key:${key.id}` : `account:${key.account.name}`;
-    const id = `${owner}#${template.id}`;
+  #ownerOf({ scope }: LimitTemplate, key: PooledKey): ScopeId {
+    if (scope === "ip") return this.#options.ipScope;
+    return scope === "key" ? `key:${key.id}` : `account:${key.account.name}`;
+  }
+
+  #bucketOf(template: LimitTemplate, key: PooledKey, model: string | undefined): OwnBucket {
+    const owner = this.#ownerOf(template, key);
+    const id = template.perModel ? `${owner}#${template.id}|${model}` : `${owner}#${template.id}`;
     const known = this.#buckets.get(id);
     // Two keys of one account may declare the same limit differently: the lower one holds.
     if (known !== undefined && this.declaredLimit(known) <= template.limit) return known;
     const bucket = this.#makeBucket(id, template);
     this.#buckets.set(id, bucket);
+    if (template.perModel && model !== undefined) this.#noteModel(owner, model);
     return bucket;
   }
 
+  #noteModel(owner: ScopeId, model: string): void {
+    const models = this.#modelsSeen.get(owner) ?? new Set();
+    models.add(model);
+    this.#modelsSeen.set(owner, models);
+    if (models.size <= mostModels) return;
+    const [oldest] = models as Set<string>;
+    models.delete(oldest as string);
+    for (const id of this.#buckets.keys()) {
+      if (id.startsWith(`${owner}#`) && id.endsWith(`|${oldest}`)) this.#buckets.delete(id);
+    }
+  }
+
   #makeBucket(id: string, { dimension, limit, window }: LimitTemplate): Bucket {
+    if (window.kind === "concurrency") return { id, kind: "concurrency", dimension, limit, guardMs: 0 };
     const windowMs = lengthOf({ window });
     const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
-    if (window.kind === "rolling") return { id, kind: "rolling", dimension, limit, windowMs, guardMs };
+    if (window.kind !== "calendar") return { id, kind: window.kind, dimension, limit, windowMs, guardMs };
     const name = `${window.unit} ${window.timeZone}`;
     let shared = this.#calendars.get(name);
     if (shared === undefined) {
@@ -212,5 +280,15 @@ export class RateLimitTracker {
 }
 
 function lengthOf({ window }: Pick<LimitTemplate, "window">): number {
-  return window.kind === "rolling" ? window.windowMs : periodMs[window.unit];
+  if (window.kind === "concurrency") return 0;
+  return window.kind === "calendar" ? periodMs[window.unit] : window.windowMs;
+}
+
+/** Sets what a request is expected to use. More than a limit holds is asked as all of it: then nothing else may be counted. */
+export function fillTokens(needs: readonly OwnNeed[], input: number, output: number): void {
+  for (const need of needs) {
+    const { dimension, limit } = need.bucket;
+    const wanted = dimension === "inputTokens" ? input : dimension === "outputTokens" ? output : input + output;
+    need.amount = Math.min(limit, Math.ceil(wanted));
+  }
 }

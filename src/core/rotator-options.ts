@@ -50,6 +50,11 @@ export interface RotatorOptions {
   readonly maxWaitMs?: number | undefined;
   /** How many requests may wait at once; one more is answered as exhausted. @default 10000 */
   readonly maxWaiting?: number | undefined;
+  /**
+   * With `affinity`: how long to wait for the conversation's own account when it rests or is at a limit, before another one
+   * serves; milliseconds. @default 0
+   */
+  readonly stickyWaitMs?: number | undefined;
   /** First rest of a key that was refused without a time, milliseconds; it doubles with every refusal in a row. @default 1000 */
   readonly cooldownMs?: number | undefined;
   /** Longest such rest, milliseconds. A time the provider states is never cut. @default 600000 */
@@ -92,6 +97,7 @@ export interface ResolvedRotatorOptions {
   readonly store: Store;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
+  readonly stickyWaitMs: number;
   readonly cooldownMs: number;
   readonly maxCooldownMs: number;
   readonly guardMs: number | undefined;
@@ -100,6 +106,14 @@ export interface ResolvedRotatorOptions {
   readonly logger: Logger | undefined;
   readonly clock: Clock;
   readonly random: Random;
+}
+
+/** How many tokens a request may use. */
+export interface TokenEstimate {
+  /** Going in. @default 0 */
+  readonly input?: number | undefined;
+  /** Coming out, at most. @default 2000 */
+  readonly output?: number | undefined;
 }
 
 /** What a request asks of the rotator. */
@@ -115,6 +129,20 @@ export interface AcquireRequest {
   /** Monotonic time at which the request is over, and the option that set it. @internal */
   readonly endsAt?: number | undefined;
   readonly endedBy?: string | undefined;
+  /**
+   * Tokens the request is expected to use; a function is asked only where a limit counts tokens. What `lease.settle({ usage })`
+   * tells takes its place.
+   * @default none going in, 2000 coming out
+   */
+  readonly tokens?: TokenEstimate | (() => TokenEstimate) | undefined;
+  /** Among those that wait, lower numbers are served first. @default 0 */
+  readonly priority?: number | undefined;
+  /** Requests with the same text are kept on one account while it can serve: a session, a user, a prompt's beginning. @default none */
+  readonly affinity?: string | undefined;
+  /** The account to be given, and no other: the one that holds what the request is about. Ignored when there is none of that name. */
+  readonly account?: string | undefined;
+  /** Nobody is told when there is nothing for it: something else will be tried. @internal */
+  readonly isTrial?: boolean | undefined;
   /** Accounts not to be given again. */
   readonly exclude?: ReadonlySet<string> | undefined;
   /** The key to be given if it is ready. */
@@ -134,6 +162,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   store: true,
   maxWaitMs: true,
   maxWaiting: true,
+  stickyWaitMs: true,
   cooldownMs: true,
   maxCooldownMs: true,
   guardMs: true,
@@ -177,6 +206,7 @@ export function resolveRotatorOptions(
     store: resolveStore(options.store, { clock, random }),
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
+    stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
     cooldownMs,
     maxCooldownMs: Math.max(cooldownMs, optionalNumber("maxCooldownMs", options.maxCooldownMs, 600_000)),
     guardMs: options.guardMs === undefined ? undefined : expectNumber("guardMs", options.guardMs, { min: 0 }),

@@ -1,12 +1,13 @@
 import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
 import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
-import { type Dispatcher, mayRecheck, rampStart } from "./dispatcher.ts";
+import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import { type HeaderReader, LearntLimits } from "./learnt-limits.ts";
 import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+import { mayRecheck, rampStart } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { isKeyScope, modelScope } from "./scopes.ts";
 import { StatedLimits } from "./stated-limits.ts";
@@ -61,7 +62,7 @@ export class Settlement implements LeaseOwner {
     this.credentials = new CredentialWatch(options.clock);
     this.inference = new AccountInference(options.clock, events);
     this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
-    this.#stated = new StatedLimits(options.clock, (key, stated) => tracker.lower(key, stated));
+    this.#stated = new StatedLimits(options.clock, (key, stated, model) => tracker.lower(key, stated, model));
     this.learnt = new LearntLimits(options.provider, options.clock, this.#stated, () => tracker.hasLimits);
     this.#sameClock = options.store.clock === options.clock;
   }
@@ -100,7 +101,7 @@ export class Settlement implements LeaseOwner {
       key.failures++;
       key.lastFailureAt = now;
     }
-    this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
+    const settling = this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
     const { classification } = result;
     if (classification !== undefined) this.#evidence.refused(account, classification, now);
     if (classification?.limit !== undefined) this.#stated.refused(key, classification, lease.model);
@@ -109,8 +110,13 @@ export class Settlement implements LeaseOwner {
       key.givenUp = true;
     }
     // What was given back may be the very thing it was parked for.
-    if (result.sent === "no") this.#dispatcher.lanes.wakeAll(account.slot);
-    this.#dispatcher.released(account);
+    const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#pool.countsTokens);
+    const released = (): void => {
+      if (mayGiveBack) this.#dispatcher.lanes.wakeAll(account.slot);
+      this.#dispatcher.released(account);
+    };
+    if (settling === undefined) released();
+    else settling.then(released);
     if (this.#whenIdle.size > 0 && this.#dispatcher.inFlight === 0) for (const done of this.#whenIdle) done();
   }
 
@@ -224,15 +230,17 @@ export class Settlement implements LeaseOwner {
     return this.#alone as [Report];
   }
 
-  #settle(report: Report, lease: Lease): void {
+  /** A promise where the store takes its time; it never rejects. */
+  #settle(report: Report, lease: Lease): Promise<void> | undefined {
     const failed = (error: unknown): void => this.#storeFailed(error);
     try {
       const states = this.#store.settle(this.#listOf(report));
-      if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
-      else if (states.length > 0) this.#learn(states, lease.key, lease);
+      if (states instanceof Promise) return states.then((late) => this.#learn(late, lease.key, lease)).catch(failed);
+      if (states.length > 0) this.#learn(states, lease.key, lease);
     } catch (error) {
       failed(error);
     }
+    return undefined;
   }
 
   /** Takes over what settling changed: parks what rests, wakes what does not, and tells. */
@@ -249,9 +257,14 @@ export class Settlement implements LeaseOwner {
       if (forMs > 0) {
         const now = this.now();
         if (mayRecheck(state.source) && !isKeyScope(state.scope)) {
-          this.#dispatcher.recheckAt(key.account, now, now + forMs);
+          this.#dispatcher.picker.rechecks.wakeAt(key.account, now, now + forMs);
         }
-        this.#events.emit("key-cooled", { scope: state.scope, forMs: Math.ceil(forMs), source: state.source, reason: state.reason });
+        this.#events.emit("key-cooled", {
+          scope: state.scope,
+          forMs: Math.ceil(forMs),
+          source: state.source,
+          reason: state.reason,
+        });
         continue;
       }
       key.restUntil = 0;

@@ -1,12 +1,12 @@
-import type { Blocked, Bucket, BucketState, Need, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
-import type { Clock, CooldownSource } from "../types.ts";
+import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
+import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { PoolStanding } from "./exhaustion.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { Lane } from "./lane.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import { maskSecret } from "./mask.ts";
-import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { LimitedBucket, RateLimitTracker } from "./rate-limit-tracker.ts";
 import { modelScope } from "./scopes.ts";
 
 export interface CooldownSnapshot {
@@ -21,6 +21,11 @@ export interface CooldownSnapshot {
 export interface LimitSnapshot {
   /** The limit's id. */
   readonly id: string;
+  readonly dimension: Dimension;
+  /** Models it counts; `null`: all. */
+  readonly models: readonly string[] | null;
+  /** Of a limit that counts each model apart, the one that is counted here. */
+  readonly model: string | null;
   /** What holds now: what was declared, or less where the provider stated less. */
   readonly limit: number;
   readonly declared: number;
@@ -56,7 +61,7 @@ export interface KeySnapshot {
 
 export interface PoolSnapshot {
   readonly keys: readonly KeySnapshot[];
-  /** Accounts given apart that the provider's own words show to be one. */
+  /** Accounts given apart that the provider's own words, or how they are used, show to be one. */
   readonly inferredAccounts: readonly InferredAccount[];
   readonly accounts: number;
   /** Accounts by how they stand, as this process believes. */
@@ -110,14 +115,15 @@ async function snapshotOf(
   learnt: LearntLimits,
 ): Promise<KeySnapshot> {
   const toWall = (at: number): number | null => (at === 0 ? null : Math.round(clock.wall() - clock.monotonic() + at));
-  const { scopes, needs } = tracker.candidateFor(key, undefined);
+  const { scopes } = tracker.candidateFor(key, undefined);
+  const counted = tracker.bucketsOf(key);
   const ofModels = [...(key.account.restedModels ?? [])].map((model) => modelScope(key.account.name, model));
   const reading = await store.read(
     [...scopes, ...ofModels],
-    needs.map(({ bucket }) => bucket),
+    counted.map(({ bucket }) => bucket),
   );
   const cooldowns = reading.scopes.filter((state) => state.until > reading.now).map(toCooldown);
-  const limits = reading.buckets.map((state, place) => toLimit(state, (needs[place] as Need).bucket, tracker));
+  const limits = reading.buckets.map((state, place) => toLimit(state, counted[place] as LimitedBucket, tracker));
   const secret = key.secret.peek();
   const { config } = key;
   return {
@@ -144,10 +150,12 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
   return { scope, reason, source, endsInMs: until - now, strikes };
 }
 
-function toLimit(state: BucketState, bucket: Bucket, tracker: RateLimitTracker): LimitSnapshot {
+function toLimit(state: BucketState, counted: LimitedBucket, tracker: RateLimitTracker): LimitSnapshot {
   const { used, left, resetInMs } = state;
+  const { template, bucket, model = null } = counted;
+  const { id, dimension, models = null } = template;
   const declared = tracker.declaredLimit(bucket);
-  return { id: state.id.slice(state.id.lastIndexOf("#") + 1), limit: bucket.limit, declared, used, left, resetInMs };
+  return { id, dimension, models, model, limit: bucket.limit, declared, used, left, resetInMs };
 }
 
 function stateOf(
@@ -159,7 +167,9 @@ function stateOf(
   if (cooldowns.some(({ reason }) => reason === "invalid_key")) return "refused";
   // A model at rest leaves the others.
   if (cooldowns.some(({ scope }) => !scope.startsWith("model:"))) return "cooling";
-  return limits.some(({ left }) => left <= 0) ? "limited" : "ready";
+  // A limit of some models leaves the others.
+  const isFull = limits.some(({ left, models, model }) => left <= 0 && models === null && model === null);
+  return isFull ? "limited" : "ready";
 }
 
 export async function explainRequest(

@@ -12,6 +12,8 @@ export interface StatedEntry extends StatedLimit {
   readonly lowers: readonly string[];
 }
 
+type Lower = (key: PooledKey, stated: StatedLimit, model: string | undefined) => readonly string[];
+
 /** Model names come from outside: beyond so many entries of an account, what was learnt is begun anew. */
 const mostEntries = 128;
 
@@ -21,9 +23,9 @@ const mostEntries = 128;
  */
 export class StatedLimits {
   readonly #clock: Clock;
-  readonly #lower: (key: PooledKey, stated: StatedLimit) => readonly string[];
+  readonly #lower: Lower;
 
-  constructor(clock: Clock, lower: (key: PooledKey, stated: StatedLimit) => readonly string[]) {
+  constructor(clock: Clock, lower: Lower) {
     this.#clock = clock;
     this.#lower = lower;
   }
@@ -40,7 +42,7 @@ export class StatedLimits {
     const name = `${stated.dimension} ${stated.window} ${model ?? ""}`;
     // One model's limit says nothing of a declared limit under which others are counted as well.
     const others = [...account.stated.values()].some((entry) => entry.model !== model);
-    const lowers = others ? [] : this.#lower(key, stated);
+    const lowers = others ? [] : this.#lower(key, stated, model);
     const { amount, dimension, window } = stated;
     account.stated.set(name, { amount, dimension, window, model, header, seenAt: this.#clock.monotonic(), lowers });
   }

@@ -4,15 +4,23 @@ import type { AcquireRequest } from "./rotator-options.ts";
 /** A request that waits for a key. */
 export interface Waiter {
   readonly request: AcquireRequest;
+  /** Lower numbers are served first. */
+  readonly priority: number;
+  /** The order in which requests came: a store may have answered them in another. */
+  readonly arrival: number;
   /** Monotonic time up to which it may wait. */
   readonly deadline: number;
   readonly since: number;
   settled: boolean;
+  /** How often somebody behind it was served while it wanted more than there was. */
+  overtaken: number;
+  /** The round of serving in which it was asked for last. */
+  round: number;
   readonly grant: (lease: Lease) => void;
   readonly refuse: (reason: unknown) => void;
 }
 
-/** Who waits in a lane, first come first served. Settled waiters leave when the line reaches them. */
+/** Who waits in a lane: by priority, then first come first served. Settled waiters leave when the line reaches them. */
 export class WaitingLine {
   #line: Waiter[] = [];
   #start = 0;
@@ -20,11 +28,19 @@ export class WaitingLine {
   /** Cancels the timer for the lane's next wake-up. */
   cancelTimer: (() => void) | undefined;
   timerAt = Number.POSITIVE_INFINITY;
-  /** A store is being asked for the first in line. */
+  /** A store is being asked for somebody in the line. */
   asking = false;
+  /** Something changed meanwhile: another round follows. */
+  again = false;
+  round = 0;
+  /** When there is room for what somebody in the line wants, which is more than there is now; monotonic. */
+  roomAt = Number.POSITIVE_INFINITY;
 
   push(waiter: Waiter): void {
-    this.#line.push(waiter);
+    let place = this.#line.length;
+    while (place > this.#start && isBefore(waiter, this.#line[place - 1] as Waiter)) place--;
+    if (place === this.#line.length) this.#line.push(waiter);
+    else this.#line.splice(place, 0, waiter);
     this.size++;
   }
 
@@ -40,8 +56,9 @@ export class WaitingLine {
   }
 
   *[Symbol.iterator](): Generator<Waiter> {
-    for (let place = this.#start; place < this.#line.length; place++) {
-      const waiter = this.#line[place] as Waiter;
+    const line = this.#line;
+    for (let place = this.#start; place < line.length; place++) {
+      const waiter = line[place] as Waiter;
       if (!waiter.settled) yield waiter;
     }
   }
@@ -55,4 +72,8 @@ export class WaitingLine {
       this.#start = 0;
     }
   }
+}
+
+function isBefore(one: Waiter, other: Waiter): boolean {
+  return one.priority === other.priority ? one.arrival < other.arrival : one.priority < other.priority;
 }

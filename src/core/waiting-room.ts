@@ -7,8 +7,10 @@ import type { Waiter } from "./waiting-line.ts";
 export interface WaitingRoomOptions {
   readonly clock: Clock;
   readonly maxWaiting: number;
-  /** Tries to serve a request now. */
+  /** Tries to serve a request now. Where there was room, but not enough, the lane knows since when there is. */
   readonly ask: (lane: Lane, request: AcquireRequest) => Awaitable<Lease | null>;
+  /** When a request may be served at the earliest, as far as is known; monotonic, and -Infinity for any moment. */
+  readonly dueAt: (lane: Lane, request: AcquireRequest, roomAt: number) => number;
   /** The error for a request that waited in vain. */
   readonly exhausted: (lane: Lane, request: AcquireRequest) => Error;
   /** How long until a store is asked again for something only a release elsewhere can free. */
@@ -16,40 +18,85 @@ export interface WaitingRoomOptions {
   readonly queued: (request: AcquireRequest, waiting: number) => void;
 }
 
+/** A request for much is overtaken so often by those for less, then everybody waits for it. */
+const mostOvertakings = 8;
+
 /**
- * Requests that wait for a key: served first come first, woken when the next key is due or one is given back, refused as
- * soon as nothing can free in time. Every waiter settles.
+ * Requests that wait for a key: served by priority and first come first, woken when the next key is due or one is given back,
+ * refused as soon as nothing can free in time. Every waiter settles.
  */
 export class WaitingRoom {
   readonly #options: WaitingRoomOptions;
   size = 0;
+  #arrivals = 0;
 
   constructor(options: WaitingRoomOptions) {
     this.#options = options;
   }
 
-  wait(lane: Lane, request: AcquireRequest, maxWaitMs: number): Promise<Lease> {
+  /** Numbers a request by when it came. */
+  arrive(): number {
+    return ++this.#arrivals;
+  }
+
+  /**
+   * @param arrival the request's number
+   * @param roomAt when there is room for it, where it was asked for already and wanted more than there was
+   */
+  wait(
+    lane: Lane,
+    request: AcquireRequest,
+    maxWaitMs: number,
+    arrival = this.arrive(),
+    roomAt = Number.POSITIVE_INFINITY,
+  ): Promise<Lease> {
     const { signal } = request;
     if (signal?.aborted) return Promise.reject(signal.reason);
     const now = this.#options.clock.monotonic();
     const deadline = now + maxWaitMs;
     const full = this.size >= this.#options.maxWaiting;
-    if (maxWaitMs <= 0 || full || this.#isHopeless(lane, deadline)) {
+    if (maxWaitMs <= 0 || full || this.#options.dueAt(lane, request, roomAt) > deadline) {
       return Promise.reject(this.#options.exhausted(lane, request));
     }
     return new Promise((resolve, reject) => {
-      const waiter = this.#enter(lane, request, now, deadline, resolve, reject);
+      const waiter = this.#enter(lane, request, arrival, now, deadline, resolve, reject);
       this.#options.queued(request, this.size);
       lane.waiting.push(waiter);
-      this.#goOn(lane);
+      lane.waiting.roomAt = Math.min(lane.waiting.roomAt, roomAt);
+      const mayBeServed = lane.count(standing.ready) + lane.count(standing.held) > 0;
+      if (mayBeServed && roomAt === Number.POSITIVE_INFINITY) this.serve(lane);
+      else this.#afterServing(lane);
     });
   }
 
   /** Gives what is free to those who wait, in order. */
   serve(lane: Lane): void {
     const line = lane.waiting;
-    if (line.asking) return;
+    if (line.asking) {
+      line.again = true;
+      return;
+    }
+    line.round++;
+    line.roomAt = Number.POSITIVE_INFINITY;
+    this.#serveRound(lane);
+  }
+
+  /** Refuses all who wait in a lane. */
+  empty(lane: Lane, reason: Error): void {
+    for (const waiter of lane.waiting) waiter.refuse(reason);
+    this.#disarm(lane);
+  }
+
+  /** Goes on with those who were not asked for yet in this round. */
+  #serveRound(lane: Lane): void {
+    const line = lane.waiting;
+    const passed: Waiter[] = [];
     for (const waiter of line) {
+      if (waiter.round === line.round) {
+        if (!isChoosy(waiter.request)) passed.push(waiter);
+        continue;
+      }
+      waiter.round = line.round;
       const got = this.#ask(lane, waiter);
       if (got instanceof Promise) {
         line.asking = true;
@@ -59,41 +106,68 @@ export class WaitingRoom {
         );
         return;
       }
-      // Somebody who refuses some accounts must not hold up those who would take them.
-      if (got === null && waiter.request.exclude === undefined) break;
-      if (got !== null) waiter.grant(got);
+      if (got !== undefined && !this.#goesOn(lane, waiter, got, passed)) break;
     }
     this.#afterServing(lane);
   }
 
-  /** Refuses all who wait in a lane. */
-  empty(lane: Lane, reason: Error): void {
-    for (const waiter of lane.waiting) waiter.refuse(reason);
-    this.#disarm(lane);
+  /** Hands a waiter what there was for it, and tells whether the next one may be asked for. */
+  #goesOn(lane: Lane, waiter: Waiter, got: Lease | null, passed: Waiter[]): boolean {
+    if (got !== null) {
+      waiter.grant(got);
+      for (const ahead of passed) ahead.overtaken++;
+      return passed.every(({ overtaken }) => overtaken < mostOvertakings);
+    }
+    // Somebody who refuses some accounts must not hold up those who would take them.
+    if (isChoosy(waiter.request)) return true;
+    if (lane.roomAt === Number.POSITIVE_INFINITY) return false;
+    lane.waiting.roomAt = Math.min(lane.waiting.roomAt, lane.roomAt);
+    passed.push(waiter);
+    return waiter.overtaken < mostOvertakings && passed.length < mostOvertakings;
   }
 
-  #ask(lane: Lane, waiter: Waiter): Awaitable<Lease | null> {
+  /** `undefined`: it could not be asked for, and is told so. */
+  #ask(lane: Lane, waiter: Waiter): Awaitable<Lease | null> | undefined {
     try {
       return this.#options.ask(lane, waiter.request);
     } catch (error) {
       waiter.refuse(error);
-      return null;
+      return undefined;
     }
   }
 
   #answered(lane: Lane, waiter: Waiter, lease: Lease | null): void {
-    lane.waiting.asking = false;
-    if (lease === null) {
-      this.#goOn(lane);
-      return;
+    const line = lane.waiting;
+    line.asking = false;
+    const passed = this.#passedBy(lane, waiter);
+    // A round of questions over a network may end before every ready group was asked.
+    const isAskedAgain = lease === null && this.#hasUnasked(lane, waiter);
+    if (isAskedAgain) waiter.round = -1;
+    const goesOn = isAskedAgain || this.#goesOn(lane, waiter, lease, passed);
+    if (line.again) {
+      line.again = false;
+      this.serve(lane);
+    } else if (goesOn) this.#serveRound(lane);
+    else this.#afterServing(lane);
+  }
+
+  #hasUnasked(lane: Lane, { request }: Waiter): boolean {
+    return lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY && !isChoosy(request);
+  }
+
+  /** Those ahead that wanted more than there was. */
+  #passedBy(lane: Lane, waiter: Waiter): Waiter[] {
+    const passed: Waiter[] = [];
+    for (const ahead of lane.waiting) {
+      if (ahead === waiter) break;
+      if (ahead.round === lane.waiting.round && !isChoosy(ahead.request)) passed.push(ahead);
     }
-    if (waiter.settled) lease.settle({ outcome: "aborted", sent: "no" });
-    else waiter.grant(lease);
-    this.serve(lane);
+    return passed;
   }
 
   #failed(lane: Lane, waiter: Waiter, error: unknown): void {
     lane.waiting.asking = false;
+    lane.waiting.again = false;
     waiter.refuse(error);
     this.serve(lane);
   }
@@ -101,6 +175,7 @@ export class WaitingRoom {
   #enter(
     lane: Lane,
     request: AcquireRequest,
+    arrival: number,
     since: number,
     deadline: number,
     resolve: (lease: Lease) => void,
@@ -128,9 +203,13 @@ export class WaitingRoom {
     );
     const waiter: Waiter = {
       request,
+      priority: request.priority ?? 0,
+      arrival,
       deadline,
       since,
       settled: false,
+      overtaken: 0,
+      round: -1,
       refuse,
       grant: (lease) => {
         lease.waitedMs = this.#options.clock.monotonic() - since;
@@ -142,31 +221,21 @@ export class WaitingRoom {
     return waiter;
   }
 
-  /** A round of questions over a network may end before every ready group was asked: then the next one begins. */
-  #goOn(lane: Lane): void {
-    const isAskedAgain = lane.count(standing.ready) > 0 && lane.waiting.first()?.request.exclude === undefined;
-    if (isAskedAgain) this.serve(lane);
-    else this.#afterServing(lane);
-  }
-
   #afterServing(lane: Lane): void {
-    const next = lane.nextWakeAt();
-    if (lane.waiting.size > 0 && next !== lane.waiting.timerAt) {
-      for (const waiter of lane.waiting) {
-        if (this.#isHopeless(lane, waiter.deadline)) waiter.refuse(this.#options.exhausted(lane, waiter.request));
+    const line = lane.waiting;
+    if (line.size > 0 && this.#nextAt(lane) !== line.timerAt) {
+      for (const waiter of line) {
+        const roomAt = waiter.round === line.round ? line.roomAt : Number.POSITIVE_INFINITY;
+        if (this.#options.dueAt(lane, waiter.request, roomAt) > waiter.deadline) {
+          waiter.refuse(this.#options.exhausted(lane, waiter.request));
+        }
       }
     }
     this.#arm(lane);
   }
 
-  /** Nothing is due before the deadline, and nobody can give back what is missing. */
-  #isHopeless(lane: Lane, deadline: number): boolean {
-    return (
-      lane.nextWakeAt() > deadline &&
-      lane.count(standing.stuck) === 0 &&
-      lane.count(standing.ready) === 0 &&
-      lane.count(standing.held) === 0
-    );
+  #nextAt(lane: Lane): number {
+    return Math.min(lane.nextWakeAt(), lane.waiting.roomAt);
   }
 
   #arm(lane: Lane): void {
@@ -176,8 +245,12 @@ export class WaitingRoom {
       return;
     }
     const now = this.#options.clock.monotonic();
-    let at = lane.nextWakeAt();
-    if (lane.count(standing.stuck) > 0) at = Math.min(at, Math.max(line.timerAt, now) + this.#options.pollMs());
+    let at = this.#nextAt(lane);
+    if (lane.count(standing.stuck) > 0) {
+      // The next look is not put off by those who come meanwhile.
+      const isSet = line.timerAt > now && line.timerAt !== Number.POSITIVE_INFINITY;
+      at = Math.min(at, isSet ? line.timerAt : now + this.#options.pollMs());
+    }
     if (at === line.timerAt) return;
     this.#disarm(lane);
     if (at === Number.POSITIVE_INFINITY) return;
@@ -198,4 +271,9 @@ export class WaitingRoom {
     lane.waiting.cancelTimer = undefined;
     lane.waiting.timerAt = Number.POSITIVE_INFINITY;
   }
+}
+
+/** Does it want certain accounts only? */
+function isChoosy({ exclude, account }: AcquireRequest): boolean {
+  return exclude !== undefined || account !== undefined;
 }

@@ -1,7 +1,9 @@
 import { systemClock } from "../clock.ts";
+import { InvalidOptionsError } from "../errors.ts";
 import type { Clock, Random } from "../types.ts";
 import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "./cooldown-rules.ts";
 import { type Counter, createCounter, type Instant, untilRelease } from "./counters.ts";
+import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
 import type {
   Blocked,
   Bucket,
@@ -17,6 +19,7 @@ import type {
   ScopeState,
   Store,
   StoreChange,
+  StoreDump,
   StoreReading,
   Unsubscribe,
   Usage,
@@ -29,8 +32,8 @@ export interface MemoryStoreOptions {
   readonly random?: Random | undefined;
 }
 
-/** How long a cooldown's record is kept after its end, for its strikes; milliseconds. */
-const recordKeptMs = 24 * 3_600_000;
+/** How much longer than it counts a counter is kept: an answer that outlived its window may still be charged to it. */
+const counterKeptMs = 15 * 60_000;
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
 
@@ -51,8 +54,18 @@ class CandidateMemo {
   readonly cells: readonly ScopeCell[];
   readonly counters: readonly Counter[];
   readonly holdsConcurrency: boolean;
+  /** Does a candidate's caller set amounts anew for every request? So it is with tokens. */
+  readonly amountsVary: boolean;
 
-  constructor(store: MemoryStore, layout: number, cells: ScopeCell[], counters: Counter[], holdsConcurrency: boolean) {
+  constructor(
+    store: MemoryStore,
+    layout: number,
+    cells: ScopeCell[],
+    counters: Counter[],
+    holdsConcurrency: boolean,
+    amountsVary: boolean,
+  ) {
+    this.amountsVary = amountsVary;
     this.store = store;
     this.layout = layout;
     this.cells = cells;
@@ -71,6 +84,8 @@ class MemoryReservation implements Reservation {
   readonly candidate: Candidate;
   readonly memo: CandidateMemo;
   readonly tickets: number[];
+  /** What was taken, where the candidate's amounts change from request to request. */
+  readonly amounts: readonly number[] | undefined;
   settled = false;
   /** Its concurrency was given back before anybody settled it. */
   expired = false;
@@ -84,7 +99,9 @@ class MemoryReservation implements Reservation {
     candidate: Candidate,
     memo: CandidateMemo,
     tickets: number[],
+    amounts: readonly number[] | undefined,
   ) {
+    this.amounts = amounts;
     this.number = number;
     this.index = index;
     this.reservedAt = reservedAt;
@@ -175,7 +192,7 @@ export class MemoryStore implements Store {
       if (!(reservation instanceof MemoryReservation) || reservation.settled) continue;
       const { expired } = reservation;
       reservation.settled = true;
-      if (!expired && reservation.tickets.length > 0) settleCounters(reservation, report);
+      if (!expired && reservation.tickets.length > 0) settleCounters(reservation, report, this.clock);
       if (this.#holders.size > 0 && this.#holders.delete(reservation)) this.#released(reservation);
       if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(reservation, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
@@ -206,14 +223,59 @@ export class MemoryStore implements Store {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Counters and cooldowns as plain data that JSON can hold, for `load` in another process. Names them by id, holds no
+   * secret. Concurrency is not among it: what is under way ends with its process.
+   */
+  dump(): StoreDump {
+    return dumpContents(this.contents, this.instant());
+  }
+
+  /**
+   * Goes on where a dump left off: windows keep their start, cooldowns their end. What has expired since is dropped, and
+   * what had no answer yet counts as long as it may. For a store that has counted nothing yet; call it before the first request.
+   * @throws InvalidOptionsError when the dump is of another format, version or shape, or when this store is in use. Nothing
+   * is loaded then.
+   */
+  load(dump: StoreDump): void {
+    const at = this.instant();
+    const { records, counters } = loadContents(dump, at);
+    this.#expectUnused(at);
+    this.#counters.clear();
+    for (const [id, counter] of counters) this.#counters.set(id, counter);
+    for (const record of records) {
+      this.#cells.set(record.scope, new ScopeCell(record));
+      this.#touch(record, at.monotonic, undefined);
+    }
+    this.#layout++;
+  }
+
+  /** What there is to dump. @internal */
+  get contents(): MemoryContents {
+    return { cells: this.#cells, counters: this.#counters };
+  }
+
   /** @internal */
   instant(): Instant {
     return { monotonic: this.clock.monotonic(), wall: this.clock.wall() };
   }
 
+  /** Sums of two processes, or of a dump that is loaded twice, would be of no use to anybody. */
+  #expectUnused(at: Instant): void {
+    const counting = [...this.#counters.values()].filter((counter) => !counter.isIdle(at)).length;
+    if (this.#cells.size === 0 && counting === 0) return;
+    const came = `one with ${this.#cells.size} cooldowns and ${counting} counters in use`;
+    throw new InvalidOptionsError(
+      "dump",
+      `Expected \`dump\` to be loaded into a store nobody has used yet, got ${came}`,
+    );
+  }
+
   #memoOf(candidate: Candidate): CandidateMemo {
     const memo = candidate.memo;
     if (memo instanceof CandidateMemo && memo.layout === this.#layout && memo.store === this) return memo;
+    // Before anything is looked up: what is dropped must not be in a memo.
+    if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(this.instant());
     const cells: ScopeCell[] = [];
     if (this.#cells.size > 0) {
       for (const scope of candidate.scopes) {
@@ -223,7 +285,8 @@ export class MemoryStore implements Store {
     }
     const counters = candidate.needs.map((need) => this.#counterOf(need.bucket));
     const holds = candidate.needs.some((need) => need.bucket.kind === "concurrency");
-    const fresh = new CandidateMemo(this, this.#layout, cells, counters, holds);
+    const varies = candidate.needs.some(({ bucket }) => isOfTokens(bucket));
+    const fresh = new CandidateMemo(this, this.#layout, cells, counters, holds, varies);
     candidate.memo = fresh;
     return fresh;
   }
@@ -257,9 +320,19 @@ export class MemoryStore implements Store {
       const { bucket, amount } = needs[place] as Need;
       if (at.wall < 0 && bucket.kind === "calendar") at.wall = this.#wallAt(at.monotonic);
       const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
-      if (waitMs !== 0) return { index, by: bucket.id, until: waitMs === untilRelease ? null : at.monotonic + waitMs };
+      if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, memo.counters[place] as Counter, at);
     }
     return undefined;
+  }
+
+  /** Where much was asked for, little may fit sooner. */
+  #full(index: number, bucket: Bucket, amount: number, waitMs: number, counter: Counter, at: Instant): Blocked {
+    const by = bucket.id;
+    if (waitMs === untilRelease) return { index, by, until: null };
+    const until = at.monotonic + waitMs;
+    return amount <= 1
+      ? { index, by, until }
+      : { index, by, until, anyUntil: at.monotonic + counter.waitFor(1, bucket, at) };
   }
 
   /** The wall clock counts whole milliseconds: within one, the last reading and the time since say as much. */
@@ -279,7 +352,8 @@ export class MemoryStore implements Store {
     let readyInMs = 0;
     for (let place = 0; place < tickets.length; place++) {
       const { bucket, amount } = needs[place] as Need;
-      const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
+      const again = memo.amountsVary && bucket.dimension !== "requests" ? 1 : amount;
+      const waitMs = (memo.counters[place] as Counter).waitFor(again, bucket, at);
       if (waitMs > readyInMs) readyInMs = Math.ceil(waitMs);
     }
     const reservation = new MemoryReservation(
@@ -291,6 +365,7 @@ export class MemoryStore implements Store {
       candidate,
       memo,
       tickets,
+      memo.amountsVary && !dry ? needs.map((need) => need.amount) : undefined,
     );
     if (dry) reservation.settled = true;
     else if (memo.holdsConcurrency || options.purpose === "probe") this.#hold(reservation, options.purpose);
@@ -317,7 +392,7 @@ export class MemoryStore implements Store {
       this.#holders.delete(reservation);
       reservation.candidate.needs.forEach(({ bucket }, place) => {
         if (bucket.kind !== "concurrency") return;
-        (reservation.memo.counters[place] as Counter).settle(reservation.tickets[place] as number, 0, 0, bucket);
+        (reservation.memo.counters[place] as Counter).settle(reservation.tickets[place] as number, 0, 0, bucket, now);
       });
       this.#released(reservation);
     }
@@ -344,7 +419,7 @@ export class MemoryStore implements Store {
       const cell = this.#cells.get(change.scope);
       const next = applyCooldown(cell?.record, change, now, this.#random);
       if (next === undefined) continue;
-      if (cell === undefined) this.#addCell(next, now);
+      if (cell === undefined) this.#addCell(next);
       else cell.record = next;
       states = this.#touch(next, now, states);
     }
@@ -361,17 +436,20 @@ export class MemoryStore implements Store {
     return states;
   }
 
-  #addCell(record: CooldownRecord, now: number): void {
-    if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(now);
+  #addCell(record: CooldownRecord): void {
+    if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(this.instant());
     this.#cells.set(record.scope, new ScopeCell(record));
     this.#layout++;
   }
 
-  /** Drops what nobody would miss: long-ended records. Runs once in a doubling of the store. */
-  #sweep(now: number): void {
+  /** Drops what nobody would miss: long-ended records and counters with nothing left in them. Runs once in a doubling of the store. */
+  #sweep({ monotonic, wall }: Instant): void {
     for (const [scope, { record, probe }] of this.#cells) {
-      if (probe === undefined && record.until + recordKeptMs < now) this.#cells.delete(scope);
+      if (probe === undefined && record.until + recordKeptMs < monotonic) this.#cells.delete(scope);
     }
+    const before: Instant = { monotonic: monotonic - counterKeptMs, wall: wall - counterKeptMs };
+    for (const [id, counter] of this.#counters) if (counter.isIdle(before)) this.#counters.delete(id);
+    this.#layout++;
     this.#sweepAtSize = Math.max(4096, (this.#cells.size + this.#counters.size) * 2);
   }
 
@@ -417,16 +495,27 @@ function refusal(now: number, blocked: readonly Blocked[]): Refusal {
   return { granted: false, now, retryAt, blocked };
 }
 
-function settleCounters(reservation: MemoryReservation, report: Report): void {
+function settleCounters(reservation: MemoryReservation, report: Report, clock: Clock): void {
   const { needs } = reservation.candidate;
   const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
   const allowanceMs = report.allowanceMs ?? 0;
   for (let place = 0; place < needs.length; place++) {
-    const { bucket, amount } = needs[place] as Need;
+    const { bucket, amount: asked } = needs[place] as Need;
+    const amount = reservation.amounts === undefined ? asked : (reservation.amounts[place] as number);
     const change = report.sent === "no" ? -amount : realAmount(bucket, amount, report.usage) - amount;
     const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
-    (reservation.memo.counters[place] as Counter).settle(reservation.tickets[place] as number, change, delayMs, bucket);
+    const counter = reservation.memo.counters[place] as Counter;
+    const now = change > 0 ? clock.monotonic() : reservation.reservedAt;
+    counter.settle(reservation.tickets[place] as number, change, delayMs, bucket, now);
   }
+}
+
+function isOfTokens({ dimension }: Bucket): boolean {
+  return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
+}
+
+function sumOf({ inputTokens, outputTokens }: Usage): number | undefined {
+  return inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens;
 }
 
 /** What a bucket was really charged; the estimate stands where the answer did not tell. */
@@ -438,7 +527,7 @@ function realAmount(bucket: Bucket, estimate: number, usage: Usage | undefined):
     case "outputTokens":
       return usage.outputTokens ?? estimate;
     case "tokens":
-      return usage.totalTokens ?? estimate;
+      return usage.totalTokens ?? sumOf(usage) ?? estimate;
     default:
       return estimate;
   }

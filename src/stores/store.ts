@@ -61,7 +61,10 @@ export interface Reservation {
   readonly index: number;
   readonly reservedAt: number;
   readonly expiresAt: number;
-  /** When the same candidate could be reserved again: `reservedAt` while there is room, later when this took the last of something. */
+  /**
+   * When the same candidate could be reserved again: `reservedAt` while there is room, later when this took the last of something.
+   * Of tokens any amount counts as room.
+   */
   readonly readyAt: number;
   /** What is left in each bucket, in the order of the candidate's needs. */
   readonly left: readonly number[];
@@ -73,6 +76,11 @@ export interface Blocked {
   readonly by: string;
   /** Store time at which it may be asked again; `null`: only a release helps. */
   readonly until: number | null;
+  /**
+   * Where a bucket refused an amount of more than one: store time at which a smaller amount may fit, which may be now.
+   * @default `until`
+   */
+  readonly anyUntil?: number | undefined;
   /** Present when a cooldown refused. */
   readonly source?: CooldownSource | undefined;
   readonly reason?: string | undefined;

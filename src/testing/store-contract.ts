@@ -6,6 +6,7 @@ import {
   type StoreMaker,
 } from "./contract/contract-world.ts";
 import { cooldownContract, probeContract } from "./contract/cooldowns.ts";
+import { dumpingContract } from "./contract/dumping.ts";
 import { reservingContract } from "./contract/reserving.ts";
 import { concurrencyContract, readingContract, settlingContract } from "./contract/settling.ts";
 import { anchoredContract, calendarContract, rollingContract } from "./contract/windows.ts";
@@ -46,6 +47,7 @@ export function storeContract(runner: TestRunner, makeStore: StoreMaker, options
   part("reading", readingContract);
   part("cooldowns", cooldownContract);
   part("probes", probeContract);
+  runner.describe("dumping", () => dumpingContract(runner, makeStore, options));
 }
 
 async function withWorld(

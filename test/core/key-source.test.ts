@@ -277,7 +277,17 @@ describe("KeyRotator options", () => {
   });
 
   it.each([
-    ["no requests in a limit", { limits: [{ per: "minute" }] }, "limits[0].requests"],
+    ["a limit of nothing", { limits: [{ per: "minute" }] }, "limits[0]"],
+    ["a limit of two things", { limits: [{ requests: 1, tokens: 5 }] }, "limits[0]"],
+    ["a window for concurrency", { limits: [{ concurrency: 1, per: "minute" }] }, "limits[0].per"],
+    [
+      "a time zone without a calendar",
+      { limits: [{ requests: 1, window: "anchored", timeZone: "UTC" }] },
+      "limits[0].timeZone",
+    ],
+    ["no model in a list of models", { limits: [{ requests: 1, models: [] }] }, "limits[0].models"],
+    ["a model that is none", { limits: [{ requests: 1, models: ["a", 5] }] }, "limits[0].models[1]"],
+    ["an unknown scope of a limit", { limits: [{ requests: 1, scope: "planet" }] }, "limits[0].scope"],
     ["a limit of 0", { limits: [{ requests: 0 }] }, "limits[0].requests"],
     ["half a request", { limits: [{ requests: 1.5 }] }, "limits[0].requests"],
     ["NaN requests", { limits: [{ requests: Number.NaN }] }, "limits[0].requests"],

@@ -209,5 +209,8 @@ function moving(inner: Counter, edges: [number, number, number]): Counter {
     settle: (ticket, change, delayMs, bucket) => inner.settle(ticket, change, delayMs, bucket),
     used: (bucket, at) => inner.used(bucket, at),
     resetInMs: (bucket, at) => inner.resetInMs(bucket, at),
+    isIdle: (at) => inner.isIdle(at),
+    dump: (at) => inner.dump(at),
+    load: (dump, at) => inner.load(dump, at),
   };
 }

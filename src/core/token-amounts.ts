@@ -1,0 +1,43 @@
+import type { Candidate } from "../stores/store.ts";
+import { fillTokens, type OwnCandidate } from "./rate-limit-tracker.ts";
+import type { AcquireRequest, TokenEstimate } from "./rotator-options.ts";
+
+/** Tokens reserved for what comes out of a request that does not say how much it may be. */
+const outputReserve = 2000;
+
+/** What requests are expected to use, asked for once each and only where a limit counts tokens. */
+export class TokenAmounts {
+  readonly #estimates = new WeakMap<AcquireRequest, TokenEstimate>();
+
+  /** The candidate with this request's amounts. A store outside this turn of the event loop gets a copy of its own. */
+  fill(candidate: OwnCandidate, request: AcquireRequest, isShared: boolean): Candidate {
+    if (candidate.ofTokens === undefined) return candidate;
+    const { input = 0, output = outputReserve } = this.#estimateOf(request);
+    fillTokens(candidate.ofTokens, input, output);
+    if (isShared) return candidate;
+    return { ...candidate, needs: candidate.needs.map((need) => ({ ...need })), memo: undefined };
+  }
+
+  #estimateOf(request: AcquireRequest): TokenEstimate {
+    const { tokens } = request;
+    if (typeof tokens !== "function") return tokens ?? {};
+    let estimate = this.#estimates.get(request);
+    if (estimate === undefined) {
+      estimate = tokens();
+      this.#estimates.set(request, estimate);
+    }
+    return estimate;
+  }
+}
+
+/** Accounts with room for less than a request wants: it looks further, and others may still use them. */
+export class TooLarge {
+  readonly slots = new Set<number>();
+  /** When the first of them has room for it, monotonic. */
+  until = Number.POSITIVE_INFINITY;
+
+  add(slot: number, until: number): void {
+    this.slots.add(slot);
+    if (until < this.until) this.until = until;
+  }
+}
