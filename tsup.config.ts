@@ -1,6 +1,6 @@
 import { defineConfig } from "tsup";
 
-const entry = { index: "src/index.ts", testing: "src/testing/index.ts" };
+const entry = { index: "src/index.ts", node: "src/node/index.ts", testing: "src/testing/index.ts" };
 
 export default defineConfig([
   { entry, format: "esm", target: "es2022", dts: true, clean: true, splitting: true, treeshake: true },

@@ -143,3 +143,28 @@ export class RotatorClosedError extends RotatingFetchError {
     return isNamed(error, "RotatorClosedError");
   }
 }
+
+/**
+ * What is wrong with a state file: another process has it (`in_use`), it is torn or out of shape (`damaged`), something else's
+ * (`foreign`), of a later version of the library (`too_new`), cannot be read or made (`unreadable`), or could not be written (`unsaved`).
+ */
+export type StateFileProblem = "in_use" | "damaged" | "foreign" | "too_new" | "unreadable" | "unsaved";
+
+/** A file that keeps a store's state cannot be used, or could not be written. The message names it and says what to do. */
+export class StateFileError extends RotatingFetchError {
+  override readonly name = "StateFileError" as const;
+  readonly code = "ERR_STATE_FILE";
+  /** The file, as an absolute path. */
+  readonly path: string;
+  readonly problem: StateFileProblem;
+
+  constructor(path: string, problem: StateFileProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.path = path;
+    this.problem = problem;
+  }
+
+  static isInstance(error: unknown): error is StateFileError {
+    return isNamed(error, "StateFileError");
+  }
+}

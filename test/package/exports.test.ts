@@ -22,11 +22,13 @@ const entries = [
       "RateLimitTracker",
       "RotatingFetchError",
       "RotatorClosedError",
+      "StateFileError",
       "createRotatingFetch",
       "defineProvider",
       "maskSecret",
     ],
   },
+  { name: "node", exported: ["FileStore", "StateFileError"] },
   {
     name: "testing",
     exported: [

@@ -72,6 +72,7 @@ const callThrice = `
 
 const typedProgram = `
   import { createRotatingFetch, KeyRotator, type Lease, type RotatingFetchOptions } from "rotating-fetch";
+  import { FileStore, StateFileError } from "rotating-fetch/node";
   import { createProviderEmulator } from "rotating-fetch/testing";
   const options: RotatingFetchOptions = { keys: ["test-a", { secret: "test-b", weight: 2 }], provider: "openai" };
   const rotating = createRotatingFetch(options);
@@ -79,7 +80,8 @@ const typedProgram = `
   rotating.rotator.on("attempt-failed", ({ keyId, status }) => { const seen: [string, number | null] = [keyId, status]; void seen; });
   const emulator = createProviderEmulator({ keys: ["test-a"] });
   const lease: Lease | Promise<Lease> = new KeyRotator(options).acquire();
-  void [asFetch, emulator.url, lease];
+  const kept = (): RotatingFetchOptions => ({ ...options, store: FileStore.open({ path: "state.json" }) });
+  void [asFetch, emulator.url, lease, kept, StateFileError.isInstance(null)];
   // @ts-expect-error: a misspelled option is noticed
   createRotatingFetch({ key: "test-a" });
 `;
@@ -87,9 +89,11 @@ const typedProgram = `
 describe("the packed tarball", () => {
   it("holds the build and the papers, nothing else", () => {
     const papers = ["CHANGELOG.md", "LICENSE", "README.md", "package.json"];
-    expect(packedFiles.filter((path) => !papers.includes(path) && !/^(?:dist\/[\w-]+\.d?\.?c?[jt]s|docs\/[\w-]+\.md)$/.test(path))).toEqual(
-      [],
-    );
+    expect(
+      packedFiles.filter(
+        (path) => !papers.includes(path) && !/^(?:dist\/[\w-]+\.d?\.?c?[jt]s|docs\/[\w-]+\.md)$/.test(path),
+      ),
+    ).toEqual([]);
     expect(packedFiles).toContain("LICENSE");
     const targets = JSON.stringify(manifest.exports).match(/(?<="\.\/)dist\/[^"]+/g) ?? [];
     expect(targets.length).toBeGreaterThan(0);
@@ -110,6 +114,12 @@ describe("the packed tarball", () => {
       const { createProviderEmulator, rateLimited } = require("rotating-fetch/testing");
     `;
     expect(runProgram("program.cjs", `${requires}(async () => {${callThrice}})();`)).toBe("200,200,200");
+  });
+
+  it("keeps state in a file, in ES and in CommonJS modules", () => {
+    const text = 'FileStore.open({ path: "state.json" }).close().then(() => console.log("closed"));';
+    expect(runProgram("state.mjs", `import { FileStore } from "rotating-fetch/node"; ${text}`)).toBe("closed");
+    expect(runProgram("state.cjs", `const { FileStore } = require("rotating-fetch/node"); ${text}`)).toBe("closed");
   });
 
   it("tells its version to those who ask", () => {
