@@ -29,7 +29,15 @@ export class AttemptLog {
     if (!this.#rotator.wants("attempt-failed")) return;
     const { kind, scope, retryAfterMs, failover } = judged;
     const common = this.#common(call, lease);
-    this.#rotator.emit("attempt-failed", { ...common, status, kind, scope, retryAfterMs, failover, elapsedMs: Math.ceil(elapsedMs) });
+    this.#rotator.emit("attempt-failed", {
+      ...common,
+      status,
+      kind,
+      scope,
+      retryAfterMs,
+      failover,
+      elapsedMs: Math.ceil(elapsedMs),
+    });
   }
 
   #common(

@@ -3,16 +3,18 @@ import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { Random } from "../types.ts";
+import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
 import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
+import { Preparation, type PreparationOptions } from "./preparation.ts";
 import { repeatTransient } from "./repeat-transient.ts";
 
 export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedError) => A | Promise<A>);
 
-export interface AttemptLoopOptions<A> extends JudgeOptions {
+export interface AttemptLoopOptions<C, A> extends JudgeOptions, PreparationOptions<C>, AnswerEndOptions {
   readonly maxAttempts: number;
   readonly retries: number;
   /** Milliseconds to response headers; `undefined`: no bound. */
@@ -31,21 +33,28 @@ export interface AttemptLoopOptions<A> extends JudgeOptions {
 export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #rotator: KeyRotator;
   readonly #transport: Transport<C, A>;
-  readonly #options: AttemptLoopOptions<A>;
+  readonly #options: AttemptLoopOptions<C, A>;
   readonly #log: AttemptLog;
   readonly #judge: Judge<C, A>;
+  readonly #end: AnswerEnd<C, A>;
+  readonly #preparation: Preparation<C>;
+  /** Has every call to be looked at before a key is asked for? */
+  readonly #prepares: boolean;
 
   constructor(
     rotator: KeyRotator,
     classifier: ErrorClassifier,
     transport: Transport<C, A>,
-    options: AttemptLoopOptions<A>,
+    options: AttemptLoopOptions<C, A>,
   ) {
     this.#rotator = rotator;
     this.#transport = transport;
     this.#options = options;
     this.#log = new AttemptLog(rotator, options.clock);
     this.#judge = new Judge(rotator, classifier, this.#log, options);
+    this.#end = new AnswerEnd(rotator, transport, options);
+    this.#preparation = new Preparation(rotator, options);
+    this.#prepares = options.affinityOf !== undefined || options.pins !== undefined;
   }
 
   /**
@@ -55,6 +64,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   run(call: C): Promise<A> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const endsAt = this.#endsAt(call);
+    if (this.#prepares || this.#rotator.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.#acquire(call, endsAt);
       return acquired instanceof Promise
@@ -133,12 +143,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   #succeeded(call: C, lease: Lease, answer: A): A {
     this.#log.succeeded(call, lease, answer.status);
     if (this.#rotator.learnsFromHeaders) this.#observe(call, lease, answer);
-    if (!this.#rotator.countsStreams) {
-      lease.settle(success);
-      return answer;
-    }
-    lease.answered();
-    return this.#transport.observe(answer, (how) => lease.settle(how === "cancel" ? cancelled : success));
+    return this.#end.settle(call, lease, answer);
   }
 
   #observe(call: C, lease: Lease, { headers }: A): void {
@@ -242,11 +247,14 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
+    // What the call is about is known to one account only.
+    if (call.account !== undefined) return { ...last, next: "return" };
     const trail = call.trail as Trail<A>;
     trail.prefer = undefined;
     trail.exclude ??= new Set();
     trail.exclude.add(last.lease.account);
     call.maxWaitMs = 0;
+    call.isTrial = true;
     try {
       const lease = await this.#rotator.acquire(call);
       return await this.#attempt(call, lease, endsAt);
@@ -255,6 +263,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       return { ...last, next: "return" };
     } finally {
       call.maxWaitMs = undefined;
+      call.isTrial = false;
     }
   }
 
@@ -275,9 +284,6 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     throw error;
   }
 }
-
-const success = { outcome: "success" } as const;
-const cancelled = { outcome: "aborted" } as const;
 
 function answerOf<A extends Answer>(step: Step<A>, call: Call): A {
   if (step.answer !== undefined) return step.answer;

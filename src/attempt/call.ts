@@ -1,6 +1,6 @@
 import type { HeaderSource } from "../core/error-classifier.ts";
 import type { Lease } from "../core/lease.ts";
-import type { AcquireRequest } from "../core/rotator-options.ts";
+import type { AcquireRequest, TokenEstimate } from "../core/rotator-options.ts";
 import type { RequestShape } from "../providers/provider.ts";
 import type { Classification } from "../types.ts";
 
@@ -8,6 +8,10 @@ import type { Classification } from "../types.ts";
 export interface CallOptions {
   /** The call ends no later than this, epoch milliseconds. @default none */
   readonly deadline?: number | undefined;
+  /** Where calls wait for a key, lower numbers are served first. @default 0 */
+  readonly priority?: number | undefined;
+  /** Calls with the same text are kept on one account while it can serve them: a session, a user. @default none */
+  readonly affinity?: string | undefined;
   /** Told with every event of the call. @default none */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
@@ -56,8 +60,8 @@ export interface Transport<C extends Call, A extends Answer> {
   /** Goes on where an answer from 300 to 399 leads, or returns it. */
   follow(call: C, lease: Lease, answer: A, signal: AbortSignal | undefined): Promise<A>;
   open(answer: A): Reply<A>;
-  /** The same answer, whose body tells once how it ended. */
-  observe(answer: A, ended: (how: BodyEnd) => void): A;
+  /** The same answer, whose body tells once how it ended, and what passes before. */
+  observe(answer: A, ended: (how: BodyEnd) => void, onChunk: ((chunk: Uint8Array) => void) | undefined): A;
   /** The answer for an exhausted pool; `last` is the provider's own refusal, where this call has one. */
   exhausted(call: C, answer: ExhaustedAnswer, last: Reply<A> | undefined): A;
 }
@@ -96,11 +100,21 @@ export abstract class Call implements AcquireRequest {
   endsAt: number | undefined;
   /** The option that set that time. */
   endedBy: "totalTimeoutMs" | "deadline";
+  /** The account that made what the call is about. */
+  account: string | undefined;
+  /** Something is left to do when there is no key for it. */
+  isTrial: boolean;
+  affinity: string | undefined;
+  tokens: (() => TokenEstimate) | undefined;
 
   constructor(options: CallOptions | undefined) {
     this.options = options;
     this.endsAt = undefined;
     this.endedBy = "totalTimeoutMs";
+    this.account = undefined;
+    this.isTrial = false;
+    this.affinity = options?.affinity;
+    this.tokens = undefined;
     this.model = undefined;
     this.requestId = undefined;
     this.trail = undefined;
@@ -113,11 +127,24 @@ export abstract class Call implements AcquireRequest {
   /** Was it never sent, because no runtime would send such a request? Then no key can help. */
   abstract isUnsendable(error: unknown): boolean;
 
+  /** Where the request goes, without credentials a key brings. */
+  abstract readonly url: string;
+
+  /** The body as far as it is text. */
+  abstract readonly text: string | undefined;
+
+  /** Guesses how many tokens it will use. */
+  abstract estimateTokens(): TokenEstimate;
+
   /** Looks for the model in the request. */
   abstract findModel(shape: RequestShape): string | undefined;
 
   get deadline(): number | undefined {
     return this.options?.deadline;
+  }
+
+  get priority(): number | undefined {
+    return this.options?.priority;
   }
 
   get tags(): Readonly<Record<string, string>> | undefined {

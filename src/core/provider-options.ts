@@ -6,6 +6,7 @@ import type {
   Provider,
   RequestShape,
   ResetPlace,
+  ResourceShape,
   RuleVerdict,
   StreamShape,
   UsageShape,
@@ -165,6 +166,11 @@ const usage: Shape<UsageShape> = {
 };
 
 const events = listOf("strings", text);
+const resources: Shape<ResourceShape> = {
+  prefixes: oneOrMore("texts", text),
+  made: oneOrMore("texts", text),
+  uploadHeader: optional(headerName),
+};
 const stream: Shape<StreamShape> = { preamble: events, terminal: events };
 
 const tiers: Check = (field, value) => {
@@ -196,6 +202,7 @@ export const providerShape: Shape<Provider> = {
   request: optional(shaped(request)),
   usage: optional(shaped(usage)),
   stream: optional(shaped(stream)),
+  resources: optional(shaped(resources)),
   errorsInside200: optional(flag),
   repeatsServerErrors: optional(flag),
   errorShape: optional(oneOf(["openai", "anthropic", "gemini"])),

@@ -1,5 +1,7 @@
 import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/request-facts.ts";
+import { estimateTokens } from "../attempt/token-estimate.ts";
+import type { TokenEstimate } from "../core/rotator-options.ts";
 import type { RequestShape } from "../providers/provider.ts";
 import type { HeadersLike } from "./credentials.ts";
 import type { PreparedBody } from "./replayable-body.ts";
@@ -58,6 +60,18 @@ export class FetchCall extends Call {
     } catch {
       return true;
     }
+  }
+
+  get text(): string | undefined {
+    const { body } = this;
+    return typeof body === "string" ? body : undefined;
+  }
+
+  estimateTokens(): TokenEstimate {
+    const { body } = this;
+    const known = typeof body === "string" || body instanceof Uint8Array ? body : undefined;
+    if (known !== undefined || body === undefined || body === null) return estimateTokens(known, { path: this.url });
+    return body instanceof ArrayBuffer ? estimateTokens(new Uint8Array(body), { path: this.url }) : {};
   }
 
   findModel({ modelField = "model", modelInPath }: RequestShape): string | undefined {

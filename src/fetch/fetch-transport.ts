@@ -60,8 +60,12 @@ export class FetchTransport implements Transport<FetchCall, Response> {
     return new FetchReply(answer);
   }
 
-  observe(answer: Response, ended: (how: BodyEnd) => void): Response {
-    return observeEnd(answer, ended);
+  observe(
+    answer: Response,
+    ended: (how: BodyEnd) => void,
+    onChunk: ((chunk: Uint8Array) => void) | undefined,
+  ): Response {
+    return observeEnd(answer, ended, onChunk);
   }
 
   exhausted(_call: FetchCall, answer: ExhaustedAnswer, last: Reply<Response> | undefined): Response {

@@ -99,15 +99,17 @@ export const anthropic: Provider = {
   // What is read from a cache counts towards no limit, what is written to one does.
   usage: {
     input: [
-      "usage.input_tokens",
-      "usage.cache_creation_input_tokens",
-      "message.usage.input_tokens",
-      "message.usage.cache_creation_input_tokens",
+      "usage.input_tokens|message.usage.input_tokens",
+      "usage.cache_creation_input_tokens|message.usage.cache_creation_input_tokens",
     ],
     output: ["usage.output_tokens"],
     cumulative: true,
   },
   stream: { preamble: ["message_start", "ping"], terminal: ["message_stop"] },
+  resources: {
+    prefixes: ["file_", "msgbatch_", "container_", "skill_"],
+    made: ["/files", "/messages/batches", "/skills"],
+  },
   repeatsServerErrors: true,
   errorShape: "anthropic",
 };

@@ -48,14 +48,18 @@ export const azureOpenai: Provider = {
   probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", modelInPath: ["/deployments/", "/"], streamField: "stream" },
   usage: {
-    input: ["usage.prompt_tokens", "usage.input_tokens", "response.usage.input_tokens"],
-    output: ["usage.completion_tokens", "usage.output_tokens", "response.usage.output_tokens"],
-    total: ["usage.total_tokens", "response.usage.total_tokens"],
+    input: ["usage.prompt_tokens|usage.input_tokens|response.usage.input_tokens"],
+    output: ["usage.completion_tokens|usage.output_tokens|response.usage.output_tokens"],
+    total: ["usage.total_tokens|response.usage.total_tokens"],
     asked: true,
   },
   stream: {
     preamble: ["response.created", "response.queued", "response.in_progress"],
     terminal: ["[DONE]", "response.completed", "response.failed", "response.incomplete"],
+  },
+  resources: {
+    prefixes: ["file-", "assistant-", "batch_", "resp_", "thread_", "asst_", "vs_", "conv_"],
+    made: ["/files", "/batches", "/responses", "/threads", "/assistants", "/vector_stores", "/conversations"],
   },
   repeatsServerErrors: true,
   errorShape: "openai",

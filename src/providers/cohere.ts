@@ -43,8 +43,10 @@ export const cohere: Provider = {
   probe: { method: "POST", path: "https://api.cohere.com/v1/check-api-key", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
-    input: ["usage.tokens.input_tokens", "delta.usage.tokens.input_tokens", "usage.prompt_tokens"],
-    output: ["usage.tokens.output_tokens", "delta.usage.tokens.output_tokens", "usage.completion_tokens"],
+    input: [
+      "usage.tokens.input_tokens|delta.usage.tokens.input_tokens|meta.billed_units.input_tokens|usage.prompt_tokens",
+    ],
+    output: ["usage.tokens.output_tokens|delta.usage.tokens.output_tokens|usage.completion_tokens"],
   },
   stream: { preamble: ["message-start", "content-start"], terminal: ["message-end", "[DONE]"] },
   repeatsServerErrors: true,

@@ -56,8 +56,8 @@ export const dashscope: Provider = {
   probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
-    input: ["usage.prompt_tokens", "usage.input_tokens"],
-    output: ["usage.completion_tokens", "usage.output_tokens"],
+    input: ["usage.prompt_tokens|usage.input_tokens"],
+    output: ["usage.completion_tokens|usage.output_tokens"],
     total: ["usage.total_tokens"],
     asked: true,
   },

@@ -36,7 +36,7 @@ export const geminiCodeAssist: Provider = {
   ],
   request: { modelField: "model", streamInPath: ":streamGenerateContent" },
   usage: {
-    input: ["response.usageMetadata.promptTokenCount"],
+    input: ["response.usageMetadata.promptTokenCount", "response.usageMetadata.toolUsePromptTokenCount"],
     output: ["response.usageMetadata.candidatesTokenCount", "response.usageMetadata.thoughtsTokenCount"],
     total: ["response.usageMetadata.totalTokenCount"],
     cumulative: true,

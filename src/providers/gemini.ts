@@ -65,12 +65,17 @@ export const gemini: Provider = {
     streamInPath: ":streamGenerateContent",
   },
   usage: {
-    input: ["usageMetadata.promptTokenCount", "usage.prompt_tokens"],
-    output: ["usageMetadata.candidatesTokenCount", "usageMetadata.thoughtsTokenCount", "usage.completion_tokens"],
-    total: ["usageMetadata.totalTokenCount", "usage.total_tokens"],
+    input: ["usageMetadata.promptTokenCount|usage.prompt_tokens", "usageMetadata.toolUsePromptTokenCount"],
+    output: ["usageMetadata.candidatesTokenCount|usage.completion_tokens", "usageMetadata.thoughtsTokenCount"],
+    total: ["usageMetadata.totalTokenCount|usage.total_tokens"],
     cumulative: true,
   },
   stream: { preamble: [], terminal: ["finishReason", "[DONE]"] },
+  resources: {
+    prefixes: ["cachedContents/", "files/", "batches/", "fileSearchStores/", "tunedModels/"],
+    made: ["/cachedContents", "/upload/", "/files", ":batchGenerateContent", "/fileSearchStores", "/tunedModels"],
+    uploadHeader: "x-goog-upload-url",
+  },
   repeatsServerErrors: true,
   errorShape: "gemini",
 };

@@ -42,12 +42,13 @@ export const groq: Provider = {
   request: { modelField: "model", streamField: "stream" },
   // A stream states the same totals twice when it is asked for them.
   usage: {
-    input: ["usage.prompt_tokens", "x_groq.usage.prompt_tokens"],
-    output: ["usage.completion_tokens", "x_groq.usage.completion_tokens"],
-    total: ["usage.total_tokens", "x_groq.usage.total_tokens"],
+    input: ["usage.prompt_tokens|x_groq.usage.prompt_tokens|usage.input_tokens|response.usage.input_tokens"],
+    output: ["usage.completion_tokens|x_groq.usage.completion_tokens|usage.output_tokens|response.usage.output_tokens"],
+    total: ["usage.total_tokens|x_groq.usage.total_tokens|response.usage.total_tokens"],
     cumulative: true,
   },
   stream: { preamble: [], terminal: ["[DONE]"] },
+  resources: { prefixes: ["file_", "batch_"], made: ["/files", "/batches"] },
   repeatsServerErrors: true,
   errorShape: "openai",
 };

@@ -54,9 +54,9 @@ export const litellmProxy: Provider = {
   probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
-    input: ["usage.prompt_tokens"],
-    output: ["usage.completion_tokens"],
-    total: ["usage.total_tokens"],
+    input: ["usage.prompt_tokens|usage.input_tokens|response.usage.input_tokens|message.usage.input_tokens"],
+    output: ["usage.completion_tokens|usage.output_tokens|response.usage.output_tokens"],
+    total: ["usage.total_tokens|response.usage.total_tokens"],
     asked: true,
   },
   stream: { preamble: [], terminal: ["[DONE]"] },

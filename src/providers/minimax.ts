@@ -32,8 +32,12 @@ export const minimax: Provider = {
   probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
-    input: ["usage.prompt_tokens", "usage.input_tokens"],
-    output: ["usage.completion_tokens", "usage.output_tokens"],
+    input: [
+      "usage.prompt_tokens|usage.input_tokens|message.usage.input_tokens",
+      "usage.cache_creation_input_tokens|message.usage.cache_creation_input_tokens",
+      "usage.cache_read_input_tokens|message.usage.cache_read_input_tokens",
+    ],
+    output: ["usage.completion_tokens|usage.output_tokens"],
     total: ["usage.total_tokens"],
     asked: true,
   },

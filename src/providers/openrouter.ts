@@ -93,9 +93,9 @@ export const openrouter: Provider = {
   probe: { method: "GET", path: "/key", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
-    input: ["usage.prompt_tokens", "usage.input_tokens", "response.usage.input_tokens"],
-    output: ["usage.completion_tokens", "usage.output_tokens", "response.usage.output_tokens"],
-    total: ["usage.total_tokens", "response.usage.total_tokens"],
+    input: ["usage.prompt_tokens|usage.input_tokens|response.usage.input_tokens"],
+    output: ["usage.completion_tokens|usage.output_tokens|response.usage.output_tokens"],
+    total: ["usage.total_tokens|response.usage.total_tokens"],
   },
   stream: {
     preamble: ["response.created", "response.in_progress"],

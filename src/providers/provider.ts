@@ -123,15 +123,36 @@ export interface RequestShape {
   readonly streamInPath?: string | undefined;
 }
 
-/** Where answers say what was used: paths into JSON, dots between names. */
+/**
+ * Where answers and the events of a stream say what was used: paths into JSON, dots between names. What the entries of a
+ * list say is added up, as far as they are there. An entry may name several places of the same number, with a bar between
+ * them: `"usage.input_tokens|message.usage.input_tokens"`. Of those in one object the first named counts, and what a later
+ * event states goes before what an earlier one did, unless it is zero.
+ */
 export interface UsageShape {
+  /**
+   * What counts towards the provider's limits of what goes in: with tokens read from a cache where those count, without them
+   * where they do not.
+   */
   readonly input: readonly string[];
+  /** What came out, reasoning included. What a stated total holds beyond both is added to it. */
   readonly output: readonly string[];
+  /** @default input and output added up */
   readonly total?: readonly string[] | undefined;
-  /** Are counts in a stream running totals? @default false */
+  /** Are counts in a stream running totals, too low in a stream that is cut short? @default false */
   readonly cumulative?: boolean | undefined;
   /** Must a request ask for usage in its stream (`stream_options.include_usage`)? @default false */
   readonly asked?: boolean | undefined;
+}
+
+/** Things that one account made and no other knows: files, batches, stored answers. Requests about them go back to it. */
+export interface ResourceShape {
+  /** What their ids begin with. */
+  readonly prefixes: readonly string[];
+  /** Parts of paths whose answers hand out ids. */
+  readonly made: readonly string[];
+  /** Header with the address of an upload's second step. @default none */
+  readonly uploadHeader?: string | undefined;
 }
 
 /** How a stream begins and ends. */
@@ -182,6 +203,8 @@ export interface Provider {
   readonly request?: RequestShape | undefined;
   readonly usage?: UsageShape | undefined;
   readonly stream?: StreamShape | undefined;
+  /** @default none: any account can serve any request */
+  readonly resources?: ResourceShape | undefined;
   /** May a JSON answer with status 200 hold an error? @default false */
   readonly errorsInside200?: boolean | undefined;
   /**

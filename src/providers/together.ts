@@ -33,6 +33,7 @@ export const together: Provider = {
     total: ["usage.total_tokens"],
   },
   stream: { preamble: [], terminal: ["[DONE]"] },
+  resources: { prefixes: ["file-", "ft-"], made: ["/files", "/fine-tunes"] },
   repeatsServerErrors: true,
   errorShape: "openai",
 };

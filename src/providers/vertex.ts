@@ -40,9 +40,9 @@ export const vertex: Provider = {
     streamInPath: ":stream",
   },
   usage: {
-    input: ["usageMetadata.promptTokenCount"],
-    output: ["usageMetadata.candidatesTokenCount", "usageMetadata.thoughtsTokenCount"],
-    total: ["usageMetadata.totalTokenCount"],
+    input: ["usageMetadata.promptTokenCount|usage.prompt_tokens", "usageMetadata.toolUsePromptTokenCount"],
+    output: ["usageMetadata.candidatesTokenCount|usage.completion_tokens", "usageMetadata.thoughtsTokenCount"],
+    total: ["usageMetadata.totalTokenCount|usage.total_tokens"],
     cumulative: true,
   },
   stream: { preamble: [], terminal: ["finishReason"] },

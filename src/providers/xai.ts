@@ -31,9 +31,9 @@ export const xai: Provider = {
   probe: { method: "GET", path: "/api-key", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
-    input: ["usage.prompt_tokens", "response.usage.input_tokens"],
-    output: ["usage.completion_tokens", "response.usage.output_tokens"],
-    total: ["usage.total_tokens", "response.usage.total_tokens"],
+    input: ["usage.prompt_tokens|usage.input_tokens|response.usage.input_tokens"],
+    output: ["usage.completion_tokens|usage.output_tokens|response.usage.output_tokens"],
+    total: ["usage.total_tokens|response.usage.total_tokens"],
     asked: true,
   },
   stream: { preamble: ["response.created", "response.in_progress"], terminal: ["[DONE]", "response.completed"] },

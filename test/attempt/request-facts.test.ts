@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { topLevelString } from "../../src/attempt/request-facts.ts";
+import { forEachMember, topLevelNumbers, topLevelString } from "../../src/attempt/request-facts.ts";
 
 /** What a full parse says; a name that occurs twice is left out, because there the first one wins. */
 function byParsing(text: string, field: string): string | undefined {
@@ -68,5 +68,57 @@ describe("topLevelString", () => {
     const filler = "x".repeat(100_000);
     expect(topLevelString(`{"model":"near","text":"${filler}"}`, "model")).toBe("near");
     expect(topLevelString(`{"text":"${filler}","model":"far"}`, "model")).toBeUndefined();
+  });
+});
+
+describe("topLevelNumbers", () => {
+  it("agrees with a full parse, whatever the object holds and however it is spaced", () => {
+    const number = fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }));
+    const named = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.oneof(number, fc.jsonValue({ depthSize: "small" })));
+    const object = fc.record({ before: fc.jsonValue(), a: number, inner: named, n: fc.oneof(number, fc.string()) });
+    fc.assert(
+      fc.property(object, fc.constantFrom(undefined, 1, "\t"), (given, space) => {
+        const text = JSON.stringify(given, null, space);
+        const parsed = JSON.parse(text) as typeof given;
+        const found = topLevelNumbers(text, ["a", "n", "inner.b", "inner.c", "missing.x"]);
+        const wanted: [string, unknown][] = [
+          ["a", parsed.a],
+          ["n", parsed.n],
+          ["inner.b", parsed.inner["b"]],
+          ["inner.c", parsed.inner["c"]],
+        ];
+        expect(new Map(found)).toEqual(new Map(wanted.filter(([, value]) => typeof value === "number")));
+      }),
+    );
+  });
+
+  it.each([
+    ["a number cut short", '{"a":12'],
+    ["a number in a list", '{"a":[1]}'],
+    ["a number further down", '{"b":{"a":1}}'],
+    ["a number as text", '{"a":"1"}'],
+    ["what is no number", '{"a":1-2e}'],
+    ["a list", "[1]"],
+    ["nothing", ""],
+  ])("finds nothing in %s", (_what, text) => {
+    expect(topLevelNumbers(text, ["a"]).size).toBe(0);
+  });
+});
+
+describe("forEachMember", () => {
+  it("says whether the object was walked to its end", () => {
+    const names = (text: string): [string[], boolean] => {
+      const found: string[] = [];
+      const isWhole = forEachMember(text, 0, text.length, (name) => {
+        found.push(name);
+        return name !== "stop";
+      });
+      return [found, isWhole];
+    };
+    expect(names('{"a":{"x":"}"},"b":[1,{}]}')).toEqual([["a", "b"], true]);
+    expect(names(" { } ")).toEqual([[], true]);
+    expect(names('{"a":1,"b":2')).toEqual([["a", "b"], false]);
+    expect(names('{"a":1,"stop":2,"b":3}')).toEqual([["a", "stop"], false]);
+    expect(names("[]")).toEqual([[], false]);
   });
 });

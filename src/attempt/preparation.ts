@@ -1,0 +1,66 @@
+import type { KeyRotator } from "../core/key-rotator.ts";
+import type { TokenEstimate } from "../core/rotator-options.ts";
+import type { Call } from "./call.ts";
+import type { ResourcePins } from "./resource-pins.ts";
+
+export interface PreparationOptions<C> {
+  /** Which conversation a call belongs to. */
+  readonly affinityOf: ((call: C) => string | undefined) | undefined;
+  /** How many tokens a call may use, better guessed than by its length. */
+  readonly estimateOf: ((call: C) => number | TokenEstimate) | undefined;
+  readonly pins: ResourcePins | undefined;
+}
+
+/** What has to be known of a call before a key is asked for, and only where a pool needs it. */
+export class Preparation<C extends Call> {
+  readonly #rotator: KeyRotator;
+  readonly #options: PreparationOptions<C>;
+
+  constructor(rotator: KeyRotator, options: PreparationOptions<C>) {
+    this.#rotator = rotator;
+    this.#options = options;
+  }
+
+  prepare(call: C): void {
+    const { affinityOf, pins } = this.#options;
+    if (pins !== undefined) call.account = pins.accountFor(call.url, call.text);
+    if (affinityOf !== undefined && call.affinity === undefined) call.affinity = this.#affinityOf(call, affinityOf);
+    if (this.#rotator.countsTokens) call.tokens = () => this.#estimateOf(call);
+  }
+
+  #affinityOf(call: C, affinityOf: (call: C) => string | undefined): string | undefined {
+    try {
+      const affinity = affinityOf(call);
+      if (affinity === undefined || typeof affinity === "string") return affinity === "" ? undefined : affinity;
+      throw new TypeError(`Expected \`affinity()\` to return a string or undefined, got ${typeof affinity}`);
+    } catch (error) {
+      this.#rotator.emit("part-failed", { part: "affinity", error });
+      return undefined;
+    }
+  }
+
+  #estimateOf(call: C): TokenEstimate {
+    const { estimateOf } = this.#options;
+    if (estimateOf === undefined) return call.estimateTokens();
+    try {
+      return checked(estimateOf(call));
+    } catch (error) {
+      this.#rotator.emit("part-failed", { part: "estimate", error });
+      return call.estimateTokens();
+    }
+  }
+}
+
+function checked(estimate: unknown): TokenEstimate {
+  if (isAmount(estimate)) return { input: estimate, output: 0 };
+  if (typeof estimate === "object" && estimate !== null) {
+    const { input, output } = estimate as TokenEstimate;
+    if ((input === undefined || isAmount(input)) && (output === undefined || isAmount(output)))
+      return { input, output };
+  }
+  throw new TypeError("Expected `estimateTokens()` to return a number >= 0 or { input, output } of such");
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}

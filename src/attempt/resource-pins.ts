@@ -1,0 +1,79 @@
+import { LRUCache } from "lru-cache";
+import type { ResourceShape } from "../providers/provider.ts";
+
+/** So many ids are remembered; the one unused for longest is forgotten first. */
+const mostRemembered = 10_000;
+/** New ids stand at the beginning of an answer. */
+const searchedBytes = 8192;
+/** Where a request names what it is about: in its path, or in the first part of its body. */
+const searchedCharacters = 65_536;
+
+/**
+ * Which account made a file, a batch, a response: others do not know it, so requests about it must go back there. Ids are
+ * remembered as providers hand them out, and looked for only where any is remembered.
+ */
+export class ResourcePins {
+  readonly #accounts = new LRUCache<string, string>({ max: mostRemembered });
+  readonly #made: readonly string[];
+  readonly #pattern: RegExp;
+  readonly #uploadHeader: string | undefined;
+
+  constructor({ prefixes, made, uploadHeader }: ResourceShape) {
+    this.#made = made;
+    this.#uploadHeader = uploadHeader;
+    const escaped = prefixes.map((prefix) => prefix.replace(/[/\\^$.*+?()[\]{}|]/g, "\\$&"));
+    this.#pattern = new RegExp(`(?:${escaped.join("|")})[A-Za-z0-9_-]{3,200}`, "g");
+  }
+
+  /** The account that made what a request is about; `undefined` for all others. */
+  accountFor(url: string, body: string | undefined): string | undefined {
+    if (this.#accounts.size === 0) return undefined;
+    return (
+      this.#accountIn(url) ?? (body === undefined ? undefined : this.#accountIn(body.slice(0, searchedCharacters)))
+    );
+  }
+
+  #accountIn(text: string): string | undefined {
+    for (const [id] of text.matchAll(this.#pattern)) {
+      const account = this.#accounts.get(id);
+      if (account !== undefined) return account;
+    }
+    const upload = this.#uploadHeader === undefined ? undefined : uploadIn(text);
+    return upload === undefined ? undefined : this.#accounts.get(upload);
+  }
+
+  /** May the answer to this request hand out an id? */
+  mayMake(method: string, url: string): boolean {
+    if (method !== "POST" && method !== "PUT") return false;
+    return this.#made.some((part) => url.includes(part));
+  }
+
+  /** Remembers what the headers of an answer hand out. */
+  noteHeaders(headers: { get(name: string): string | null }, account: string): void {
+    if (this.#uploadHeader === undefined) return;
+    const upload = uploadIn(headers.get(this.#uploadHeader) ?? "");
+    if (upload !== undefined) this.#accounts.set(upload, account);
+  }
+
+  /** Reads the beginning of an answer's body as it passes, and remembers the ids in it. */
+  noteBody(account: string): (chunk: Uint8Array) => void {
+    const decoder = new TextDecoder();
+    let text = "";
+    let seen = 0;
+    return (chunk) => {
+      if (seen >= searchedBytes) return;
+      text += decoder.decode(chunk.subarray(0, searchedBytes - seen), { stream: true });
+      seen += chunk.length;
+      for (const [id] of text.matchAll(this.#pattern)) {
+        // One that reaches the end may go on in the next chunk.
+        if (!text.endsWith(id) || seen >= searchedBytes) this.#accounts.set(id, account);
+      }
+    };
+  }
+}
+
+/** The second step of an upload goes to the address that the first was answered with. */
+function uploadIn(text: string): string | undefined {
+  const found = /[?&]upload_id=([\w-]{8,400})/.exec(text);
+  return found === null ? undefined : `upload ${found[1]}`;
+}

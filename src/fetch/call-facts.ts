@@ -1,0 +1,50 @@
+import type { Provider } from "../providers/provider.ts";
+import { withoutCredential } from "./credentials.ts";
+import type { FetchCall } from "./fetch-call.ts";
+
+/** A call as functions of the user see it. What takes work is done when it is asked for. */
+export interface CallFacts {
+  readonly url: string;
+  readonly method: string;
+  /** Without credentials and cookies. */
+  readonly headers: Headers;
+  /** The body, where it is text. */
+  readonly body: string | undefined;
+  readonly model: string | undefined;
+  readonly tags: Readonly<Record<string, string>> | undefined;
+}
+
+/** Shows a call without what is secret in it. */
+export class ShownCall implements CallFacts {
+  readonly #call: FetchCall;
+  readonly #provider: Provider;
+
+  constructor(call: FetchCall, provider: Provider) {
+    this.#call = call;
+    this.#provider = provider;
+  }
+
+  get url(): string {
+    return this.#call.url;
+  }
+
+  get method(): string {
+    return this.#call.method;
+  }
+
+  get headers(): Headers {
+    return new Headers(withoutCredential(this.#call.headers, [this.#provider.credential.header]));
+  }
+
+  get body(): string | undefined {
+    return this.#call.text;
+  }
+
+  get model(): string | undefined {
+    return this.#call.model ?? this.#call.findModel(this.#provider.request ?? {});
+  }
+
+  get tags(): CallFacts["tags"] {
+    return this.#call.tags;
+  }
+}
