@@ -36,7 +36,10 @@ export {
   KeySourceError,
   RotatingFetchError,
   RotatorClosedError,
+  StateFileError,
+  type StateFileProblem,
 } from "./errors.ts";
+export type { CacheOptions, CacheRequest, ResponseCache } from "./fetch/cache-options.ts";
 export { createRotatingFetch, type RotatingFetch } from "./fetch/create-rotating-fetch.ts";
 export type {
   CallingOptions,
@@ -54,6 +57,7 @@ export type {
   ResetPlace,
   ResetRule,
   ResetUnit,
+  ResourceShape,
   RuleVerdict,
   StreamShape,
   UsageShape,

@@ -68,9 +68,9 @@ export interface RotatorEvents {
   };
   /** The body could be sent only once, so the call got one attempt. */
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
-  /** A store, a strategy, a secret function, a probe or the `classify` hook failed; the request went on. */
+  /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "part-failed": {
-    readonly part: "store" | "strategy" | "secret" | "probe" | "classify";
+    readonly part: "store" | "strategy" | "secret" | "probe" | "classify" | "cache" | "affinity" | "estimate";
     readonly error: unknown;
   };
 }

@@ -39,7 +39,7 @@ export function unexpectedSecret(field: string, expectation: string, came: strin
 export function expectNumber(
   field: string,
   value: unknown,
-  { min, above, integer = false }: { min?: number; above?: number; integer?: boolean },
+  { min, above, integer = false }: { min?: number; above?: number; integer?: boolean } = {},
 ): number {
   const fits =
     typeof value === "number" &&
@@ -48,8 +48,8 @@ export function expectNumber(
     (above === undefined || value > above) &&
     (!integer || Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY);
   if (fits) return value as number;
-  const bound = above === undefined ? `>= ${min}` : `> ${above}`;
-  throw unexpected(field, `${integer ? "an integer" : "a number"} ${bound}`, value);
+  const bound = above === undefined ? (min === undefined ? "" : ` >= ${min}`) : ` > ${above}`;
+  throw unexpected(field, `${integer ? "an integer" : "a number"}${bound}`, value);
 }
 
 export function expectString(field: string, value: unknown): string {

@@ -1,9 +1,14 @@
-import { AttemptLoop } from "../attempt/attempt-loop.ts";
+import { AttemptLoop, type OnExhausted } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
+import { ResourcePins } from "../attempt/resource-pins.ts";
+import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
 import { createClassifier } from "../core/classification-hooks.ts";
-import { expectKnown, expectNumber, expectStringRecord } from "../core/expectations.ts";
+import { expectKnown, expectNumber, expectString, expectStringRecord } from "../core/expectations.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
+import type { Provider } from "../providers/provider.ts";
+import type { ResponseCache } from "./cache-options.ts";
+import { type CallFacts, ShownCall } from "./call-facts.ts";
 import { hasCredential } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
 import { FetchCall, initOfRequest } from "./fetch-call.ts";
@@ -17,11 +22,14 @@ import {
 import { FetchTransport } from "./fetch-transport.ts";
 import { createProbeSender } from "./probe-sender.ts";
 import { isReplayable, prepareBody } from "./replayable-body.ts";
+import { CachingSender } from "./response-cache.ts";
 
 /** A `fetch` that picks a key for every request. */
 export type RotatingFetch = typeof globalThis.fetch & {
   /** The pool behind it. */
   readonly rotator: KeyRotator;
+  /** The answers it keeps; there with the option `cache`. */
+  readonly cache?: ResponseCache | undefined;
   /** The same fetch with options for every call made through it. */
   with(options: CallOptions): RotatingFetch;
 };
@@ -42,7 +50,12 @@ export function createRotatingFetch(options: RotatingFetchOptions | SharedRotato
   return fetchWith(new FetchFace(resolved), undefined);
 }
 
-const knownCallOptions: { readonly [name in keyof Required<CallOptions>]: true } = { deadline: true, tags: true };
+const knownCallOptions: { readonly [name in keyof Required<CallOptions>]: true } = {
+  deadline: true,
+  priority: true,
+  affinity: true,
+  tags: true,
+};
 
 function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): RotatingFetch {
   const rotatingFetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
@@ -53,19 +66,31 @@ function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): Rotat
   return Object.assign(rotatingFetch, {
     rotator: face.rotator,
     Response,
+    ...(face.cache === undefined ? undefined : { cache: face.cache }),
     ...(preconnect === undefined ? undefined : { preconnect }),
     with(added: CallOptions): RotatingFetch {
       expectKnown("with", added, knownCallOptions);
       if (added.deadline !== undefined) expectNumber("with.deadline", added.deadline, { min: 0 });
+      if (added.priority !== undefined) expectNumber("with.priority", added.priority);
+      if (added.affinity !== undefined) expectString("with.affinity", added.affinity);
       if (added.tags !== undefined) expectStringRecord("with.tags", added.tags);
       return fetchWith(face, { ...callOptions, ...added });
     },
   }) as RotatingFetch;
 }
 
+/** Shows a user's function a call without what is secret in it. */
+function shownTo<T>(
+  ask: ((request: CallFacts) => T) | undefined,
+  provider: Provider,
+): ((call: FetchCall) => T) | undefined {
+  return ask === undefined ? undefined : (call) => ask(new ShownCall(call, provider));
+}
+
 /** The fetch face of the attempt loop: takes a call apart and hands the answer over. */
 class FetchFace {
   readonly rotator: KeyRotator;
+  readonly cache: CachingSender | undefined;
   readonly #options: ResolvedCallingOptions;
   readonly #origins: AllowedOrigins;
   readonly #loop: AttemptLoop<FetchCall, Response>;
@@ -81,13 +106,30 @@ class FetchFace {
     const classifier = createClassifier(provider, options, (error) =>
       rotator.emit("part-failed", { part: "classify", error }),
     );
+    const made = new WeakSet<Response>();
     this.#loop = new AttemptLoop(rotator, classifier, transport, {
       ...options,
+      onExhausted: options.cache === undefined ? options.onExhausted : remembering(options.onExhausted, made),
       ...rotator.options,
       repeatsServerErrors: provider.repeatsServerErrors ?? false,
       requestShape: provider.request ?? {},
+      usageShape: provider.usage,
+      pins: provider.resources === undefined ? undefined : new ResourcePins(provider.resources),
+      affinityOf: shownTo(options.affinity, provider),
+      estimateOf: shownTo(options.estimateTokens, provider),
     });
     const { clock } = rotator.options;
+    this.cache =
+      options.cache &&
+      new CachingSender({
+        ...options.cache,
+        provider,
+        clock,
+        totalTimeoutMs: options.totalTimeoutMs,
+        send: (call) => this.#loop.run(call),
+        isMade: (response) => made.has(response),
+        failed: (error) => rotator.emit("part-failed", { part: "cache", error }),
+      });
     rotator.useProbeSender(createProbeSender({ ...options, provider, classifier, clock }));
   }
 
@@ -106,7 +148,7 @@ class FetchFace {
   #call(url: string, init: RequestInit | undefined, callOptions: CallOptions | undefined): Promise<Response> {
     const origin = this.#originOf(url);
     if (origin === undefined) return this.#foreign(url, init);
-    return this.#loop.run(new FetchCall(url, origin, init, callOptions));
+    return this.#run(new FetchCall(url, origin, init, callOptions));
   }
 
   async #takeApart(
@@ -121,7 +163,19 @@ class FetchFace {
     const given = isRequest ? initOfRequest(input, init) : init;
     const call = new FetchCall(url, origin, given, callOptions);
     if (call.body !== undefined && call.body !== null && !isReplayable(call.body)) await this.#keepBody(call);
-    return this.#loop.run(call);
+    return this.#run(call);
+  }
+
+  #run(call: FetchCall): Promise<Response> {
+    if (this.#options.includeUsage && this.rotator.countsTokens) this.#askForUsage(call);
+    return this.cache === undefined ? this.#loop.run(call) : this.cache.run(call);
+  }
+
+  #askForUsage(call: FetchCall): void {
+    const { text } = call;
+    if (text === undefined || !asksForUsage(call.url, this.rotator.provider.usage)) return;
+    const body = withUsageAsked(text);
+    if (body !== text) call.rebuilt = { body, replayable: true };
   }
 
   async #keepBody(call: FetchCall): Promise<void> {
@@ -158,4 +212,14 @@ class FetchFace {
     const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
     return (send as typeof globalThis.fetch)(input, init);
   }
+}
+
+/** The same, with the answers it makes noted: they are not the provider's, whatever their status. */
+function remembering(onExhausted: OnExhausted<Response>, made: WeakSet<Response>): OnExhausted<Response> {
+  if (typeof onExhausted !== "function") return onExhausted;
+  return async (error) => {
+    const answer = await onExhausted(error);
+    made.add(answer);
+    return answer;
+  };
 }

@@ -11,9 +11,11 @@ import {
 } from "../core/expectations.ts";
 import { KeyRotator } from "../core/key-rotator.ts";
 import { providerAt } from "../core/registry.ts";
-import { knownRotatorOptions, type RotatorOptions } from "../core/rotator-options.ts";
+import { knownRotatorOptions, type RotatorOptions, type TokenEstimate } from "../core/rotator-options.ts";
 import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
+import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache-options.ts";
+import type { CallFacts } from "./call-facts.ts";
 
 /** What sends requests and answers them. */
 export type FetchFunction = (input: string, init?: RequestInit) => Promise<Response>;
@@ -58,6 +60,23 @@ export interface CallingOptions {
    * @default none
    */
   readonly classify?: ClassifyHook | undefined;
+  /**
+   * Which conversation a call belongs to: calls with the same text are kept on one account while it can serve them, so that
+   * what the provider cached of a prompt stays of use. `with({ affinity })` goes before it. @default none
+   */
+  readonly affinity?: ((request: CallFacts) => string | undefined) | undefined;
+  /**
+   * How many tokens a call may use, where a limit counts tokens; a number stands for all of them.
+   * @default a quarter of the body's characters going in; coming out what the request allows, at most 2000
+   */
+  readonly estimateTokens?: ((request: CallFacts) => number | TokenEstimate) | undefined;
+  /**
+   * Has streams say what they used where the provider's own default is not to (`stream_options.include_usage`), if a limit
+   * counts tokens. Such a stream ends with one more chunk, whose `choices` are empty. @default false
+   */
+  readonly includeUsage?: boolean | undefined;
+  /** Gives complete answers again to requests that are the same by a key of yours. @default none is kept */
+  readonly cache?: CacheOptions | undefined;
 }
 
 /** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
@@ -86,6 +105,10 @@ export interface ResolvedCallingOptions {
   readonly onExhausted: OnExhausted<Response>;
   readonly policy: Policy | undefined;
   readonly classify: ClassifyHook | undefined;
+  readonly cache: ResolvedCacheOptions | undefined;
+  readonly affinity: CallingOptions["affinity"];
+  readonly estimateTokens: CallingOptions["estimateTokens"];
+  readonly includeUsage: boolean;
 }
 
 const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: true } = {
@@ -102,6 +125,10 @@ const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: 
   onExhausted: true,
   policy: true,
   classify: true,
+  cache: true,
+  affinity: true,
+  estimateTokens: true,
+  includeUsage: true,
 };
 
 /**
@@ -134,6 +161,11 @@ function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "
     onExhausted: resolveOnExhausted(options.onExhausted),
     policy: options.policy === undefined ? undefined : expectPolicy("policy", options.policy),
     classify: options.classify === undefined ? undefined : expectFunction<ClassifyHook>("classify", options.classify),
+    cache: options.cache === undefined ? undefined : resolveCacheOptions(options.cache),
+    affinity: options.affinity === undefined ? undefined : expectFunction("affinity", options.affinity),
+    estimateTokens:
+      options.estimateTokens === undefined ? undefined : expectFunction("estimateTokens", options.estimateTokens),
+    includeUsage: options.includeUsage === undefined ? false : expectBoolean("includeUsage", options.includeUsage),
   };
 }
 

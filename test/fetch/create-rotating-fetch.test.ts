@@ -172,7 +172,9 @@ describe("RotatingFetch.with", () => {
   it.each([
     [{ deadline: "soon" }, "Expected `with.deadline` to be a number >= 0, got `soon` (string)"],
     [{ tags: { a: 1 } }, "Expected `with.tags.a` to be a string, got number"],
-    [{ priority: 1 }, "Expected `with` to have only known fields (deadline, tags), got `priority`"],
+    [{ priority: "high" }, "Expected `with.priority` to be a number, got `high` (string)"],
+    [{ affinity: 5 }, "Expected `with.affinity` to be a non-empty string, got `5` (number)"],
+    [{ prio: 1 }, "Expected `with` to have only known fields (deadline, priority, affinity, tags), got `prio`"],
     [undefined, "Expected `with` to be an object, got `undefined`"],
   ])("refuses %j", (options, message) => {
     expect(() => rig(ok).fetch.with(options as never)).toThrow(message);
