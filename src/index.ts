@@ -26,6 +26,7 @@ export type {
   KeyExplanation,
   KeySnapshot,
   LimitSnapshot,
+  ModelStanding,
   PoolSnapshot,
 } from "./core/snapshot.ts";
 export {

@@ -9,6 +9,9 @@ export interface WaitBound {
   readonly endedBy?: string | undefined;
 }
 
+/** Reasons with which a wait was ended: timers may fire a moment early, so the clock does not tell. */
+const endings = new WeakSet<object>();
+
 /** What a bounded call rejects with, as `AbortSignal.timeout` does. */
 export function timeoutReason(option: string): DOMException {
   return new DOMException(`The request took longer than \`${option}\` allows.`, "TimeoutError");
@@ -34,11 +37,24 @@ export function untilEnded<T>(work: Awaitable<T>, bound: WaitBound, clock: Clock
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     if (endsAt === Number.POSITIVE_INFINITY) return;
-    cancelTimer = clock.timer(() => end(() => reject(timeoutReason(endedBy))), Math.max(0, endsAt - clock.monotonic()));
+    const onTime = (): void => {
+      const reason = timeoutReason(endedBy);
+      endings.add(reason);
+      end(() => reject(reason));
+    };
+    cancelTimer = clock.timer(onTime, Math.max(0, endsAt - clock.monotonic()));
   });
 }
 
-/** Is it the caller's signal or time that ended a wait? */
-export function isEnded({ signal, endsAt = Number.POSITIVE_INFINITY }: WaitBound, clock: Clock): boolean {
-  return signal?.aborted === true || clock.monotonic() >= endsAt;
+/** Is it the caller's signal or time that ended a wait with this error? */
+export function isEnding(error: unknown, { signal }: WaitBound): boolean {
+  return signal?.aborted === true || (typeof error === "object" && error !== null && endings.has(error));
+}
+
+/** Waits for a function of the user's, but no longer than `longestMs`; then `late` says what is thrown. */
+export function atMost<T>(work: Promise<T>, longestMs: number, clock: Clock, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.timer(() => reject(late()), longestMs, true);
+    work.then(resolve, reject).finally(cancel);
+  });
 }

@@ -11,6 +11,7 @@ import type { OriginRests } from "./origin-rests.ts";
 import { Picker, type PickerHost, type PickerParts } from "./picker.ts";
 import type { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
+import type { ModelStanding } from "./snapshot.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
 /** How much rarer a store is asked that tells of what is given back; milliseconds. */
@@ -182,6 +183,17 @@ export class Dispatcher implements PickerHost {
   /** Refuses all who wait. */
   empty(reason: Error): void {
     for (const lane of this.lanes) this.#room.empty(lane, reason);
+  }
+
+  /** How the accounts stand for models with a lane of their own. */
+  modelStandings(): readonly ModelStanding[] {
+    const standings: ModelStanding[] = [];
+    for (const lane of this.lanes) {
+      if (lane.model === undefined) continue;
+      const { ready, limited, refused, wakeInMs } = this.standing(lane);
+      standings.push({ model: lane.model, ready, limited, refused, nextReadyInMs: wakeInMs });
+    }
+    return standings;
   }
 
   standing(lane: Lane = this.lanes.general): PoolStanding {

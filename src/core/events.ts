@@ -39,12 +39,14 @@ export interface RotatorEvents {
   /** A scope was put to rest. */
   "key-cooled": {
     readonly scope: string;
+    /** The key whose answer it was; `null` where an account or a provider was told of alone. */
+    readonly keyId: string | null;
     readonly forMs: number;
     readonly source: CooldownSource;
     readonly reason: string;
   };
   /** A success or an operator ended a rest before its time, or cleared its strikes. */
-  "key-recovered": { readonly scope: string };
+  "key-recovered": { readonly scope: string; readonly keyId: string | null };
   /**
    * Accounts that were given apart seem to be one: the provider named the same organization for them, and a rest of one now
    * covers all; or their use showed it, and while one is used up the others come last.
@@ -71,6 +73,8 @@ export interface RotatorEvents {
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "part-failed": {
     readonly part: "store" | "strategy" | "secret" | "probe" | "classify" | "cache" | "affinity" | "estimate";
+    /** Whose secret it was. */
+    readonly keyId?: string | undefined;
     readonly error: unknown;
   };
 }

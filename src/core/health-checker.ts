@@ -156,7 +156,7 @@ export class HealthChecker {
     } catch (error) {
       lease.settle({ outcome: "aborted", sent: "no" });
       if (InvalidOptionsError.isInstance(error)) throw error;
-      this.#parts.events.emit("part-failed", { part, error });
+      this.#parts.events.emit("part-failed", { part, keyId: key.id, error });
       return reportOn(key, "failed", null, null, clock.monotonic() - startedAt);
     }
   }
@@ -183,7 +183,7 @@ export class HealthChecker {
     await options.store.cooldown(refuted.map(end));
     account.recheckAt = 0;
     dispatcher.wake(account.slot);
-    for (const { scope } of refuted) this.#parts.events.emit("key-recovered", { scope });
+    for (const { scope } of refuted) this.#parts.events.emit("key-recovered", { scope, keyId: key.id });
   }
 
   /** The claim is a reservation of the key's one probe: over all processes of a store there is one at a time. */

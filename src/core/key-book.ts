@@ -1,11 +1,15 @@
 import { InvalidOptionsError, KeySourceError } from "../errors.ts";
-import type { KeyConfig, KeyList } from "../types.ts";
+import type { Awaitable, KeyConfig, KeyList } from "../types.ts";
+import { atMost } from "./bounded-wait.ts";
 import { mayBeSecret, unexpectedSecret } from "./expectations.ts";
 import { createFingerprint } from "./fingerprint.ts";
 import { type Account, KeyPool, type PooledKey } from "./key-pool.ts";
 import { KeySecret } from "./key-secret.ts";
 import { type ResolvedKey, resolveKey, resolveKeys } from "./key-source.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+
+/** A function that lists keys and takes longer has failed; the next request asks it anew. Milliseconds. */
+const longestReadMs = 30_000;
 
 export interface ReloadResult {
   readonly added: number;
@@ -83,7 +87,7 @@ export class KeyBook {
     const source = this.#options.keys;
     let list: KeyList | undefined;
     try {
-      list = typeof source === "function" ? await source() : source;
+      list = typeof source === "function" ? await this.#read(source) : source;
     } catch (cause) {
       throw new KeySourceError("The function that lists the keys failed.", { cause });
     }
@@ -93,6 +97,11 @@ export class KeyBook {
       if (!this.loaded && cause instanceof InvalidOptionsError) throw cause;
       throw new KeySourceError("The function that lists the keys returned something unusable.", { cause });
     }
+  }
+
+  #read(source: () => Awaitable<KeyList>): Promise<KeyList> {
+    const late = (): Error => new DOMException(`No answer within ${longestReadMs} ms`, "TimeoutError");
+    return atMost(Promise.resolve(source()), longestReadMs, this.#options.clock, late);
   }
 
   add(entry: string | KeyConfig): { pooled: PooledKey; isNew: boolean } {

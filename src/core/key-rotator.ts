@@ -155,6 +155,7 @@ export class KeyRotator {
         this.#tracker,
         this.#options.store,
         this.#dispatcher.standing(),
+        this.#dispatcher.modelStandings(),
         this.#options.clock,
         this.#settlement.inference.believed,
         this.#settlement.learnt,

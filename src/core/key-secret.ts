@@ -1,6 +1,14 @@
 import { KeySourceError } from "../errors.ts";
 import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../types.ts";
+import { atMost } from "./bounded-wait.ts";
 import { badCharacter } from "./secret-text.ts";
+
+/** A function that takes longer has failed; the next request asks it anew. Milliseconds. */
+const longestFetchMs = 10_000;
+
+function tooSlow(): Error {
+  return new DOMException(`No answer within ${longestFetchMs} ms`, "TimeoutError");
+}
 
 /**
  * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
@@ -75,7 +83,7 @@ export class KeySecret {
     const source = this.#source as () => Awaitable<string | DynamicSecret>;
     let answer: string | DynamicSecret;
     try {
-      answer = await source();
+      answer = await atMost(Promise.resolve(source()), longestFetchMs, this.#clock, tooSlow);
     } catch (cause) {
       throw new KeySourceError("The function that fetches a key's secret failed.", { cause });
     }

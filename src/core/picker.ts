@@ -1,6 +1,6 @@
 import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../stores/store.ts";
 import type { Awaitable, CooldownSource } from "../types.ts";
-import { isEnded, untilEnded } from "./bounded-wait.ts";
+import { isEnding, untilEnded } from "./bounded-wait.ts";
 import { CountingDelay } from "./counting-delay.ts";
 import type { EventHub } from "./events.ts";
 import type { SecretFailure } from "./exhaustion.ts";
@@ -315,8 +315,8 @@ export class Picker {
     } catch (error) {
       lease.settle({ outcome: "aborted", sent: "no" });
       // It may still come: the key is not to blame for a caller who could not wait.
-      if (isEnded(request, this.#options.clock)) throw error;
-      this.#events.emit("part-failed", { part: "secret", error });
+      if (isEnding(error, request)) throw error;
+      this.#events.emit("part-failed", { part: "secret", keyId: key.id, error });
       this.#secretFailures.set(key, error);
       key.restUntil = this.#options.clock.monotonic() + this.#options.cooldownMs;
       lane.park(key.account.slot, key.restUntil, standing.limited);

@@ -2,7 +2,15 @@ import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, ScopeId } fro
 import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import type { PooledKey } from "./key-pool.ts";
-import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, limitsOfKey, periodMs } from "./limits.ts";
+import {
+  countsJust,
+  countsModel,
+  countsTokens,
+  defaultGuardMs,
+  type LimitTemplate,
+  limitsOfKey,
+  periodMs,
+} from "./limits.ts";
 import { modelScope, providerScope } from "./scopes.ts";
 
 export interface RateLimitTrackerOptions {
@@ -128,7 +136,7 @@ export class RateLimitTracker {
   }
 
   /**
-   * Lowers the key's declared limits of the same dimension and window to what its provider stated, for one window's length.
+   * Lowers the key's declared limits of the same dimension, window and models to what its provider stated, for one window's length.
    * Never raises one above what was declared. Returns the ids of those that are lower now.
    */
   lower(key: PooledKey, { amount, dimension, window }: StatedLimit, model?: string): readonly string[] {
@@ -137,7 +145,7 @@ export class RateLimitTracker {
     const lowered: string[] = [];
     for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
       if (template.dimension !== dimension || lengthOf(template) !== windowMs) continue;
-      if (!countsModel(template, model)) continue;
+      if (!countsJust(template, model)) continue;
       if (this.#lowerBucket(this.#bucketOf(template, key, model), amount, windowMs)) lowered.push(template.id);
     }
     return lowered;

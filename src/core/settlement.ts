@@ -261,6 +261,7 @@ export class Settlement implements LeaseOwner {
         }
         this.#events.emit("key-cooled", {
           scope: state.scope,
+          keyId: key.id,
           forMs: Math.ceil(forMs),
           source: state.source,
           reason: state.reason,
@@ -271,7 +272,7 @@ export class Settlement implements LeaseOwner {
       key.credentialRefused = false;
       key.account.recheckAt = 0;
       this.#dispatcher.wake(key.account.slot);
-      this.#events.emit("key-recovered", { scope: state.scope });
+      this.#events.emit("key-recovered", { scope: state.scope, keyId: key.id });
     }
   }
 

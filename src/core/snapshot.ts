@@ -59,12 +59,26 @@ export interface KeySnapshot {
   readonly lastFailureAt: number | null;
 }
 
+export interface ModelStanding {
+  /** The model, or one of those that share their limits. */
+  readonly model: string;
+  readonly ready: number;
+  readonly limited: number;
+  readonly refused: number;
+  /** Milliseconds until the next resting account is due for it; `null` when none rests. */
+  readonly nextReadyInMs: number | null;
+}
+
 export interface PoolSnapshot {
   readonly keys: readonly KeySnapshot[];
   /** Accounts given apart that the provider's own words, or how they are used, show to be one. */
   readonly inferredAccounts: readonly InferredAccount[];
   readonly accounts: number;
-  /** Accounts by how they stand, as this process believes. */
+  /**
+   * Models that stand apart because they rested on their own, have keys or limits of their own; how the accounts stand for each.
+   */
+  readonly models: readonly ModelStanding[];
+  /** Accounts by how they stand for all other requests, as this process believes. */
   readonly ready: number;
   readonly limited: number;
   readonly refused: number;
@@ -97,6 +111,7 @@ export async function takeSnapshot(
   tracker: RateLimitTracker,
   store: Store,
   now: PoolStanding,
+  models: readonly ModelStanding[],
   clock: Clock,
   inferredAccounts: readonly InferredAccount[],
   learnt: LearntLimits,
@@ -104,7 +119,7 @@ export async function takeSnapshot(
   const keys: KeySnapshot[] = [];
   for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock, learnt));
   const { accounts, ready, limited, refused, disabled, wakeInMs } = now;
-  return { keys, inferredAccounts, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
+  return { keys, inferredAccounts, models, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
 }
 
 async function snapshotOf(

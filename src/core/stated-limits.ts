@@ -40,9 +40,7 @@ export class StatedLimits {
     account.stated ??= new Map();
     if (account.stated.size >= mostEntries) account.stated.clear();
     const name = `${stated.dimension} ${stated.window} ${model ?? ""}`;
-    // One model's limit says nothing of a declared limit under which others are counted as well.
-    const others = [...account.stated.values()].some((entry) => entry.model !== model);
-    const lowers = others ? [] : this.#lower(key, stated, model);
+    const lowers = this.#lower(key, stated, model);
     const { amount, dimension, window } = stated;
     account.stated.set(name, { amount, dimension, window, model, header, seenAt: this.#clock.monotonic(), lowers });
   }

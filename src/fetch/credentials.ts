@@ -30,9 +30,15 @@ export function hasCredential(headers: HeadersLike, { header }: CredentialPlacem
   return false;
 }
 
+/** A header of the provider's own, which no client knows of: the secret stands there, whatever the client used. */
+function isOwnHeader(header: string): boolean {
+  return header.length !== 13 && !isCredentialHeader(header, "");
+}
+
 /**
  * A copy of the client's headers with the leased secret in place of whichever credential the client used, its scheme
- * kept. Where it used none, the provider's placement. Further credentials of the client do not travel.
+ * kept. Where it used none, and where the provider has a header of its own that no client knows of, the provider's placement.
+ * Further credentials of the client do not travel.
  */
 export function placeCredential(
   headers: HeadersLike,
@@ -40,7 +46,9 @@ export function placeCredential(
   placement: CredentialPlacement,
 ): Record<string, string> {
   const copy: Record<string, string> = {};
-  let placed = false;
+  const isOwn = isOwnHeader(placement.header);
+  // Then whatever credential the client sends is left out.
+  let placed = isOwn;
   if (headers === undefined || headers === null || isPlain(headers)) {
     // The common shapes: an object literal, or nothing.
     for (const name in headers) {
@@ -64,7 +72,7 @@ export function placeCredential(
       }
     }
   }
-  if (!placed) copy[placement.header] = withScheme(placement.scheme, lease);
+  if (!placed || isOwn) copy[placement.header] = withScheme(placement.scheme, lease);
   const own = lease.headers;
   if (own !== undefined) addHeaders(copy, own);
   return copy;

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import { isEnded, timeoutReason, untilEnded, type WaitBound } from "../core/bounded-wait.ts";
+import { isEnding, untilEnded, type WaitBound } from "../core/bounded-wait.ts";
 import { unexpected } from "../core/expectations.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Clock } from "../types.ts";
@@ -92,7 +92,7 @@ export class CachingSender implements ResponseCache {
       if (typeof value !== "string") throw unexpected("cache.key()", "a string, undefined or a promise of one", value);
       return value;
     } catch (error) {
-      if (isEnded(bound, clock)) throw bound.signal?.aborted ? bound.signal.reason : timeoutReason(bound.endedBy);
+      if (isEnding(error, bound)) throw bound.signal?.aborted ? bound.signal.reason : error;
       failed(error);
       return undefined;
     }

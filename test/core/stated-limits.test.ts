@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { ErrorClassifier } from "../../src/index.ts";
-import { openai } from "../../src/providers/openai.ts";
 import type { Limit } from "../../src/types.ts";
 import { ok, post, refusal, rig } from "../fetch/fixture.ts";
 
@@ -69,7 +68,7 @@ describe("the limit an answer states", () => {
 
 describe("StatedLimits", () => {
   it("lowers a declared limit for one window, shows it meanwhile, and forgets it", async () => {
-    const { fetch, rotator, clock, sent } = stricter(3, [{ requests: 10, per: "minute" }]);
+    const { fetch, rotator, clock, sent } = stricter(3, [{ requests: 10, per: "minute", models: "m" }]);
     const first = fetch(target, post());
     await clock.advance(1500);
     expect((await first).status).toBe(200);
@@ -80,7 +79,7 @@ describe("StatedLimits", () => {
       dimension: "requests",
       window: "minute",
       limit: 3,
-      lowers: ["requests-minute-rolling"],
+      lowers: ["requests-minute-rolling-m"],
     };
     expect(key?.learnt).toMatchObject([told]);
     expect((await rotator.explain()).keys[0]?.learnt).toMatchObject([told]);
@@ -94,7 +93,7 @@ describe("StatedLimits", () => {
   });
 
   it("never raises one", async () => {
-    const { fetch, rotator, clock } = stricter(500, [{ requests: 10, per: "minute" }]);
+    const { fetch, rotator, clock } = stricter(500, [{ requests: 10, per: "minute", models: "m" }]);
     const first = fetch(target, post());
     await clock.advance(1500);
     await first;
@@ -134,23 +133,31 @@ describe("StatedLimits", () => {
     expect(await limit()).toBe(10);
   });
 
-  it("does not let one model's limit lower one that counts several", async () => {
-    const provider = { ...openai, perModel: true };
-    const words = "Rate limit reached on requests per min (RPM): Limit 3, Used 3, Requested 1.";
-    const answer = ({ init }: { init: RequestInit }): Response => {
-      if (!String(init.body).includes("small")) return ok();
-      return Response.json({ error: { message: words, code: "rate_limit_exceeded" } }, { status: 429 });
-    };
-    const { fetch, rotator } = rig(answer, {
-      provider,
-      keyCount: 1,
-      maxWaitMs: 0,
-      limits: [{ requests: 10, per: "minute" }],
-    });
-    const ask = (model: string): Promise<Response> => fetch(target, post(JSON.stringify({ model })));
-    await ask("small");
-    expect((await rotator.snapshot()).keys[0]?.limits[0]).toMatchObject({ limit: 3 });
-    expect((await rotator.snapshot()).keys[0]).toMatchObject({ state: "ready", cooldowns: [{ reason: "rate_limit" }] });
-    expect(refusal(429).status).toBe(429);
+  it("does not let one model's limit lower one that counts others as well, nor another model's", async () => {
+    const { fetch, rotator, clock } = stricter(3, [
+      { requests: 10, per: "minute" },
+      { requests: 10, per: "minute", models: ["m", "n"] },
+      { requests: 10, per: "minute", perModel: true },
+    ]);
+    const first = fetch(target, post());
+    await clock.advance(1500);
+    await first;
+    await fetch(target, post('{"model":"other"}'));
+    const [key] = (await rotator.snapshot()).keys;
+    expect(key?.limits.map(({ model, limit }) => [model, limit])).toEqual([
+      [null, 10],
+      [null, 10],
+      ["m", 3],
+      ["other", 10],
+    ]);
+  });
+
+  it("shows a key as ready whose one model rests, with that rest and how the pool stands for it", async () => {
+    const { fetch, rotator } = rig(() => refusal(429, "rate_limit_exceeded"), { provider: "openai", maxWaitMs: 0 });
+    await fetch(target, post('{"model":"small"}'));
+    const { keys, models, ready } = await rotator.snapshot();
+    expect(keys[0]).toMatchObject({ state: "ready", cooldowns: [{ reason: "rate_limit" }] });
+    expect(ready).toBe(2);
+    expect(models).toMatchObject([{ model: "small", ready: 0, limited: 2 }]);
   });
 });

@@ -41,7 +41,8 @@ describe.each(["keys", "secret"] as const)("a call whose %s function never answe
     await clock.advance(5000);
     expect(await failed).toMatchObject({ name: "TimeoutError", message: expect.stringContaining("`totalTimeoutMs`") });
     expect(fetch.rotator.inFlight).toBe(0);
-    expect(clock.pendingTimers).toBe(0);
+    // What still runs is the bound on the function itself.
+    expect(clock.pendingTimers).toBe(1);
   });
 
   it("ends at the call's deadline, and says so", async () => {
@@ -88,6 +89,69 @@ describe("a call whose secret function fails", () => {
   it("is served by another key", async () => {
     const keys = [{ id: "a", secret: broken }, newSecret()];
     const fetch = createRotatingFetch({ keys, baseURL: origin, clock: new FakeClock(), fetch: async () => ok() });
+    expect((await fetch(target)).status).toBe(200);
+  });
+});
+
+describe("a secret function that hangs", () => {
+  it("is given up after 10 s: another key serves, and the next request asks it anew", async () => {
+    let asked = 0;
+    const clock = new FakeClock();
+    const later = newSecret();
+    const hanging = (): Promise<string> => (++asked === 1 ? never() : Promise.resolve(later));
+    const fetch = createRotatingFetch({
+      keys: [{ id: "a", secret: hanging }, newSecret()],
+      baseURL: origin,
+      strategy: "fill_first",
+      clock,
+      fetch: async () => ok(),
+    });
+    const failed: unknown[] = [];
+    fetch.rotator.on("part-failed", ({ part, keyId }) => failed.push([part, keyId]));
+    const call = fetch(target, post());
+    await clock.advance(10_000);
+    expect((await call).status).toBe(200);
+    expect(failed).toEqual([["secret", "a"]]);
+    await clock.advance(60_000);
+    const used: string[] = [];
+    fetch.rotator.on("key-selected", ({ keyId }) => used.push(keyId));
+    await fetch(target, post());
+    expect([asked, used]).toEqual([2, ["a"]]);
+  });
+
+  it("sends nothing with another key once the caller's time is over, whenever timers fire", async () => {
+    const secret = newSecret();
+    let sent = 0;
+    for (let round = 0; round < 20; round++) {
+      const fetch = createRotatingFetch({
+        keys: [{ id: "a", secret: never }, secret],
+        baseURL: origin,
+        strategy: "fill_first",
+        totalTimeoutMs: 5,
+        fetch: async () => {
+          sent++;
+          return ok();
+        },
+      });
+      const parts: unknown[] = [];
+      fetch.rotator.on("part-failed", ({ part }) => parts.push(part));
+      expect(await failureOf(fetch(target, post()))).toMatchObject({ name: "TimeoutError" });
+      expect(parts).toEqual([]);
+    }
+    expect(sent).toBe(0);
+  });
+});
+
+describe("a key source that hangs", () => {
+  it("is given up after 30 s, and the next request asks it anew", async () => {
+    let asked = 0;
+    const clock = new FakeClock();
+    const secret = newSecret();
+    const keys = (): Promise<string[]> => (++asked === 1 ? never() : Promise.resolve([secret]));
+    const fetch = createRotatingFetch({ keys, baseURL: origin, clock, fetch: async () => ok() });
+    const failed = failureOf(fetch(target));
+    await clock.advance(30_000);
+    expect(KeySourceError.isInstance(await failed)).toBe(true);
     expect((await fetch(target)).status).toBe(200);
   });
 });
