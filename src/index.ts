@@ -11,6 +11,8 @@ export {
   type HeaderSource,
 } from "./core/error-classifier.ts";
 export type { RotatorEvents } from "./core/events.ts";
+export type { ChoiceReason, Explanation, KeyExplanation } from "./core/explanation.ts";
+export type { AccountForecast, Forecast, LimitForecast } from "./core/forecast.ts";
 export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./core/health-checker.ts";
 export { KeyRotator } from "./core/key-rotator.ts";
 export type { LearntLimit } from "./core/learnt-limits.ts";
@@ -22,8 +24,6 @@ export type { ProviderName } from "./core/registry.ts";
 export type { AcquireRequest, HealthCheck, RotatorOptions, StrategyName } from "./core/rotator-options.ts";
 export type {
   CooldownSnapshot,
-  Explanation,
-  KeyExplanation,
   KeySnapshot,
   LimitSnapshot,
   ModelStanding,

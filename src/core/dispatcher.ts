@@ -3,6 +3,7 @@ import type { ReserveOptions } from "../stores/store.ts";
 import { Affinity } from "./affinity.ts";
 import type { EventHub } from "./events.ts";
 import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
+import type { ExplanationParts } from "./explanation.ts";
 import type { Account, KeyPool } from "./key-pool.ts";
 import { type Lane, standing } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
@@ -89,6 +90,22 @@ export class Dispatcher implements PickerHost {
     return request.affinity === undefined ? this.#acquireIn(lane, request) : this.#acquireNear(lane, request);
   }
 
+  /** Where a request stands, and takes nothing. */
+  outlook(request: AcquireRequest): Pick<ExplanationParts, "lane" | "home" | "tokens" | "reserveOptions"> {
+    const lane = this.lanes.for(request.model);
+    lane.wakeDue(this.#options.clock.monotonic());
+    const { tokens, reserveOptions } = this.picker;
+    return { lane, home: this.#homeOf(lane, request), tokens, reserveOptions };
+  }
+
+  /** The account a conversation belongs to. */
+  #homeOf(lane: Lane, { affinity, account, exclude }: AcquireRequest): Account | undefined {
+    if (affinity === undefined || account !== undefined) return undefined;
+    const mayServe = ({ slot, name }: Account): boolean =>
+      lane.standingOf(slot) !== standing.absent && exclude?.has(name) !== true;
+    return this.#affinity.accountFor(affinity, this.inFlight, mayServe);
+  }
+
   #acquireIn(lane: Lane, request: AcquireRequest): Lease | Promise<Lease> {
     if (lane.waiting.size > 0) return this.#room.wait(lane, request, this.#maxWait(request));
     const got = this.picker.pick(lane, request);
@@ -101,10 +118,7 @@ export class Dispatcher implements PickerHost {
   /** First the account the conversation belongs to, then whichever can serve: it belongs to that one from then on. */
   async #acquireNear(lane: Lane, request: AcquireRequest): Promise<Lease> {
     const affinity = request.affinity as string;
-    const mayServe = (account: Account): boolean =>
-      lane.standingOf(account.slot) !== standing.absent && request.exclude?.has(account.name) !== true;
-    const home =
-      request.account === undefined ? this.#affinity.accountFor(affinity, this.inFlight, mayServe) : undefined;
+    const home = this.#homeOf(lane, request);
     const lease =
       (home === undefined ? null : await this.#acquireAt(home, lane, request)) ?? this.#acquireIn(lane, request);
     const got = await lease;

@@ -3,6 +3,9 @@ import type { ClassificationContext, KeyConfig } from "../types.ts";
 import { untilEnded } from "./bounded-wait.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventHub, type RotatorEvents } from "./events.ts";
+import { expectRest } from "./expectations.ts";
+import { type Explanation, expectRequest, explainRequest } from "./explanation.ts";
+import { type Forecast, forecastPool } from "./forecast.ts";
 import { type CheckReport, HealthChecker, type ProbeRequest, type SendProbe } from "./health-checker.ts";
 import { KeyBook } from "./key-book.ts";
 import type { HeaderReader } from "./learnt-limits.ts";
@@ -16,7 +19,7 @@ import {
   resolveRotatorOptions,
 } from "./rotator-options.ts";
 import { Settlement } from "./settlement.ts";
-import { type Explanation, explainRequest, type PoolSnapshot, takeSnapshot } from "./snapshot.ts";
+import { type PoolSnapshot, takeSnapshot } from "./snapshot.ts";
 
 const anyRequest: AcquireRequest = Object.freeze({});
 
@@ -107,6 +110,7 @@ export class KeyRotator {
     return this.#dispatcher.lanes.needModel;
   }
 
+  /** @throws InvalidOptionsError for an event there is not, or a listener that is no function; so do `once` and `off`. */
   on<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): this {
     this.#events.on(name, listener);
     return this;
@@ -163,14 +167,28 @@ export class KeyRotator {
     );
   }
 
-  /** Dry run: which key a request would get, and why each other one would not serve it. */
+  /** What is left of every declared limit, over all accounts and for each, and when it is used up at the present rate. */
+  forecast(): Promise<Forecast> {
+    return this.#ready().then(() => forecastPool(this.#book.pool, this.#tracker, this.#options.store));
+  }
+
+  /**
+   * Dry run: which key a request would get and why, and what first stands against each other one, with its end.
+   * @throws InvalidOptionsError for a field that no request has.
+   */
   explain(request: AcquireRequest = anyRequest): Promise<Explanation> {
     return this.#ready().then(() => {
-      const lane = this.#dispatcher.lanes.for(request.model);
-      lane.wakeDue(this.#options.clock.monotonic());
-      const { reserveOptions } = this.#dispatcher;
+      expectRequest(request);
+      const { store, strategy } = this.#options;
       const { learnt } = this.#settlement;
-      return explainRequest(this.#book.pool, this.#tracker, this.#options.store, lane, reserveOptions, learnt);
+      return explainRequest(request, {
+        ...this.#dispatcher.outlook(request),
+        pool: this.#book.pool,
+        tracker: this.#tracker,
+        store,
+        strategy: strategy.name,
+        learnt,
+      });
     });
   }
 
@@ -178,7 +196,7 @@ export class KeyRotator {
    * Probes every key and reports: what each answered, and in how many milliseconds. What is learnt counts at once: a key that
    * works again is used again, a refused one rests. Needs a fetch made with this rotator, which sends the probes.
    * @param probe @default the provider's own probe, or `healthCheck.path`
-   * @throws InvalidOptionsError when no probe is known that proves anything.
+   * @throws InvalidOptionsError for what cannot be a probe, and without one when none is known that proves anything.
    */
   async check(probe?: ProbeRequest): Promise<CheckReport> {
     await this.#ready();
@@ -191,8 +209,9 @@ export class KeyRotator {
   }
 
   /**
-   * Adds a key. One whose secret or id is there already is left as it is. Returns the key's id.
-   * @throws InvalidOptionsError for what cannot be a key; RotatorClosedError after `close()`.
+   * Adds a key. One whose secret is there already is left as it is. Returns the key's id.
+   * @throws InvalidOptionsError for what cannot be a key, or has the id of a key with another secret (`replace` gives a key
+   * a new one); RotatorClosedError after `close()`.
    */
   add(key: string | KeyConfig): string {
     if (this.#closed) throw new RotatorClosedError();
@@ -293,9 +312,15 @@ export class KeyRotator {
     return this.close();
   }
 
-  /** Puts a key to rest, or ends its rest, on an operator's word. Returns whether there is such a key. */
-  cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
-    return this.#settlement.cooldown(id, forMs, reason);
+  /**
+   * Puts a key to rest, or ends its rest, on an operator's word. A longer rest that holds already is not cut. Returns whether
+   * there is such a key; `false` for all but added ones before a function that lists the keys was first read.
+   * @param forMs milliseconds from now, a finite number > 0; or `"end"`
+   * @param reason told with the event `key-cooled`; @default "operator"
+   * @throws InvalidOptionsError for any other `forMs`.
+   */
+  async cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
+    return this.#settlement.cooldown(id, expectRest("forMs", forMs), reason);
   }
 
   /** Do answers' headers teach anything here? @internal */

@@ -57,7 +57,7 @@ export class Picker {
   readonly #tracker: RateLimitTracker;
   readonly #host: PickerHost;
   readonly #delays: CountingDelay;
-  readonly #tokens = new TokenAmounts();
+  readonly tokens = new TokenAmounts();
   readonly #batch: number;
   /** Are the store's times on our own clock? Spares reading it twice, and lists of its own for every question. */
   readonly #sameClock: boolean;
@@ -105,7 +105,7 @@ export class Picker {
       const account = this.#pool.accountAt(slot);
       const key = this.#keyOf(account, lane, request);
       if (key === undefined) continue;
-      const candidate = this.#tokens.fill(this.#candidateOf(key, lane), request, this.#sameClock);
+      const candidate = this.tokens.fill(this.#candidateOf(key, lane), request, this.#sameClock);
       const answer = this.#store.reserve(this.#listOf(candidate), this.#optionsFor(account));
       if (answer instanceof Promise) return this.#afterAnswer(answer, lane, key, request, tooLarge);
       if (answer.granted) {
@@ -149,7 +149,7 @@ export class Picker {
       if (keys.length === 0) break;
       const first = keys[0] as PooledKey;
       lane.took(first.account.slot);
-      const candidates = keys.map((key) => this.#tokens.fill(this.#candidateOf(key, lane), request, false));
+      const candidates = keys.map((key) => this.tokens.fill(this.#candidateOf(key, lane), request, false));
       const answer = await this.#store.reserve(candidates, this.#optionsFor(first.account));
       if (answer.granted) {
         if (answer.index !== 0) lane.took((keys[answer.index] as PooledKey).account.slot);

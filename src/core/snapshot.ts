@@ -1,9 +1,8 @@
-import type { Blocked, BucketState, ReserveOptions, ScopeState, Store } from "../stores/store.ts";
+import type { BucketState, ScopeState, Store } from "../stores/store.ts";
 import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { PoolStanding } from "./exhaustion.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
-import type { Lane } from "./lane.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import { maskSecret } from "./mask.ts";
 import type { LimitedBucket, RateLimitTracker } from "./rate-limit-tracker.ts";
@@ -87,25 +86,6 @@ export interface PoolSnapshot {
   readonly nextReadyInMs: number | null;
 }
 
-export interface KeyExplanation {
-  readonly id: string;
-  readonly account: string;
-  /** `null`: it could serve now. */
-  readonly reason: string | null;
-  /** Scope or limit that stands against it. */
-  readonly by: string | null;
-  /** Milliseconds until that ends; `null` when it could serve now or no time is known. */
-  readonly endsInMs: number | null;
-  /** What answers said of its account's limits for this request's model, as far as it still holds. */
-  readonly learnt: readonly LearntLimit[];
-}
-
-export interface Explanation {
-  /** The key a request would get now; `null` when none. */
-  readonly chosen: string | null;
-  readonly keys: readonly KeyExplanation[];
-}
-
 export async function takeSnapshot(
   pool: KeyPool,
   tracker: RateLimitTracker,
@@ -185,54 +165,4 @@ function stateOf(
   // A limit of some models leaves the others.
   const isFull = limits.some(({ left, models, model }) => left <= 0 && models === null && model === null);
   return isFull ? "limited" : "ready";
-}
-
-export async function explainRequest(
-  pool: KeyPool,
-  tracker: RateLimitTracker,
-  store: Store,
-  lane: Lane,
-  options: ReserveOptions,
-  learnt: LearntLimits,
-): Promise<Explanation> {
-  const keys: KeyExplanation[] = [];
-  const free = new Set<string>();
-  for (const key of pool.keys.values()) {
-    const verdict = await explainKey(key, tracker, store, lane, options);
-    if (verdict.reason === null) free.add(key.id);
-    const about = learnt.of(key.account).filter(({ model }) => model === null || model === (lane.model ?? model));
-    keys.push({ id: key.id, account: key.account.name, ...verdict, learnt: about });
-  }
-  return { chosen: chosenOf(pool, lane, free), keys };
-}
-
-async function explainKey(
-  key: PooledKey,
-  tracker: RateLimitTracker,
-  store: Store,
-  lane: Lane,
-  options: ReserveOptions,
-): Promise<Pick<KeyExplanation, "reason" | "by" | "endsInMs">> {
-  const { id } = key;
-  if (!key.enabled) return { reason: "disabled", by: `key:${id}`, endsInMs: null };
-  if (!lane.accepts(key)) return { reason: "not for this model", by: `key:${id}`, endsInMs: null };
-  const answer = await store.reserve([tracker.candidateFor(key, lane.model)], { ...options, dryRun: true });
-  if (answer.granted) return { reason: null, by: null, endsInMs: null };
-  const { by, until, reason } = answer.blocked[0] as Blocked;
-  const endsInMs = until === null ? null : until - answer.now;
-  return { reason: reason ?? "limit reached", by, endsInMs };
-}
-
-/** The first key, in the lane's own order, that nothing stands against. */
-function chosenOf(pool: KeyPool, lane: Lane, free: ReadonlySet<string>): string | null {
-  const preferred = lane.first();
-  const slots = preferred === -1 ? [] : [preferred, ...lane.list(pool.accountCount)];
-  for (const slot of slots) {
-    const { keys, cursor } = pool.accountAt(slot);
-    for (let step = 0; step < keys.length; step++) {
-      const key = keys[(cursor + step) % keys.length] as PooledKey;
-      if (free.has(key.id)) return key.id;
-    }
-  }
-  return [...free][0] ?? null;
 }

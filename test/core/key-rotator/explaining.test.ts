@@ -92,4 +92,30 @@ describe.each(storeKinds)("KeyRotator explaining itself over $name", ({ makeStor
     await world.failKey("a", judged({}));
     expect((await world.rotator.snapshot()).keys[0]?.cooldowns[0]?.strikes).toBe(4);
   });
+
+  it("says why: the strategy's turn, the conversation's account, or the account a request is about", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b", "c"), { strategy: "fill_first" });
+    const { rotator } = world;
+    expect(await rotator.explain()).toMatchObject({ chosen: "a", why: "strategy", strategy: "fill_first" });
+    const affinity = "chat";
+    const home = (await world.take({ affinity })).keyId;
+    expect(await rotator.explain({ affinity })).toMatchObject({ chosen: home, why: "affinity" });
+    expect(await rotator.explain({ account: "c" })).toMatchObject({ chosen: "c", why: "account" });
+    expect((await rotator.explain({ account: "c" })).keys[0]).toMatchObject({ reason: "not the account it is about" });
+    expect(await rotator.explain({ prefer: "b" })).toMatchObject({ chosen: "b", why: "preferred" });
+  });
+
+  it("reckons with the tokens a request wants, and takes none", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"), { limits: [{ tokens: 1000 }] });
+    const lease = await world.take({ prefer: "a", tokens: { input: 600, output: 0 } });
+    const large = { tokens: { input: 500, output: 0 } };
+    expect(await world.rotator.explain(large)).toMatchObject({ chosen: "b" });
+    expect((await world.rotator.explain(large)).keys[0]).toMatchObject({ by: "account:a#tokens-minute-rolling" });
+    expect(lease.keyId).toBe("a");
+  });
+
+  it("refuses a field that no request has", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    await expect(world.rotator.explain({ modle: "x" } as never)).rejects.toThrow(/got `modle`.*did you mean `model`/);
+  });
 });

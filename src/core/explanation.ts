@@ -1,0 +1,138 @@
+import type { Blocked, ReserveOptions, Store } from "../stores/store.ts";
+import { expectKnown } from "./expectations.ts";
+import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
+import type { Lane } from "./lane.ts";
+import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
+import type { RateLimitTracker } from "./rate-limit-tracker.ts";
+import type { AcquireRequest } from "./rotator-options.ts";
+import type { TokenAmounts } from "./token-amounts.ts";
+
+export interface KeyExplanation {
+  readonly id: string;
+  readonly account: string;
+  /** `null`: it could serve now. */
+  readonly reason: string | null;
+  /** Scope or limit that stands against it. */
+  readonly by: string | null;
+  /** Milliseconds until that ends; `null` when it could serve now or no time is known. */
+  readonly endsInMs: number | null;
+  /** What answers said of its account's limits for this request's model, as far as it still holds. */
+  readonly learnt: readonly LearntLimit[];
+}
+
+/**
+ * Why a key would be chosen: it is the strategy's next, the conversation's own account, the one the request is about, or that
+ * of a key preferred by the request.
+ */
+export type ChoiceReason = "strategy" | "affinity" | "account" | "preferred";
+
+export interface Explanation {
+  /** The key a request would get now; `null` when none. */
+  readonly chosen: string | null;
+  readonly why: ChoiceReason | null;
+  /** The strategy that orders the keys. */
+  readonly strategy: string;
+  readonly keys: readonly KeyExplanation[];
+}
+
+export interface ExplanationParts {
+  readonly pool: KeyPool;
+  readonly tracker: RateLimitTracker;
+  readonly store: Store;
+  readonly strategy: string;
+  readonly lane: Lane;
+  readonly tokens: TokenAmounts;
+  readonly reserveOptions: ReserveOptions;
+  readonly learnt: LearntLimits;
+  /** The account a conversation belongs to. */
+  readonly home: Account | undefined;
+}
+
+const knownFields: { readonly [field in keyof Required<AcquireRequest>]: true } = {
+  model: true,
+  signal: true,
+  maxWaitMs: true,
+  deadline: true,
+  endsAt: true,
+  endedBy: true,
+  tokens: true,
+  priority: true,
+  affinity: true,
+  account: true,
+  isTrial: true,
+  exclude: true,
+  prefer: true,
+  requestId: true,
+  attempt: true,
+  tags: true,
+};
+
+/** @throws InvalidOptionsError for a field that no request has. */
+export function expectRequest(request: AcquireRequest): void {
+  expectKnown("request", request, knownFields);
+}
+
+/** Asks the store for every key, and takes nothing. */
+export async function explainRequest(request: AcquireRequest, parts: ExplanationParts): Promise<Explanation> {
+  const { pool, learnt, lane, strategy } = parts;
+  const keys: KeyExplanation[] = [];
+  const free = new Set<string>();
+  for (const key of pool.keys.values()) {
+    const verdict = await explainKey(key, request, parts);
+    if (verdict.reason === null) free.add(key.id);
+    const about = learnt.of(key.account).filter(({ model }) => model === null || model === (lane.model ?? model));
+    keys.push({ id: key.id, account: key.account.name, ...verdict, learnt: about });
+  }
+  return { ...choiceOf(request, parts, free), strategy, keys };
+}
+
+async function explainKey(
+  key: PooledKey,
+  request: AcquireRequest,
+  { tracker, store, lane, tokens, reserveOptions, pool }: ExplanationParts,
+): Promise<Pick<KeyExplanation, "reason" | "by" | "endsInMs">> {
+  const { id, account } = key;
+  const against = (reason: string): Pick<KeyExplanation, "reason" | "by" | "endsInMs"> => ({
+    reason,
+    by: `key:${id}`,
+    endsInMs: null,
+  });
+  if (!key.enabled) return against("disabled");
+  if (!lane.accepts(key)) return against("not for this model");
+  const own = request.account === undefined ? undefined : pool.accountOf(request.account);
+  if (own !== undefined && own !== account) return against("not the account it is about");
+  if (request.exclude?.has(account.name) === true) return against("excluded");
+  const candidate = tokens.fill(tracker.candidateFor(key, lane.model, lane.restsAlone), request, false);
+  const answer = await store.reserve([candidate], { ...reserveOptions, dryRun: true });
+  if (answer.granted) return { reason: null, by: null, endsInMs: null };
+  const { by, until, reason } = answer.blocked[0] as Blocked;
+  const endsInMs = until === null ? null : until - answer.now;
+  return { reason: reason ?? "limit reached", by, endsInMs };
+}
+
+function choiceOf(
+  { prefer, account }: AcquireRequest,
+  { pool, lane, home }: ExplanationParts,
+  free: ReadonlySet<string>,
+): Pick<Explanation, "chosen" | "why"> {
+  const atHome = home?.keys.find(({ id }) => free.has(id));
+  if (atHome !== undefined) return { chosen: atHome.id, why: "affinity" };
+  if (prefer !== undefined && free.has(prefer)) return { chosen: prefer, why: "preferred" };
+  const chosen = firstFree(pool, lane, free);
+  const isPinned = account !== undefined && pool.accountOf(account) !== undefined;
+  return { chosen, why: chosen === null ? null : isPinned ? "account" : "strategy" };
+}
+
+/** The first key, in the lane's own order, that nothing stands against. */
+function firstFree(pool: KeyPool, lane: Lane, free: ReadonlySet<string>): string | null {
+  const preferred = lane.first();
+  const slots = preferred === -1 ? [] : [preferred, ...lane.list(pool.accountCount)];
+  for (const slot of slots) {
+    const { keys, cursor } = pool.accountAt(slot);
+    for (let step = 0; step < keys.length; step++) {
+      const key = keys[(cursor + step) % keys.length] as PooledKey;
+      if (free.has(key.id)) return key.id;
+    }
+  }
+  return [...free][0] ?? null;
+}
