@@ -4,12 +4,12 @@ import type { CooldownRecord } from "./cooldown-rules.ts";
 import {
   type Counter,
   type CounterDump,
-  createCounter,
   finiteOrNull,
   fromWallTime,
   type Instant,
   toWallTime,
-} from "./counters.ts";
+} from "./counters/counter.ts";
+import { createCounter } from "./counters/create-counter.ts";
 import type { ScopeId, StoreDump } from "./store.ts";
 
 const format = "rotating-fetch/memory";

@@ -2,8 +2,11 @@ import { systemClock } from "../clock.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Clock, Random } from "../types.ts";
 import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "./cooldown-rules.ts";
-import { type Counter, createCounter, type Instant, untilRelease } from "./counters.ts";
+import { type Counter, type Instant, untilRelease } from "./counters/counter.ts";
+import { createCounter } from "./counters/create-counter.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
+import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
+import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
 import type {
   Blocked,
   Bucket,
@@ -22,7 +25,6 @@ import type {
   StoreDump,
   StoreReading,
   Unsubscribe,
-  Usage,
 } from "./store.ts";
 
 export interface MemoryStoreOptions {
@@ -36,108 +38,6 @@ export interface MemoryStoreOptions {
 const counterKeptMs = 15 * 60_000;
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
-
-/** A scope's record in a cell that candidates can hold on to while the record in it changes. */
-class ScopeCell {
-  record: CooldownRecord;
-  probe: MemoryReservation | undefined;
-
-  constructor(record: CooldownRecord) {
-    this.record = record;
-  }
-}
-
-/** What was looked up for a candidate: good for as long as the store's layout has not changed. */
-class CandidateMemo {
-  readonly store: MemoryStore;
-  readonly layout: number;
-  readonly cells: readonly ScopeCell[];
-  readonly counters: readonly Counter[];
-  readonly holdsConcurrency: boolean;
-  /** Does a candidate's caller set amounts anew for every request? So it is with tokens. */
-  readonly amountsVary: boolean;
-
-  constructor(
-    store: MemoryStore,
-    layout: number,
-    cells: ScopeCell[],
-    counters: Counter[],
-    holdsConcurrency: boolean,
-    amountsVary: boolean,
-  ) {
-    this.amountsVary = amountsVary;
-    this.store = store;
-    this.layout = layout;
-    this.cells = cells;
-    this.counters = counters;
-    this.holdsConcurrency = holdsConcurrency;
-  }
-}
-
-class MemoryReservation implements Reservation {
-  readonly number: number;
-  readonly index: number;
-  readonly reservedAt: number;
-  readonly leaseMs: number;
-  /** Whole milliseconds: small numbers need no memory of their own. */
-  readonly readyInMs: number;
-  readonly candidate: Candidate;
-  readonly memo: CandidateMemo;
-  readonly tickets: number[];
-  /** What was taken, where the candidate's amounts change from request to request. */
-  readonly amounts: readonly number[] | undefined;
-  settled = false;
-  /** Its concurrency was given back before anybody settled it. */
-  expired = false;
-
-  constructor(
-    number: number,
-    index: number,
-    reservedAt: number,
-    leaseMs: number,
-    readyInMs: number,
-    candidate: Candidate,
-    memo: CandidateMemo,
-    tickets: number[],
-    amounts: readonly number[] | undefined,
-  ) {
-    this.amounts = amounts;
-    this.number = number;
-    this.index = index;
-    this.reservedAt = reservedAt;
-    this.leaseMs = leaseMs;
-    this.readyInMs = readyInMs;
-    this.candidate = candidate;
-    this.memo = memo;
-    this.tickets = tickets;
-  }
-
-  get granted(): true {
-    return true;
-  }
-
-  get readyAt(): number {
-    return this.reservedAt + this.readyInMs;
-  }
-
-  get id(): string {
-    return String(this.number);
-  }
-
-  get expiresAt(): number {
-    return this.reservedAt + this.leaseMs;
-  }
-
-  get left(): readonly number[] {
-    const { memo, candidate } = this;
-    return candidate.needs.map(({ bucket }, place) => {
-      const counter = memo.counters[place] as Counter;
-      return bucket.limit - counter.used(bucket, memo.store.instant());
-    });
-  }
-}
-
-const noTickets: number[] = [];
 
 /**
  * Counters and cooldowns of one process, in memory. Every answer is synchronous. Give one instance to several rotators
@@ -466,69 +366,10 @@ export class MemoryStore implements Store {
   }
 }
 
-/** One ticket a need. Arrays of the exact length: most keys have one or two limits. */
-function takeAll(needs: readonly Need[], counters: readonly Counter[], at: Instant): number[] {
-  switch (needs.length) {
-    case 0:
-      return noTickets;
-    case 1:
-      return [takeOne(needs[0] as Need, counters[0] as Counter, at)];
-    case 2:
-      return [
-        takeOne(needs[0] as Need, counters[0] as Counter, at),
-        takeOne(needs[1] as Need, counters[1] as Counter, at),
-      ];
-    default:
-      return needs.map((need, place) => takeOne(need, counters[place] as Counter, at));
-  }
-}
-
-function takeOne({ bucket, amount }: Need, counter: Counter, at: Instant): number {
-  return counter.take(amount, bucket, at);
-}
-
 function refusal(now: number, blocked: readonly Blocked[]): Refusal {
   let retryAt: number | null = null;
   for (const { until } of blocked) {
     if (until !== null && (retryAt === null || until < retryAt)) retryAt = until;
   }
   return { granted: false, now, retryAt, blocked };
-}
-
-function settleCounters(reservation: MemoryReservation, report: Report, clock: Clock): void {
-  const { needs } = reservation.candidate;
-  const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
-  const allowanceMs = report.allowanceMs ?? 0;
-  for (let place = 0; place < needs.length; place++) {
-    const { bucket, amount: asked } = needs[place] as Need;
-    const amount = reservation.amounts === undefined ? asked : (reservation.amounts[place] as number);
-    const change = report.sent === "no" ? -amount : realAmount(bucket, amount, report.usage) - amount;
-    const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
-    const counter = reservation.memo.counters[place] as Counter;
-    const now = change > 0 ? clock.monotonic() : reservation.reservedAt;
-    counter.settle(reservation.tickets[place] as number, change, delayMs, bucket, now);
-  }
-}
-
-function isOfTokens({ dimension }: Bucket): boolean {
-  return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
-}
-
-function sumOf({ inputTokens, outputTokens }: Usage): number | undefined {
-  return inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens;
-}
-
-/** What a bucket was really charged; the estimate stands where the answer did not tell. */
-function realAmount(bucket: Bucket, estimate: number, usage: Usage | undefined): number {
-  if (usage === undefined) return estimate;
-  switch (bucket.dimension) {
-    case "inputTokens":
-      return usage.inputTokens ?? estimate;
-    case "outputTokens":
-      return usage.outputTokens ?? estimate;
-    case "tokens":
-      return usage.totalTokens ?? sumOf(usage) ?? estimate;
-    default:
-      return estimate;
-  }
 }

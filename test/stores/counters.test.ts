@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Counter, createCounter, type Instant } from "../../src/stores/counters.ts";
+import type { Counter, Instant } from "../../src/stores/counters/counter.ts";
+import { createCounter } from "../../src/stores/counters/create-counter.ts";
 import type { Bucket } from "../../src/stores/store.ts";
 
 const windowMs = 1000;
@@ -48,7 +49,7 @@ function play(counter: Counter, bucket: Bucket, list: readonly PlayedRequest[], 
     if (isSent) arrivals.push({ at: now + arrivesAfterMs, amount });
     open.push({
       at: now + headersAfterMs,
-      settle: () => counter.settle(ticket, isSent ? 0 : -amount, Math.min(headersAfterMs, guardMs), bucket),
+      settle: () => counter.settle(ticket, isSent ? 0 : -amount, Math.min(headersAfterMs, guardMs), bucket, now),
     });
   }
   return arrivals;
@@ -120,7 +121,7 @@ describe("createCounter", () => {
         for (const isTaking of steps) {
           if (!isTaking) {
             const ticket = held.shift();
-            if (ticket !== undefined) counter.settle(ticket, 0, 0, bucket);
+            if (ticket !== undefined) counter.settle(ticket, 0, 0, bucket, at.monotonic);
           } else if (counter.waitFor(1, bucket, at) === 0) held.push(counter.take(1, bucket, at));
           expect(held.length).toBeLessThanOrEqual(limit);
           expect(counter.used(bucket, at)).toBe(held.length);
@@ -161,7 +162,7 @@ describe("createCounter", () => {
           for (let now = 5000; now < 5000 + lasts; now += stepMs) {
             const at = { monotonic: now, wall: now };
             while (granted < limit * 25 && counter.waitFor(1, bucket, at) === 0) {
-              counter.settle(counter.take(1, bucket, at), 0, 10, bucket);
+              counter.settle(counter.take(1, bucket, at), 0, 10, bucket, now);
               granted++;
             }
           }
@@ -177,9 +178,9 @@ describe("createCounter", () => {
     const counter = createCounter("rolling");
     const at = { monotonic: 1, wall: 1 };
     const ticket = counter.take(90, bucket, at);
-    counter.settle(ticket, -50, 5, bucket);
+    counter.settle(ticket, -50, 5, bucket, at.monotonic);
     expect(counter.waitFor(60, bucket, at)).toBe(0);
-    counter.settle(counter.take(60, bucket, at), 70, 5, bucket);
+    counter.settle(counter.take(60, bucket, at), 70, 5, bucket, at.monotonic);
     expect(counter.used(bucket, at)).toBe(170);
     expect(counter.waitFor(1, bucket, at)).toBeGreaterThan(0);
   });
@@ -206,7 +207,7 @@ function moving(inner: Counter, edges: [number, number, number]): Counter {
       return inner.waitFor(amount, bucket, at);
     },
     take: (amount, bucket, at) => inner.take(amount, bucket, at),
-    settle: (ticket, change, delayMs, bucket) => inner.settle(ticket, change, delayMs, bucket),
+    settle: (ticket, change, delayMs, bucket, now) => inner.settle(ticket, change, delayMs, bucket, now),
     used: (bucket, at) => inner.used(bucket, at),
     resetInMs: (bucket, at) => inner.resetInMs(bucket, at),
     isIdle: (at) => inner.isIdle(at),

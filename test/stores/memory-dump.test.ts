@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Counter, createCounter, type Instant } from "../../src/stores/counters.ts";
+import type { Counter, Instant } from "../../src/stores/counters/counter.ts";
+import { createCounter } from "../../src/stores/counters/create-counter.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { dumpContents, dumpText } from "../../src/stores/memory-dump.ts";
 import type { Bucket, Candidate, StoreDump } from "../../src/stores/store.ts";

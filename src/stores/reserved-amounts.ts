@@ -1,0 +1,68 @@
+import type { Clock } from "../types.ts";
+import type { Counter, Instant } from "./counters/counter.ts";
+import type { MemoryReservation } from "./memory-reservation.ts";
+import type { Bucket, Need, Report, Usage } from "./store.ts";
+
+/** What a reservation that takes nothing holds. */
+export const noTickets: number[] = [];
+
+/** One ticket a need. Arrays of the exact length: most keys have one or two limits. */
+export function takeAll(needs: readonly Need[], counters: readonly Counter[], at: Instant): number[] {
+  switch (needs.length) {
+    case 0:
+      return noTickets;
+    case 1:
+      return [takeOne(needs[0] as Need, counters[0] as Counter, at)];
+    case 2:
+      return [
+        takeOne(needs[0] as Need, counters[0] as Counter, at),
+        takeOne(needs[1] as Need, counters[1] as Counter, at),
+      ];
+    default:
+      return needs.map((need, place) => takeOne(need, counters[place] as Counter, at));
+  }
+}
+
+function takeOne({ bucket, amount }: Need, counter: Counter, at: Instant): number {
+  return counter.take(amount, bucket, at);
+}
+
+/** Real amounts replace what was reserved. */
+export function settleCounters(reservation: MemoryReservation, report: Report, clock: Clock): void {
+  const { needs } = reservation.candidate;
+  const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
+  const allowanceMs = report.allowanceMs ?? 0;
+  for (let place = 0; place < needs.length; place++) {
+    const { bucket, amount: asked } = needs[place] as Need;
+    const amount = reservation.amounts === undefined ? asked : (reservation.amounts[place] as number);
+    const change = report.sent === "no" ? -amount : realAmount(bucket, amount, report.usage) - amount;
+    const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
+    const counter = reservation.memo.counters[place] as Counter;
+    const now = change > 0 ? clock.monotonic() : reservation.reservedAt;
+    counter.settle(reservation.tickets[place] as number, change, delayMs, bucket, now);
+  }
+}
+
+/** Do amounts of this bucket differ from request to request? */
+export function isOfTokens({ dimension }: Bucket): boolean {
+  return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
+}
+
+function sumOf({ inputTokens, outputTokens }: Usage): number | undefined {
+  return inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens;
+}
+
+/** What a bucket was really charged; the estimate stands where the answer did not tell. */
+function realAmount(bucket: Bucket, estimate: number, usage: Usage | undefined): number {
+  if (usage === undefined) return estimate;
+  switch (bucket.dimension) {
+    case "inputTokens":
+      return usage.inputTokens ?? estimate;
+    case "outputTokens":
+      return usage.outputTokens ?? estimate;
+    case "tokens":
+      return usage.totalTokens ?? sumOf(usage) ?? estimate;
+    default:
+      return estimate;
+  }
+}
