@@ -2,13 +2,16 @@ import { defineConfig } from "tsup";
 
 const entry = { index: "src/index.ts", node: "src/node/index.ts", testing: "src/testing/index.ts" };
 
+// `Symbol.asyncDispose` is in the types: a project need not have it in its own `lib`.
+const dts = { banner: '/// <reference lib="esnext.disposable" />' };
+
 export default defineConfig([
-  { entry, format: "esm", target: "es2022", dts: true, clean: true, splitting: true, treeshake: true },
+  { entry, format: "esm", target: "es2022", dts, clean: true, splitting: true, treeshake: true },
   {
     entry,
     format: "cjs",
     target: "es2022",
-    dts: true,
+    dts,
     splitting: true,
     // ESM-only packages are built in, so that CommonJS tools without require(esm) can load the file.
     noExternal: ["p-retry", "is-network-error", "@noble/hashes"],

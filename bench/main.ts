@@ -9,6 +9,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   d: async () => (await import("./sections/failover.ts")).failover,
   e: async () => (await import("./sections/allocation.ts")).allocation,
   f: async () => (await import("./sections/classifying.ts")).classifying,
+  g: async () => (await import("./sections/quotas.ts")).quotas,
 };
 
 const asked = process.argv.slice(2);

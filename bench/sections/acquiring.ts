@@ -1,15 +1,13 @@
-import type { Lease } from "../../src/index.ts";
-import { type KeyRotator, type Limit, library, type StrategyName, twoLimits } from "../library.ts";
-import { compare, type Row, roundsOf } from "../measure.ts";
-import { coolingPlaces, coolingShares, makeConfigs, sizes, strategies } from "../pools.ts";
+import { CoolingPool } from "../cooling-pool.ts";
+import { twoLimits } from "../library.ts";
+import { compare, roundsOf } from "../measure.ts";
+import { coolingShares, sizes, strategies } from "../pools.ts";
 import { figure, printGoal, printTable, printTitle } from "../table.ts";
 
-const success = { outcome: "success" } as const;
 const variants = [
   { name: "no limits", limits: [] },
   { name: "two limits", limits: twoLimits },
 ] as const;
-const farAwayMs = 30 * 86_400_000;
 
 /** Acquire and settle: the choice, the store's counters and cooldowns, the lease. */
 export async function acquiring(): Promise<void> {
@@ -45,43 +43,4 @@ export async function acquiring(): Promise<void> {
   ]);
   printTable(["strategy", ...columns], table);
   for (const print of worst) print();
-}
-
-/** A rotator of which a growing share cools. */
-class CoolingPool {
-  readonly #size: number;
-  readonly #rotator: KeyRotator;
-  readonly #ids: readonly string[];
-  readonly #order: readonly number[];
-  #cooling = 0;
-  #warm = false;
-
-  constructor(size: number, strategy: StrategyName, limits: readonly Limit[]) {
-    const keys = makeConfigs(size);
-    this.#size = size;
-    this.#rotator = new library.KeyRotator({ keys, strategy, limits, maxWaitMs: 0, maxCooldownMs: farAwayMs });
-    this.#ids = keys.map(({ id }) => id as string);
-    this.#order = coolingPlaces(size, 1);
-  }
-
-  async coolTo(share: number): Promise<void> {
-    const wanted = Math.min(this.#size - 1, Math.round(this.#size * share));
-    for (; this.#cooling < wanted; this.#cooling++) {
-      const id = this.#ids[this.#order[this.#cooling] as number] as string;
-      await this.#rotator.cooldown(id, farAwayMs);
-    }
-    // Whoever is asked for the first time has records made, and the cooled ones are found to be cooling.
-    if (!this.#warm) this.#run(this.#size * 3);
-    else this.#run(this.#size + wanted);
-    this.#warm = true;
-  }
-
-  row(): Row {
-    return { name: String(this.#size), run: (count) => this.#run(count) };
-  }
-
-  #run(count: number): void {
-    const rotator = this.#rotator;
-    for (let call = 0; call < count; call++) (rotator.acquire() as Lease).settle(success);
-  }
 }

@@ -8,7 +8,7 @@ export interface Allowance {
 /** Clients and servers keep idle connections for about four seconds: what was open in two periods of two is believed open. */
 const periodMs = 2000;
 /** Opening a connection (name look-up, TCP, TLS) is believed to take at most so long; milliseconds. */
-const openingMs = 5000;
+const openingMs = 1500;
 /** With fewer requests under way, sending one does not wait for the others. */
 const burstSize = 8;
 

@@ -30,6 +30,8 @@ import { readDeclaredBuckets, ruledResetMs } from "./classification/stated-reset
 import { verdictByStatus } from "./classification/status-table.ts";
 import { classifyTransportError } from "./classification/transport.ts";
 import { type Facts, kindDefaults, type Stage, type Verdict } from "./classification/verdict.ts";
+import { expectKnown } from "./expectations.ts";
+import { type OtherName, type ProviderName, resolveProvider } from "./registry.ts";
 
 export { normaliseEnvelope } from "./classification/envelope.ts";
 export type { HeaderSource } from "./classification/headers.ts";
@@ -51,8 +53,8 @@ export interface ClassifierInput {
 }
 
 export interface ErrorClassifierOptions {
-  /** Whose answers are judged. @default none: what holds for every API */
-  readonly provider?: Provider | undefined;
+  /** Whose answers are judged: a preset's name or a `Provider`. @default none: what holds for every API */
+  readonly provider?: ProviderName | OtherName | Provider | undefined;
 }
 
 /** A key younger than this may not be known everywhere at its provider yet. */
@@ -83,11 +85,14 @@ export class ErrorClassifier {
   /** Looks for errors in answers that say success and hold no error object; most providers have none. */
   readonly #successStage: Stage | undefined;
 
+  /** @throws InvalidOptionsError for a provider that is none, and for any other option. */
   constructor(options: ErrorClassifierOptions = {}) {
-    this.provider = options.provider;
-    const { errors = [] } = options.provider ?? {};
+    expectKnown("options", options, { provider: true });
+    const provider = options.provider === undefined ? undefined : resolveProvider(options.provider);
+    this.provider = provider;
+    const { errors = [] } = provider ?? {};
     this.#stages = [verdictByEdge, ...(errors.length > 0 ? [stageOfRules(errors)] : []), ...genericStages];
-    const successRules = options.provider === undefined ? [] : rulesForSuccess(options.provider);
+    const successRules = provider === undefined ? [] : rulesForSuccess(provider);
     this.#successStage = successRules.length > 0 ? stageOfRules(successRules) : undefined;
   }
 
@@ -272,7 +277,9 @@ function asResetUnit({ resetUnit }: ClassificationContext): ResetUnit | undefine
   return resetUnit === "ms" || resetUnit === "s" || resetUnit === "epoch" ? resetUnit : undefined;
 }
 
-function asStatus(status: unknown): number {
+/** Statuses out of logs and queues are strings at times. */
+function asStatus(given: unknown): number {
+  const status = typeof given === "string" && /^\d{3}$/.test(given) ? Number(given) : given;
   return typeof status === "number" && Number.isInteger(status) && status >= 100 && status <= 999 ? status : 0;
 }
 

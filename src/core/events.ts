@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import type { BlockedReasons } from "../errors.ts";
 import type { CooldownSource, Kind, Logger, Scope } from "../types.ts";
+import { expectFunction, expectOneOf } from "./expectations.ts";
 
 /** What a rotator tells, by event name. Keys go by their id; a secret is in none of them. */
 export interface RotatorEvents {
@@ -79,6 +80,34 @@ export interface RotatorEvents {
   };
 }
 
+const known: { readonly [name in keyof RotatorEvents]: true } = {
+  "key-selected": true,
+  "attempt-succeeded": true,
+  "attempt-failed": true,
+  "key-cooled": true,
+  "key-recovered": true,
+  "accounts-joined": true,
+  "accounts-parted": true,
+  "key-added": true,
+  "key-removed": true,
+  "key-enabled": true,
+  "key-disabled": true,
+  "key-replaced": true,
+  "keys-reloaded": true,
+  "keys-reload-failed": true,
+  "request-queued": true,
+  "pool-exhausted": true,
+  "body-not-replayable": true,
+  "part-failed": true,
+};
+const names = Object.keys(known) as (keyof RotatorEvents)[];
+
+/** Nobody would ever call a listener of an event that there is not. */
+function expectListening(name: unknown, listener: unknown): void {
+  expectOneOf("event", name, names);
+  expectFunction("listener", listener);
+}
+
 const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "attempt-failed": "warn",
   "key-cooled": "warn",
@@ -117,16 +146,19 @@ export class EventHub {
   }
 
   on<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    expectListening(name, listener);
     this.#heard = true;
     this.#emitter.on(name, this.#guard(name, listener));
   }
 
   once<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    expectListening(name, listener);
     this.#heard = true;
     this.#emitter.once(name, this.#guard(name, listener));
   }
 
   off<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
+    expectListening(name, listener);
     this.#emitter.off(name, this.#guard(name, listener));
   }
 

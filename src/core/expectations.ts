@@ -36,20 +36,37 @@ export function unexpectedSecret(field: string, expectation: string, came: strin
   return new InvalidOptionsError(field, `Expected \`${field}\` to be ${expectation}, got ${came}`);
 }
 
+export interface NumberBounds {
+  readonly min?: number;
+  readonly above?: number;
+  /** Whole, or endless. */
+  readonly integer?: boolean;
+  readonly finite?: boolean;
+}
+
 export function expectNumber(
   field: string,
   value: unknown,
-  { min, above, integer = false }: { min?: number; above?: number; integer?: boolean } = {},
+  { min, above, integer = false, finite = false }: NumberBounds = {},
 ): number {
   const fits =
     typeof value === "number" &&
     !Number.isNaN(value) &&
     (min === undefined || value >= min) &&
     (above === undefined || value > above) &&
-    (!integer || Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY);
+    (!integer || Number.isSafeInteger(value) || value === Number.POSITIVE_INFINITY) &&
+    (!finite || Number.isFinite(value));
   if (fits) return value as number;
   const bound = above === undefined ? (min === undefined ? "" : ` >= ${min}`) : ` > ${above}`;
-  throw unexpected(field, `${integer ? "an integer" : "a number"}${bound}`, value);
+  const noun = finite && value === Number.POSITIVE_INFINITY ? "a finite number" : "a number";
+  const expectation = integer ? `an integer${bound}${finite ? "" : " or Infinity"}` : `${noun}${bound}`;
+  throw unexpected(field, expectation, value);
+}
+
+/** How long something is to rest, or the word that ends it. */
+export function expectRest(field: string, value: unknown): number | "end" {
+  if (value === "end" || (typeof value === "number" && Number.isFinite(value) && value > 0)) return value;
+  throw unexpected(field, 'a finite number of milliseconds > 0, or "end"', value);
 }
 
 export function expectString(field: string, value: unknown): string {

@@ -4,6 +4,7 @@ import type { Bucket, Candidate, CooldownChange, Reservation } from "../stores/s
 import type { Classification, Kind } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
+import { expectHeaders, expectOneOf, unexpected } from "./expectations.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import { Lease } from "./lease.ts";
 import { maskSecret } from "./mask.ts";
@@ -12,6 +13,7 @@ import { mayRecheck } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { isKeyScope, modelScope } from "./scopes.ts";
 import type { Settlement } from "./settlement.ts";
+import { anyText, optional, type Shape, shaped, text } from "./shape-checks.ts";
 
 /** A request of one's own that says whether a key works. */
 export interface ProbeRequest {
@@ -23,6 +25,28 @@ export interface ProbeRequest {
   readonly body?: string | undefined;
   /** Headers beside the credential. @default none */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+const probeShape: Shape<ProbeRequest> = {
+  method: optional((field, value) => {
+    expectOneOf(field, value, ["GET", "POST"]);
+  }),
+  path: text,
+  body: optional(anyText),
+  headers: optional((field, value) => {
+    expectHeaders(field, value);
+  }),
+};
+const probeFields = shaped(probeShape);
+
+/** @throws InvalidOptionsError naming the field of a probe that cannot be sent. */
+function expectProbe(value: unknown): ProbeRequest {
+  probeFields("probe", value);
+  const probe = value as ProbeRequest;
+  if (probe.body !== undefined && probe.method !== "POST") {
+    throw unexpected("probe.method", '"POST" with a `body`', probe.method);
+  }
+  return probe;
 }
 
 /** What became of a probe. */
@@ -112,13 +136,13 @@ export class HealthChecker {
   /**
    * Probes every key, switched off ones too, and settles what is learnt: a key that works again is used again, one that was
    * given up for its credential too; what an operator switched off stays off.
-   * @throws InvalidOptionsError when there is no probe that proves anything, or nobody who could send it;
+   * @throws InvalidOptionsError for what cannot be a probe, when there is none that proves anything, or nobody to send it;
    * RotatorClosedError after `close()`.
    */
   async check(probe: ProbeRequest | undefined): Promise<CheckReport> {
     if (this.#closed) throw new RotatorClosedError();
     if (this.#send === undefined) throw noSender();
-    const request = probe ?? this.#providersProbe("probe");
+    const request = probe === undefined ? this.#providersProbe("probe") : expectProbe(probe);
     const waiting = [...this.#parts.pool.keys.values()];
     const keys: KeyReport[] = new Array(waiting.length);
     let next = 0;

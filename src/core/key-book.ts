@@ -107,7 +107,11 @@ export class KeyBook {
   add(entry: string | KeyConfig): { pooled: PooledKey; isNew: boolean } {
     const [config] = resolveKeys([entry], this.#fingerprint) as [ResolvedKey];
     const known = this.pool.keys.get(config.id) ?? this.#withSecret(config.secret);
-    if (known !== undefined) return { pooled: known, isNew: false };
+    if (known !== undefined) {
+      if (known.secret.isFrom(config.secret)) return { pooled: known, isNew: false };
+      const came = "that of a key with another secret; `replace(id, secret)` gives that key a new one";
+      throw unexpectedSecret("key.id", "one that no other key has", came);
+    }
     this.#added.add(config.id);
     this.loaded ||= typeof this.#options.keys !== "function";
     return { pooled: this.pool.add(config, this.#secretOf(config), this.#options.clock.monotonic()), isNew: true };

@@ -10,6 +10,24 @@ function tooSlow(): Error {
   return new DOMException(`No answer within ${longestFetchMs} ms`, "TimeoutError");
 }
 
+/** Times before it, in 1973, are no times of ours: they are seconds since the epoch, or seconds from now. */
+const earliestEnd = 1e11;
+
+/** When a secret ends, epoch milliseconds. What came is told by its kind unless it is a number: a string may be the secret. */
+function endOf(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  if (typeof value === "number" && Number.isFinite(value) && value >= earliestEnd) return value;
+  let came: string = typeof value;
+  if (value instanceof Date) came = "a Date; use its `getTime()`";
+  else if (typeof value === "number") {
+    const isShort = Number.isFinite(value) && value < earliestEnd;
+    came = `\`${value}\` (number)${isShort ? ", which looks like seconds" : ""}`;
+  }
+  throw new KeySourceError(
+    `Expected \`expiresAt\` of a key's \`secret\` function to be epoch milliseconds such as \`Date.now() + 3_600_000\`, got ${came}`,
+  );
+}
+
 /**
  * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
  * inspection and JSON.
@@ -97,9 +115,10 @@ export class KeySecret {
     if (bad !== undefined) {
       throw new KeySourceError(`Expected a key's \`secret\` function to return a usable secret, got ${bad}`);
     }
+    const expiresAt = typeof answer === "string" ? 0 : endOf(answer.expiresAt);
     if (secret.trim() !== this.#current) this.#currentFingerprint = undefined;
     this.#current = secret.trim();
-    this.#expiresAt = typeof answer === "string" ? 0 : (answer.expiresAt ?? 0);
+    this.#expiresAt = expiresAt;
     return this.#current;
   }
 }

@@ -58,6 +58,27 @@ function checkedSecret(field: string, value: unknown): string {
   return secret;
 }
 
+/** A string of a list is one key. One that holds several would be sent as it stands, and refused. */
+function checkedElement(field: string, value: unknown): string {
+  const text = typeof value === "string" ? value.trim() : "";
+  const place = text.search(/[,\r\n]/);
+  if (place >= 0) {
+    const what = text[place] === "," ? "comma" : "line break";
+    const odd = what === "comma" ? "; a secret that does have a comma is given as `{ secret }`" : "";
+    const came = `one with a ${what} at position ${place}; several keys are given as one string, not in a list, or split${odd}`;
+    throw unexpectedSecret(field, "one key", came);
+  }
+  refuseBraces(field, text);
+  return checkedSecret(field, value);
+}
+
+/** An object as text, or a placeholder that was not filled in. */
+function refuseBraces(field: string, text: string): void {
+  if (!text.startsWith("{") || !text.endsWith("}")) return;
+  const expectation = "a key, keys separated by commas or line breaks, or a JSON array of strings";
+  throw unexpectedSecret(field, expectation, "a string in braces, as a JSON object is");
+}
+
 type Entry = readonly [field: string, config: KeyConfig];
 
 /** Without the pair of quotes around it that some files and shells leave there, if there is one around the whole. */
@@ -79,7 +100,7 @@ function secretsInJson(text: string): readonly string[] {
     throw unexpectedSecret("keys", "a JSON array of strings, as it begins with `[`", "a string that is no JSON");
   }
   if (parsed.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty JSON array");
-  return parsed.map((entry: unknown, place) => checkedSecret(`keys[${place}]`, entry));
+  return parsed.map((entry: unknown, place) => checkedElement(`keys[${place}]`, entry));
 }
 
 const separators = "; separate keys with commas or line breaks";
@@ -105,6 +126,7 @@ function checkedPart(field: string, part: string): string {
 function secretsIn(text: string): readonly string[] {
   const list = unquoted(text.trim());
   if (list.startsWith("[")) return secretsInJson(list);
+  refuseBraces("keys", list);
   const parts = list.split(/[,\r\n]/).map((part) => unquoted(part.trim()));
   const given = parts.filter((part) => part !== "");
   if (given.length === 0) {
@@ -123,7 +145,7 @@ function toConfigs(list: unknown): readonly Entry[] {
   if (list.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty list");
   return list.map((entry: unknown, place) => {
     const field = `keys[${place}]`;
-    if (typeof entry === "string") return [field, { secret: checkedSecret(field, entry) }];
+    if (typeof entry === "string") return [field, { secret: checkedElement(field, entry) }];
     if (typeof entry !== "object" || entry === null) {
       throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
     }

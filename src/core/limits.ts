@@ -99,7 +99,7 @@ export function expectTimeZone(field: string, value: unknown): string {
 function resolveLimit(field: string, value: Limit): LimitTemplate {
   expectKnown(field, value, knownFields);
   const dimension = resolveDimension(field, value);
-  const limit = expectNumber(`${field}.${dimension}`, value[dimension], { min: 1, integer: true });
+  const limit = expectNumber(`${field}.${dimension}`, value[dimension], { min: 1, integer: true, finite: true });
   const scope =
     value.scope === undefined ? "account" : expectOneOf(`${field}.scope`, value.scope, ["key", "account", "ip"]);
   const models = value.models === undefined ? undefined : resolveModels(`${field}.models`, value.models);

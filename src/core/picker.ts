@@ -92,6 +92,8 @@ export class Picker {
   pick(lane: Lane, request: AcquireRequest, seen?: TooLarge): Awaitable<Lease | null> {
     if (lane.nextWakeAt() !== Number.POSITIVE_INFINITY) lane.wakeDue(this.#options.clock.monotonic());
     lane.roomAt = Number.POSITIVE_INFINITY;
+    // Buckets show a store the boundaries of the present, also where nothing was refused for long.
+    if (this.#tracker.hasCalendars) this.#tracker.refresh(this.#options.clock.wall());
     if (this.#batch !== 1) return this.#pickOfBatch(lane, request);
     let tooLarge = seen;
     const plain = isPlain(request) && !this.origins.any;
@@ -191,24 +193,23 @@ export class Picker {
     const { account, exclude } = request;
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
     if (own !== undefined) return this.#ownSlot(lane, own.slot, tooLarge);
-    const small = tooLarge?.slots;
-    if (small !== undefined && small.size >= mostTooSmall) {
-      (tooLarge as TooLarge).until = Math.min(
-        (tooLarge as TooLarge).until,
-        this.#options.clock.monotonic() + lookAgainMs,
-      );
-      return [];
+    if (tooLarge === undefined) return this.#without(exclude, lane.list((exclude?.size ?? 0) + most));
+    // In the order of the beginning, listed once: every look at a strategy's order takes its time.
+    tooLarge.order ??= this.#without(exclude, lane.list((exclude?.size ?? 0) + tooLarge.slots.size + mostTooSmall));
+    const left = tooLarge.order.filter((slot) => !tooLarge.slots.has(slot) && serves(lane, slot));
+    if (left.length === 0 && tooLarge.slots.size >= mostTooSmall) {
+      tooLarge.until = Math.min(tooLarge.until, this.#options.clock.monotonic() + lookAgainMs);
     }
-    const slots = lane.list((exclude?.size ?? 0) + (small?.size ?? 0) + most);
-    if (exclude === undefined && small === undefined) return slots;
-    return slots.filter((slot) => !small?.has(slot) && !exclude?.has(this.#pool.accountAt(slot).name));
+    return left.slice(0, most);
   }
 
   /** Those that belong to one account have no other. */
   #ownSlot(lane: Lane, slot: number, tooLarge: TooLarge | undefined): readonly number[] {
-    const now = lane.standingOf(slot);
-    const serves = now === standing.ready || now === standing.held;
-    return serves && tooLarge?.slots.has(slot) !== true ? [slot] : [];
+    return serves(lane, slot) && tooLarge?.slots.has(slot) !== true ? [slot] : [];
+  }
+
+  #without(exclude: ReadonlySet<string> | undefined, slots: readonly number[]): readonly number[] {
+    return exclude === undefined ? slots : slots.filter((slot) => !exclude.has(this.#pool.accountAt(slot).name));
   }
 
   /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin rests. */
@@ -407,6 +408,11 @@ export class Picker {
     }
     return accounts.size === 0 ? undefined : { cause, accounts: accounts.size };
   }
+}
+
+function serves(lane: Lane, slot: number): boolean {
+  const now = lane.standingOf(slot);
+  return now === standing.ready || now === standing.held;
 }
 
 /** Is any account as good as another for it? */

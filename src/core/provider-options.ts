@@ -47,7 +47,7 @@ const path: Check = (field, value) => {
 };
 
 const status: Check = (field, value) => {
-  expectNumber(field, value, { min: 100, integer: true });
+  expectNumber(field, value, { min: 100, integer: true, finite: true });
   if ((value as number) > 999) throw unexpected(field, "a status of three digits", value);
 };
 
@@ -56,7 +56,13 @@ const pairOfTexts: Check = (field, value) => {
   throw unexpected(field, "a list of two strings", value);
 };
 
-const credential: Shape<CredentialPlacement> = { header: headerName, scheme: optional(anyText), query: optional(text) };
+/** It is put before the secret with a blank between; another one at its ends would be sent along. */
+const scheme: Check = (field, value) => {
+  if (typeof value === "string" && /^(?:[!-~](?:[ -~]*[!-~])?)?$/.test(value)) return;
+  throw unexpected(field, 'a word such as "Bearer", without blanks around it, or ""', value);
+};
+
+const credential: Shape<CredentialPlacement> = { header: headerName, scheme: optional(scheme), query: optional(text) };
 
 const counterShape: Shape<HeaderCounter> = {
   dimension,
@@ -139,6 +145,17 @@ const rule: Shape<ErrorRule> = {
   verdict: shaped(verdict),
 };
 
+const ruleFields = shaped(rule);
+
+/** One that nothing is asked of would apply to every error. */
+const ruleWithCondition: Check = (field, value) => {
+  ruleFields(field, value);
+  const { status, code, words, unless, header, field: bodyField, window, embedded } = value as ErrorRule;
+  if ((status ?? code ?? words ?? unless ?? header ?? bodyField ?? window) !== undefined || embedded === true) return;
+  const conditions = "`status`, `code`, `words`, `unless`, `header`, `field`, `window` or `embedded: true`";
+  throw unexpected(field, `a rule with a condition (${conditions})`, value);
+};
+
 const probe: Shape<HealthProbe> = {
   method: oneOf(["GET", "POST"]),
   path: text,
@@ -196,7 +213,7 @@ export const providerShape: Shape<Provider> = {
   perModel: optional(flag),
   tiers: optional(tiers),
   headers: optional(listOf("counters", counter)),
-  errors: optional(listOf("rules", shaped(rule))),
+  errors: optional(listOf("rules", ruleWithCondition)),
   dayZone: optional(timeZone),
   probe: optional(shaped(probe)),
   request: optional(shaped(request)),

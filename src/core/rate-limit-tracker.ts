@@ -118,6 +118,7 @@ export class RateLimitTracker {
 
   /** Everything counted for a key: its limits of all models, and of each model that was seen. */
   bucketsOf(key: PooledKey): readonly LimitedBucket[] {
+    if (this.hasCalendars) this.refresh(this.#options.clock.wall());
     const found: LimitedBucket[] = [];
     for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
       const models = template.perModel ? (this.#modelsSeen.get(this.#ownerOf(template, key)) ?? []) : [undefined];
@@ -272,9 +273,9 @@ export class RateLimitTracker {
   }
 
   #makeBucket(id: string, { dimension, limit, window }: LimitTemplate): Bucket {
-    if (window.kind === "concurrency") return { id, kind: "concurrency", dimension, limit, guardMs: 0 };
     const windowMs = lengthOf({ window });
     const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
+    if (window.kind === "concurrency") return { id, kind: "concurrency", dimension, limit, guardMs };
     if (window.kind !== "calendar") return { id, kind: window.kind, dimension, limit, windowMs, guardMs };
     const name = `${window.unit} ${window.timeZone}`;
     let shared = this.#calendars.get(name);

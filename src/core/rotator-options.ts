@@ -194,7 +194,8 @@ export function resolveRotatorOptions(
     );
   }
   const provider = resolveProvider(options.provider);
-  const cooldownMs = optionalNumber("cooldownMs", options.cooldownMs, 1000);
+  const cooldownMs =
+    options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
   return {
     keys,
     provider,

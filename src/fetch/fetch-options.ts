@@ -8,6 +8,7 @@ import {
   expectOneOf,
   expectUrl,
   unexpected,
+  unexpectedSecret,
 } from "../core/expectations.ts";
 import { KeyRotator } from "../core/key-rotator.ts";
 import { providerAt } from "../core/registry.ts";
@@ -27,7 +28,7 @@ export interface CallingOptions {
    * there is used. @default the provider's origins
    */
   readonly baseURL?: string | URL | undefined;
-  /** Further origins keys may be sent to. @default none */
+  /** Further origins keys may be sent to, without a path. @default none */
   readonly origins?: readonly string[] | undefined;
   /** What happens to a call with a credential that goes to any other origin: `"pass"` sends it as it is. @default "refuse" */
   readonly foreignOrigins?: "refuse" | "pass" | undefined;
@@ -35,7 +36,7 @@ export interface CallingOptions {
   readonly fetch?: FetchFunction | undefined;
   /** How many accounts one call may try, an integer of at least 1. @default 16 */
   readonly maxAttempts?: number | undefined;
-  /** How often a call is repeated on the same key when the provider is in trouble. @default 2 */
+  /** How often a call is repeated on the same key when the provider is in trouble, an integer. @default 2 */
   readonly retries?: number | undefined;
   /** Repeat also what may have been executed already. @default false */
   readonly retryUnsafe?: boolean | undefined;
@@ -143,6 +144,8 @@ export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotato
   const calling = resolveCalling(options);
   const rotator = sharedRotator ?? new KeyRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL));
   const origins = resolveOrigins(options, calling.baseURL, rotator);
+  const { healthCheck } = options as RotatingFetchOptions;
+  if (healthCheck?.path !== undefined) expectReachable(healthCheck.path, origins, rotator.provider);
   return { ...calling, rotator, origins };
 }
 
@@ -152,8 +155,8 @@ function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "
     baseURL: options.baseURL === undefined ? undefined : expectUrl("baseURL", options.baseURL),
     passForeign: foreign !== undefined && expectOneOf("foreignOrigins", foreign, ["refuse", "pass"]) === "pass",
     fetch: options.fetch === undefined ? undefined : expectFunction<FetchFunction>("fetch", options.fetch),
-    maxAttempts: numberOr(16, "maxAttempts", options.maxAttempts, { min: 1, integer: true }),
-    retries: numberOr(2, "retries", options.retries, { min: 0, integer: true }),
+    maxAttempts: numberOr(16, "maxAttempts", options.maxAttempts, { min: 1, integer: true, finite: true }),
+    retries: numberOr(2, "retries", options.retries, { min: 0, integer: true, finite: true }),
     retryUnsafe: options.retryUnsafe === undefined ? false : expectBoolean("retryUnsafe", options.retryUnsafe),
     attemptTimeoutMs: numberOr(undefined, "attemptTimeoutMs", options.attemptTimeoutMs, { above: 0 }),
     totalTimeoutMs: numberOr(undefined, "totalTimeoutMs", options.totalTimeoutMs, { above: 0 }),
@@ -228,11 +231,31 @@ function resolveOrigins(options: CallingOptions, baseURL: URL | undefined, rotat
   );
   if (options.origins !== undefined) {
     if (!Array.isArray(options.origins)) throw unexpected("origins", "a list of origins", options.origins);
-    for (const [place, origin] of options.origins.entries()) origins.add(expectUrl(`origins[${place}]`, origin).origin);
+    for (const [place, origin] of options.origins.entries()) origins.add(expectOrigin(`origins[${place}]`, origin));
   }
   for (const origin of rotator.endpointOrigins()) origins.add(origin);
   if (origins.size === 0) throw noOrigin(rotator.provider);
   return [...origins];
+}
+
+/** Keys go to all of an origin: a path would promise what is not kept. */
+function expectOrigin(field: string, value: unknown): string {
+  const { origin, pathname, search, hash } = expectUrl(field, value);
+  if (pathname === "/" && search === "" && hash === "") return origin;
+  const came = "one with more behind it; every path of an origin is allowed, and `baseURL` takes one";
+  throw unexpectedSecret(field, `an origin only, such as \`${origin}\``, came);
+}
+
+/** A health check that no key may be sent to would fail round by round, unseen. */
+function expectReachable(path: string, origins: readonly string[], { origins: home }: Provider): void {
+  if (!/^https?:/i.test(path)) return;
+  const { origin } = expectUrl("healthCheck.path", path);
+  if (origins.includes(origin)) return;
+  const isOwn = (one: string): boolean => new URL(one).origin === origin;
+  // Some presets have their probe on another origin of the same provider.
+  if (home.some(isOwn) && home.some((one) => origins.includes(new URL(one).origin))) return;
+  const allowed = `below the base URL or on an origin keys may be sent to (${origins.join(", ")})`;
+  throw unexpectedSecret("healthCheck.path", `a path ${allowed}`, `one on ${origin}`);
 }
 
 function noOrigin(provider: Provider): Error {

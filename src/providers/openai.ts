@@ -6,10 +6,12 @@ import type { Provider } from "./provider.ts";
  * https://platform.openai.com/docs/api-reference
  * https://developers.openai.com/api/docs/guides/rate-limits
  * https://platform.openai.com/docs/guides/error-codes
+ * https://developers.openai.com/api/docs/guides/data-residency (the hosts of regions)
  */
 export const openai: Provider = {
   name: "openai",
-  origins: ["https://api.openai.com"],
+  origins: ["https://api.openai.com", "https://us.api.openai.com", "https://eu.api.openai.com"],
+  hosts: ["api.openai.com", ".api.openai.com"],
   baseURL: "https://api.openai.com/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

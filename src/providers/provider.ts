@@ -193,7 +193,10 @@ export interface Provider {
    * @default none known
    */
   readonly tiers?: Readonly<Record<string, readonly Limit[]>> | undefined;
-  /** Counters in response headers. Empty: this provider sends none. Absent: unknown, read by magnitude. */
+  /**
+   * Counters in response headers. Empty: this provider sends none. Absent: unknown; those of a refusal are looked for by their
+   * usual names, their numbers read by magnitude, and those of a success are not read at all.
+   */
   readonly headers?: readonly HeaderCounter[] | undefined;
   /** Rules for errors, the most specific first; asked before what holds for every API. */
   readonly errors?: readonly ErrorRule[] | undefined;
@@ -205,7 +208,11 @@ export interface Provider {
   readonly stream?: StreamShape | undefined;
   /** @default none: any account can serve any request */
   readonly resources?: ResourceShape | undefined;
-  /** May a JSON answer with status 200 hold an error? @default false */
+  /**
+   * May a JSON answer with status 200 hold an error? Where `ErrorClassifier` is given the body of a success, it finds such
+   * errors whatever is said here; a fetch hands successes on without reading them, and does not go on to another key.
+   * @default false
+   */
   readonly errorsInside200?: boolean | undefined;
   /**
    * Do this provider's own SDKs repeat a POST that was answered 500 or 502? Elsewhere only idempotent requests are repeated.

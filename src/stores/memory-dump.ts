@@ -165,7 +165,7 @@ function expectCounter(field: string, value: unknown): void {
       expectNumbers(`${field}.counted`, counted, calendarFields, ["guardMs", "end"]);
       break;
     case "anchored":
-      expectNumbers(`${field}.counted`, counted, ["startedAt", "used"], ["spanMs"]);
+      expectNumbers(`${field}.counted`, counted, ["startedAt", "startedBy", "used"], ["spanMs"]);
       break;
     default:
       throw unexpected(`${field}.counted.kind`, "one of rolling, calendar, anchored", counted["kind"]);

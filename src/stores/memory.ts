@@ -218,7 +218,8 @@ export class MemoryStore implements Store {
     const { needs } = candidate;
     for (let place = 0; place < needs.length; place++) {
       const { bucket, amount } = needs[place] as Need;
-      if (at.wall < 0 && bucket.kind === "calendar") at.wall = this.#wallAt(at.monotonic);
+      if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored"))
+        at.wall = this.#wallAt(at.monotonic);
       const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
       if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, memo.counters[place] as Counter, at);
     }
@@ -292,7 +293,14 @@ export class MemoryStore implements Store {
       this.#holders.delete(reservation);
       reservation.candidate.needs.forEach(({ bucket }, place) => {
         if (bucket.kind !== "concurrency") return;
-        (reservation.memo.counters[place] as Counter).settle(reservation.tickets[place] as number, 0, 0, bucket, now);
+        (reservation.memo.counters[place] as Counter).settle(
+          reservation.tickets[place] as number,
+          0,
+          0,
+          bucket,
+          now,
+          0,
+        );
       });
       this.#released(reservation);
     }

@@ -35,11 +35,18 @@ export function settleCounters(reservation: MemoryReservation, report: Report, c
   for (let place = 0; place < needs.length; place++) {
     const { bucket, amount: asked } = needs[place] as Need;
     const amount = reservation.amounts === undefined ? asked : (reservation.amounts[place] as number);
-    const change = report.sent === "no" ? -amount : realAmount(bucket, amount, report.usage) - amount;
-    const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
     const counter = reservation.memo.counters[place] as Counter;
+    const ticket = reservation.tickets[place] as number;
+    if (bucket.kind === "concurrency") {
+      const lingers = report.outcome === "aborted" && report.sent !== "no";
+      counter.settle(ticket, 0, lingers ? bucket.guardMs : 0, bucket, lingers ? clock.monotonic() : 0, 0);
+      continue;
+    }
+    const real = report.sent === "no" ? 0 : realAmount(bucket, amount, report.usage);
+    const change = real - amount;
+    const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
     const now = change > 0 ? clock.monotonic() : reservation.reservedAt;
-    counter.settle(reservation.tickets[place] as number, change, delayMs, bucket, now);
+    counter.settle(ticket, change, delayMs, bucket, now, real);
   }
 }
 

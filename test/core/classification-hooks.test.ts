@@ -141,6 +141,19 @@ describe("classify", () => {
     expect(keysUsed()).toEqual([0, 1, 1]);
   });
 
+  it("has a refusal that it calls none told as a success, and lets no key rest", async () => {
+    const { fetch, rotator, keysUsed } = rig(() => limited(), { classify: () => ({ kind: "none" }) });
+    const told: unknown[] = [];
+    rotator.on("attempt-succeeded", ({ status }) => told.push(status));
+    rotator.on("attempt-failed", (event) => told.push(event));
+    expect((await fetch(chatUrl, post())).status).toBe(429);
+    expect((await fetch(chatUrl, post())).status).toBe(429);
+    expect([told, keysUsed()]).toEqual([
+      [429, 429],
+      [0, 1],
+    ]);
+  });
+
   it("is asked about failures without an answer too", async () => {
     const classify: ClassifyHook = ({ error }) => (error === undefined ? undefined : { failover: true });
     const failing = rig(({ key }) => (key === 0 ? Promise.reject(networkError("ECONNRESET")) : ok()), { classify });

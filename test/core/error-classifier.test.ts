@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type ClassifierInput, ErrorClassifier } from "../../src/core/error-classifier.ts";
+import { type ClassifierInput, ErrorClassifier, type ErrorClassifierOptions } from "../../src/core/error-classifier.ts";
+import { providerNamed } from "../../src/core/registry.ts";
 import type { Classification } from "../../src/types.ts";
 
 const now = Date.parse("2026-11-20T12:00:00Z");
@@ -32,6 +33,34 @@ const request = {
 } as const;
 
 describe("ErrorClassifier", () => {
+  it("takes a provider by its name", () => {
+    const answer = { status: 429, body: { error: { code: "insufficient_quota" } }, now };
+    const named = new ErrorClassifier({ provider: "openai" });
+    expect(named.provider?.name).toBe("openai");
+    expect(named.classify(answer)).toEqual(new ErrorClassifier({ provider: providerNamed("openai") }).classify(answer));
+    expect(named.classify(answer).window).toBe("month");
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ["provider", { provider: "openia" }, /one of "openai", .* got `openia` \(string\); did you mean `openai`\?$/],
+    ["provider", { provider: null }, /got `null`$/],
+    ["provider.origins", { provider: { name: "mine" } }, /a list of origins, got `undefined`$/],
+    ["providers", { providers: "openai" }, /got `providers`; did you mean `provider`\?$/],
+    ["options", "openai", /to be an object, got `openai`/],
+  ])("refuses %s of %j", (field, options, message) => {
+    const make = (): unknown => new ErrorClassifier(options as ErrorClassifierOptions);
+    expect(make).toThrow(message);
+    expect(make).toThrow(expect.objectContaining({ code: "ERR_INVALID_OPTIONS", field }));
+  });
+
+  it("takes a status in digits for the number", () => {
+    const classifier = new ErrorClassifier();
+    const judge = (status: unknown) => classifier.classify({ status: status as number, body: "", now });
+    expect(judge("429")).toEqual(judge(429));
+    expect(judge("429").kind).toBe("rate_limit");
+    expect([judge("4e2").kind, judge("").kind]).toEqual([judge(0).kind, judge(0).kind]);
+  });
+
   it("takes a bare 429 for a limit of the key, of unknown length", () => {
     expect(classify({ status: 429, body: "" })).toEqual(bareRateLimit);
   });

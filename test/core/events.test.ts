@@ -23,6 +23,20 @@ describe("EventHub", () => {
     expect(heard).toEqual(["always a", "once a", "always b"]);
   });
 
+  it.each(["on", "once", "off"] as const)(
+    "refuses, in %s, events that there are not and listeners that are none",
+    (method) => {
+      const hub = new EventHub(undefined);
+      const ask = (name: unknown, listener: unknown) => () => hub[method](name as "key-added", listener as () => void);
+      expect(ask("key-cool", () => {})).toThrow(
+        /^Expected `event` to be one of .*, got `key-cool` \(string\); did you mean `key-cooled`\?$/,
+      );
+      expect(ask(undefined, () => {})).toThrow(/^Expected `event` to be one of .*, got `undefined`$/);
+      expect(ask("key-added", undefined)).toThrow("Expected `listener` to be a function, got `undefined`");
+      expect(hub.wants("key-added")).toBe(false);
+    },
+  );
+
   it("tells whether anybody wants an event", () => {
     const hub = new EventHub(undefined);
     const listener = () => {};

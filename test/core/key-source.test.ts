@@ -76,7 +76,7 @@ describe("KeyRotator options", () => {
   });
 
   it.each([
-    ["a line break", "\n", /a control character \(code 10\) at position \d+/],
+    ["a line break", "\n", /a control character \(code 10\) at position \d+|a line break at position \d+; .*split/],
     ["a zero byte", "\0", /a control character \(code 0\)/],
     ["a delete character", "\u007f", /a control character \(code 127\)/],
     ["a space", " ", /a space at position/],
@@ -125,6 +125,14 @@ describe("KeyRotator options", () => {
       /a JSON array of strings.*that is no JSON/,
     ],
     ["names in brackets", (key: string) => `[${key}]`, "keys", /a JSON array of strings.*that is no JSON/],
+    ["a JSON object", (key: string) => `{"a":"${key}"}`, "keys", /a JSON array of strings, got a string in braces/],
+    ["a JSON object over lines", (key: string) => `{\n"a": "${key}",\n"b": 1\n}`, "keys", /got a string in braces/],
+    [
+      "JSON of several in one",
+      (key: string) => `["a", "${key},${key}"]`,
+      "keys[1]",
+      /one key, got one with a comma at/,
+    ],
     ["an empty JSON array", () => "[]", "keys", /at least one key, got an empty JSON array/],
     ["JSON of numbers", (key: string) => `["${key}", 5]`, "keys[1]", /a string, got number/],
     ["JSON of objects", (key: string) => `[{"secret":"${key}"}]`, "keys[0]", /a string, got object/],
@@ -136,6 +144,27 @@ describe("KeyRotator options", () => {
     expect(error.field).toBe(field);
     expect(error.message).toMatch(message);
     expectNoSecrets(error, [long]);
+  });
+
+  it.each([
+    [
+      "a comma",
+      (key: string) => `${key},${key}`,
+      /got one with a comma at position 37; .*in a list, or split; .*`{ secret }`/,
+    ],
+    ["a line break", (key: string) => `${key}\r\n${key}`, /got one with a line break at position 37; .*, or split$/],
+    ["braces", (key: string) => `{"a":"${key}"}`, /got a string in braces/],
+  ])("refuse an element of a list with %s, without repeating it", (_, write, message) => {
+    const long = newSecret();
+    const error = refusal({ keys: [newSecret(), write(long)] });
+    expect(error.field).toBe("keys[1]");
+    expect(error.message).toMatch(message);
+    expectNoSecrets(error, [long]);
+  });
+
+  it("take a secret with a comma in a key object", () => {
+    const odd = `${newSecret()},x`;
+    expect(resolveKeys([{ secret: odd }], fingerprint)[0]?.secret === odd).toBe(true);
   });
 
   it("take a key with a semicolon or quotes in it as an element of a list", () => {

@@ -8,10 +8,20 @@ describe("resolveCacheOptions", () => {
   it.each<[string, unknown, string, RegExp]>([
     ["a wrong type", true, "cache", /^Expected `cache` to be an object, got `true` \(boolean\)$/],
     ["no key function", { ttlMs: 1 }, "cache.key", /^Expected `cache.key` to be a function, got `undefined`$/],
-    ["no time", { key: byBody }, "cache.ttlMs", /^Expected `cache.ttlMs` to be an integer >= 1, got `undefined`$/],
+    [
+      "no time",
+      { key: byBody },
+      "cache.ttlMs",
+      /^Expected `cache.ttlMs` to be an integer >= 1 or Infinity, got `undefined`$/,
+    ],
     ["no time at all", { ...good, ttlMs: 0 }, "cache.ttlMs", /got `0` \(number\)$/],
     ["half a byte", { ...good, maxBytes: 0.5 }, "cache.maxBytes", /^Expected `cache.maxBytes` to be an integer >= 1/],
-    ["no entry", { ...good, maxEntryBytes: 0 }, "cache.maxEntryBytes", /an integer >= 1, got `0` \(number\)$/],
+    [
+      "no entry",
+      { ...good, maxEntryBytes: 0 },
+      "cache.maxEntryBytes",
+      /an integer >= 1 or Infinity, got `0` \(number\)$/,
+    ],
     [
       "entries that never fit",
       { ...good, maxBytes: 10, maxEntryBytes: 11 },

@@ -30,7 +30,7 @@ describe("resolveFetchOptions", () => {
     ["keys", { keys: 7 }, /^Expected `keys` to be .*, got `7` \(number\)$/],
     ["keys[1]", { keys: [secret, " "] }, /^Expected `keys\[1\]` to be a non-empty string, got a blank one$/],
     ["keys[1]", { keys: [secret, null] }, /^Expected `keys\[1\]` to be a string or a key object, got null$/],
-    ["keys[0]", { keys: [`${secret}\n${secret}`] }, /control character \(code 10\) at position 37$/],
+    ["keys[0]", { keys: [`${secret}\n${secret}`] }, /to be one key, got one with a line break at position 37;/],
     [
       "keys[0].weight",
       { keys: [{ secret, weight: 0 }] },
@@ -91,10 +91,25 @@ describe("resolveFetchOptions", () => {
     ["baseURL", { baseURL: new URL(`https://${secret}@api.example.test`) }, /without user info, got one with user/],
     ["origins[0]", { origins: [`https://${secret}@api.example.test`] }, /without user info, got one with user info/],
     ["origins[0]", { origins: ["*"] }, /^Expected `origins\[0\]` to be an absolute URL/],
+    [
+      "origins[1]",
+      { origins: ["https://a.example.test/", "https://b.example.test/v1"] },
+      /^Expected `origins\[1\]` to be an origin only, such as `https:\/\/b\.example\.test`, got one with more/,
+    ],
+    ["origins[0]", { origins: [`https://a.example.test?key=${secret}`] }, /to be an origin only/],
+    [
+      "healthCheck.path",
+      { healthCheck: { intervalMs: 5000, path: `https://other.example.test/${secret}` } },
+      /on an origin keys may be sent to \(https:\/\/api\.example\.test\), got one on https:\/\/other\.example\.test$/,
+    ],
     ["origins", { origins: "https://api.example.test" }, /^Expected `origins` to be a list of origins/],
     ["foreignOrigins", { foreignOrigins: "ignore" }, /one of "refuse", "pass", got `ignore` \(string\)$/],
     ["fetch", { fetch: "node-fetch" }, /^Expected `fetch` to be a function, got `node-fetch` \(string\)$/],
     ["maxAttempts", { maxAttempts: 0 }, /^Expected `maxAttempts` to be an integer >= 1, got `0` \(number\)$/],
+    ["maxAttempts", { maxAttempts: Number.POSITIVE_INFINITY }, /an integer >= 1, got `Infinity` \(number\)$/],
+    ["retries", { retries: Number.POSITIVE_INFINITY }, /an integer >= 0, got `Infinity` \(number\)$/],
+    ["cooldownMs", { cooldownMs: Number.POSITIVE_INFINITY }, /a finite number >= 0, got `Infinity` \(number\)$/],
+    ["limits[0].tokens", { limits: [{ tokens: Number.POSITIVE_INFINITY }] }, /an integer >= 1, got `Infinity`/],
     ["retries", { retries: 1.5 }, /^Expected `retries` to be an integer >= 0, got `1.5` \(number\)$/],
     ["retryUnsafe", { retryUnsafe: "yes" }, /^Expected `retryUnsafe` to be true or false, got `yes` \(string\)$/],
     [
@@ -168,6 +183,10 @@ describe("resolveFetchOptions", () => {
     ["a preset", { keys: [secret], provider: "openai" }],
     ["a base URL", { keys: [secret], baseURL: new URL("https://api.example.test/v1") }],
     ["origins", { keys: [secret], origins: ["https://api.example.test"] }],
+    [
+      "a health check at an address keys may go to",
+      { ...good, healthCheck: { intervalMs: 5000, path: `${good.baseURL}/me` } },
+    ],
     ["keys with endpoints of their own", { keys: [{ secret, baseURL: "https://eu.example.test" }] }],
     [
       "options that are undefined",
@@ -179,6 +198,9 @@ describe("resolveFetchOptions", () => {
 
   it.each([
     ["https://api.openai.com/v1", "openai"],
+    ["https://eu.api.openai.com/v1", "openai"],
+    ["https://us.api.openai.com/v1", "openai"],
+    ["https://eu-api.openai.com/v1", "generic"],
     ["https://my-resource.openai.azure.com/openai", "azure-openai"],
     ["https://europe-west4-aiplatform.googleapis.com/v1", "vertex"],
     ["https://api.kimi.com/coding/v1", "kimi-coding"],

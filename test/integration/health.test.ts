@@ -1,7 +1,13 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { createRotatingFetch, InvalidOptionsError, MemoryStore, type RotatingFetchOptions } from "../../src/index.ts";
+import {
+  createRotatingFetch,
+  InvalidOptionsError,
+  MemoryStore,
+  type ProbeRequest,
+  type RotatingFetchOptions,
+} from "../../src/index.ts";
 import {
   FakeClock,
   openaiError,
@@ -203,6 +209,24 @@ describe("check", () => {
       expect(sent).toEqual([]);
     },
   );
+
+  it.each<[string, unknown]>([
+    ["probe.path", {}],
+    ["probe.pth", { pth: "/models" }],
+    ["probe.path", { path: "" }],
+    ["probe", "/models"],
+    ["probe", null],
+    ["probe.body", { path: "/models", method: "POST", body: {} }],
+    ["probe.method", { path: "/models", method: "PUT" }],
+    ["probe.method", { path: "/models", body: "{}" }],
+    ["probe.headers.x-team", { path: "/models", headers: { "x-team": 5 } }],
+  ])("names %s of a probe that cannot be sent, sends nothing and lets nothing rest: %j", async (field, probe) => {
+    const { rotator, sent } = rig(ok);
+    const error = await reasonOf(rotator.check(probe as ProbeRequest));
+    expect(error).toMatchObject({ code: "ERR_INVALID_OPTIONS", field });
+    const { keys } = await rotator.snapshot();
+    expect([sent, keys.flatMap(({ cooldowns }) => cooldowns), rotator.inFlight]).toEqual([[], [], 0]);
+  });
 
   it("sends no secret to another origin", async () => {
     const { rotator, sent } = rig(ok);

@@ -49,7 +49,15 @@ function play(counter: Counter, bucket: Bucket, list: readonly PlayedRequest[], 
     if (isSent) arrivals.push({ at: now + arrivesAfterMs, amount });
     open.push({
       at: now + headersAfterMs,
-      settle: () => counter.settle(ticket, isSent ? 0 : -amount, Math.min(headersAfterMs, guardMs), bucket, now),
+      settle: () =>
+        counter.settle(
+          ticket,
+          isSent ? 0 : -amount,
+          Math.min(headersAfterMs, guardMs),
+          bucket,
+          now,
+          isSent ? amount : 0,
+        ),
     });
   }
   return arrivals;
@@ -121,7 +129,7 @@ describe("createCounter", () => {
         for (const isTaking of steps) {
           if (!isTaking) {
             const ticket = held.shift();
-            if (ticket !== undefined) counter.settle(ticket, 0, 0, bucket, at.monotonic);
+            if (ticket !== undefined) counter.settle(ticket, 0, 0, bucket, at.monotonic, 0);
           } else if (counter.waitFor(1, bucket, at) === 0) held.push(counter.take(1, bucket, at));
           expect(held.length).toBeLessThanOrEqual(limit);
           expect(counter.used(bucket, at)).toBe(held.length);
@@ -162,7 +170,7 @@ describe("createCounter", () => {
           for (let now = 5000; now < 5000 + lasts; now += stepMs) {
             const at = { monotonic: now, wall: now };
             while (granted < limit * 25 && counter.waitFor(1, bucket, at) === 0) {
-              counter.settle(counter.take(1, bucket, at), 0, 10, bucket, now);
+              counter.settle(counter.take(1, bucket, at), 0, 10, bucket, now, 1);
               granted++;
             }
           }
@@ -173,14 +181,52 @@ describe("createCounter", () => {
     });
   }
 
+  it("takes no window to begin with a first use that never counted", () => {
+    const bucket = bucketOf("anchored", 3);
+    const counter = createCounter("anchored");
+    const at = (now: number): Instant => ({ monotonic: now, wall: now });
+    const opener = counter.take(1, bucket, at(5000));
+    counter.settle(opener, -1, 0, bucket, 5000, 0);
+    expect(counter.used(bucket, at(5001))).toBe(0);
+
+    const unsent = counter.take(1, bucket, at(6000));
+    const second = counter.take(1, bucket, at(9000));
+    counter.settle(unsent, -1, 0, bucket, 9001, 0);
+    counter.settle(second, 0, 5, bucket, 9005, 1);
+    // The provider's window began with the second: three fit into it, and no more before it is over.
+    expect(counter.waitFor(2, bucket, at(9100))).toBe(0);
+    counter.take(2, bucket, at(9100));
+    expect(counter.waitFor(1, bucket, at(6000 + windowMs + guardMs))).toBeGreaterThan(0);
+    expect(counter.waitFor(1, bucket, at(9100 + windowMs + guardMs))).toBe(0);
+  });
+
+  it("gives nothing out where the provider's window may have ended while the machine slept", () => {
+    const bucket = bucketOf("anchored", 3);
+    const counter = createCounter("anchored");
+    counter.take(1, bucket, { monotonic: 5000, wall: 5000 });
+    const slept = { monotonic: 5100, wall: 5100 + windowMs };
+    expect(counter.waitFor(1, bucket, slept)).toBeGreaterThan(0);
+    expect(counter.waitFor(1, bucket, { monotonic: 5000 + windowMs + guardMs, wall: 5000 + 2 * windowMs })).toBe(0);
+  });
+
+  it("gives the place of a request that was given up back when its provider can know", () => {
+    const bucket = bucketOf("concurrency", 1);
+    const counter = createCounter("concurrency");
+    const at = (now: number): Instant => ({ monotonic: now, wall: now });
+    const ticket = counter.take(1, bucket, at(100));
+    counter.settle(ticket, 0, 25, bucket, 200, 0);
+    expect(counter.waitFor(1, bucket, at(210))).toBe(15);
+    expect(counter.waitFor(1, bucket, at(225))).toBe(0);
+  });
+
   it("forgets what a corrected estimate freed, and remembers an overrun", () => {
     const bucket = bucketOf("rolling", 100);
     const counter = createCounter("rolling");
     const at = { monotonic: 1, wall: 1 };
     const ticket = counter.take(90, bucket, at);
-    counter.settle(ticket, -50, 5, bucket, at.monotonic);
+    counter.settle(ticket, -50, 5, bucket, at.monotonic, 40);
     expect(counter.waitFor(60, bucket, at)).toBe(0);
-    counter.settle(counter.take(60, bucket, at), 70, 5, bucket, at.monotonic);
+    counter.settle(counter.take(60, bucket, at), 70, 5, bucket, at.monotonic, 130);
     expect(counter.used(bucket, at)).toBe(170);
     expect(counter.waitFor(1, bucket, at)).toBeGreaterThan(0);
   });
@@ -207,7 +253,7 @@ function moving(inner: Counter, edges: [number, number, number]): Counter {
       return inner.waitFor(amount, bucket, at);
     },
     take: (amount, bucket, at) => inner.take(amount, bucket, at),
-    settle: (ticket, change, delayMs, bucket, now) => inner.settle(ticket, change, delayMs, bucket, now),
+    settle: (ticket, change, delayMs, bucket, now, real) => inner.settle(ticket, change, delayMs, bucket, now, real),
     used: (bucket, at) => inner.used(bucket, at),
     resetInMs: (bucket, at) => inner.resetInMs(bucket, at),
     isIdle: (at) => inner.isIdle(at),

@@ -57,7 +57,10 @@ describe("MemoryStore.dump", () => {
             id: "a#calendar",
             counted: expect.objectContaining({ kind: "calendar", start: now, end: now + windowMs, now: 1 }),
           },
-          { id: "a#anchored", counted: { kind: "anchored", spanMs: windowMs + guardMs, startedAt: now, used: 1 } },
+          {
+            id: "a#anchored",
+            counted: { kind: "anchored", spanMs: windowMs + guardMs, startedAt: now, startedBy: now, used: 1 },
+          },
         ],
       },
     });
@@ -131,7 +134,7 @@ describe("MemoryStore.load", () => {
       "counters[0].counted.entries",
     ],
     ["counters", 1, { counted: { kind: "calendar", start: 1 } }, "counters[1].counted.startBefore"],
-    ["counters", 2, { counted: { kind: "anchored", startedAt: 1 } }, "counters[2].counted.used"],
+    ["counters", 2, { counted: { kind: "anchored", startedAt: 1, startedBy: 1 } }, "counters[2].counted.used"],
     ["counters", 2, { counted: { kind: "concurrency" } }, "counters[2].counted.kind"],
   ] as const)("loads nothing of a dump that has one entry out of shape: %s[%i] %j", (list, place, change, field) => {
     const store = new MemoryStore();
@@ -217,8 +220,8 @@ describe("a counter that is dumped and loaded", () => {
           if (waits[0] !== 0) continue;
           const tickets = [living.take(amount, bucket, lived), restarted.take(amount, bucket, at())] as const;
           if (answerMs === undefined) continue;
-          living.settle(tickets[0], 0, answerMs, bucket, lived.monotonic);
-          restarted.settle(tickets[1], 0, answerMs, bucket, at().monotonic);
+          living.settle(tickets[0], 0, answerMs, bucket, lived.monotonic, amount);
+          restarted.settle(tickets[1], 0, answerMs, bucket, at().monotonic, amount);
         }
       }),
       { numRuns: 300 },

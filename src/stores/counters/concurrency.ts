@@ -1,13 +1,18 @@
 import type { Bucket } from "../store.ts";
-import { type Counter, untilRelease } from "./counter.ts";
+import { type Counter, type Instant, untilRelease } from "./counter.ts";
 
 /** Requests under way. */
 export class ConcurrencyCounter implements Counter {
   #used = 0;
+  /** When places come back of requests that were given up: their provider learns of it a little later. Monotonic, in order. */
+  readonly #leavingAt: number[] = [];
 
-  waitFor(amount: number, bucket: Bucket): number {
+  waitFor(amount: number, bucket: Bucket, at: Instant): number {
     if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
-    return this.#used + amount <= bucket.limit ? 0 : untilRelease;
+    if (this.#leavingAt.length > 0) this.#leave(at.monotonic);
+    if (this.#used + amount <= bucket.limit) return 0;
+    const [next] = this.#leavingAt;
+    return next === undefined ? untilRelease : next - at.monotonic;
   }
 
   take(amount: number): number {
@@ -15,11 +20,13 @@ export class ConcurrencyCounter implements Counter {
     return amount;
   }
 
-  settle(ticket: number): void {
-    this.#used -= ticket;
+  settle(ticket: number, _change: number, delayMs: number, _bucket: Bucket, now: number): void {
+    if (delayMs > 0) this.#leavingAt.push(now + delayMs);
+    else this.#used -= ticket;
   }
 
-  used(): number {
+  used(_bucket: Bucket, at: Instant): number {
+    this.#leave(at.monotonic);
     return this.#used;
   }
 
@@ -27,7 +34,8 @@ export class ConcurrencyCounter implements Counter {
     return null;
   }
 
-  isIdle(): boolean {
+  isIdle(at: Instant): boolean {
+    this.#leave(at.monotonic);
     return this.#used === 0;
   }
 
@@ -37,4 +45,11 @@ export class ConcurrencyCounter implements Counter {
   }
 
   load(): void {}
+
+  #leave(now: number): void {
+    while ((this.#leavingAt[0] ?? Number.POSITIVE_INFINITY) <= now) {
+      this.#leavingAt.shift();
+      this.#used--;
+    }
+  }
 }

@@ -15,8 +15,11 @@ export interface Counter {
   waitFor(amount: number, bucket: Bucket, at: Instant): number;
   /** Takes an amount that fits; returns a ticket that names it when it is settled. */
   take(amount: number, bucket: Bucket, at: Instant): number;
-  /** `change` corrects the amount taken; `delayMs` is how long after reserving the provider had counted, as far as believed; `now` is monotonic. */
-  settle(ticket: number, change: number, delayMs: number, bucket: Bucket, now: number): void;
+  /**
+   * `change` corrects the amount taken to the `real` one; `delayMs` is how long after reserving the provider had counted, as
+   * far as believed, for a place how long it stays taken; `now` is monotonic.
+   */
+  settle(ticket: number, change: number, delayMs: number, bucket: Bucket, now: number, real: number): void;
   used(bucket: Bucket, at: Instant): number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
   resetInMs(bucket: Bucket, at: Instant): number | null;
@@ -58,7 +61,9 @@ export interface AnchoredDump {
   readonly kind: "anchored";
   /** Window and guard, milliseconds. */
   readonly spanMs: number | null;
+  /** The provider's window began between these two. */
   readonly startedAt: number;
+  readonly startedBy: number;
   readonly used: number;
 }
 

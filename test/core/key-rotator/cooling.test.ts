@@ -173,6 +173,20 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     expect(await world.rotator.cooldown("nobody", 5)).toBe(false);
   });
 
+  it.each([Number.NaN, "5s", undefined, {}, null, -1, 0, Number.POSITIVE_INFINITY, "END"])(
+    "neither begins nor ends a rest for an operator who says %s",
+    async (forMs) => {
+      const world = new RotatorWorld(makeStore, named("a"));
+      await world.rotator.cooldown("a", 60_000);
+      const error = await world.rotator.cooldown("a", forMs as number).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "ERR_INVALID_OPTIONS", field: "forMs" });
+      expect((error as Error).message).toMatch(
+        /^Expected `forMs` to be a finite number of milliseconds > 0, or "end", got /,
+      );
+      expect((await world.exhausted()).retryAfterMs).toBeGreaterThanOrEqual(60_000);
+    },
+  );
+
   it("takes back what a request at fault put to rest", async () => {
     const world = new RotatorWorld(makeStore, named("a"));
     const lease = await world.take();

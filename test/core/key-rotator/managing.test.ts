@@ -47,9 +47,32 @@ describe.each(storeKinds)("KeyRotator managing keys over $name", ({ makeStore })
     const id = world.rotator.add(newSecret());
     expect(id).toMatch(/^[0-9a-f]{16}$/);
     expect(world.rotator.add(secret)).toBe("a");
-    expect(world.rotator.add({ id: "a", secret: newSecret() })).toBe("a");
+    expect(world.rotator.add({ id: "a", secret })).toBe("a");
     expect(told).toHaveLength(1);
     expect(() => world.rotator.add("")).toThrow(InvalidOptionsError);
+  });
+
+  it("adds no key under the id of one with another secret, and says how to replace that", async () => {
+    const [a] = named("a") as [{ id: string; secret: string }];
+    const world = new RotatorWorld(makeStore, [a]);
+    const told = listen(world);
+    const other = newSecret();
+    const error = refusalOf(() => world.rotator.add({ id: "a", secret: other }));
+    expect(error.field).toBe("key.id");
+    expect(error.message).toMatch(/^Expected `key\.id` to be one that no other key has, .*`replace\(id, secret\)`/);
+    expectNoSecrets(error, [a.secret, other]);
+    expect([told, (await world.take()).secret === a.secret]).toEqual([[], true]);
+  });
+
+  it.each([
+    ["a comma", ","],
+    ["a line break", "\n"],
+  ])("adds no key with %s in it, which are two", (_, separator) => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    const secrets = [newSecret(), newSecret()];
+    const error = refusalOf(() => world.rotator.add(secrets.join(separator)));
+    expect(error.message).toMatch(/to be one key, got one with a (comma|line break) at position 37; .*split/);
+    expectNoSecrets(error, secrets);
   });
 
   it("does not give a key that was removed", async () => {

@@ -159,12 +159,23 @@ describe.each(storeKinds)("KeyRotator with limits of every kind over $name", ({ 
       const first = await world.take();
       const waiting = [1, 2].map(() => watch(world.take()));
       await settled();
-      first.settle({ outcome: "aborted" });
+      first.settle({ outcome: "success" });
       await settled();
       expect(waiting.map(({ isDone }) => isDone)).toEqual([true, false]);
       waiting[0]?.value?.settle({ outcome: "success" });
       await settled();
       expect(waiting[1]?.isDone).toBe(true);
+    });
+
+    it("hold the place of a request that was given up until its provider can know", async () => {
+      const world = worldOf(named("a"), { limits: [{ concurrency: 1 }], guardMs: 40 });
+      const first = await world.take();
+      const next = watch(world.take());
+      first.settle({ outcome: "aborted" });
+      await settled();
+      expect(next.isDone).toBe(false);
+      await pass(world, 45);
+      expect(next.isDone).toBe(true);
     });
 
     it("are given up when nobody settles them", async () => {

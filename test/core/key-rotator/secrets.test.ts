@@ -64,6 +64,28 @@ describe.each(storeKinds)("KeyRotator with secrets that are fetched over $name",
     expect([keys[0]?.limits[0]?.used, world.rotator.inFlight]).toEqual([0, 0]);
   });
 
+  it.each<[string, (secret: string, wall: number) => unknown, RegExp]>([
+    ["as text", (_, wall) => String(wall), /got string$/],
+    ["as the secret itself", (secret) => secret, /got string$/],
+    ["as a Date", (_, wall) => new Date(wall), /got a Date; use its `getTime\(\)`$/],
+    ["as no number", () => Number.NaN, /got `NaN` \(number\)$/],
+    ["as endless", () => Number.POSITIVE_INFINITY, /got `Infinity` \(number\)$/],
+    ["in seconds since the epoch", () => 1_790_000_000, /got `1790000000` \(number\), which looks like seconds$/],
+    ["in seconds from now", () => 3600, /got `3600` \(number\), which looks like seconds$/],
+  ])("moves on when a secret's end is given %s, and says what was expected", async (_, write, message) => {
+    const secret = newSecret();
+    const read = (): DynamicSecret => ({ secret, expiresAt: write(secret, world.clock.wall()) as number });
+    const world: RotatorWorld = new RotatorWorld(makeStore, [dynamicKey("a", read), ...named("b")]);
+    const told: unknown[] = [];
+    world.rotator.on("part-failed", ({ error }) => told.push(error));
+    expect(await world.ids(2)).toEqual(["b", "b"]);
+    expect(told).toHaveLength(1);
+    expect(told[0]).toBeInstanceOf(KeySourceError);
+    expect((told[0] as Error).message).toMatch(/^Expected `expiresAt` .* to be epoch milliseconds such as/);
+    expect((told[0] as Error).message).toMatch(message);
+    expectNoSecrets(told, [secret]);
+  });
+
   it("asks a function that failed again after a while", async () => {
     let isDown = true;
     const world = new RotatorWorld(makeStore, [
