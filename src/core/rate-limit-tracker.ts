@@ -29,6 +29,9 @@ export interface RateLimitTrackerOptions {
 /** A provider may say "0 seconds": asking again in the same instant would only be refused again. */
 const shortestRestMs = 100;
 
+/** The place of a request that was given up stays taken for so long, until its provider can know; milliseconds. */
+const placeGuardMs = 1000;
+
 /** Model names come from outside: so many are counted apart for one owner. */
 const mostModels = 64;
 
@@ -273,9 +276,11 @@ export class RateLimitTracker {
   }
 
   #makeBucket(id: string, { dimension, limit, window }: LimitTemplate): Bucket {
+    if (window.kind === "concurrency") {
+      return { id, kind: "concurrency", dimension, limit, guardMs: this.#options.guardMs ?? placeGuardMs };
+    }
     const windowMs = lengthOf({ window });
     const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
-    if (window.kind === "concurrency") return { id, kind: "concurrency", dimension, limit, guardMs };
     if (window.kind !== "calendar") return { id, kind: window.kind, dimension, limit, windowMs, guardMs };
     const name = `${window.unit} ${window.timeZone}`;
     let shared = this.#calendars.get(name);

@@ -159,7 +159,7 @@ describe("concurrency limits of calls", () => {
     expect((await fetch(chatUrl, post(body))).status).toBe(429);
     await finish(streams[0] as ReturnType<typeof streamed>, response);
     // A provider learns a little later that a request was given up.
-    await clock.advance(25);
+    await clock.advance(1000);
     expect((await fetch(chatUrl, post(body))).status).toBe(200);
   });
 

@@ -20,7 +20,7 @@ const everyOnce = 7;
 
 /**
  * Was a request refused although a key had room beyond doubt? Looks only at worlds in which that can be told: where nothing
- * makes keys rest, where clocks go on as they should, where a key is given out in the moment it is taken, and where no large request may hold up a small one.
+ * makes keys rest, where no place stays taken for a while, where clocks go on as they should, where a key is given out in the moment it is taken, and where no large request may hold up a small one.
  */
 export class ClearRoom {
   readonly #world: World;
@@ -38,6 +38,7 @@ export class ClearRoom {
     this.#applies =
       world.store === "memory" &&
       world.requests.failureShare === 0 &&
+      !(world.requests.abortsPlaces && allLimits(world).some(({ concurrency }) => concurrency !== undefined)) &&
       world.incidents.every(({ kind }) => kind !== "set clock" && kind !== "sleep") &&
       allLimits(world).every(
         (limit) => !countsTokens(limit) && (features.quietCalendars || limit.window !== "calendar"),

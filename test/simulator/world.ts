@@ -101,6 +101,7 @@ export function windowOf(limit: Limit): number {
 
 /** The guard as it is promised, worked out anew. */
 export function guardOf(world: Pick<World, "guardMs">, limit: Limit): number {
+  if (limit.concurrency !== undefined) return world.guardMs ?? 1000;
   return world.guardMs ?? Math.max(25, Math.min(windowOf(limit) * 0.02, 1000));
 }
 
