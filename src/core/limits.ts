@@ -15,7 +15,7 @@ export interface LimitTemplate {
   readonly window: LimitWindow;
 }
 
-export type LimitWindow =
+type LimitWindow =
   | { readonly kind: "rolling" | "anchored"; readonly windowMs: number }
   | { readonly kind: "calendar"; readonly unit: WindowName; readonly timeZone: string }
   | { readonly kind: "concurrency" };
