@@ -101,7 +101,9 @@ export class Settlement implements LeaseOwner {
       key.failures++;
       key.lastFailureAt = now;
     }
-    const settling = this.#settle(this.#reportOn(lease, result, headersAfterMs), lease);
+    // Without an answer nobody knows when the provider counted: as late as it may.
+    const isUnanswered = lease.answeredAt === 0 && (result.outcome === "aborted" || result.sent === "unknown");
+    const settling = this.#settle(this.#reportOn(lease, result, isUnanswered ? undefined : headersAfterMs), lease);
     const { classification } = result;
     if (classification !== undefined) this.#evidence.refused(account, classification, now);
     if (classification?.limit !== undefined) this.#stated.refused(key, classification, lease.model);
@@ -170,7 +172,7 @@ export class Settlement implements LeaseOwner {
     }
   }
 
-  #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number): Report {
+  #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number | undefined): Report {
     const { reservation, key } = lease;
     const allowanceMs = lease.allowance.ms;
     const { outcome, classification, usage, sent = "yes" } = result;

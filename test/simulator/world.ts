@@ -132,10 +132,11 @@ export function countsTokens(limit: Limit): boolean {
 /** Does a provider's count of this limit stay within it, by what is promised? */
 export function isPromised(world: World, limit: Limit): boolean {
   if (countsTokens(limit) && world.requests.estimate[0] < 1) return false;
-  if (limit.concurrency !== undefined) return true;
   const { leastMs, spreadMs } = world.network;
   const backMs = world.store === "nasty" ? world.storeDelayMs : 0;
   const guardMs = guardOf(world, limit);
+  // Only of a request that is given up does the provider learn later.
+  if (limit.concurrency !== undefined) return !world.requests.abortsPlaces || spreadMs + backMs < guardMs;
   if (limit.window === "anchored" && !features.anchoredThroughSleep && world.incidents.some(stopsMonotonic))
     return false;
   if (limit.window !== "calendar") return spreadMs + backMs < guardMs;

@@ -14,6 +14,8 @@ export class AnchoredCounter implements Counter {
   #latest = Number.NEGATIVE_INFINITY;
   #secondAt = Number.NaN;
   #lastAt = Number.NEGATIVE_INFINITY;
+  /** The first use after the opening one that is known to have counted. */
+  #countedAt = Number.POSITIVE_INFINITY;
   /** Uses that count, or may. */
   #uses = 0;
   #used = 0;
@@ -36,6 +38,7 @@ export class AnchoredCounter implements Counter {
       this.#earliest = now;
       this.#latest = now;
       this.#secondAt = Number.NaN;
+      this.#countedAt = Number.POSITIVE_INFINITY;
       this.#drift = at.wall - now;
       this.#uses = 0;
       this.#used = 0;
@@ -51,6 +54,11 @@ export class AnchoredCounter implements Counter {
     if (ticket < this.#openedAt) return;
     this.#used += change;
     if (real === 0) this.#neverCounted(ticket);
+    else if (ticket > this.#openedAt && ticket < this.#countedAt) {
+      // By then the provider's window had begun.
+      this.#countedAt = ticket;
+      this.#latest = Math.min(this.#latest, Math.max(ticket, this.#earliest));
+    }
   }
 
   used(bucket: Bucket, at: Instant): number {
@@ -92,7 +100,7 @@ export class AnchoredCounter implements Counter {
       this.#latest = Number.NEGATIVE_INFINITY;
     } else if (ticket === this.#earliest) {
       if (this.#secondAt > this.#earliest) this.#earliest = this.#secondAt;
-      this.#latest = this.#lastAt;
+      this.#latest = Math.min(this.#lastAt, Math.max(this.#countedAt, this.#earliest));
     }
   }
 

@@ -51,6 +51,19 @@ describe.each(storeKinds)("KeyRotator with declared limits over $name", ({ makeS
     }
   });
 
+  it("takes a request that was given up before its answer to have been counted as late as may be", async () => {
+    const world = worldOf(named("a"), { limits: [{ requests: 1, per: 1000 }], guardMs: 100 });
+    const lease = await world.take();
+    await world.clock.advance(2);
+    lease.settle({ outcome: "aborted", sent: "unknown" });
+    await settled();
+    await world.clock.advance(1050);
+    await world.exhausted();
+    // The first request may have had to open a connection, which takes its time as well.
+    await world.clock.advance(1600);
+    expect((await world.take({ maxWaitMs: 0 })).keyId).toBe("a");
+  });
+
   it("holds several limits at once", async () => {
     const limits = [
       { requests: 2, per: "second" },
