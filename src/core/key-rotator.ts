@@ -65,7 +65,8 @@ export class KeyRotator {
     this.#dispatcher.owner = this.#settlement;
     this.#health = new HealthChecker({ ...parts, dispatcher: this.#dispatcher, settlement: this.#settlement });
     this.#stopWatching = store.watch?.((change) => {
-      if (change.type === "freed") this.#dispatcher.freed();
+      // What this rotator gives back itself is handed on by whoever settles it.
+      if (change.type === "freed" && !this.#settlement.isSettling) this.#dispatcher.freed();
     });
   }
 

@@ -47,6 +47,8 @@ export class Lane {
   readonly waiting = new WaitingLine();
   /** When the ready groups have room for what was asked for last, and was more than there was; Infinity: that was not why. */
   roomAt = Number.POSITIVE_INFINITY;
+  /** Did what was asked for last meet something that stands against all groups, ready ones too? */
+  isShut = false;
   /** When groups that wait for a release were last asked without one, monotonic. */
   stuckSeenAt = 0;
   /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */

@@ -108,7 +108,8 @@ function resolveLimit(field: string, value: Limit): LimitTemplate {
   }
   const perModel = value.perModel === true;
   const { window, name } = dimension === "concurrency" ? withoutWindow(field, value) : resolveWindow(field, value);
-  const suffix = `${models === undefined ? "" : `-${models.join(",")}`}${perModel ? "-each" : ""}`;
+  const scoped = scope === "account" ? "" : `-${scope}`;
+  const suffix = `${scoped}${models === undefined ? "" : `-${models.join(",")}`}${perModel ? "-each" : ""}`;
   const id = value.id === undefined ? `${dimension}${name}${suffix}` : expectString(`${field}.id`, value.id);
   return { id, dimension, limit, scope, models, perModel, window };
 }

@@ -92,6 +92,7 @@ export class Picker {
   pick(lane: Lane, request: AcquireRequest, seen?: TooLarge): Awaitable<Lease | null> {
     if (lane.nextWakeAt() !== Number.POSITIVE_INFINITY) lane.wakeDue(this.#options.clock.monotonic());
     lane.roomAt = Number.POSITIVE_INFINITY;
+    lane.isShut = false;
     // Buckets show a store the boundaries of the present, also where nothing was refused for long.
     if (this.#tracker.hasCalendars) this.#tracker.refresh(this.#options.clock.wall());
     if (this.#batch !== 1) return this.#pickOfBatch(lane, request);
@@ -115,7 +116,19 @@ export class Picker {
         return this.#granted(lane, key, answer, request);
       }
       tooLarge = this.#refused(lane, answer, [key], tooLarge);
+      if (this.#refusesAll(lane, answer)) return null;
     }
+  }
+
+  /** What counts this machine stands against every account: nobody else need be asked. */
+  #refusesAll(lane: Lane, { blocked, now }: Refusal): boolean {
+    const [first] = blocked;
+    if (first === undefined || !first.by.startsWith("ip:")) return false;
+    lane.isShut = true;
+    const until = first.anyUntil ?? first.until;
+    lane.roomAt =
+      until === null ? Number.POSITIVE_INFINITY : this.#options.clock.monotonic() + Math.max(until - now, 1);
+    return true;
   }
 
   /**
@@ -158,6 +171,7 @@ export class Picker {
         return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
       }
       tooLarge = this.#refused(lane, answer, keys, tooLarge);
+      if (this.#refusesAll(lane, answer)) return null;
     }
     // Set last: others may have been asked for meanwhile.
     lane.roomAt = tooLarge?.until ?? Number.POSITIVE_INFINITY;
@@ -172,7 +186,10 @@ export class Picker {
     tooLarge: TooLarge | undefined,
   ): Promise<Lease | null> {
     const result = await answer;
-    if (!result.granted) return this.pick(lane, request, this.#refused(lane, result, [key], tooLarge));
+    if (!result.granted) {
+      const seen = this.#refused(lane, result, [key], tooLarge);
+      return this.#refusesAll(lane, result) ? null : this.pick(lane, request, seen);
+    }
     lane.took(key.account.slot);
     return this.#granted(lane, key, result, request);
   }

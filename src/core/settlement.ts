@@ -44,6 +44,8 @@ export class Settlement implements LeaseOwner {
   readonly #measuresLatency: boolean;
   readonly #sameClock: boolean;
   readonly #alone: [Report?] = [];
+  /** Is a store told of an end at this moment? */
+  isSettling = false;
   readonly credentials: CredentialWatch;
   readonly #stated: StatedLimits;
   readonly learnt: LearntLimits;
@@ -235,11 +237,14 @@ export class Settlement implements LeaseOwner {
   /** A promise where the store takes its time; it never rejects. */
   #settle(report: Report, lease: Lease): Promise<void> | undefined {
     const failed = (error: unknown): void => this.#storeFailed(error);
+    this.isSettling = true;
     try {
       const states = this.#store.settle(this.#listOf(report));
+      this.isSettling = false;
       if (states instanceof Promise) return states.then((late) => this.#learn(late, lease.key, lease)).catch(failed);
       if (states.length > 0) this.#learn(states, lease.key, lease);
     } catch (error) {
+      this.isSettling = false;
       failed(error);
     }
     return undefined;

@@ -122,6 +122,7 @@ export class WaitingRoom {
     if (isChoosy(waiter.request)) return true;
     if (lane.roomAt === Number.POSITIVE_INFINITY) return false;
     lane.waiting.roomAt = Math.min(lane.waiting.roomAt, lane.roomAt);
+    if (lane.isShut) return false;
     passed.push(waiter);
     return waiter.overtaken < mostOvertakings && passed.length < mostOvertakings;
   }
@@ -152,7 +153,7 @@ export class WaitingRoom {
   }
 
   #hasUnasked(lane: Lane, { request }: Waiter): boolean {
-    return lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY && !isChoosy(request);
+    return !lane.isShut && lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY && !isChoosy(request);
   }
 
   /** Those ahead that wanted more than there was. */

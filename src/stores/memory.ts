@@ -53,6 +53,8 @@ export class MemoryStore implements Store {
   readonly #listeners = new Set<(change: StoreChange) => void>();
   /** Reservations that hold concurrency or a probe claim: only these have anything to expire. */
   readonly #holders = new Set<MemoryReservation>();
+  /** No reservation under way expires before this. */
+  #firstExpiry = Number.POSITIVE_INFINITY;
   readonly #epoch: string;
   readonly #at: Instant = { monotonic: 0, wall: 0 };
   /** The last reading of the wall clock, and when it was taken. */
@@ -69,10 +71,12 @@ export class MemoryStore implements Store {
   }
 
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Reservation | Refusal {
+    const now = this.clock.monotonic();
+    // Before anything is looked at: whoever is told of it may reserve at once.
+    if (now >= this.#firstExpiry) this.#expire(now);
     const at = this.#at;
-    at.monotonic = this.clock.monotonic();
+    at.monotonic = now;
     at.wall = -1;
-    if (this.#holders.size > 0) this.#expire(at.monotonic);
     let blocked: Blocked[] | undefined;
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index] as Candidate;
@@ -275,6 +279,7 @@ export class MemoryStore implements Store {
 
   #hold(reservation: MemoryReservation, purpose: ReserveOptions["purpose"]): void {
     this.#holders.add(reservation);
+    this.#firstExpiry = Math.min(this.#firstExpiry, reservation.expiresAt);
     if (purpose !== "probe") return;
     for (const cell of reservation.memo.cells) {
       if (cell.record.until > reservation.reservedAt) cell.probe = reservation;
@@ -287,8 +292,12 @@ export class MemoryStore implements Store {
   }
 
   #expire(now: number): void {
+    this.#firstExpiry = Number.POSITIVE_INFINITY;
     for (const reservation of this.#holders) {
-      if (reservation.expiresAt > now) continue;
+      if (reservation.expiresAt > now) {
+        this.#firstExpiry = Math.min(this.#firstExpiry, reservation.expiresAt);
+        continue;
+      }
       reservation.expired = true;
       this.#holders.delete(reservation);
       reservation.candidate.needs.forEach(({ bucket }, place) => {

@@ -161,7 +161,8 @@ export class RollingCounter implements Counter {
   }
 
   #freeAt(entry: number, bucket: Bucket): number {
-    const delay = this.#field(entry, PENDING) > 0 ? bucket.guardMs : this.#field(entry, DELAY);
+    const known = this.#field(entry, DELAY);
+    const delay = this.#field(entry, PENDING) > 0 ? Math.max(bucket.guardMs, known) : known;
     return this.#field(entry, LAST_AT) + (bucket.windowMs as number) + delay;
   }
 

@@ -201,6 +201,26 @@ describe.each(storeKinds)("KeyRotator with limits of every kind over $name", ({ 
     });
   });
 
+  describe("a limit on the address", () => {
+    const limits = [{ requests: 3, per: 10_000, scope: "ip" }] as const;
+
+    it("counts the requests of all keys, and says at once when it is used up and until when", async () => {
+      const world = worldOf(named("a", "b", "c", "d"), { limits });
+      for (let count = 0; count < 3; count++) await use(world, {});
+      const error = await world.exhausted({ maxWaitMs: 5000 });
+      expect(error.retryAfterMs).toBeGreaterThanOrEqual(10_000);
+    });
+
+    it("is waited for, and hands on what becomes free", async () => {
+      const world = worldOf(named("a", "b", "c", "d"), { limits, maxWaitMs: 30_000 });
+      for (let count = 0; count < 3; count++) await use(world, {});
+      const waiting = [1, 2, 3, 4].map(() => watch(world.take()));
+      await pass(world, 10_500);
+      expect(waiting.filter(({ isDone }) => isDone)).toHaveLength(3);
+      expect(waiting.filter(({ error }) => error !== undefined)).toHaveLength(0);
+    });
+  });
+
   describe("models", () => {
     it("of a group share one counter, and others are not counted", async () => {
       const world = worldOf(named("a"), { limits: [{ requests: 2, per: "day", models: "*:free" }] });
