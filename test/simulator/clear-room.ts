@@ -8,6 +8,7 @@ import {
   allLimits,
   amountOf,
   countsTokens,
+  guardOf,
   limitsFor,
   type PlannedKey,
   type World,
@@ -63,10 +64,18 @@ export class ClearRoom {
         const grant = this.#run.grants[place] as Grant;
         if (grant.at < now - sinceMs) break;
         if (limit.concurrency !== undefined && grant.endedAt !== 0) continue;
-        if (this.#counts(limit, key, model, grant)) used++;
+        if (!this.#counts(limit, key, model, grant)) continue;
+        if (limit.window === "anchored" && this.#mayEndNow(limit, now - grant.at)) return false;
+        used++;
       }
       return used < amountOf(limit);
     });
+  }
+
+  /** Around the end of a window that this grant may have opened nothing is given out, because it might open the next unseen. */
+  #mayEndNow(limit: Limit, ageMs: number): boolean {
+    const { leastMs, spreadMs } = this.#world.network;
+    return Math.abs(ageMs - windowOf(limit)) <= guardOf(this.#world, limit) + leastMs + spreadMs;
   }
 
   #covers(limit: Limit, model: string | undefined): boolean {
