@@ -57,6 +57,7 @@ export class Dispatcher implements PickerHost {
       maxWaiting,
       ask: (lane, request) => this.picker.pick(lane, request),
       dueAt: (lane, request, roomAt) => this.#dueAt(lane, request, roomAt),
+      areAlike: (one, other) => one.model === other.model && !pool.countsTokens && other.account === undefined,
       exhausted: (lane, request) => this.#exhausted(lane, request),
       pollMs: () => (isTold ? untoldMs : 0) + 50 + random() * 200,
       queued: (request, waiting) => this.#queued(request, waiting),

@@ -28,8 +28,10 @@ export class WaitingLine {
   /** Cancels the timer for the lane's next wake-up. */
   cancelTimer: (() => void) | undefined;
   timerAt = Number.POSITIVE_INFINITY;
-  /** A store is being asked for somebody in the line. */
-  asking = false;
+  /** For so many in the line a store is being asked. */
+  asking = 0;
+  /** In this round somebody found nothing that those behind could have either. */
+  isDry = false;
   /** Something changed meanwhile: another round follows. */
   again = false;
   round = 0;

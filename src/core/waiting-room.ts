@@ -11,6 +11,8 @@ export interface WaitingRoomOptions {
   readonly ask: (lane: Lane, request: AcquireRequest) => Awaitable<Lease | null>;
   /** When a request may be served at the earliest, as far as is known; monotonic, and -Infinity for any moment. */
   readonly dueAt: (lane: Lane, request: AcquireRequest, roomAt: number) => number;
+  /** Can the one be served with what the other was given? */
+  readonly areAlike: (one: AcquireRequest, other: AcquireRequest) => boolean;
   /** The error for a request that waited in vain. */
   readonly exhausted: (lane: Lane, request: AcquireRequest) => Error;
   /** How long until a store is asked again for something only a release elsewhere can free. */
@@ -20,6 +22,9 @@ export interface WaitingRoomOptions {
 
 /** A request for much is overtaken so often by those for less, then everybody waits for it. */
 const mostOvertakings = 8;
+
+/** A store that is asked over a network is asked for so many at once. */
+const mostAsked = 16;
 
 /**
  * Requests that wait for a key: served by priority and first come first, woken when the next key is due or one is given back,
@@ -72,10 +77,12 @@ export class WaitingRoom {
   /** Gives what is free to those who wait, in order. */
   serve(lane: Lane): void {
     const line = lane.waiting;
-    if (line.asking) {
+    if (line.asking > 0) {
       line.again = true;
       return;
     }
+    line.again = false;
+    line.isDry = false;
     line.round++;
     line.roomAt = Number.POSITIVE_INFINITY;
     this.#serveRound(lane);
@@ -92,6 +99,7 @@ export class WaitingRoom {
     const line = lane.waiting;
     const passed: Waiter[] = [];
     for (const waiter of line) {
+      if (line.isDry || line.asking >= mostAskedBehind(passed)) break;
       if (waiter.round === line.round) {
         if (!isChoosy(waiter.request)) passed.push(waiter);
         continue;
@@ -99,16 +107,15 @@ export class WaitingRoom {
       waiter.round = line.round;
       const got = this.#ask(lane, waiter);
       if (got instanceof Promise) {
-        line.asking = true;
+        line.asking++;
         got.then(
           (lease) => this.#answered(lane, waiter, lease),
           (error: unknown) => this.#failed(lane, waiter, error),
         );
-        return;
-      }
-      if (got !== undefined && !this.#goesOn(lane, waiter, got, passed)) break;
+        if (!isChoosy(waiter.request)) passed.push(waiter);
+      } else if (got !== undefined && !this.#goesOn(lane, waiter, got, passed)) line.isDry = true;
     }
-    this.#afterServing(lane);
+    if (line.asking === 0) this.#afterServing(lane);
   }
 
   /** Hands a waiter what there was for it, and tells whether the next one may be asked for. */
@@ -137,23 +144,43 @@ export class WaitingRoom {
     }
   }
 
-  #answered(lane: Lane, waiter: Waiter, lease: Lease | null): void {
+  #answered(lane: Lane, asker: Waiter, lease: Lease | null): void {
     const line = lane.waiting;
-    line.asking = false;
-    const passed = this.#passedBy(lane, waiter);
+    line.asking--;
+    // Answers overtake each other; those who came first are served first all the same.
+    const waiter = lease === null ? asker : this.#firstLike(lane, asker);
+    if (waiter !== asker) asker.round = -1;
     // A round of questions over a network may end before every ready group was asked.
-    const isAskedAgain = lease === null && this.#hasUnasked(lane, waiter);
-    if (isAskedAgain) waiter.round = -1;
-    const goesOn = isAskedAgain || this.#goesOn(lane, waiter, lease, passed);
-    if (line.again) {
-      line.again = false;
-      this.serve(lane);
-    } else if (goesOn) this.#serveRound(lane);
-    else this.#afterServing(lane);
+    if (lease === null && this.#hasUnasked(lane, asker)) asker.round = -1;
+    else if (!this.#goesOn(lane, waiter, lease, this.#passedBy(lane, waiter))) line.isDry = true;
+    this.#goOn(lane);
+  }
+
+  #failed(lane: Lane, waiter: Waiter, error: unknown): void {
+    lane.waiting.asking--;
+    waiter.refuse(error);
+    this.#goOn(lane);
+  }
+
+  /** With nobody left to wait for an answer, what changed meanwhile is looked at in a round of its own. */
+  #goOn(lane: Lane): void {
+    const line = lane.waiting;
+    if (line.asking === 0 && line.again) this.serve(lane);
+    else this.#serveRound(lane);
+  }
+
+  #firstLike(lane: Lane, asker: Waiter): Waiter {
+    for (const ahead of lane.waiting) {
+      if (ahead === asker) break;
+      if (!isChoosy(ahead.request) && this.#options.areAlike(ahead.request, asker.request)) return ahead;
+    }
+    return asker;
   }
 
   #hasUnasked(lane: Lane, { request }: Waiter): boolean {
-    return !lane.isShut && lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY && !isChoosy(request);
+    return (
+      !lane.isShut && lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY && !isChoosy(request)
+    );
   }
 
   /** Those ahead that wanted more than there was. */
@@ -164,13 +191,6 @@ export class WaitingRoom {
       if (ahead.round === lane.waiting.round && !isChoosy(ahead.request)) passed.push(ahead);
     }
     return passed;
-  }
-
-  #failed(lane: Lane, waiter: Waiter, error: unknown): void {
-    lane.waiting.asking = false;
-    lane.waiting.again = false;
-    waiter.refuse(error);
-    this.serve(lane);
   }
 
   #enter(
@@ -272,6 +292,13 @@ export class WaitingRoom {
     lane.waiting.cancelTimer = undefined;
     lane.waiting.timerAt = Number.POSITIVE_INFINITY;
   }
+}
+
+/** Whoever is asked for may overtake all that are ahead. */
+function mostAskedBehind(ahead: readonly Waiter[]): number {
+  let most = mostAsked;
+  for (const { overtaken } of ahead) most = Math.min(most, mostOvertakings - overtaken);
+  return most;
 }
 
 /** Does it want certain accounts only? */

@@ -33,7 +33,7 @@ export const features = {
    * Crowds that wait while the store is asked over a network: one question after the other, so that no more are served than
    * questions fit into the time.
    */
-  crowdsOverNetwork: false,
+  crowdsOverNetwork: true,
   /**
    * Anchored windows while the machine sleeps and its monotonic clock stops: the provider's window ends earlier than is thought
    * here, and the next one begins unseen. Off, that overshoots is not held against the rotator.
