@@ -124,8 +124,9 @@ export class Picker {
   #refusesAll(lane: Lane, { blocked, now }: Refusal): boolean {
     const [first] = blocked;
     if (first === undefined || !first.by.startsWith("ip:")) return false;
-    lane.isShut = true;
-    const until = first.anyUntil ?? first.until;
+    // Somebody who wants less may still find room.
+    lane.isShut = first.anyUntil === undefined || first.anyUntil > now;
+    const until = lane.isShut ? (first.anyUntil ?? first.until) : first.until;
     lane.roomAt =
       until === null ? Number.POSITIVE_INFINITY : this.#options.clock.monotonic() + Math.max(until - now, 1);
     return true;

@@ -35,6 +35,8 @@ export class WaitingLine {
   /** Something changed meanwhile: another round follows. */
   again = false;
   round = 0;
+  /** When somebody was served last, or the line began; monotonic. */
+  servedAt = 0;
   /** When there is room for what somebody in the line wants, which is more than there is now; monotonic. */
   roomAt = Number.POSITIVE_INFINITY;
 

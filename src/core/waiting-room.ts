@@ -24,7 +24,10 @@ export interface WaitingRoomOptions {
 const mostOvertakings = 8;
 
 /** A store that is asked over a network is asked for so many at once. */
-const mostAsked = 16;
+const mostAsked = 64;
+/** A store is asked ever more rarely for what nobody gave back for long: by this share of that time, at most so late. */
+const pollShare = 0.05;
+const longestPollMs = 10_000;
 
 /**
  * Requests that wait for a key: served by priority and first come first, woken when the next key is due or one is given back,
@@ -66,6 +69,7 @@ export class WaitingRoom {
     return new Promise((resolve, reject) => {
       const waiter = this.#enter(lane, request, arrival, now, deadline, resolve, reject);
       this.#options.queued(request, this.size);
+      if (lane.waiting.size === 0) lane.waiting.servedAt = now;
       lane.waiting.push(waiter);
       lane.waiting.roomAt = Math.min(lane.waiting.roomAt, roomAt);
       const mayBeServed = lane.count(standing.ready) + lane.count(standing.held) > 0;
@@ -99,7 +103,7 @@ export class WaitingRoom {
     const line = lane.waiting;
     const passed: Waiter[] = [];
     for (const waiter of line) {
-      if (line.isDry || line.asking >= mostAskedBehind(passed)) break;
+      if (line.isDry || line.asking >= this.#mostAskedBehind(passed, waiter)) break;
       if (waiter.round === line.round) {
         if (!isChoosy(waiter.request)) passed.push(waiter);
         continue;
@@ -121,6 +125,7 @@ export class WaitingRoom {
   /** Hands a waiter what there was for it, and tells whether the next one may be asked for. */
   #goesOn(lane: Lane, waiter: Waiter, got: Lease | null, passed: Waiter[]): boolean {
     if (got !== null) {
+      lane.waiting.servedAt = this.#options.clock.monotonic();
       waiter.grant(got);
       for (const ahead of passed) ahead.overtaken++;
       return passed.every(({ overtaken }) => overtaken < mostOvertakings);
@@ -167,6 +172,15 @@ export class WaitingRoom {
     const line = lane.waiting;
     if (line.asking === 0 && line.again) this.serve(lane);
     else this.#serveRound(lane);
+  }
+
+  /** Whoever is asked for may overtake those ahead that want something else. */
+  #mostAskedBehind(ahead: readonly Waiter[], waiter: Waiter): number {
+    let most = mostAsked;
+    for (const { overtaken, request } of ahead) {
+      if (!this.#options.areAlike(request, waiter.request)) most = Math.min(most, mostOvertakings - overtaken);
+    }
+    return most;
   }
 
   #firstLike(lane: Lane, asker: Waiter): Waiter {
@@ -270,7 +284,8 @@ export class WaitingRoom {
     if (lane.count(standing.stuck) > 0) {
       // The next look is not put off by those who come meanwhile.
       const isSet = line.timerAt > now && line.timerAt !== Number.POSITIVE_INFINITY;
-      at = Math.min(at, isSet ? line.timerAt : now + this.#options.pollMs());
+      const laterMs = Math.min(longestPollMs, (now - line.servedAt) * pollShare);
+      at = Math.min(at, isSet ? line.timerAt : now + laterMs + this.#options.pollMs());
     }
     if (at === line.timerAt) return;
     this.#disarm(lane);
@@ -292,13 +307,6 @@ export class WaitingRoom {
     lane.waiting.cancelTimer = undefined;
     lane.waiting.timerAt = Number.POSITIVE_INFINITY;
   }
-}
-
-/** Whoever is asked for may overtake all that are ahead. */
-function mostAskedBehind(ahead: readonly Waiter[]): number {
-  let most = mostAsked;
-  for (const { overtaken } of ahead) most = Math.min(most, mostOvertakings - overtaken);
-  return most;
 }
 
 /** Does it want certain accounts only? */

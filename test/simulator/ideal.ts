@@ -79,7 +79,8 @@ class AnchoredPace implements Pace {
  */
 class CalendarPace implements Pace {
   readonly #most: number;
-  readonly #guardMs: number;
+  /** How long before a period's end what is taken counts in the next one too: a store over a network decides a little later. */
+  readonly #closingMs: number;
   readonly #lateMs: number;
   readonly #startWall: number;
   readonly #endAfter: (at: number) => number;
@@ -89,8 +90,9 @@ class CalendarPace implements Pace {
 
   constructor(world: World, limit: Limit, endAfter: (at: number) => number) {
     this.#most = amountOf(limit);
-    this.#guardMs = guardOf(world, limit);
-    this.#lateMs = this.#guardMs + windowOf(limit) * 0.02 + wakeMs(world);
+    const guardMs = guardOf(world, limit);
+    this.#closingMs = guardMs + (world.store === "nasty" ? world.storeDelayMs : 0);
+    this.#lateMs = guardMs + windowOf(limit) * 0.02 + wakeMs(world);
     this.#startWall = world.startWall;
     this.#endAfter = endAfter;
   }
@@ -100,14 +102,14 @@ class CalendarPace implements Pace {
       this.#turn(at);
       return this.#used < this.#most ? at : this.#end + this.#lateMs;
     }
-    const isFull = this.#used >= this.#most || at >= this.#end - this.#guardMs;
+    const isFull = this.#used >= this.#most || at >= this.#end - this.#closingMs;
     return isFull && this.#used > 0 ? this.#end + this.#lateMs : at;
   }
 
   take(at: number): void {
     this.#turn(at);
     this.#used++;
-    if (at >= this.#end - this.#guardMs) this.#usedOfNext++;
+    if (at >= this.#end - this.#closingMs) this.#usedOfNext++;
   }
 
   #turn(at: number): void {
