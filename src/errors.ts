@@ -44,6 +44,8 @@ interface ExhaustedDetails {
   readonly retryAt: number | null;
   readonly retryAfterMs: number | null;
   readonly reasons: BlockedReasons;
+  /** The account a request belongs to. */
+  readonly account?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -89,14 +91,15 @@ const inWords: { readonly [reason in keyof BlockedReasons]: (count: number) => s
   unsuitable: () => "not meant for this request",
 };
 
-function exhaustedMessage({ retryAfterMs, reasons, cause }: ExhaustedDetails): string {
+function exhaustedMessage({ retryAfterMs, reasons, account, cause }: ExhaustedDetails): string {
   const counted = Object.entries(reasons)
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `${count} ${inWords[reason as keyof BlockedReasons](count)}`)
     .join(", ");
   const hint = retryAfterMs === null ? "" : ` Please try again in ${Math.ceil(retryAfterMs / 1000)}s.`;
   const secret = KeySourceError.isInstance(cause) ? " A key's secret could not be fetched: see `cause`." : "";
-  return `No API key can serve this request now (${counted || "no keys"}).${secret}${hint}`;
+  const own = account === undefined ? "" : ` It belongs to account "${account}", which made what it is about.`;
+  return `No API key can serve this request now (${counted || "no keys"}).${own}${secret}${hint}`;
 }
 
 /** A credential would travel to an origin it was not meant for. */

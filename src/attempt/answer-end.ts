@@ -51,25 +51,29 @@ export class AnswerEnd<C extends Call, A extends Answer> {
       lease.settle(success);
       return answer;
     }
-    return this.#settleAtTheEnd(lease, answer, noteIds);
+    return this.#settleAtTheEnd(call, lease, answer, noteIds);
   }
 
-  #settleAtTheEnd(lease: Lease, answer: A, noteIds: ((chunk: Uint8Array) => void) | undefined): A {
+  #settleAtTheEnd(call: C, lease: Lease, answer: A, noteIds: OnChunk | undefined): A {
     lease.answered();
     const { usageShape } = this.#options;
     const reader = this.#rotator.countsTokens && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
-    return this.#transport.observe(
-      answer,
-      (how) => {
-        const outcome = how === "cancel" ? "aborted" : "success";
-        lease.settle({ outcome, usage: reader === undefined ? undefined : usageIn(reader, how, usageShape) });
-      },
-      bothOf(reader, noteIds),
-    );
+    const { signal } = call;
+    const ended = (how: BodyEnd): void => {
+      signal?.removeEventListener("abort", onAbort);
+      const usage = reader === undefined ? undefined : usageIn(reader, how, usageShape);
+      // A body that broke may be missed as late by its provider as one that was given up.
+      if (how === "end") lease.settle({ outcome: "success", usage });
+      else lease.settle({ outcome: how === "cancel" ? "aborted" : "success", sent: "unknown", usage });
+    };
+    // A body that nobody reads at this moment tells of no abort.
+    const onAbort = (): void => ended("cancel");
+    signal?.addEventListener("abort", onAbort, { once: true });
+    return this.#transport.observe(answer, ended, bothOf(reader, noteIds));
   }
 
   /** Only where there is a choice of accounts does it matter who made what. */
-  #noteIds(call: C, lease: Lease, answer: A, pins: ResourcePins): ((chunk: Uint8Array) => void) | undefined {
+  #noteIds(call: C, lease: Lease, answer: A, pins: ResourcePins): OnChunk | undefined {
     if (this.#rotator.accountCount < 2 || !pins.mayMake(call.method, call.url)) return undefined;
     pins.noteHeaders(answer.headers, lease.account);
     return pins.noteBody(lease.account);

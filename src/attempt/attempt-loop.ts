@@ -1,3 +1,4 @@
+import { timeoutReason } from "../core/bounded-wait.ts";
 import type { ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
@@ -64,6 +65,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   run(call: C): Promise<A> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const endsAt = this.#endsAt(call);
+    if (endsAt <= this.#options.clock.monotonic()) return Promise.reject(timeoutReason(call.endedBy));
     if (this.#prepares || this.#rotator.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.#acquire(call, endsAt);

@@ -53,12 +53,17 @@ export class Preparation<C extends Call> {
 
 function checked(estimate: unknown): TokenEstimate {
   if (isAmount(estimate)) return { input: estimate, output: 0 };
-  if (typeof estimate === "object" && estimate !== null) {
+  if (typeof estimate === "object" && estimate !== null && !(estimate instanceof Promise)) {
     const { input, output } = estimate as TokenEstimate;
     if ((input === undefined || isAmount(input)) && (output === undefined || isAmount(output)))
       return { input, output };
   }
-  throw new TypeError("Expected `estimateTokens()` to return a number >= 0 or { input, output } of such");
+  // Nobody will wait for it, and its failure is no news.
+  if (estimate instanceof Promise) estimate.catch(() => {});
+  const came = estimate instanceof Promise ? "a promise" : typeof estimate;
+  throw new TypeError(
+    `Expected \`estimateTokens()\` to return a number >= 0 or { input, output } of such, got ${came}`,
+  );
 }
 
 function isAmount(value: unknown): value is number {

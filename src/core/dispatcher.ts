@@ -237,6 +237,24 @@ export class Dispatcher implements PickerHost {
     return new Lanes(this.#pool, strategy, { groups: this.#pool, clock, random });
   }
 
+  /** Of a request that belongs to one account, only that one counts. */
+  #standingFor(lane: Lane, { account }: AcquireRequest): PoolStanding {
+    const own = account === undefined ? undefined : this.#pool.accountOf(account);
+    if (own === undefined) return this.standing(lane);
+    const is = (...standings: number[]): number => Number(standings.includes(lane.standingOf(own.slot)));
+    const wakeAt = lane.wakeAtOf(own.slot);
+    return {
+      accounts: 1,
+      ready: is(standing.ready, standing.held),
+      limited: is(standing.limited, standing.stuck),
+      refused: is(standing.refused),
+      disabled: is(standing.absent),
+      unsuitable: 0,
+      wakeInMs: wakeAt === Number.POSITIVE_INFINITY ? null : Math.max(0, wakeAt - this.#options.clock.monotonic()),
+      only: own.name,
+    };
+  }
+
   #dueAt(lane: Lane, request: AcquireRequest, roomAt: number): number {
     const own = request.account === undefined ? undefined : this.#pool.accountOf(request.account);
     if (own !== undefined) {
@@ -257,7 +275,7 @@ export class Dispatcher implements PickerHost {
   }
 
   #exhausted(lane: Lane, request: AcquireRequest): Error {
-    const error = exhaustedError(this.standing(lane), this.#options.clock, this.picker.secretFailure());
+    const error = exhaustedError(this.#standingFor(lane, request), this.#options.clock, this.picker.secretFailure());
     if (request.isTrial !== true && this.#events.wants("pool-exhausted")) {
       const { retryAfterMs, reasons } = error;
       this.#events.emit("pool-exhausted", { requestId: this.#names.of(request), retryAfterMs, reasons });

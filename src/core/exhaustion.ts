@@ -11,6 +11,8 @@ export interface PoolStanding {
   readonly unsuitable: number;
   /** Milliseconds until the next one is due; `null` when none is. */
   readonly wakeInMs: number | null;
+  /** The one account that counts, where the request belongs to it. */
+  readonly only?: string | undefined;
 }
 
 /** Keys that cannot be used because the function that fetches their secret failed. */
@@ -34,6 +36,7 @@ export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: Secre
     retryAfterMs,
     retryAt: retryAfterMs === null ? null : clock.wall() + retryAfterMs,
     reasons: { limited: limited + pool.ready, credential: refused, disabled, unsuitable },
+    account: pool.only,
     cause: failure?.cause,
   });
 }

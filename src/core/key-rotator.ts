@@ -159,7 +159,6 @@ export class KeyRotator {
         this.#book.pool,
         this.#tracker,
         this.#options.store,
-        this.#dispatcher.standing(),
         this.#dispatcher.modelStandings(),
         this.#options.clock,
         this.#settlement.inference.believed,

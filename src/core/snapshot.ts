@@ -1,7 +1,6 @@
 import type { BucketState, ScopeState, Store } from "../stores/store.ts";
 import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
-import type { PoolStanding } from "./exhaustion.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import { maskSecret } from "./mask.ts";
@@ -77,7 +76,7 @@ export interface PoolSnapshot {
    * Models that stand apart because they rested on their own, have keys or limits of their own; how the accounts stand for each.
    */
   readonly models: readonly ModelStanding[];
-  /** Accounts by how they stand for all other requests, as this process believes. */
+  /** Accounts by how they stand for all other requests: by the best of their keys. */
   readonly ready: number;
   readonly limited: number;
   readonly refused: number;
@@ -90,7 +89,6 @@ export async function takeSnapshot(
   pool: KeyPool,
   tracker: RateLimitTracker,
   store: Store,
-  now: PoolStanding,
   models: readonly ModelStanding[],
   clock: Clock,
   inferredAccounts: readonly InferredAccount[],
@@ -98,8 +96,38 @@ export async function takeSnapshot(
 ): Promise<PoolSnapshot> {
   const keys: KeySnapshot[] = [];
   for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock, learnt));
-  const { accounts, ready, limited, refused, disabled, wakeInMs } = now;
-  return { keys, inferredAccounts, models, accounts, ready, limited, refused, disabled, nextReadyInMs: wakeInMs };
+  return { keys, inferredAccounts, models, ...standingOf(pool, keys) };
+}
+
+/** How the accounts stand by how their keys do; the best one of an account speaks for it. */
+function standingOf(
+  pool: KeyPool,
+  keys: readonly KeySnapshot[],
+): Pick<PoolSnapshot, "accounts" | "ready" | "limited" | "refused" | "disabled" | "nextReadyInMs"> {
+  const counts = { ready: 0, limited: 0, refused: 0, disabled: 0 };
+  const byAccount = new Map<string, KeySnapshot[]>();
+  for (const key of keys) byAccount.set(key.account, [...(byAccount.get(key.account) ?? []), key]);
+  const dueIn: number[] = [];
+  for (const own of byAccount.values()) {
+    const is = (...states: KeySnapshot["state"][]): boolean => own.some(({ state }) => states.includes(state));
+    if (is("ready")) counts.ready++;
+    else if (is("cooling", "limited")) counts.limited++;
+    else if (is("refused")) counts.refused++;
+    else counts.disabled++;
+    if (!is("ready")) dueIn.push(...own.map(dueInMs).filter((ms) => ms !== null));
+  }
+  const nextReadyInMs = dueIn.length === 0 ? null : Math.min(...dueIn);
+  return { accounts: pool.accountCount, ...counts, nextReadyInMs };
+}
+
+/** When all that stands against a key is over; `null` while it is switched off or waits for a release. */
+function dueInMs({ enabled, cooldowns, limits }: KeySnapshot): number | null {
+  if (!enabled) return null;
+  const rests = cooldowns.filter(({ scope }) => !scope.startsWith("model:")).map(({ endsInMs }) => endsInMs);
+  const full = limits.filter(({ left, models, model }) => left <= 0 && models === null && model === null);
+  const resets = full.map(({ resetInMs }) => resetInMs ?? Number.POSITIVE_INFINITY);
+  const due = Math.max(...rests, ...resets);
+  return Number.isFinite(due) ? due : null;
 }
 
 async function snapshotOf(

@@ -3,7 +3,7 @@ import type { CallOptions } from "../attempt/call.ts";
 import { ResourcePins } from "../attempt/resource-pins.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
 import { createClassifier } from "../core/classification-hooks.ts";
-import { expectKnown, expectNumber, expectString, expectStringRecord } from "../core/expectations.ts";
+import { expectKnown, expectNumber, expectString, expectStringRecord, unexpected } from "../core/expectations.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -50,6 +50,14 @@ export function createRotatingFetch(options: RotatingFetchOptions | SharedRotato
   return fetchWith(new FetchFace(resolved), undefined);
 }
 
+/** Earlier instants than this, in 1973, are seconds since the epoch. */
+const firstInstant = 1e11;
+
+function expectDeadline(deadline: unknown): void {
+  expectNumber("with.deadline", deadline, { min: 0 });
+  if ((deadline as number) < firstInstant) throw unexpected("with.deadline", "epoch milliseconds", deadline);
+}
+
 const knownCallOptions: { readonly [name in keyof Required<CallOptions>]: true } = {
   deadline: true,
   priority: true,
@@ -70,7 +78,7 @@ function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): Rotat
     ...(preconnect === undefined ? undefined : { preconnect }),
     with(added: CallOptions): RotatingFetch {
       expectKnown("with", added, knownCallOptions);
-      if (added.deadline !== undefined) expectNumber("with.deadline", added.deadline, { min: 0 });
+      if (added.deadline !== undefined) expectDeadline(added.deadline);
       if (added.priority !== undefined) expectNumber("with.priority", added.priority);
       if (added.affinity !== undefined) expectString("with.affinity", added.affinity);
       if (added.tags !== undefined) expectStringRecord("with.tags", added.tags);

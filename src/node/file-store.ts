@@ -195,7 +195,11 @@ export class FileStore extends MemoryStore {
     this.#cancelTimer = undefined;
     const failure = await this.#queueSave();
     process.off("exit", this.#atExit);
-    this.#lock.release();
+    try {
+      this.#lock.release();
+    } catch (cause) {
+      throw failure ?? unsaved(this.path, cause);
+    }
     if (failure !== undefined) throw failure;
   }
 

@@ -1,6 +1,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -23,11 +24,23 @@ const sliceLength = 65_536;
 /** Records looked at in one go, where most are worth no text. */
 const sliceRecords = 2000;
 
+/** One at a time: where a file system refuses new directories as unknown, Node's own recursive way never ends. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    // Somebody else was first.
+    if (!existsSync(path)) throw error;
+  }
+}
+
 /** The absolute path of the file itself, where a link leads to it. Makes its directory, for this user alone. */
 export function prepareFile(path: string): string {
   const file = resolve(path);
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeDirectory(dirname(file));
     return lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() ? realpathSync(file) : file;
   } catch (cause) {
     throw unreadable(file, "its directory cannot be made or read", cause);

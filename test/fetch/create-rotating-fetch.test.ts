@@ -173,6 +173,7 @@ describe("RotatingFetch.with", () => {
     [{ deadline: "soon" }, "Expected `with.deadline` to be a number >= 0, got `soon` (string)"],
     [{ tags: { a: 1 } }, "Expected `with.tags.a` to be a string, got number"],
     [{ priority: "high" }, "Expected `with.priority` to be a number, got `high` (string)"],
+    [{ deadline: 1_795_000_000 }, "Expected `with.deadline` to be epoch milliseconds, got `1795000000` (number)"],
     [{ affinity: 5 }, "Expected `with.affinity` to be a non-empty string, got `5` (number)"],
     [{ prio: 1 }, "Expected `with` to have only known fields (deadline, priority, affinity, tags), got `prio`"],
     [undefined, "Expected `with` to be an object, got `undefined`"],

@@ -105,7 +105,9 @@ describe("token limits of calls", () => {
     answer = Number.NaN;
     await (await fetch(chatUrl, post(body))).text();
     expect(await used({ rotator })).toEqual([800 + Math.ceil(body.length / 4)]);
-    expect(failures).toEqual(["estimate"]);
+    answer = Promise.resolve(5);
+    await (await fetch(chatUrl, post(body))).text();
+    expect(failures).toEqual(["estimate", "estimate"]);
   });
 
   it("have streams say what they used only when `includeUsage` is set", async () => {
@@ -161,6 +163,23 @@ describe("concurrency limits of calls", () => {
     // A provider learns a little later that a request was given up.
     await clock.advance(1000);
     expect((await fetch(chatUrl, post(body))).status).toBe(200);
+  });
+
+  it.each([
+    ["nobody reads", async () => {}],
+    ["was read from a little", async (response: Response) => void (await response.body?.getReader().read())],
+  ])("give the place back when the caller aborts a body that %s", async (_how, read) => {
+    const stream = streamed();
+    stream.send("first");
+    const { fetch, clock, rotator } = rig((_sent, number) => (number === 1 ? stream.response : ok()), oneAtATime);
+    const controller = new AbortController();
+    const response = await fetch(chatUrl, { ...post(body), signal: controller.signal });
+    await read(response);
+    controller.abort();
+    expect(rotator.inFlight).toBe(0);
+    await clock.advance(1000);
+    expect((await fetch(chatUrl, post(body))).status).toBe(200);
+    expect(response.status).toBe(200);
   });
 
   it("give the place back when the call fails", async () => {
@@ -303,6 +322,23 @@ describe("what one account made", () => {
     await fetch(`${api}beta/upload/files`, post("{}"));
     await fetch(address, { method: "PUT", body: "bytes" });
     expect(keysUsed()[2]).toBe(keysUsed()[1]);
+  });
+
+  it("says so when that account cannot serve, and counts no other", async () => {
+    const { fetch, keysUsed, rotator } = rig(() => made({ id: "file-mine1" }), {
+      provider: "openai",
+      keyCount: 3,
+      maxWaitMs: 0,
+    });
+    await (await fetch(`${api}/files`, post("{}"))).text();
+    const ids = (await rotator.snapshot()).keys.map(({ id }) => id);
+    const maker = ids[keysUsed()[0] as number] as string;
+    rotator.disable(maker);
+    const response = await fetch(`${api}/files/file-mine1`);
+    expect(response.status).toBe(503);
+    const { error } = (await response.json()) as { error: { message: string } };
+    expect(error.message).toContain(`(1 switched off). It belongs to account "${maker}"`);
+    expect(keysUsed()).toHaveLength(1);
   });
 
   it("waits for that account instead of asking one that does not know it", async () => {

@@ -88,6 +88,15 @@ describe("FileStore", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
+  it("says so where its directory cannot be made, and does not hang", () => {
+    writeFileSync(join(directory, "file"), "");
+    for (const impossible of [join(directory, "file", "below", "state.json"), "/proc/none/state.json"]) {
+      expect(() => FileStore.open({ path: impossible })).toThrow(
+        expect.objectContaining({ code: "ERR_STATE_FILE", problem: "unreadable" }),
+      );
+    }
+  });
+
   it("leaves nothing but the file behind when it is closed", async () => {
     const store = open();
     await countOne(store);

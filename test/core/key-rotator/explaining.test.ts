@@ -118,4 +118,16 @@ describe.each(storeKinds)("KeyRotator explaining itself over $name", ({ makeStor
     const world = new RotatorWorld(makeStore, named("a"));
     await expect(world.rotator.explain({ modle: "x" } as never)).rejects.toThrow(/got `modle`.*did you mean `model`/);
   });
+
+  it("counts the pool by what the store says, also where each model has a lane of its own", async () => {
+    const limits = [
+      { requests: 1, per: 3000 },
+      { tokens: 50_000, perModel: true },
+    ] as const;
+    const world = new RotatorWorld(makeStore, named("a"), { limits });
+    await world.succeed(await world.take({ model: "m" }));
+    const { keys, ready, limited, nextReadyInMs } = await world.rotator.snapshot();
+    expect([keys[0]?.state, ready, limited]).toEqual(["limited", 0, 1]);
+    expect(nextReadyInMs).toBeGreaterThan(2900);
+  });
 });
