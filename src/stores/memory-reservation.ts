@@ -57,6 +57,8 @@ export class MemoryReservation implements Reservation {
   /** What was taken, where the candidate's amounts change from request to request. */
   readonly amounts: readonly number[] | undefined;
   settled = false;
+  /** Its place among those that hold something until they are settled; -1: it holds nothing. */
+  place = -1;
   /** Its concurrency was given back before anybody settled it. */
   expired = false;
 
@@ -104,5 +106,36 @@ export class MemoryReservation implements Reservation {
       const counter = memo.counters[place] as Counter;
       return bucket.limit - counter.used(bucket, memo.store.instant());
     });
+  }
+}
+
+/** Reservations that hold something, in no order. Each knows its place, so that none has to be looked for. */
+export class Holders {
+  readonly #list: MemoryReservation[] = [];
+
+  get size(): number {
+    return this.#list.length;
+  }
+
+  add(reservation: MemoryReservation): void {
+    reservation.place = this.#list.length;
+    this.#list.push(reservation);
+  }
+
+  /** Was it among them? */
+  delete(reservation: MemoryReservation): boolean {
+    const { place } = reservation;
+    if (place === -1 || this.#list[place] !== reservation) return false;
+    reservation.place = -1;
+    const last = this.#list.pop() as MemoryReservation;
+    if (last === reservation) return true;
+    this.#list[place] = last;
+    last.place = place;
+    return true;
+  }
+
+  /** Those there are now, whatever becomes of them meanwhile. */
+  all(): readonly MemoryReservation[] {
+    return [...this.#list];
   }
 }

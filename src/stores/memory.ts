@@ -5,7 +5,7 @@ import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeS
 import { type Counter, type Instant, untilRelease } from "./counters/counter.ts";
 import { createCounter } from "./counters/create-counter.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
-import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
+import { CandidateMemo, Holders, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
 import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
 import type {
   Blocked,
@@ -52,7 +52,7 @@ export class MemoryStore implements Store {
   readonly #counters = new Map<string, Counter>();
   readonly #listeners = new Set<(change: StoreChange) => void>();
   /** Reservations that hold concurrency or a probe claim: only these have anything to expire. */
-  readonly #holders = new Set<MemoryReservation>();
+  readonly #holders = new Holders();
   /** No reservation under way expires before this. */
   #firstExpiry = Number.POSITIVE_INFINITY;
   readonly #epoch: string;
@@ -293,13 +293,14 @@ export class MemoryStore implements Store {
 
   #expire(now: number): void {
     this.#firstExpiry = Number.POSITIVE_INFINITY;
-    for (const reservation of this.#holders) {
+    for (const reservation of this.#holders.all()) {
       if (reservation.expiresAt > now) {
         this.#firstExpiry = Math.min(this.#firstExpiry, reservation.expiresAt);
         continue;
       }
+      // Whoever is told of one that expired may have settled another.
+      if (!this.#holders.delete(reservation)) continue;
       reservation.expired = true;
-      this.#holders.delete(reservation);
       reservation.candidate.needs.forEach(({ bucket }, place) => {
         if (bucket.kind !== "concurrency") return;
         (reservation.memo.counters[place] as Counter).settle(
