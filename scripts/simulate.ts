@@ -4,12 +4,10 @@
  * npm run simulate -- --seed 17            one world's story
  * npm run simulate -- --worlds 100         the worlds of the seeds from 1 on, as a table
  * npm run simulate -- --worlds 100 --from 500 --verbose
- * npm run simulate -- --with emptyOpeners  with something in it that worlds do not hold otherwise
  */
 import { parseArgs } from "node:util";
 import { describeWorld } from "../test/simulator/description.ts";
 import { simulate } from "../test/simulator/engine.ts";
-import { features } from "../test/simulator/features.ts";
 import { judge, percent } from "../test/simulator/verdicts.ts";
 import { generateWorld } from "../test/simulator/world-generator.ts";
 
@@ -18,16 +16,9 @@ const { values } = parseArgs({
     seed: { type: "string" },
     worlds: { type: "string", default: "100" },
     from: { type: "string", default: "1" },
-    with: { type: "string", multiple: true, default: [] },
     verbose: { type: "boolean", default: false },
   },
 });
-
-for (const name of values.with) {
-  if (!Object.hasOwn(features, name))
-    throw new Error(`No feature is called ${name}: ${Object.keys(features).join(", ")}`);
-  features[name as keyof typeof features] = true;
-}
 
 const failed: number[] = [];
 const shares = new Map<string, number[]>();

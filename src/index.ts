@@ -21,7 +21,13 @@ export type { LimitTemplate } from "./core/limits.ts";
 export { maskSecret } from "./core/mask.ts";
 export { RateLimitTracker, type RateLimitTrackerOptions } from "./core/rate-limit-tracker.ts";
 export type { ProviderName } from "./core/registry.ts";
-export type { AcquireRequest, HealthCheck, RotatorOptions, StrategyName } from "./core/rotator-options.ts";
+export type {
+  AcquireRequest,
+  HealthCheck,
+  RotatorOptions,
+  StrategyName,
+  TokenEstimate,
+} from "./core/rotator-options.ts";
 export type {
   CooldownSnapshot,
   KeySnapshot,
@@ -41,6 +47,7 @@ export {
   type StateFileProblem,
 } from "./errors.ts";
 export type { CacheOptions, CacheRequest, ResponseCache } from "./fetch/cache-options.ts";
+export type { CallFacts } from "./fetch/call-facts.ts";
 export { createRotatingFetch, type RotatingFetch } from "./fetch/create-rotating-fetch.ts";
 export type {
   CallingOptions,

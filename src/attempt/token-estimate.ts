@@ -1,7 +1,5 @@
+import { outputReserve } from "../core/token-amounts.ts";
 import { topLevelNumbers } from "./request-facts.ts";
-
-/** Tokens kept free for the answer, at most, and where a request does not say how long it may get. */
-export const outputReserve = 2_000;
 
 /** What a picture or another file inside a body counts at most: its tokens do not follow from its length. */
 export const payloadTokens = 1_000;

@@ -2,8 +2,8 @@ import type { Candidate } from "../stores/store.ts";
 import { fillTokens, type OwnCandidate } from "./rate-limit-tracker.ts";
 import type { AcquireRequest, TokenEstimate } from "./rotator-options.ts";
 
-/** Tokens reserved for what comes out of a request that does not say how much it may be. */
-const outputReserve = 2000;
+/** Tokens kept free for the answer: at most, and where a request does not say how long it may get. */
+export const outputReserve = 2000;
 
 /** What requests are expected to use, asked for once each and only where a limit counts tokens. */
 export class TokenAmounts {

@@ -1,20 +1,14 @@
 import { expectFunction, expectKnown, expectNumber } from "../core/expectations.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Awaitable } from "../types.ts";
+import type { CallFacts } from "./call-facts.ts";
 
 /** A request as the `key` function of a response cache sees it. */
-export interface CacheRequest {
-  readonly url: string;
+export interface CacheRequest extends CallFacts {
   /** `"GET"` or `"POST"`: requests of other methods are never cached. */
   readonly method: string;
-  /** A copy without credentials and cookies. */
-  readonly headers: Headers;
   /** `undefined`: the request has none. One that cannot be read as text is never cached. */
   readonly body: string | undefined;
-  /** The model the request names, where the provider's requests name one. */
-  readonly model: string | undefined;
-  /** What was given with `fetch.with({ tags })`. */
-  readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
 /** Answers that are kept to be given again. */

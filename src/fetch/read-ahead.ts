@@ -1,3 +1,5 @@
+import { joined } from "./replayable-body.ts";
+
 /** What follows from reading a body ahead. */
 export interface ReadAheadOptions {
   /** The caller's. */
@@ -151,14 +153,4 @@ function aborting(body: ReadAhead): () => void {
 
 function abortingWeakly(held: WeakRef<ReadAhead>): () => void {
   return () => held.deref()?.abort();
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 }

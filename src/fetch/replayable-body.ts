@@ -60,7 +60,8 @@ function bytesOf(chunk: unknown): Uint8Array {
   throw new TypeError(`Expected the chunks of a streamed \`body\` to be bytes or strings, got ${typeof chunk}`);
 }
 
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+/** Chunks put together. */
+export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { estimateTokens, outputReserve, payloadTokens } from "../../src/attempt/token-estimate.ts";
+import { estimateTokens, payloadTokens } from "../../src/attempt/token-estimate.ts";
+import { outputReserve } from "../../src/core/token-amounts.ts";
 
 const chat = { path: "/v1/chat/completions" };
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -42,7 +42,7 @@ describe("UsageEvidence", () => {
     const told: string[] = [];
     rotator.on("accounts-joined", ({ evidence }) => told.push(evidence));
     rotator.on("accounts-parted", () => told.push("parted"));
-    const [first, second, third] = (await rotator.snapshot()).keys.map(({ id }) => id) as [string, string, string];
+    const [, second, third] = (await rotator.snapshot()).keys.map(({ id }) => id) as [string, string, string];
     refused = new Set();
     rotator.disable(second);
     rotator.disable(third);
@@ -66,7 +66,6 @@ describe("UsageEvidence", () => {
     await clock.advance(1);
     expect((await fetch(target, post())).status).toBe(200);
     expect(told[1]).toBe("parted");
-    expect(first).not.toBe(second);
   });
 
   it("never joins ten equal keys that run dry in the same second", async () => {

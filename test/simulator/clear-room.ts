@@ -1,6 +1,5 @@
 import { modelMatcher } from "../../src/testing/limits/model-pattern.ts";
 import type { Limit } from "../../src/types.ts";
-import { features } from "./features.ts";
 import type { KeyStates } from "./key-states.ts";
 import type { Grant, Run } from "./run.ts";
 import {
@@ -39,11 +38,9 @@ export class ClearRoom {
     this.#applies =
       world.store === "memory" &&
       world.requests.failureShare === 0 &&
-      !(world.requests.abortsPlaces && allLimits(world).some(({ concurrency }) => concurrency !== undefined)) &&
+      !(world.requests.abortShare > 0 && allLimits(world).some(({ concurrency }) => concurrency !== undefined)) &&
       world.incidents.every(({ kind }) => kind !== "set clock" && kind !== "sleep") &&
-      allLimits(world).every(
-        (limit) => !countsTokens(limit) && (features.quietCalendars || limit.window !== "calendar"),
-      );
+      allLimits(world).every((limit) => !countsTokens(limit));
   }
 
   /** The key that could have served a request for this model now. */

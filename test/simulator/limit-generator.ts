@@ -1,6 +1,5 @@
 import type { Limit, WindowName } from "../../src/types.ts";
 import type { Draws } from "./draws.ts";
-import { features } from "./features.ts";
 import type { Purpose } from "./world.ts";
 
 export interface LimitPlan {
@@ -35,8 +34,6 @@ const unitMs: Readonly<Record<WindowName, number>> = {
   month: 30 * 86_400_000,
 };
 
-const fewAccounts = 20;
-
 type Shape = "rolling" | "calendar" | "anchored";
 
 /** Draws what limits there are, and from that how large and how long the world is. */
@@ -54,15 +51,13 @@ export function drawLimits(draws: Draws, purpose: Purpose): LimitPlan {
   const scope = draws.chance(0.3) ? "key" : "account";
   const frame = { accounts, keysPerAccount, windowMs: first.windowMs, durationMs: first.windowMs * windows, offered };
   const base = { ...first.fields, id: "first", scope } as const;
-  const mayCountTokens = features.tokens && (features.tokensOfManyAccounts || accounts <= fewAccounts);
-  const isTokens = mayCountTokens && purpose !== "even" && draws.chance(0.3);
+  const isTokens = purpose !== "even" && draws.chance(0.3);
   const limits: Limit[] = [
     isTokens
       ? tokenLimit(draws, base, perWindow * tokensPerRequest, tokensPerRequest)
       : { ...base, requests: perWindow },
   ];
-  const isAlone = !features.quietCalendars && purpose === "saturated" && first.fields.window === "calendar";
-  const more = purpose === "even" || isAlone ? 0 : draws.integer(0, purpose === "mixed" ? 3 : 1);
+  const more = purpose === "even" ? 0 : draws.integer(0, purpose === "mixed" ? 3 : 1);
   for (let place = 0; place < more; place++) {
     limits.push(
       furtherLimit(draws, `more-${place}`, purpose, first.windowMs, perWindow, accounts, tokensPerRequest, scope),
@@ -75,8 +70,8 @@ export function drawLimits(draws: Draws, purpose: Purpose): LimitPlan {
 function drawShape(draws: Draws): Shape {
   const drawn = draws.random();
   if (drawn < 0.6) return "rolling";
-  if (drawn < 0.8) return features.calendar ? "calendar" : "rolling";
-  return features.anchored ? "anchored" : "rolling";
+  if (drawn < 0.8) return "calendar";
+  return "anchored";
 }
 
 function drawWindow(draws: Draws, shape: Shape, leastMs: number, mostMs: number): { fields: Limit; windowMs: number } {
@@ -103,31 +98,19 @@ function furtherLimit(
   baseScope: "key" | "account",
 ): Limit {
   const isMixed = purpose === "mixed";
-  const isQuiet = !isMixed && !features.quietCalendars;
-  const scope = !isMixed
-    ? baseScope
-    : draws.pick(features.ip ? (["key", "account", "account", "ip"] as const) : (["key", "account"] as const));
+  const scope = !isMixed ? baseScope : draws.pick(["key", "account", "account", "ip"] as const);
   const subjects = scope === "ip" ? accounts : 1;
-  const models =
-    isMixed && features.limitModels && draws.chance(0.25)
-      ? draws.pick(["*:free", "small-*", ["large-1", "tiny*"]])
-      : undefined;
-  const perModel = isMixed && features.perModel && draws.chance(0.25) ? true : undefined;
+  const models = isMixed && draws.chance(0.25) ? draws.pick(["*:free", "small-*", ["large-1", "tiny*"]]) : undefined;
+  const perModel = isMixed && draws.chance(0.25) ? true : undefined;
   const common = { id, scope, models, perModel };
-  if (features.concurrency && draws.chance(0.25)) {
+  if (draws.chance(0.25)) {
     return { ...common, concurrency: Math.max(1, Math.round(draws.logBetween(1, Math.max(2, perWindow * subjects)))) };
   }
-  const { fields, windowMs: longerMs } = drawWindow(
-    draws,
-    isQuiet ? "rolling" : drawShape(draws),
-    windowMs * 2,
-    windowMs * 30,
-  );
+  const { fields, windowMs: longerMs } = drawWindow(draws, drawShape(draws), windowMs * 2, windowMs * 30);
   const share = draws.between(0.4, 1.2) * (isMixed ? 1 : 0.8);
   const requests = Math.max(1, Math.round(perWindow * subjects * Math.max(1, (longerMs / windowMs) * share)));
   const base = { ...common, ...fields };
-  if (features.tokens && (features.tokensOfManyAccounts || accounts <= fewAccounts) && draws.chance(0.3))
-    return tokenLimit(draws, base, requests * tokensPerRequest, tokensPerRequest);
+  if (draws.chance(0.3)) return tokenLimit(draws, base, requests * tokensPerRequest, tokensPerRequest);
   return { ...base, requests };
 }
 

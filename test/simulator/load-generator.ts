@@ -1,5 +1,4 @@
 import type { Draws } from "./draws.ts";
-import { features } from "./features.ts";
 import type { LimitPlan } from "./limit-generator.ts";
 import type { Load, Network, Purpose, Requests } from "./world.ts";
 
@@ -35,8 +34,7 @@ function drawLoad(draws: Draws, plan: LimitPlan, offered: number, from: number, 
       return { kind, from, to, everyMs: (to - from) / times, size: Math.ceil(offered / times) };
     }
     case "herd": {
-      const early = features.quietCalendars || plan.limits.every(({ window }) => window !== "calendar");
-      const at = resets(plan.windowMs, from, to, startWall, early ? [-20, 0, 20] : [0, 20]).slice(0, 12);
+      const at = resets(plan.windowMs, from, to, startWall, [-20, 0, 20]).slice(0, 12);
       return { kind, at, size: Math.ceil(offered / Math.max(1, at.length)) };
     }
     case "clients":

@@ -90,7 +90,7 @@ export class SimulatedClients {
     if (controller !== undefined) {
       time.plan(time.now + draws.exponential(horizonMs * 0.3), "machine", () => {
         controller.abort(new GivenUp());
-        if (attempt !== undefined && world.requests.abortsPlaces) this.#giveUp(attempt);
+        if (attempt !== undefined) this.#giveUp(attempt);
       });
     }
     const waitMs = Math.min(horizonMs, deadline === undefined ? horizonMs : Math.max(0, deadline - time.wall()));
@@ -98,7 +98,7 @@ export class SimulatedClients {
     const granted = (lease: Lease): void => {
       attempt = this.#send(lease, use, done);
       // It was given up while the answer of a store was under way: a caller throws the lease away.
-      if (controller?.signal.aborted && world.requests.abortsPlaces) this.#giveUp(attempt);
+      if (controller?.signal.aborted) this.#giveUp(attempt);
     };
     const got = rotator.acquire(request);
     if (!(got instanceof Promise)) {

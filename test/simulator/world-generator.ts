@@ -1,7 +1,6 @@
 import type { StrategyName } from "../../src/core/rotator-options.ts";
 import type { Limit } from "../../src/types.ts";
 import { Draws } from "./draws.ts";
-import { features } from "./features.ts";
 import { drawIncidents } from "./incident-generator.ts";
 import { drawLimits, type LimitPlan } from "./limit-generator.ts";
 import { drawLoads } from "./load-generator.ts";
@@ -41,7 +40,7 @@ export function generateWorld(seed: number, wanted?: Purpose): World {
   const keys = drawKeys(draws, purpose, plan);
   const named = draws.chance(0.7) || plan.limits.some((limit) => limit.models !== undefined || limit.perModel);
   const models = named && purpose === "mixed" ? allModels.slice(0, draws.integer(1, allModels.length)) : [];
-  const isNasty = features.nastyStore && draws.chance(0.15) && (purpose === "mixed" || mayAskOneByOne(plan));
+  const isNasty = draws.chance(0.15);
   const store = isNasty ? "nasty" : "memory";
   const guardMs = purpose === "mixed" && draws.chance(0.15) ? Math.round(draws.logBetween(10, 3000)) : undefined;
   const frame = { limits: plan.limits, keys, guardMs };
@@ -67,13 +66,6 @@ export function generateWorld(seed: number, wanted?: Purpose): World {
   };
 }
 
-/** Do the questions for a full window take little of its time, one after the other? */
-function mayAskOneByOne({ perWindow, accounts, keysPerAccount, windowMs }: LimitPlan): boolean {
-  return (
-    features.crowdsOverNetwork || perWindow * accounts * keysPerAccount * 2 * 2 * longestStoreDelayMs < windowMs * 0.02
-  );
-}
-
 function leastGuard(frame: Pick<World, "limits" | "keys" | "guardMs">): number {
   const guards = allLimits(frame)
     .filter(({ concurrency }) => concurrency === undefined)
@@ -94,7 +86,7 @@ function drawNetwork(draws: Draws, purpose: Purpose, guardMs: number, plan: Limi
 
 function drawKeys(draws: Draws, purpose: Purpose, plan: LimitPlan): PlannedKey[] {
   const tiers = purpose === "mixed" && draws.chance(0.2) ? 2 : 1;
-  const perModel = purpose === "mixed" && features.keyModels && draws.chance(0.2);
+  const perModel = purpose === "mixed" && draws.chance(0.2);
   const ownLimits = purpose !== "even" && draws.chance(0.2);
   return Array.from({ length: plan.accounts }, (_, account) => account).flatMap((account) => {
     const count = plan.keysPerAccount === 1 ? 1 : draws.integer(1, plan.keysPerAccount);
@@ -122,20 +114,18 @@ function drawRequests(draws: Draws, purpose: Purpose, plan: LimitPlan, models: r
   const sometimes = (most: number): number => (isMixed && draws.chance(0.3) ? draws.between(0, most) : 0);
   const thinkMs = Math.min(plan.windowMs * draws.between(0.001, 0.1), 20_000);
   const streamMs = Math.min(plan.windowMs * draws.between(0.001, 0.2), 60_000);
-  const mayOpenEmpty = features.emptyOpeners || plan.limits.every(({ window }) => window !== "anchored");
   const overrun = isMixed && plan.countsTokens && draws.chance(0.15);
   return {
     models,
     maxWaitMs:
       purpose === "mixed" ? (draws.chance(0.5) ? undefined : plan.windowMs * draws.between(0, 2)) : 2 * plan.durationMs,
-    priorities: features.priorities && draws.chance(0.3) ? [0, 0, 1, 5] : [],
+    priorities: draws.chance(0.3) ? [0, 0, 1, 5] : [],
     deadlineShare: sometimes(0.5),
     abortShare: sometimes(0.3),
-    abortsPlaces: features.abortedPlaces || plan.limits.every(({ concurrency }) => concurrency === undefined),
-    unsentShare: mayOpenEmpty ? sometimes(0.15) : 0,
-    failureShare: features.failures ? sometimes(0.1) : 0,
+    unsentShare: sometimes(0.15),
+    failureShare: sometimes(0.1),
     inputTokens: [1, Math.max(2, Math.round(plan.tokensPerRequest * 0.6))],
-    outputTokens: [mayOpenEmpty ? 0 : 1, Math.max(2, Math.round(plan.tokensPerRequest * 0.6))],
+    outputTokens: [0, Math.max(2, Math.round(plan.tokensPerRequest * 0.6))],
     estimate: overrun ? [0.3, 1.2] : [1, draws.pick([1, 1.2, 2])],
     thinkMs: [thinkMs * draws.random(), thinkMs],
     streamMs: [0, draws.chance(0.3) ? 0 : streamMs],

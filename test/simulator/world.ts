@@ -1,6 +1,5 @@
 import type { StrategyName } from "../../src/core/rotator-options.ts";
 import type { Limit } from "../../src/types.ts";
-import { features } from "./features.ts";
 
 /**
  * What a world is made to show. `mixed`: anything may happen, and no limit may be exceeded. `saturated`: more is asked for than
@@ -54,8 +53,6 @@ export interface Requests {
   readonly deadlineShare: number;
   /** Given up at a random time, while they wait. */
   readonly abortShare: number;
-  /** And while they hold a key. */
-  readonly abortsPlaces: boolean;
   /** Never leave the machine: connecting failed. */
   readonly unsentShare: number;
   /** Counted, then failed. */
@@ -136,14 +133,8 @@ export function isPromised(world: World, limit: Limit): boolean {
   const backMs = world.store === "nasty" ? world.storeDelayMs : 0;
   const guardMs = guardOf(world, limit);
   // Only of a request that is given up does the provider learn later.
-  if (limit.concurrency !== undefined) return !world.requests.abortsPlaces || spreadMs + backMs < guardMs;
-  if (limit.window === "anchored" && !features.anchoredThroughSleep && world.incidents.some(stopsMonotonic))
-    return false;
+  if (limit.concurrency !== undefined) return world.requests.abortShare === 0 || spreadMs + backMs < guardMs;
   if (limit.window !== "calendar") return spreadMs + backMs < guardMs;
   // Calendars are compared by the wall clock: there the whole delay counts, not how it varies, and both clocks must be right.
   return leastMs + spreadMs + backMs < guardMs && world.incidents.every(({ kind }) => kind !== "set clock");
-}
-
-function stopsMonotonic(incident: Incident): boolean {
-  return incident.kind === "sleep" && incident.monotonicStops;
 }
