@@ -7,6 +7,7 @@ const longestTimerMs = 2 ** 31 - 1;
 export const systemClock: Clock = {
   wall: () => Date.now(),
   monotonic: () => performance.now(),
+  timersEndWithRequest: globalThis.navigator?.userAgent === "Cloudflare-Workers",
   timer(callback, delayMs, background = false) {
     let remainingMs = delayMs;
     let handle: ReturnType<typeof setTimeout>;

@@ -11,6 +11,8 @@ const periodMs = 2000;
 const openingMs = 1500;
 /** With fewer requests under way, sending one does not wait for the others. */
 const burstSize = 8;
+/** No turn of an event loop lasts longer, unless the timer that tells its end was lost; milliseconds. */
+const longestTurnMs = 1000;
 
 const none: Allowance = { ms: 0 };
 const opening: Allowance = { ms: openingMs };
@@ -28,6 +30,10 @@ class Burst implements Allowance {
 
   get ms(): number {
     return this.#turnMs ?? this.#clock.monotonic() - this.#startedAt;
+  }
+
+  isOver(now: number): boolean {
+    return now - this.#startedAt > longestTurnMs;
   }
 
   ended(): void {
@@ -65,12 +71,13 @@ export class CountingDelay {
   }
 
   #currentBurst(now: number): Burst {
-    if (this.#burst !== undefined) return this.#burst;
+    if (this.#burst?.isOver(now) === false) return this.#burst;
+    this.#burst?.ended();
     const burst = new Burst(now, this.#clock);
     this.#burst = burst;
     this.#clock.timer(() => {
       burst.ended();
-      this.#burst = undefined;
+      if (this.#burst === burst) this.#burst = undefined;
     }, 0);
     return burst;
   }

@@ -123,7 +123,14 @@ export class HealthChecker {
   /** @throws InvalidOptionsError when health is to be checked and no probe is known that proves anything. */
   constructor(parts: HealthCheckerParts) {
     this.#parts = parts;
-    if (parts.options.healthCheck !== undefined) this.#providersProbe("healthCheck.path");
+    const { healthCheck, clock } = parts.options;
+    if (healthCheck === undefined) return;
+    this.#providersProbe("healthCheck.path");
+    if (clock.timersEndWithRequest === true) {
+      const expectation =
+        "absent on this platform, whose timers end with the request; call `rotator.check()` on a schedule";
+      throw unexpected("healthCheck", expectation, healthCheck);
+    }
   }
 
   /** Whoever can send requests says how. The first one stays. */

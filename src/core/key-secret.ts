@@ -2,6 +2,7 @@ import { KeySourceError } from "../errors.ts";
 import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../types.ts";
 import { atMost } from "./bounded-wait.ts";
 import { badCharacter } from "./secret-text.ts";
+import { SharedWork } from "./shared-work.ts";
 
 /** A function that takes longer has failed; the next request asks it anew. Milliseconds. */
 const longestFetchMs = 10_000;
@@ -40,7 +41,8 @@ export class KeySecret {
   #bearer: string | undefined;
   #currentFingerprint: string | undefined;
   #expiresAt = Number.POSITIVE_INFINITY;
-  #pending: Promise<string> | undefined;
+  /** Only a fetched secret has one. */
+  #fetching: SharedWork<string> | undefined;
 
   constructor(source: KeyConfig["secret"], fingerprint: (secret: string) => string, clock: Clock, known?: string) {
     this.#source = source;
@@ -76,10 +78,8 @@ export class KeySecret {
   /** The secret to send. A function is asked when there is none yet or the last one has expired, once for all who wait. */
   read(): Awaitable<string> {
     if (this.#current !== undefined && (!this.isDynamic || this.#clock.wall() < this.#expiresAt)) return this.#current;
-    this.#pending ??= this.#fetch().finally(() => {
-      this.#pending = undefined;
-    });
-    return this.#pending;
+    this.#fetching ??= new SharedWork(this.#clock);
+    return this.#fetching.run(() => this.#fetch());
   }
 
   /** A provider refused it: what was fetched is forgotten, and the next read asks again. */

@@ -95,6 +95,7 @@ export class Picker {
     lane.isShut = false;
     // Buckets show a store the boundaries of the present, also where nothing was refused for long.
     if (this.#tracker.hasCalendars) this.#tracker.refresh(this.#options.clock.wall());
+    this.#tracker.restoreDue();
     if (this.#batch !== 1) return this.#pickOfBatch(lane, request);
     let tooLarge = seen;
     const plain = isPlain(request) && !this.origins.any;

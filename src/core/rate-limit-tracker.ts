@@ -67,7 +67,10 @@ export interface LimitedBucket {
 }
 
 interface LoweredLimit {
+  readonly bucket: OwnBucket;
   readonly declared: number;
+  /** Monotonic time. */
+  readonly until: number;
   readonly forget: () => void;
 }
 
@@ -155,6 +158,13 @@ export class RateLimitTracker {
     return lowered;
   }
 
+  /** Where timers get lost, whoever asks next does what they were set for. */
+  restoreDue(): void {
+    if (this.#lowered.size === 0 || this.#options.clock.timersEndWithRequest !== true) return;
+    const now = this.#options.clock.monotonic();
+    for (const { bucket, declared, until } of this.#lowered.values()) if (until <= now) this.#restore(bucket, declared);
+  }
+
   #lowerBucket(bucket: OwnBucket, amount: number, forMs: number): boolean {
     const before = this.#lowered.get(bucket.id);
     const declared = before?.declared ?? bucket.limit;
@@ -165,7 +175,7 @@ export class RateLimitTracker {
     }
     bucket.limit = amount;
     const forget = this.#options.clock.timer(() => this.#restore(bucket, declared), forMs, true);
-    this.#lowered.set(bucket.id, { declared, forget });
+    this.#lowered.set(bucket.id, { bucket, declared, until: this.#options.clock.monotonic() + forMs, forget });
     return true;
   }
 

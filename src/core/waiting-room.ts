@@ -25,6 +25,9 @@ const mostOvertakings = 8;
 
 /** A store that is asked over a network is asked for so many at once. */
 const mostAsked = 64;
+/** Where timers end with the request that set them, each waiter looks after the lane itself, so often at most. */
+const shortestWatchMs = 50;
+const longestWatchMs = 1_000;
 /** A store is asked ever more rarely for what nobody gave back for long: by this share of that time, at most so late. */
 const pollShare = 0.05;
 const longestPollMs = 10_000;
@@ -222,7 +225,7 @@ export class WaitingRoom {
       if (waiter.settled) return false;
       waiter.settled = true;
       this.size--;
-      cancelDeadline();
+      cancelTimer();
       signal?.removeEventListener("abort", onAbort);
       lane.waiting.left();
       if (lane.waiting.size === 0) this.#disarm(lane);
@@ -232,10 +235,21 @@ export class WaitingRoom {
       if (leave()) reject(reason);
     };
     const onAbort = (): void => refuse(signal?.reason);
-    const cancelDeadline = this.#options.clock.timer(
-      () => refuse(this.#options.exhausted(lane, request)),
-      deadline - since,
-    );
+    const { clock } = this.#options;
+    const late = (): void => refuse(this.#options.exhausted(lane, request));
+    let cancelTimer = (): void => {};
+    const watch = (): void => {
+      const now = clock.monotonic();
+      if (now >= deadline) late();
+      else if (lane.waiting.timerAt <= now) this.#due(lane);
+      if (waiter.settled) return;
+      const nextMs = Math.min(Math.max(lane.waiting.timerAt - now, shortestWatchMs), longestWatchMs);
+      cancelTimer = clock.timer(watch, Math.min(nextMs, deadline - now));
+    };
+    cancelTimer =
+      clock.timersEndWithRequest === true
+        ? clock.timer(watch, Math.min(shortestWatchMs, deadline - since))
+        : clock.timer(late, deadline - since);
     const waiter: Waiter = {
       request,
       priority: request.priority ?? 0,
