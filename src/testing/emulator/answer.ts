@@ -30,8 +30,19 @@ export function jsonContent(status: number, body: object, headers: Readonly<Reco
   };
 }
 
+/** A stream of server-sent events. */
+export function eventStream(status: number, events: readonly (object | string)[]): Content {
+  return {
+    status,
+    headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
+    pieces: events.map((event) => (typeof event === "string" ? event : sseEvent(event))),
+    isStream: true,
+  };
+}
+
 /** The content of a step that answers by itself, or `undefined` if it leaves that to the emulator. */
 export function scriptedContent(step: Step): Content | undefined {
+  if (step.events !== undefined) return eventStream(step.status ?? 200, step.events);
   const hasOwnStatus = step.status !== undefined && step.status !== 200;
   if (step.body === undefined && !hasOwnStatus) return undefined;
   const status = step.status ?? 200;

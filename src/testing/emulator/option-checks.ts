@@ -48,6 +48,7 @@ const step = shaped<Step>({
   status: optional(integer(200, 599)),
   headers: optional(headerRecord),
   body: optional(body),
+  events: optional(listOf("events", body)),
   delayMs: optional(duration),
   chunkDelayMs: optional(duration),
   cut: optional(cut),

@@ -1,5 +1,5 @@
 import type { Clock } from "../../types.ts";
-import { type Content, jsonContent } from "./answer.ts";
+import { type Content, eventStream, jsonContent } from "./answer.ts";
 import {
   type CompletionRequest,
   type CompletionUsage,
@@ -67,12 +67,7 @@ export class Routes {
   #completionContent(wanted: CompletionRequest, reply: string, usage: CompletionUsage, number: number): Content {
     const parts = { id: `chatcmpl-${number}`, created: this.#nowSeconds(), reply, usage };
     if (!wanted.stream) return jsonContent(200, completionBody(wanted, parts));
-    return {
-      status: 200,
-      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
-      pieces: completionEvents(wanted, parts),
-      isStream: true,
-    };
+    return eventStream(200, completionEvents(wanted, parts));
   }
 
   #models(): Content {

@@ -23,6 +23,11 @@ export interface Step {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** An object is sent as JSON, a string as it is. */
   readonly body?: object | string | undefined;
+  /**
+   * Server-sent events to answer with, in place of a body: an object is sent as the `data` of one, a string as it is, blank
+   * line included. Goes with `chunkDelayMs`, `cut` and `streamError`.
+   */
+  readonly events?: readonly (object | string)[] | undefined;
   /** Waits so long before the headers, milliseconds. @default 0 */
   readonly delayMs?: number | undefined;
   /** Waits so long before every piece of a stream but the first, milliseconds. @default the emulator's `chunkDelayMs` */
