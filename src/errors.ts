@@ -1,3 +1,5 @@
+import type { AttemptSummary } from "./types.ts";
+
 /** What every error of this library has: a `code` that stays, and the `cause` where there is one. */
 export abstract class RotatingFetchError extends Error {
   abstract readonly code: string;
@@ -64,6 +66,8 @@ export class AllKeysExhaustedError extends RotatingFetchError {
   readonly reasons: BlockedReasons;
   /** Tries this call made before it ran out of keys. */
   attempts = 0;
+  /** What became of each of them, in order. */
+  trail: readonly AttemptSummary[] = [];
 
   constructor(details: ExhaustedDetails) {
     super(exhaustedMessage(details), details.cause === undefined ? undefined : { cause: details.cause });

@@ -1,7 +1,7 @@
 import type { RotatorEvents } from "./core/events.ts";
 
-export type { OnExhausted } from "./attempt/attempt-loop.ts";
 export type { CallOptions } from "./attempt/call.ts";
+export type { OnExhausted } from "./attempt/final-answer.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./core/classification-hooks.ts";
 export { defineProvider, type ProviderDefinition } from "./core/define-provider.ts";
 export {
@@ -104,6 +104,7 @@ export type {
   Strategy,
 } from "./strategies/strategy.ts";
 export type {
+  AttemptSummary,
   Awaitable,
   Classification,
   ClassificationContext,

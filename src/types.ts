@@ -13,6 +13,11 @@ export interface Clock {
    * the process alive.
    */
   timer(callback: () => void, delayMs: number, background?: boolean): () => void;
+  /**
+   * Does a timer end with the request it was set in, as in Cloudflare Workers
+   * (https://developers.cloudflare.com/workers/runtime-apis/context/)? Then nobody relies on another request's. @default false
+   */
+  readonly timersEndWithRequest?: boolean | undefined;
 }
 
 /** A number in [0, 1), as `Math.random` gives it. */
@@ -52,6 +57,18 @@ export type WindowName = "second" | "minute" | "hour" | "day" | "month";
 
 /** What a limit counts. */
 export type Dimension = "requests" | "tokens" | "inputTokens" | "outputTokens" | "concurrency";
+
+/** What became of one try of a call. */
+export interface AttemptSummary {
+  /** The key's number in its pool: it tells nothing of the key itself. */
+  readonly key: number;
+  /** `"none"`: it was answered well. */
+  readonly outcome: Kind;
+  /** `null`: no answer came. */
+  readonly status: number | null;
+  /** Milliseconds to response headers, or to the failure. */
+  readonly elapsedMs: number;
+}
 
 /** The judgement on one answer. Decisions follow `failover`, `scope` and `disableKey`; `kind` is for reporting. */
 export interface Classification {

@@ -1,24 +1,38 @@
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
-import type { UsageShape } from "../providers/provider.ts";
+import type { Provider, UsageShape } from "../providers/provider.ts";
 import type { Usage } from "../stores/store.ts";
-import type { Answer, BodyEnd, Call, Transport } from "./call.ts";
+import type { Clock } from "../types.ts";
+import type { Answer, BodyEnd, BodyWatch, Call, Reply, Transport } from "./call.ts";
+import { isEventStream } from "./commitment.ts";
 import type { ResourcePins } from "./resource-pins.ts";
+import { StreamEnding } from "./stream-ending.ts";
 import { UsageReader } from "./usage-reader.ts";
 
 export interface AnswerEndOptions {
-  readonly usageShape: UsageShape | undefined;
+  readonly clock: Clock;
   readonly pins: ResourcePins | undefined;
+  /** Milliseconds a body may send nothing; `undefined`: no bound. */
+  readonly idleTimeoutMs: number | undefined;
 }
 
-type OnChunk = (chunk: Uint8Array) => void;
+/** Somebody who looks at a body that passes. */
+interface Watcher {
+  push?(chunk: Uint8Array): void;
+  ended(how: BodyEnd): void;
+}
 
-function bothOf(reader: UsageReader | undefined, noteIds: OnChunk | undefined): OnChunk | undefined {
-  if (reader === undefined) return noteIds;
-  if (noteIds === undefined) return (chunk) => reader.push(chunk);
-  return (chunk) => {
-    reader.push(chunk);
-    noteIds(chunk);
+function both(one: Watcher | undefined, other: Watcher | undefined): Watcher | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return {
+    push(chunk) {
+      one.push?.(chunk);
+      other.push?.(chunk);
+    },
+    ended(how) {
+      one.ended(how);
+      other.ended(how);
+    },
   };
 }
 
@@ -36,27 +50,43 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   readonly #rotator: KeyRotator;
   readonly #transport: Transport<C, A>;
   readonly #options: AnswerEndOptions;
+  readonly #provider: Provider;
 
   constructor(rotator: KeyRotator, transport: Transport<C, A>, options: AnswerEndOptions) {
     this.#rotator = rotator;
     this.#transport = transport;
     this.#options = options;
+    this.#provider = rotator.provider;
   }
 
-  /** The answer for the caller, and a lease that will be settled. */
-  settle(call: C, lease: Lease, answer: A): A {
-    const { pins } = this.#options;
-    const noteIds = pins === undefined ? undefined : this.#noteIds(call, lease, answer, pins);
+  /** The answer for the caller, and a lease that will be settled. `reply` is the answer, where it was looked into. */
+  settle(
+    call: C,
+    lease: Lease,
+    answer: A,
+    reply: Reply<A> | undefined,
+    changed: Readonly<Record<string, string>> | undefined,
+  ): A {
+    const watcher = both(this.#accountant(call, lease, answer), this.#reporter(call, lease, answer));
+    const { idleTimeoutMs } = this.#options;
+    if (watcher === undefined && idleTimeoutMs === undefined && changed === undefined) {
+      return reply === undefined ? answer : reply.deliver();
+    }
+    return (reply ?? this.#transport.open(answer)).deliver(
+      watcher === undefined ? unwatched : watchOf(watcher),
+      changed,
+    );
+  }
+
+  /** Whoever settles the lease; at once, where nothing is counted to the end of the body. */
+  #accountant(call: C, lease: Lease, answer: A): Watcher | undefined {
+    const noteIds = this.#noteIds(call, lease, answer);
     if (!this.#rotator.countsToTheEnd && noteIds === undefined) {
       lease.settle(success);
-      return answer;
+      return undefined;
     }
-    return this.#settleAtTheEnd(call, lease, answer, noteIds);
-  }
-
-  #settleAtTheEnd(call: C, lease: Lease, answer: A, noteIds: OnChunk | undefined): A {
-    lease.answered();
-    const { usageShape } = this.#options;
+    if (lease.answeredAt === 0) lease.answered();
+    const { usage: usageShape } = this.#provider;
     const reader = this.#rotator.countsTokens && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
     const { signal } = call;
     const ended = (how: BodyEnd): void => {
@@ -69,13 +99,49 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     // A body that nobody reads at this moment tells of no abort.
     const onAbort = (): void => ended("cancel");
     signal?.addEventListener("abort", onAbort, { once: true });
-    return this.#transport.observe(answer, ended, bothOf(reader, noteIds));
+    if (reader === undefined && noteIds === undefined) return { ended };
+    return {
+      push(chunk) {
+        reader?.push(chunk);
+        noteIds?.(chunk);
+      },
+      ended,
+    };
   }
 
   /** Only where there is a choice of accounts does it matter who made what. */
-  #noteIds(call: C, lease: Lease, answer: A, pins: ResourcePins): OnChunk | undefined {
-    if (this.#rotator.accountCount < 2 || !pins.mayMake(call.method, call.url)) return undefined;
+  #noteIds(call: C, lease: Lease, answer: A): ((chunk: Uint8Array) => void) | undefined {
+    const { pins } = this.#options;
+    if (pins === undefined || this.#rotator.accountCount < 2 || !pins.mayMake(call.method, call.url)) return undefined;
     pins.noteHeaders(answer.headers, lease.account);
     return pins.noteBody(lease.account);
   }
+
+  /** Whoever tells how a stream ended, for those who listen. */
+  #reporter(call: C, lease: Lease, answer: A): Watcher | undefined {
+    const { stream } = this.#provider;
+    if (stream === undefined || !this.#rotator.wants("stream-ended")) return undefined;
+    if (!isEventStream(answer.headers.get("content-type"))) return undefined;
+    const { clock } = this.#options;
+    const ending = new StreamEnding(stream);
+    call.requestId ??= this.#rotator.nameOf(call);
+    const { requestId, tags } = call;
+    const common = { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
+    const { startedAt } = lease;
+    return {
+      push: (chunk) => ending.push(chunk),
+      ended: (how) => {
+        const outcome = how === "end" ? ending.finish() : how === "error" ? "broken" : "cancelled";
+        const elapsedMs = Math.ceil(clock.monotonic() - startedAt);
+        this.#rotator.emit("stream-ended", { ...common, outcome, elapsedMs });
+      },
+    };
+  }
+}
+
+const unwatched: BodyWatch = { ended: () => {} };
+
+function watchOf(watcher: Watcher): BodyWatch {
+  const { push } = watcher;
+  return { ended: (how) => watcher.ended(how), onChunk: push === undefined ? undefined : (chunk) => push(chunk) };
 }

@@ -13,6 +13,15 @@ export class AttemptLog {
     this.#clock = clock;
   }
 
+  /** Libraries that repeat calls by themselves say so in a header. */
+  begun(call: Call): void {
+    if (!this.#rotator.wants("client-retry")) return;
+    const count = Number(call.headerText("x-stainless-retry-count") ?? 0);
+    if (!(count > 0)) return;
+    call.requestId ??= this.#rotator.nameOf(call);
+    this.#rotator.emit("client-retry", { requestId: call.requestId, count });
+  }
+
   selected(call: Call, lease: Lease): void {
     if (!this.#rotator.wants("key-selected")) return;
     const { account, waitedMs } = lease;
@@ -21,7 +30,8 @@ export class AttemptLog {
 
   succeeded(call: Call, lease: Lease, status: number): void {
     if (!this.#rotator.wants("attempt-succeeded")) return;
-    const elapsedMs = Math.ceil(this.#clock.monotonic() - lease.startedAt);
+    const answeredAt = lease.answeredAt === 0 ? this.#clock.monotonic() : lease.answeredAt;
+    const elapsedMs = Math.ceil(answeredAt - lease.startedAt);
     this.#rotator.emit("attempt-succeeded", { ...this.#common(call, lease), status, elapsedMs });
   }
 

@@ -8,21 +8,24 @@ import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
-import { exhaustedAnswer } from "./exhausted-answer.ts";
+import { Commitment, type CommitmentOptions, type Look } from "./commitment.ts";
+import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
 import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
 import { repeatTransient } from "./repeat-transient.ts";
 
-export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedError) => A | Promise<A>);
-
-export interface AttemptLoopOptions<C, A> extends JudgeOptions, PreparationOptions<C>, AnswerEndOptions {
+export interface AttemptLoopOptions<C, A>
+  extends JudgeOptions,
+    PreparationOptions<C>,
+    AnswerEndOptions,
+    CommitmentOptions,
+    FinalAnswerOptions<A> {
   readonly maxAttempts: number;
   readonly retries: number;
   /** Milliseconds to response headers; `undefined`: no bound. */
   readonly attemptTimeoutMs: number | undefined;
   /** Milliseconds for the whole call up to response headers; `undefined`: no bound. */
   readonly totalTimeoutMs: number | undefined;
-  readonly onExhausted: OnExhausted<A>;
   readonly maxWaitMs: number;
   readonly random: Random;
 }
@@ -37,7 +40,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #options: AttemptLoopOptions<C, A>;
   readonly #log: AttemptLog;
   readonly #judge: Judge<C, A>;
+  readonly #commitment: Commitment<C, A>;
   readonly #end: AnswerEnd<C, A>;
+  readonly #final: FinalAnswer<C, A>;
   readonly #preparation: Preparation<C>;
   /** Has every call to be looked at before a key is asked for? */
   readonly #prepares: boolean;
@@ -53,7 +58,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     this.#options = options;
     this.#log = new AttemptLog(rotator, options.clock);
     this.#judge = new Judge(rotator, classifier, this.#log, options);
+    this.#commitment = new Commitment(classifier, rotator.provider, options);
     this.#end = new AnswerEnd(rotator, transport, options);
+    this.#final = new FinalAnswer(rotator, transport, options);
     this.#preparation = new Preparation(rotator, options);
     this.#prepares = options.affinityOf !== undefined || options.pins !== undefined;
   }
@@ -66,17 +73,18 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const endsAt = this.#endsAt(call);
     if (endsAt <= this.#options.clock.monotonic()) return Promise.reject(timeoutReason(call.endedBy));
+    this.#log.begun(call);
     if (this.#prepares || this.#rotator.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.#acquire(call, endsAt);
       return acquired instanceof Promise
         ? acquired.then(
             (lease) => this.#first(call, lease, endsAt),
-            (error: unknown) => this.#unserved(call, error),
+            (error: unknown) => this.#final.unserved(call, error),
           )
         : this.#first(call, acquired, endsAt);
     } catch (error) {
-      return this.#unserved(call, error);
+      return this.#final.unserved(call, error);
     }
   }
 
@@ -92,7 +100,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (bound !== undefined) return this.#firstBounded(call, lease, sent, bound, endsAt);
     return sent.then(
       (answer) =>
-        answer.status < 300 ? this.#succeeded(call, lease, answer) : this.#unclear(call, lease, answer, endsAt),
+        answer.status < 300 && this.#commitment.lookAt(call, answer) === undefined
+          ? this.#succeeded(call, lease, answer, undefined)
+          : this.#unclear(call, lease, answer, endsAt),
       (error: unknown) => this.#failed(call, lease, error, endsAt),
     );
   }
@@ -100,7 +110,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   async #firstBounded(call: C, lease: Lease, sent: Promise<A>, bound: BoundedSignal, endsAt: number): Promise<A> {
     let step: Step<A>;
     try {
-      step = await this.#stepAfter(call, lease, sent, bound.signal, endsAt);
+      step = await this.#stepAfter(call, lease, sent, bound, endsAt);
     } finally {
       bound.end();
     }
@@ -108,7 +118,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   async #unclear(call: C, lease: Lease, answer: A, endsAt: number): Promise<A> {
-    return this.#recover(call, await this.#stepAfter(call, lease, answer, call.signal, endsAt), endsAt);
+    return this.#recover(call, await this.#stepAfter(call, lease, answer, undefined, endsAt), endsAt);
   }
 
   async #failed(call: C, lease: Lease, error: unknown, endsAt: number): Promise<A> {
@@ -142,10 +152,10 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     return this.#rotator.acquire(call);
   }
 
-  #succeeded(call: C, lease: Lease, answer: A): A {
+  #succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
     this.#log.succeeded(call, lease, answer.status);
     if (this.#rotator.learnsFromHeaders) this.#observe(call, lease, answer);
-    return this.#end.settle(call, lease, answer);
+    return this.#end.settle(call, lease, answer, reply, this.#final.headersOfSuccess(call, lease, answer.status));
   }
 
   #observe(call: C, lease: Lease, { headers }: A): void {
@@ -155,11 +165,11 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
     let step = first;
     for (;;) {
-      if (step.next === "return") return answerOf(step, call);
+      if (step.next === "return") return this.#final.after(step, call);
       const trail = call.trail as Trail<A>;
-      if (this.#options.clock.monotonic() >= endsAt) return answerOf(step, call);
+      if (this.#options.clock.monotonic() >= endsAt) return this.#final.after(step, call);
       if (trail.attempts >= this.#options.maxAttempts) return this.#spent(call, step);
-      if (step.next === "repeat" && trail.repeated) return answerOf(step, call);
+      if (step.next === "repeat" && trail.repeated) return this.#final.after(step, call);
       if (step.next === "repeat") {
         step = await this.#repeat(call, step, endsAt);
         continue;
@@ -174,7 +184,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       try {
         lease = await this.#acquire(call, endsAt);
       } catch (error) {
-        return this.#unserved(call, error);
+        return this.#final.unserved(call, error);
       }
       step = await this.#attempt(call, lease, endsAt);
     }
@@ -188,10 +198,10 @@ export class AttemptLoop<C extends Call, A extends Answer> {
         const unused = await this.#rotator.acquire(call);
         unused.settle({ outcome: "aborted", sent: "no" });
       } catch (error) {
-        return this.#unserved(call, error);
+        return this.#final.unserved(call, error);
       }
     }
-    return answerOf(step, call);
+    return this.#final.after(step, call);
   }
 
   /** One more attempt, judged. */
@@ -201,9 +211,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     trail.lastReply?.discard();
     this.#log.selected(call, lease);
     const bound = this.#bound(call, endsAt);
-    const signal = bound === undefined ? call.signal : bound.signal;
     try {
-      return await this.#stepAfter(call, lease, this.#transport.send(call, lease, signal), signal, endsAt);
+      const sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
+      return await this.#stepAfter(call, lease, sent, bound, endsAt);
     } catch (error) {
       return await this.#judge.failure(call, lease, error, endsAt);
     } finally {
@@ -216,20 +226,38 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     call: C,
     lease: Lease,
     sent: A | Promise<A>,
-    signal: AbortSignal | undefined,
+    bound: BoundedSignal | undefined,
     endsAt: number,
   ): Promise<Step<A>> {
     try {
       let answer = await sent;
       if (answer.status >= 300 && answer.status < 400) {
+        const signal = bound === undefined ? call.signal : bound.signal;
         answer = await this.#transport.follow(call, lease, answer, signal);
       }
       if (answer.status >= 400) return await this.#judge.refusal(call, lease, this.#transport.open(answer), endsAt);
-      answer = this.#succeeded(call, lease, answer);
-      return { next: "return", answer, reply: undefined, error: undefined, lease, judged: nothingWrong };
+      const look = this.#commitment.lookAt(call, answer);
+      if (look === undefined) return good(this.#succeeded(call, lease, answer, undefined), lease);
+      // The bounds are for headers, and those are here.
+      bound?.end();
+      return await this.#opened(call, lease, answer, look, endsAt);
     } catch (error) {
       return this.#judge.failure(call, lease, error, endsAt);
     }
+  }
+
+  /** Looks how an answer begins before anything of it is handed over. */
+  async #opened(call: C, lease: Lease, answer: A, look: Look, endsAt: number): Promise<Step<A>> {
+    lease.answered();
+    const reply = this.#transport.open(answer);
+    try {
+      const found = await this.#commitment.open(look, call, reply, endsAt, this.#rotator.contextOf(lease));
+      if (found !== undefined) return this.#judge.embedded(call, lease, reply, found, endsAt);
+    } catch (error) {
+      reply.discard();
+      throw error;
+    }
+    return good(this.#succeeded(call, lease, answer, reply), lease);
   }
 
   /** Repeats on the same key after pauses, then once on another account. */
@@ -268,35 +296,8 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       call.isTrial = false;
     }
   }
-
-  async #unserved(call: C, error: unknown): Promise<A> {
-    if (!AllKeysExhaustedError.isInstance(error)) throw error;
-    const trail = call.trail as Trail<A> | undefined;
-    error.attempts = trail?.attempts ?? 0;
-    const { onExhausted } = this.#options;
-    const own = onExhausted === "respond" ? ownRefusal(error, trail) : undefined;
-    if (trail?.lastReply !== own) trail?.lastReply?.discard();
-    if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
-    if (onExhausted === "respond") {
-      const answer = exhaustedAnswer(error, this.#rotator.provider);
-      return this.#transport.exhausted(call, answer, own);
-    }
-    if (typeof onExhausted === "function") return onExhausted(error);
-    if (trail?.lastError !== undefined) error.cause = trail.lastError;
-    throw error;
-  }
 }
 
-function answerOf<A extends Answer>(step: Step<A>, call: Call): A {
-  if (step.answer !== undefined) return step.answer;
-  if (step.reply !== undefined) return step.reply.deliver();
-  throw call.signal?.aborted ? call.signal.reason : step.error;
-}
-
-/** The provider's own refusal that fits the pool's state; where this call tried every account, the last one says most. */
-function ownRefusal<A extends Answer>(error: AllKeysExhaustedError, trail: Trail<A> | undefined): Reply<A> | undefined {
-  if (trail === undefined) return undefined;
-  const { limited, credential, disabled, unsuitable } = error.reasons;
-  const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
-  return trail.refusals.get(error.status) ?? (triedAll ? trail.lastReply : undefined);
+function good<A extends Answer>(answer: A, lease: Lease): Step<A> {
+  return { next: "return", answer, reply: undefined, error: undefined, lease, judged: nothingWrong };
 }

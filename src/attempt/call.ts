@@ -2,7 +2,7 @@ import type { HeaderSource } from "../core/error-classifier.ts";
 import type { Lease } from "../core/lease.ts";
 import type { AcquireRequest, TokenEstimate } from "../core/rotator-options.ts";
 import type { RequestShape } from "../providers/provider.ts";
-import type { Classification } from "../types.ts";
+import type { AttemptSummary, Classification } from "../types.ts";
 
 /** What a caller may say of one call, beside the request itself. */
 export interface CallOptions {
@@ -22,20 +22,36 @@ export interface Answer {
   readonly headers: { get(name: string): string | null };
 }
 
-/** An answer that is judged. Made only for those that were not plainly good. */
+/** How the body of a delivered answer came to its end. */
+export type BodyEnd = "end" | "error" | "cancel";
+
+/** Who is told how a delivered body goes. */
+export interface BodyWatch {
+  /** Called once. */
+  readonly ended: (how: BodyEnd) => void;
+  /** Sees what passes, before whoever reads it. */
+  readonly onChunk?: ((chunk: Uint8Array) => void) | undefined;
+}
+
+/** An answer that is looked into. Made only for those that were not plainly good. */
 export interface Reply<A extends Answer> {
   readonly status: number;
   readonly headers: HeaderSource & { get(name: string): string | null };
   /** Reads the body up to a cap and lets go of the rest when the answer is given up. */
   readCapped(maxBytes: number): Promise<string>;
+  /**
+   * Reads on until enough has been seen, the body ends, or `interrupt` says that it is late. What was read is kept for
+   * whoever gets the answer. Rejects when the body breaks, and with what `interrupt` rejects with.
+   */
+  readUntil(
+    seenEnough: (chunk: Uint8Array) => boolean,
+    interrupt?: Promise<"late">,
+  ): Promise<"enough" | "end" | "late">;
   /** Gives the answer up: its connection is freed. */
   discard(): void;
-  /** The answer for the caller, as if its body had not been read. */
-  deliver(): A;
+  /** The answer for the caller, as if its body had not been read, with headers of its own changed. */
+  deliver(watch?: BodyWatch | undefined, changed?: Readonly<Record<string, string | null>> | undefined): A;
 }
-
-/** How the body of a delivered answer came to its end. */
-export type BodyEnd = "end" | "error" | "cancel";
 
 /**
  * Thrown by a transport for a failure that follows from the request and would come again with every key. Its `cause` is
@@ -52,6 +68,8 @@ export interface ExhaustedAnswer {
   readonly status: number;
   readonly retryAfterMs: number | null;
   readonly body: string;
+  /** Further headers. */
+  readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
 /** Sends a call with a key, and makes answers of its own. One for each face. */
@@ -60,8 +78,6 @@ export interface Transport<C extends Call, A extends Answer> {
   /** Goes on where an answer from 300 to 399 leads, or returns it. */
   follow(call: C, lease: Lease, answer: A, signal: AbortSignal | undefined): Promise<A>;
   open(answer: A): Reply<A>;
-  /** The same answer, whose body tells once how it ended, and what passes before. */
-  observe(answer: A, ended: (how: BodyEnd) => void, onChunk: ((chunk: Uint8Array) => void) | undefined): A;
   /** The answer for an exhausted pool; `last` is the provider's own refusal, where this call has one. */
   exhausted(call: C, answer: ExhaustedAnswer, last: Reply<A> | undefined): A;
 }
@@ -76,6 +92,8 @@ export class Trail<A extends Answer> {
   lastError: unknown;
   lastReply: Reply<A> | undefined;
   lastFailedAt: "reply" | "error" = "reply";
+  /** What became of the tries so far. */
+  readonly tried: AttemptSummary[] = [];
   /** Latest refusals by status, for the exhausted answer. */
   readonly refusals = new Map<number, Reply<A>>();
   /** Refusals that may be the request's own fault, with the leases they marked. */
@@ -126,6 +144,9 @@ export abstract class Call implements AcquireRequest {
 
   /** Was it never sent, because no runtime would send such a request? Then no key can help. */
   abstract isUnsendable(error: unknown): boolean;
+
+  /** What the caller put into a header of the request; `null`: nothing. */
+  abstract headerText(name: string): string | null;
 
   /** Where the request goes, without credentials a key brings. */
   abstract readonly url: string;

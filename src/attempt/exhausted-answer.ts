@@ -27,7 +27,7 @@ const words: Readonly<Record<number, ErrorWords>> = {
 };
 
 /** An answer in the provider's own error shape, so that its SDK raises the error its users know. */
-export function exhaustedAnswer(error: AllKeysExhaustedError, provider: Provider): ExhaustedAnswer {
+export function exhaustedAnswer(error: AllKeysExhaustedError, provider: Provider): Omit<ExhaustedAnswer, "headers"> {
   const { status, retryAfterMs, message, reasons } = error;
   const said = words[status] ?? (words[503] as ErrorWords);
   return {

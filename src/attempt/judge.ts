@@ -7,7 +7,8 @@ import type { RequestShape } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
-import { isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
+import type { EmbeddedError } from "./commitment.ts";
+import { impliedStatus, isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
 
 export interface JudgeOptions extends RepeatRules {
   readonly clock: Clock;
@@ -57,7 +58,33 @@ export class Judge<C extends Call, A extends Answer> {
     const { status, headers } = reply;
     this.#rotator.noteOrganization(lease, organizationIn(headers, body));
     const judged = this.#classifier.classify({ status, headers, body, ...this.#circumstances(lease) });
-    return this.#conclude(call, lease, { reply, error: undefined, judged, sent: "yes", body, elapsedMs, endsAt });
+    return this.#conclude(call, lease, {
+      status,
+      reply,
+      error: undefined,
+      judged,
+      sent: "yes",
+      body,
+      elapsedMs,
+      endsAt,
+    });
+  }
+
+  /** An answer whose status says success and whose body says no. */
+  embedded(call: C, lease: Lease, reply: Reply<A>, { judged, text }: EmbeddedError, endsAt: number): Step<A> {
+    const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
+    this.#rotator.noteOrganization(lease, organizationIn(reply.headers, text));
+    const status = impliedStatus(judged);
+    return this.#conclude(call, lease, {
+      status,
+      reply,
+      error: undefined,
+      judged,
+      sent: "yes",
+      body: text,
+      elapsedMs,
+      endsAt,
+    });
   }
 
   /** No answer: the transport failed, or the caller gave up. */
@@ -73,9 +100,12 @@ export class Judge<C extends Call, A extends Answer> {
       return { next: "return", answer: undefined, reply: undefined, error: final, lease, judged: nothingWrong };
     }
     const elapsedMs = clock.monotonic() - lease.startedAt;
-    const judged = this.#classifier.classify({ error, ...this.#circumstances(lease) });
-    const { sent } = classifyTransportError(error);
-    return this.#conclude(call, lease, { reply: undefined, error, judged, sent, body: "", elapsedMs, endsAt });
+    const classified = this.#classifier.classify({ error, ...this.#circumstances(lease) });
+    const { sent, isOwnLimit } = classifyTransportError(error);
+    // How long a transport waits is no word of the provider's: nothing rests for it.
+    const judged: Classification = isOwnLimit ? { ...classified, scope: "request", sharedBy: "request" } : classified;
+    const finding = { status: null, reply: undefined, error, judged, sent, body: "", elapsedMs, endsAt };
+    return this.#conclude(call, lease, finding);
   }
 
   #circumstances(lease: Lease): { readonly now: number; readonly context: ClassificationContext } {
@@ -112,20 +142,23 @@ export class Judge<C extends Call, A extends Answer> {
   }
 
   /** Keeps what later steps need, and ends a request that two accounts refused in the same words. */
-  #remember(call: C, lease: Lease, { reply, error, judged, sent, body }: Finding<A>): Step<A>["next"] {
+  #remember(call: C, lease: Lease, finding: Finding<A>): Step<A>["next"] {
+    const { status, reply, error, judged, sent, body } = finding;
     call.trail ??= new Trail<Answer>();
     const trail = call.trail as unknown as Trail<A>;
+    const elapsedMs = Math.ceil(finding.elapsedMs);
+    trail.tried.push({ key: lease.ordinal, outcome: judged.kind, status: reply?.status ?? null, elapsedMs });
     trail.lastError = error;
     trail.lastReply = reply;
     trail.lastFailedAt = reply === undefined ? "error" : "reply";
-    if (reply !== undefined) trail.refusals.set(reply.status, reply);
-    const next = nextStep(judged, call, reply?.status ?? null, sent, this.#options);
+    if (reply !== undefined && reply.status >= 400) trail.refusals.set(reply.status, reply);
+    const next = nextStep(judged, call, status, sent, this.#options);
     if (next !== "failover") return next;
     if (!lease.marked) {
       trail.exclude ??= new Set();
       trail.exclude.add(lease.account);
     }
-    if (reply === undefined || !isSuspicious(judged, reply.status)) return next;
+    if (reply === undefined || !isSuspicious(judged, status)) return next;
     const print = printOf(reply, body);
     const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.account);
     trail.suspicions.push({ account: lease.account, print, lease });
@@ -136,6 +169,8 @@ export class Judge<C extends Call, A extends Answer> {
 }
 
 interface Finding<A extends Answer> {
+  /** The status, or the one that an error inside an answer amounts to; `null`: no answer came. */
+  readonly status: number | null;
   readonly reply: Reply<A> | undefined;
   readonly error: unknown;
   readonly judged: Classification;

@@ -36,8 +36,27 @@ export function nextStep(
   return judged.retryable && mayRepeat(call, status, sent, rules) ? "repeat" : "return";
 }
 
+/** The status that a provider which answers in statuses gives with such an error. */
+export function impliedStatus({ kind }: Classification): number {
+  switch (kind) {
+    case "rate_limit":
+    case "quota_exhausted":
+      return 429;
+    case "overloaded":
+      return 529;
+    case "server_error":
+      return 500;
+    case "timeout":
+      return 504;
+    default:
+      return 400;
+  }
+}
+
 /** Statuses that a request may have earned by itself: the same answer from two accounts says so. */
 export function isSuspicious(judged: Classification, status: number | null): boolean {
+  // Two accounts at their limits say so in the same words.
+  if (judged.kind === "rate_limit" || judged.kind === "quota_exhausted") return false;
   return judged.kind === "bad_request" || status === 400 || status === 403 || status === 404 || status === 422;
 }
 

@@ -17,6 +17,11 @@ export function timeoutReason(option: string): DOMException {
   return new DOMException(`The request took longer than \`${option}\` allows.`, "TimeoutError");
 }
 
+/** What a body that sent nothing for too long ends with. */
+export function idleReason(): DOMException {
+  return new DOMException("The response sent nothing for longer than `idleTimeoutMs` allows.", "TimeoutError");
+}
+
 /** Waits for what somebody else's code promises, but not beyond the caller's signal or time: it rejects with their reason. */
 export function untilEnded<T>(work: Awaitable<T>, bound: WaitBound, clock: Clock): Awaitable<T> {
   const { signal, endsAt = Number.POSITIVE_INFINITY, endedBy = "totalTimeoutMs" } = bound;

@@ -10,9 +10,9 @@ export interface ProviderDefinition extends ProviderFields {
   /** A preset's name or a `Provider`: what is not given here is taken from it. @default "generic" */
   readonly extends?: ProviderName | OtherName | Provider | undefined;
   /**
-   * Where the secret goes when the client sends no credential of its own. A client that sends one, in `authorization`,
-   * `x-api-key`, `x-goog-api-key`, `api-key` or this header, has it replaced where it stands, and `header` is not used:
-   * make clients leave theirs out where the provider reads this header only. @default the other provider's
+   * Where the secret goes: `header` when the client sends no credential of its own. A client that sends one, in
+   * `authorization`, `x-api-key`, `x-goog-api-key`, `api-key`, this header or the parameter `query`, has it replaced where it
+   * stands. Without `header` the secret always goes into the URL. @default the other provider's
    */
   readonly credential?: CredentialPlacement | undefined;
 }

@@ -24,11 +24,26 @@ export interface RotatorEvents {
     readonly elapsedMs: number;
     readonly tags: Readonly<Record<string, string>> | undefined;
   };
+  /**
+   * A stream of server-sent events is over: `complete` with its provider's last event, `truncated` when it ended without it,
+   * `broken` with its connection, `cancelled` by whoever read it.
+   */
+  "stream-ended": {
+    readonly requestId: string;
+    readonly attempt: number;
+    readonly keyId: string;
+    readonly outcome: "complete" | "truncated" | "broken" | "cancelled";
+    /** Milliseconds since the attempt began. */
+    readonly elapsedMs: number;
+    readonly tags: Readonly<Record<string, string>> | undefined;
+  };
+  /** A client library repeats a call by itself (`x-stainless-retry-count`): its retries come on top of those made here. */
+  "client-retry": { readonly requestId: string; readonly count: number };
   "attempt-failed": {
     readonly requestId: string;
     readonly attempt: number;
     readonly keyId: string;
-    /** `null`: no answer came. */
+    /** `null`: no answer came. Below 300: the error stood inside a success. */
     readonly status: number | null;
     readonly kind: Kind;
     readonly scope: Scope;
@@ -83,6 +98,8 @@ export interface RotatorEvents {
 const known: { readonly [name in keyof RotatorEvents]: true } = {
   "key-selected": true,
   "attempt-succeeded": true,
+  "stream-ended": true,
+  "client-retry": true,
   "attempt-failed": true,
   "key-cooled": true,
   "key-recovered": true,
@@ -110,6 +127,7 @@ function expectListening(name: unknown, listener: unknown): void {
 
 const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "attempt-failed": "warn",
+  "client-retry": "info",
   "key-cooled": "warn",
   "key-disabled": "warn",
   "keys-reload-failed": "error",

@@ -9,6 +9,8 @@ import type { StatedEntry } from "./stated-limits.ts";
 /** A key in the pool, with what the process knows of it. */
 export class PooledKey {
   readonly account: Account;
+  /** Its number, from 1 in the order in which keys came; never another key's. */
+  readonly ordinal: number;
   config: ResolvedKey;
   secret: KeySecret;
   /** Is its secret fetched? */
@@ -40,7 +42,8 @@ export class PooledKey {
   lastUsedAt = 0;
   lastFailureAt = 0;
 
-  constructor(account: Account, config: ResolvedKey, secret: KeySecret, addedAt: number) {
+  constructor(account: Account, ordinal: number, config: ResolvedKey, secret: KeySecret, addedAt: number) {
+    this.ordinal = ordinal;
     this.addedAt = addedAt;
     this.account = account;
     this.config = config;
@@ -129,6 +132,9 @@ export class KeyPool implements GroupFacts {
   readonly #slots: (Account | undefined)[] = [];
   readonly #freeSlots: number[] = [];
   #positions = 0;
+  #lastOrdinal = 0;
+  /** Numbers of keys that left, for when they come back. */
+  readonly #formerOrdinals = new Map<string, number>();
   /** Is any key meant for certain models only? */
   hasModelRules = false;
   /** Limits that count only some models, or each apart: requests for models they treat alike share a lane. */
@@ -160,7 +166,7 @@ export class KeyPool implements GroupFacts {
 
   add(config: ResolvedKey, secret: KeySecret, addedAt = 0): PooledKey {
     const account = this.#accountFor(config.account ?? config.id);
-    const key = new PooledKey(account, config, secret, addedAt);
+    const key = new PooledKey(account, this.#ordinalFor(config.id), config, secret, addedAt);
     this.keys.set(key.id, key);
     account.keys.push(key);
     account.refresh();
@@ -188,11 +194,19 @@ export class KeyPool implements GroupFacts {
   remove(key: PooledKey): Account {
     const { account } = key;
     this.keys.delete(key.id);
+    this.#formerOrdinals.set(key.id, key.ordinal);
     account.keys = account.keys.filter((other) => other !== key);
     account.cursor = 0;
     account.refresh();
     if (account.keys.length === 0) this.#drop(account);
     return account;
+  }
+
+  #ordinalFor(id: string): number {
+    const former = this.#formerOrdinals.get(id);
+    if (former === undefined) return ++this.#lastOrdinal;
+    this.#formerOrdinals.delete(id);
+    return former;
   }
 
   #accountFor(name: string): Account {

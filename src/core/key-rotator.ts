@@ -19,6 +19,7 @@ import {
   resolveRotatorOptions,
 } from "./rotator-options.ts";
 import { Settlement } from "./settlement.ts";
+import { SharedWork } from "./shared-work.ts";
 import { type PoolSnapshot, takeSnapshot } from "./snapshot.ts";
 
 const anyRequest: AcquireRequest = Object.freeze({});
@@ -43,7 +44,8 @@ export class KeyRotator {
   /** Does the choice of keys depend on how long answers take to end? Then leases last as long as the response's body. */
   readonly countsStreams: boolean;
   readonly #names: RequestNames;
-  #loading: Promise<void> | undefined;
+  /** The first read of an asynchronous source; a failure leaves the next request to try again. */
+  readonly #loading: SharedWork<void>;
   #closed = false;
   #stopWatching: (() => void) | undefined;
 
@@ -54,6 +56,7 @@ export class KeyRotator {
     const { clock, limits, guardMs, cooldownMs, maxCooldownMs, store, keys, logger } = this.#options;
     this.#events = new EventHub(logger);
     this.#names = new RequestNames(this.#options.random);
+    this.#loading = new SharedWork(clock);
     this.#tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: "ip:local" });
     this.#book = new KeyBook(this.#options);
     if (typeof keys !== "function") this.#book.replaceAll(keys);
@@ -156,13 +159,19 @@ export class KeyRotator {
   snapshot(): Promise<PoolSnapshot> {
     return this.#ready().then(() =>
       takeSnapshot(
-        this.#book.pool,
-        this.#tracker,
-        this.#options.store,
-        this.#dispatcher.modelStandings(),
-        this.#options.clock,
-        this.#settlement.inference.believed,
-        this.#settlement.learnt,
+        {
+          pool: this.#book.pool,
+          tracker: this.#tracker,
+          store: this.#options.store,
+          clock: this.#options.clock,
+          learnt: this.#settlement.learnt,
+        },
+        {
+          models: this.#dispatcher.modelStandings(),
+          inferredAccounts: this.#settlement.inference.believed,
+          inFlight: this.#dispatcher.inFlight,
+          waiting: this.#dispatcher.waiting,
+        },
       ),
     );
   }
@@ -376,16 +385,7 @@ export class KeyRotator {
     return this.#book.loaded ? Promise.resolve() : this.#load();
   }
 
-  /** The first read of an asynchronous source, once for all who wait; a failure leaves the next request to try again. */
   #load(): Promise<void> {
-    this.#loading ??= this.#book
-      .reload()
-      .then(() => {
-        this.#dispatcher.rebuild();
-      })
-      .finally(() => {
-        this.#loading = undefined;
-      });
-    return this.#loading;
+    return this.#loading.run(() => this.#book.reload().then(() => this.#dispatcher.rebuild()));
   }
 }

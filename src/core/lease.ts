@@ -62,6 +62,11 @@ export class Lease {
     return this.key.config.id;
   }
 
+  /** Which key of the pool it is, counted from 1 in the order in which keys came; a number is never given to another key. */
+  get ordinal(): number {
+    return this.key.ordinal;
+  }
+
   get account(): string {
     return this.key.account.name;
   }

@@ -62,7 +62,20 @@ const scheme: Check = (field, value) => {
   throw unexpected(field, 'a word such as "Bearer", without blanks around it, or ""', value);
 };
 
-const credential: Shape<CredentialPlacement> = { header: headerName, scheme: optional(scheme), query: optional(text) };
+const credentialShape: Shape<CredentialPlacement> = {
+  header: optional(headerName),
+  scheme: optional(scheme),
+  query: optional(text),
+};
+const credentialFields = shaped(credentialShape);
+
+const credential: Check = (field, value) => {
+  credentialFields(field, value);
+  const { header, scheme: word, query } = value as CredentialPlacement;
+  if (header !== undefined) return;
+  if (query === undefined) throw unexpected(field, "a place with `header`, `query` or both", value);
+  if (word !== undefined) throw unexpected(`${field}.scheme`, "given with `header` only", word);
+};
 
 const counterShape: Shape<HeaderCounter> = {
   dimension,
@@ -208,7 +221,7 @@ export const providerShape: Shape<Provider> = {
   hosts: optional(listOf("hosts", host)),
   paths: optional(listOf("paths", path)),
   baseURL: optional(url),
-  credential: shaped(credential),
+  credential,
   sharedBy: optional(sharedBy),
   perModel: optional(flag),
   tiers: optional(tiers),

@@ -35,6 +35,8 @@ export interface LimitSnapshot {
 
 export interface KeySnapshot {
   readonly id: string;
+  /** Its number, from 1 in the order in which keys came; it keeps it, and no other key gets it. */
+  readonly ordinal: number;
   /** The key's two ends; `null` for a secret not fetched yet. */
   readonly masked: string | null;
   readonly account: string;
@@ -83,20 +85,29 @@ export interface PoolSnapshot {
   readonly disabled: number;
   /** Milliseconds until the next resting account is due; `null` when none rests. */
   readonly nextReadyInMs: number | null;
+  /** Keys given out by this process and not given back yet. */
+  readonly inFlight: number;
+  /** Requests that wait for a key in this process. */
+  readonly waiting: number;
 }
 
-export async function takeSnapshot(
-  pool: KeyPool,
-  tracker: RateLimitTracker,
-  store: Store,
-  models: readonly ModelStanding[],
-  clock: Clock,
-  inferredAccounts: readonly InferredAccount[],
-  learnt: LearntLimits,
-): Promise<PoolSnapshot> {
+/** What a snapshot is taken of. */
+export interface SnapshotSources {
+  readonly pool: KeyPool;
+  readonly tracker: RateLimitTracker;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly learnt: LearntLimits;
+}
+
+/** What is known of the pool as a whole. */
+export type PoolFacts = Pick<PoolSnapshot, "models" | "inferredAccounts" | "inFlight" | "waiting">;
+
+export async function takeSnapshot(sources: SnapshotSources, facts: PoolFacts): Promise<PoolSnapshot> {
+  const { pool } = sources;
   const keys: KeySnapshot[] = [];
-  for (const key of pool.keys.values()) keys.push(await snapshotOf(key, tracker, store, clock, learnt));
-  return { keys, inferredAccounts, models, ...standingOf(pool, keys) };
+  for (const key of pool.keys.values()) keys.push(await snapshotOf(key, sources));
+  return { keys, ...facts, ...standingOf(pool, keys) };
 }
 
 /** How the accounts stand by how their keys do; the best one of an account speaks for it. */
@@ -132,10 +143,7 @@ function dueInMs({ enabled, cooldowns, limits }: KeySnapshot): number | null {
 
 async function snapshotOf(
   key: PooledKey,
-  tracker: RateLimitTracker,
-  store: Store,
-  clock: Clock,
-  learnt: LearntLimits,
+  { tracker, store, clock, learnt }: Omit<SnapshotSources, "pool">,
 ): Promise<KeySnapshot> {
   const toWall = (at: number): number | null => (at === 0 ? null : Math.round(clock.wall() - clock.monotonic() + at));
   const { scopes } = tracker.candidateFor(key, undefined);
@@ -151,6 +159,7 @@ async function snapshotOf(
   const { config } = key;
   return {
     id: key.id,
+    ordinal: key.ordinal,
     masked: secret === undefined ? null : maskSecret(secret),
     account: key.account.name,
     enabled: key.enabled,

@@ -1,6 +1,6 @@
 import type { Provider, RequestShape } from "../providers/provider.ts";
 import type { CacheRequest } from "./cache-options.ts";
-import { withoutCredential } from "./credentials.ts";
+import { shownUrl, withoutCredential } from "./credentials.ts";
 import type { FetchCall } from "./fetch-call.ts";
 
 /** What the caller says with `fetch`'s own words when it wants no answer of before. */
@@ -20,7 +20,14 @@ export function cacheRequestOf(call: FetchCall, provider: Provider): CacheReques
   if (/\bno-(store|cache)\b/i.test(headers.get("cache-control") ?? "")) return undefined;
   const shape = provider.request ?? {};
   if (asksForStream(url, headers, body, shape)) return undefined;
-  return { url, method, headers, body, model: call.model ?? call.findModel(shape), tags };
+  return {
+    url: shownUrl(url, provider.credential),
+    method,
+    headers,
+    body,
+    model: call.model ?? call.findModel(shape),
+    tags,
+  };
 }
 
 /** `undefined`: there is none. `null`: it is not known to be text. */

@@ -1,9 +1,10 @@
 import type { Provider } from "../providers/provider.ts";
-import { withoutCredential } from "./credentials.ts";
+import { shownUrl, withoutCredential } from "./credentials.ts";
 import type { FetchCall } from "./fetch-call.ts";
 
 /** A call as functions of the user see it. What takes work is done when it is asked for. */
 export interface CallFacts {
+  /** Without the credential a client of the provider may have put there. */
   readonly url: string;
   readonly method: string;
   /** Without credentials and cookies. */
@@ -25,7 +26,7 @@ export class ShownCall implements CallFacts {
   }
 
   get url(): string {
-    return this.#call.url;
+    return shownUrl(this.#call.url, this.#provider.credential);
   }
 
   get method(): string {

@@ -1,5 +1,6 @@
-import { AttemptLoop, type OnExhausted } from "../attempt/attempt-loop.ts";
+import { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
+import type { OnExhausted } from "../attempt/final-answer.ts";
 import { ResourcePins } from "../attempt/resource-pins.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
 import { createClassifier } from "../core/classification-hooks.ts";
@@ -7,13 +8,13 @@ import { expectKnown, expectNumber, expectString, expectStringRecord, unexpected
 import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
+import { untilAborted } from "./abort-watch.ts";
 import type { ResponseCache } from "./cache-options.ts";
 import { type CallFacts, ShownCall } from "./call-facts.ts";
 import { hasCredential } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
 import { FetchCall, initOfRequest } from "./fetch-call.ts";
 import {
-  type FetchFunction,
   type ResolvedCallingOptions,
   type RotatingFetchOptions,
   resolveFetchOptions,
@@ -21,7 +22,7 @@ import {
 } from "./fetch-options.ts";
 import { FetchTransport } from "./fetch-transport.ts";
 import { createProbeSender } from "./probe-sender.ts";
-import { isReplayable, prepareBody } from "./replayable-body.ts";
+import { isSentAsIs, prepareBody } from "./replayable-body.ts";
 import { CachingSender } from "./response-cache.ts";
 
 /** A `fetch` that picks a key for every request. */
@@ -109,8 +110,10 @@ class FetchFace {
     this.rotator = rotator;
     this.#options = options;
     this.#origins = new AllowedOrigins(options.origins);
-    const { fetch, baseURL } = options;
-    const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential });
+    const { fetch, baseURL, idleTimeoutMs } = options;
+    const { clock } = rotator.options;
+    const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
+    const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential, idle });
     const classifier = createClassifier(provider, options, (error) =>
       rotator.emit("part-failed", { part: "classify", error }),
     );
@@ -121,12 +124,10 @@ class FetchFace {
       ...rotator.options,
       repeatsServerErrors: provider.repeatsServerErrors ?? false,
       requestShape: provider.request ?? {},
-      usageShape: provider.usage,
       pins: provider.resources === undefined ? undefined : new ResourcePins(provider.resources),
       affinityOf: shownTo(options.affinity, provider),
       estimateOf: shownTo(options.estimateTokens, provider),
     });
-    const { clock } = rotator.options;
     this.cache =
       options.cache &&
       new CachingSender({
@@ -146,7 +147,7 @@ class FetchFace {
     init: RequestInit | undefined,
     callOptions: CallOptions | undefined,
   ): Promise<Response> {
-    if (typeof input === "string" && isReplayable(init?.body)) {
+    if (typeof input === "string" && isSentAsIs(init?.body)) {
       return this.#call(input, init, callOptions);
     }
     return this.#takeApart(input, init, callOptions);
@@ -167,10 +168,10 @@ class FetchFace {
     const isRequest = typeof input === "object" && "method" in input;
     const url = isRequest ? input.url : String(input);
     const origin = this.#originOf(url);
-    if (origin === undefined) return this.#foreign(isRequest ? input : url, init);
+    if (origin === undefined) return this.#foreign(input, init);
     const given = isRequest ? initOfRequest(input, init) : init;
     const call = new FetchCall(url, origin, given, callOptions);
-    if (call.body !== undefined && call.body !== null && !isReplayable(call.body)) await this.#keepBody(call);
+    if (!isSentAsIs(call.body)) await this.#keepBody(call);
     return this.#run(call);
   }
 
@@ -187,9 +188,13 @@ class FetchFace {
   }
 
   async #keepBody(call: FetchCall): Promise<void> {
-    call.signal?.throwIfAborted();
-    const { maxReplayBytes } = this.#options;
-    const prepared = await prepareBody(call.body as object, maxReplayBytes);
+    const { signal } = call;
+    if (signal?.aborted) throw signal.reason;
+    const { maxReplayBytes, fetch } = this.#options;
+    const usesPlatform = fetch === undefined || fetch === globalThis.fetch;
+    const preparing = prepareBody(call.body as object, { maxReplayBytes, usesPlatform, signal });
+    if (preparing === undefined) return;
+    const prepared = await (signal === undefined ? preparing : untilAborted(preparing, signal));
     call.rebuilt = prepared;
     call.replayable = prepared.replayable;
     if (prepared.replayable) return;
@@ -207,18 +212,22 @@ class FetchFace {
     }
   }
 
-  /** A call no key is meant for. Without a credential it goes through uncounted; with one it would be a leak. */
-  #foreign(input: string | Request, init: RequestInit | undefined): Promise<Response> {
-    const url = typeof input === "string" ? input : input.url;
-    const headers = init?.headers ?? (typeof input === "string" ? undefined : input.headers);
+  /**
+   * A call no key is meant for: it is made as the caller made it, uncounted. With a credential in a header it would be a leak;
+   * a parameter of a URL may mean anything elsewhere.
+   */
+  #foreign(input: string | URL | Request, init: RequestInit | undefined): Promise<Response> {
+    const isRequest = typeof input === "object" && "method" in input;
+    const url = isRequest ? input.url : String(input);
+    const headers = init?.headers ?? (isRequest ? input.headers : undefined);
     // Parsed, because it may begin with spaces and still lead there.
     const { protocol, origin } = URL.canParse(url) ? new URL(url) : { protocol: "", origin: "" };
     const isHttp = protocol === "https:" || protocol === "http:";
     if (isHttp && !this.#options.passForeign && hasCredential(headers, this.rotator.provider.credential)) {
       return Promise.reject(new ForeignOriginError(origin, this.#origins.list));
     }
-    const send = this.#options.fetch ?? (globalThis.fetch as FetchFunction);
-    return (send as typeof globalThis.fetch)(input, init);
+    const send = (this.#options.fetch ?? globalThis.fetch) as typeof globalThis.fetch;
+    return init === undefined ? send(input) : send(input, init);
   }
 }
 

@@ -1,5 +1,7 @@
 import type { Lease } from "../core/lease.ts";
+import { scrubSecrets } from "../core/mask.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
+import { hasParameter, withParameter } from "./endpoints.ts";
 
 /** Headers that clients put credentials in, by their length: most headers are told apart by that alone. */
 function isCredentialHeader(name: string, own: string): boolean {
@@ -24,10 +26,35 @@ function isCredentialHeader(name: string, own: string): boolean {
 /** What a client may hand over as headers. */
 export type HeadersLike = HeadersInit | undefined;
 
-/** Does the client send a credential along? */
-export function hasCredential(headers: HeadersLike, { header }: CredentialPlacement): boolean {
+/** Does the client send a credential along? One in the URL is not told from any other parameter. */
+export function hasCredential(headers: HeadersLike, { header = "" }: CredentialPlacement): boolean {
   for (const [name] of entriesOf(headers)) if (isCredentialHeader(name, header)) return true;
   return false;
+}
+
+/** What a header says, whatever the shape of the headers and however its name is written. */
+export function headerIn(headers: HeadersLike, wanted: string): string | undefined {
+  for (const [name, value] of entriesOf(headers)) if (name.toLowerCase() === wanted) return String(value);
+  return undefined;
+}
+
+/** Does the secret go into the URL? Where the client put its own there and in no header, or where there is no other place. */
+export function goesInQuery(url: string, headers: HeadersLike, placement: CredentialPlacement): boolean {
+  const { header, query } = placement;
+  if (query === undefined) return false;
+  return header === undefined || (hasParameter(url, query) && !hasCredential(headers, placement));
+}
+
+/** The URL with the secret in place of the client's credential, or without any where the secret is in a header. */
+export function placeInUrl(url: string, headers: HeadersLike, lease: Lease, placement: CredentialPlacement): string {
+  const { query } = placement;
+  if (query === undefined) return url;
+  return withParameter(url, query, goesInQuery(url, headers, placement) ? lease.secret : undefined);
+}
+
+/** A URL for others to see. */
+export function shownUrl(url: string, { query }: CredentialPlacement): string {
+  return query === undefined ? url : withParameter(url, query, undefined);
 }
 
 /** A header of the provider's own, which no client knows of: the secret stands there, whatever the client used. */
@@ -38,23 +65,25 @@ function isOwnHeader(header: string): boolean {
 /**
  * A copy of the client's headers with the leased secret in place of whichever credential the client used, its scheme
  * kept. Where it used none, and where the provider has a header of its own that no client knows of, the provider's placement.
- * Further credentials of the client do not travel.
+ * Further credentials of the client do not travel. None does where the secret goes into the URL.
  */
 export function placeCredential(
   headers: HeadersLike,
   lease: Lease,
   placement: CredentialPlacement,
+  inQuery = false,
 ): Record<string, string> {
   const copy: Record<string, string> = {};
-  const isOwn = isOwnHeader(placement.header);
+  const { header = "" } = placement;
+  const isElsewhere = inQuery || isOwnHeader(header);
   // Then whatever credential the client sends is left out.
-  let placed = isOwn;
+  let placed = isElsewhere;
   if (headers === undefined || headers === null || isPlain(headers)) {
     // The common shapes: an object literal, or nothing.
     for (const name in headers) {
       const value = headers[name];
-      if (value === undefined) continue;
-      if (!isCredentialHeader(name, placement.header)) copy[name] = value;
+      if (value === undefined || value === null) continue;
+      if (!isCredentialHeader(name, header)) copy[name] = value;
       else if (!placed) {
         copy[name] = credentialLike(value, name, lease, placement);
         placed = true;
@@ -64,7 +93,7 @@ export function placeCredential(
     // A `Headers` has joined its repetitions already.
     const mayRepeat = Array.isArray(headers);
     for (const [name, value] of entriesOf(headers)) {
-      if (!isCredentialHeader(name, placement.header)) {
+      if (!isCredentialHeader(name, header)) {
         copy[name] = mayRepeat && Object.hasOwn(copy, name) ? `${copy[name]}, ${value}` : value;
       } else if (!placed) {
         copy[name] = credentialLike(value, name, lease, placement);
@@ -72,15 +101,18 @@ export function placeCredential(
       }
     }
   }
-  if (!placed || isOwn) copy[placement.header] = withScheme(placement.scheme, lease);
+  if ((!placed || isElsewhere) && !inQuery) copy[header] = withScheme(placement.scheme, lease);
   const own = lease.headers;
   if (own !== undefined) addHeaders(copy, own);
   return copy;
 }
 
 /** The headers without any credential, and without those named: for requests that leave the origin they were meant for. */
-export function withoutCredential(headers: HeadersLike, names: readonly string[]): Record<string, string> {
-  const dropped = new Set(["cookie", "proxy-authorization", ...names.map((name) => name.toLowerCase())]);
+export function withoutCredential(
+  headers: HeadersLike,
+  names: readonly (string | undefined)[],
+): Record<string, string> {
+  const dropped = new Set(["cookie", "proxy-authorization", ...names.map((name) => name?.toLowerCase())]);
   const copy: Record<string, string> = {};
   for (const [name, value] of entriesOf(headers)) {
     if (!isCredentialHeader(name, "") && !dropped.has(name.toLowerCase())) copy[name] = value;
@@ -97,7 +129,9 @@ function addHeaders(copy: Record<string, string>, added: Readonly<Record<string,
   }
 }
 
-function credentialLike(before: string, header: string, lease: Lease, placement: CredentialPlacement): string {
+function credentialLike(given: unknown, header: string, lease: Lease, placement: CredentialPlacement): string {
+  // As `fetch` takes it.
+  const before = typeof given === "string" ? given : String(given);
   if (header.length === 13 && before.startsWith("Bearer ")) return lease.bearer;
   const name = header.toLowerCase();
   // Only this header carries a scheme before the credential, unless the provider says so.
@@ -116,8 +150,34 @@ function isPlain(headers: NonNullable<HeadersLike>): headers is Record<string, s
   return prototype === Object.prototype || prototype === null;
 }
 
-function entriesOf(headers: HeadersLike): Iterable<[string, string]> {
+function entriesOf(headers: HeadersLike): Iterable<readonly [string, string]> {
   if (headers === undefined || headers === null) return [];
   if (Symbol.iterator in headers) return headers as Iterable<[string, string]>;
-  return Object.entries(headers as Record<string, string>).filter(([, value]) => value !== undefined);
+  return Object.entries(headers as Record<string, string>).filter(([, value]) => value !== undefined && value !== null);
+}
+
+/** How far back causes are looked at. */
+const mostCauses = 8;
+
+/** The same error without the secret of a URL: some runtimes name the URL that could not be reached. */
+export function withoutSecret(error: unknown, secret: string): unknown {
+  let at = error;
+  for (let depth = 0; depth < mostCauses && typeof at === "object" && at !== null; depth++) {
+    const fields = at as Record<string, unknown>;
+    for (const name of Object.getOwnPropertyNames(fields)) scrubField(fields, name, secret);
+    at = fields["cause"];
+  }
+  return error;
+}
+
+function scrubField(fields: Record<string, unknown>, name: string, secret: string): void {
+  const value = fields[name];
+  if (typeof value !== "string") return;
+  const clean = scrubSecrets(value, [secret]);
+  if (clean === value) return;
+  try {
+    fields[name] = clean;
+  } catch {
+    // A field nobody may write stays as it is.
+  }
 }

@@ -33,6 +33,60 @@ function withoutEndSlash(path: string): string {
   return path.endsWith("/") ? path.slice(0, -1) : path;
 }
 
+/** Where the query of a URL begins and ends: behind its question mark, before the fragment. */
+function queryOf(url: string): readonly [start: number, end: number] {
+  const hash = url.indexOf("#");
+  const end = hash === -1 ? url.length : hash;
+  const mark = url.indexOf("?");
+  return mark === -1 || mark > end ? [end, end] : [mark + 1, end];
+}
+
+/** The name in `name=value` as a server reads it. */
+function nameIn(parameter: string): string {
+  const end = parameter.indexOf("=");
+  const name = end === -1 ? parameter : parameter.slice(0, end);
+  if (!/[%+\t\n\r]/.test(name)) return name;
+  // These are left out wherever they stand in a URL.
+  const text = name.replaceAll(/[\t\n\r]/g, "");
+  return new URLSearchParams(`&${text}=`).keys().next().value ?? text;
+}
+
+/** Has a URL a parameter of that name? */
+export function hasParameter(url: string, name: string): boolean {
+  const [start, end] = queryOf(url);
+  if (start === end) return false;
+  return url
+    .slice(start, end)
+    .split("&")
+    .some((parameter) => nameIn(parameter) === name);
+}
+
+/**
+ * The URL with a parameter set to a value: where it stands, else at the end. `undefined` takes it out. What stands there
+ * again is dropped; the rest stays as it is written.
+ */
+export function withParameter(url: string, name: string, value: string | undefined): string {
+  const [start, end] = queryOf(url);
+  if (start === end && value === undefined) return url;
+  const given = start === end ? [] : url.slice(start, end).split("&");
+  let set = value === undefined ? undefined : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`;
+  let found = false;
+  const parameters: string[] = [];
+  for (const parameter of given) {
+    if (nameIn(parameter) !== name) {
+      parameters.push(parameter);
+      continue;
+    }
+    found = true;
+    if (set !== undefined) parameters.push(set);
+    set = undefined;
+  }
+  if (!found && set === undefined) return url;
+  if (set !== undefined) parameters.push(set);
+  const path = url.slice(0, url[start - 1] === "?" ? start - 1 : start);
+  return parameters.length === 0 ? `${path}${url.slice(end)}` : `${path}?${parameters.join("&")}${url.slice(end)}`;
+}
+
 /** Which origins keys may be sent to, and which of them a URL has. */
 export class AllowedOrigins {
   readonly list: readonly string[];

@@ -3,7 +3,7 @@ import { topLevelString } from "../attempt/request-facts.ts";
 import { estimateTokens } from "../attempt/token-estimate.ts";
 import type { TokenEstimate } from "../core/rotator-options.ts";
 import type { RequestShape } from "../providers/provider.ts";
-import type { HeadersLike } from "./credentials.ts";
+import { type HeadersLike, headerIn } from "./credentials.ts";
 import type { PreparedBody } from "./replayable-body.ts";
 
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
@@ -46,6 +46,10 @@ export class FetchCall extends Call {
     return new Headers(this.headers ?? undefined).has("idempotency-key");
   }
 
+  headerText(name: string): string | null {
+    return headerIn(this.headers, name) ?? null;
+  }
+
   isUnsendable(error: unknown): boolean {
     // A connection that failed says why in its cause.
     if (!(error instanceof TypeError) || error.cause !== undefined) return false;
@@ -69,6 +73,8 @@ export class FetchCall extends Call {
 
   estimateTokens(): TokenEstimate {
     const { body } = this;
+    // What is uploaded is no text, whatever it is made of.
+    if (this.rebuilt !== undefined && isMultipart(this)) return {};
     const known = typeof body === "string" || body instanceof Uint8Array ? body : undefined;
     if (known !== undefined || body === undefined || body === null) return estimateTokens(known, { path: this.url });
     return body instanceof ArrayBuffer ? estimateTokens(new Uint8Array(body), { path: this.url }) : {};
@@ -80,6 +86,8 @@ export class FetchCall extends Call {
 
   #modelInBody(field: string): string | undefined {
     const { body } = this;
+    const { form } = this.rebuilt ?? {};
+    if (form !== undefined) return textField(form, field);
     if (typeof body === "string") return topLevelString(body, field);
     if (body instanceof Uint8Array) return topLevelString(new TextDecoder().decode(body.subarray(0, 65_536)), field);
     return undefined;
@@ -97,37 +105,51 @@ function textBetween(url: string, [before, after]: readonly [string, string]): s
   return end > start ? path.slice(start, end) : undefined;
 }
 
-/** What a `Request` holds, as an init; what the caller set beside it wins. */
-export function initOfRequest(request: Request, init: RequestInit | undefined): RequestInit {
-  const {
-    method,
-    headers,
-    body,
-    signal,
-    mode,
-    credentials,
-    cache,
-    redirect,
-    referrer,
-    referrerPolicy,
-    integrity,
-    keepalive,
-  } = request;
-  const taken: RequestInit = {
-    method,
-    headers,
-    signal,
-    credentials,
-    cache,
-    redirect,
-    referrer,
-    referrerPolicy,
-    integrity,
-    keepalive,
-    ...(mode === "navigate" ? undefined : { mode }),
-    ...(body === null ? undefined : { body, duplex: "half" }),
-  };
-  if (init === undefined) return taken;
-  const given = Object.entries(init).filter(([, value]) => value !== undefined);
-  return { ...taken, ...Object.fromEntries(given) };
+function textField(form: FormData, field: string): string | undefined {
+  const value = form.get(field);
+  return typeof value === "string" ? value : undefined;
+}
+
+function isMultipart({ rebuilt, headers }: FetchCall): boolean {
+  if (rebuilt?.form !== undefined) return true;
+  const type = rebuilt?.contentType ?? headerIn(headers, "content-type");
+  return type?.toLowerCase().startsWith("multipart/") ?? false;
+}
+
+const requestFields = [
+  "method",
+  "headers",
+  "signal",
+  "credentials",
+  "cache",
+  "redirect",
+  "referrer",
+  "referrerPolicy",
+  "integrity",
+  "keepalive",
+] as const;
+
+/** For these `null` says the same as nothing; a signal of `null` takes the Request's own away. */
+const nullIsNone: ReadonlySet<string> = new Set(["method", "headers", "body"]);
+
+/**
+ * What a `Request` of whatever class holds, as an init; what the caller set beside it wins.
+ * @throws TypeError when its body is the one to be sent and was read already.
+ */
+export function initOfRequest(request: Request, init: RequestInit | null | undefined): RequestInit {
+  const taken: Record<string, unknown> = {};
+  for (const field of requestFields) if (request[field] !== undefined) taken[field] = request[field];
+  if (request.mode !== undefined && request.mode !== "navigate") taken["mode"] = request.mode;
+  const given = init as Record<string, unknown> | null | undefined;
+  // An init may be a Request itself: its fields are not its own.
+  for (const field in given) {
+    const value = given[field];
+    if (value !== undefined && (value !== null || !nullIsNone.has(field))) taken[field] = value;
+  }
+  if (taken["body"] !== undefined) return taken;
+  if (request.bodyUsed || request.body?.locked === true) {
+    throw new TypeError("Cannot send a Request whose body was used already");
+  }
+  if (request.body !== null && request.body !== undefined) taken["body"] = request.body;
+  return taken;
 }

@@ -1,4 +1,4 @@
-import type { OnExhausted } from "../attempt/attempt-loop.ts";
+import type { OnExhausted } from "../attempt/final-answer.ts";
 import { type ClassifyHook, expectPolicy, type Policy } from "../core/classification-hooks.ts";
 import {
   expectBoolean,
@@ -44,7 +44,27 @@ export interface CallingOptions {
   readonly attemptTimeoutMs?: number | undefined;
   /** Milliseconds the whole call may take to response headers, waits and repeats included. @default no bound */
   readonly totalTimeoutMs?: number | undefined;
-  /** Streams up to this size are kept to be sent again; with a longer one the call gets one attempt. Bytes. @default 10485760 */
+  /**
+   * Milliseconds the body of an answer may send nothing while somebody reads it; then it breaks with a `TimeoutError`.
+   * @default no bound but the transport's own (Node's fetch: 300 s)
+   */
+  readonly idleTimeoutMs?: number | undefined;
+  /**
+   * How long the beginning of a stream is kept back until its first content event, so that an error before it can still be
+   * answered with another key, milliseconds; 0 hands everything on at once. Only for presets that are known to put errors
+   * into answers with status 200, and at most 8 events or 64 KiB.
+   * @default 10000
+   */
+  readonly commitHoldMs?: number | undefined;
+  /**
+   * Has every answer tell in the header `x-rotating-fetch-trace` which keys were tried, by their numbers in the pool, with
+   * outcome and milliseconds. @default false
+   */
+  readonly trace?: boolean | undefined;
+  /**
+   * Streams up to this size are kept to be sent again, with a longer one the call gets one attempt; forms up to this size are
+   * written out once, so that every try sends the same bytes. Bytes. @default 10485760
+   */
   readonly maxReplayBytes?: number | undefined;
   /**
    * When no key can serve in time: `"respond"` with the provider's own last refusal or one like it, `"throw"` an
@@ -102,6 +122,9 @@ export interface ResolvedCallingOptions {
   readonly retryUnsafe: boolean;
   readonly attemptTimeoutMs: number | undefined;
   readonly totalTimeoutMs: number | undefined;
+  readonly idleTimeoutMs: number | undefined;
+  readonly commitHoldMs: number;
+  readonly trace: boolean;
   readonly maxReplayBytes: number;
   readonly onExhausted: OnExhausted<Response>;
   readonly policy: Policy | undefined;
@@ -122,6 +145,9 @@ const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: 
   retryUnsafe: true,
   attemptTimeoutMs: true,
   totalTimeoutMs: true,
+  idleTimeoutMs: true,
+  commitHoldMs: true,
+  trace: true,
   maxReplayBytes: true,
   onExhausted: true,
   policy: true,
@@ -160,6 +186,9 @@ function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "
     retryUnsafe: options.retryUnsafe === undefined ? false : expectBoolean("retryUnsafe", options.retryUnsafe),
     attemptTimeoutMs: numberOr(undefined, "attemptTimeoutMs", options.attemptTimeoutMs, { above: 0 }),
     totalTimeoutMs: numberOr(undefined, "totalTimeoutMs", options.totalTimeoutMs, { above: 0 }),
+    idleTimeoutMs: numberOr(undefined, "idleTimeoutMs", options.idleTimeoutMs, { above: 0 }),
+    commitHoldMs: numberOr(10_000, "commitHoldMs", options.commitHoldMs, { min: 0 }),
+    trace: options.trace === undefined ? false : expectBoolean("trace", options.trace),
     maxReplayBytes: numberOr(10 * 1024 * 1024, "maxReplayBytes", options.maxReplayBytes, { min: 0 }),
     onExhausted: resolveOnExhausted(options.onExhausted),
     policy: options.policy === undefined ? undefined : expectPolicy("policy", options.policy),

@@ -1,4 +1,5 @@
-import type { Reply } from "../attempt/call.ts";
+import type { BodyWatch, Reply } from "../attempt/call.ts";
+import { type BegunBody, type BodyRead, type IdleLimit, passedBody, readWithin } from "./passed-body.ts";
 import { withFields } from "./response-fields.ts";
 
 /** Statuses a `Response` cannot be made with, or not with a body: such answers are passed on as they are. */
@@ -6,15 +7,20 @@ function canBeRemade(status: number): boolean {
   return status >= 200 && status < 600 && status !== 204 && status !== 205 && status !== 304;
 }
 
-/** A `Response` as the attempt loop sees it. Made again only when its body had to be read. */
-export class FetchReply implements Reply<Response> {
-  #response: Response;
-  #chunks: Uint8Array<ArrayBuffer>[] | undefined;
-  #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> | undefined;
-  #ended = false;
+/** Headers to set on an answer; `null` takes one away. */
+export type ChangedHeaders = Readonly<Record<string, string | null>>;
 
-  constructor(response: Response) {
+/** A `Response` as the attempt loop sees it. Made again only when its body had to be read or is to be watched. */
+export class FetchReply implements Reply<Response> {
+  readonly #response: Response;
+  readonly #idle: IdleLimit | undefined;
+  #body: BegunBody | undefined;
+  #ended = false;
+  #isGivenUp = false;
+
+  constructor(response: Response, idle?: IdleLimit | undefined) {
     this.#response = response;
+    this.#idle = idle;
   }
 
   get status(): number {
@@ -26,79 +32,84 @@ export class FetchReply implements Reply<Response> {
   }
 
   async readCapped(maxBytes: number): Promise<string> {
-    const { body, status } = this.#response;
-    if (body === null || !canBeRemade(status) || this.#chunks !== undefined) return "";
-    const reader = body.getReader() as ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-    this.#reader = reader;
-    this.#chunks = [];
     const decoder = new TextDecoder();
     let text = "";
     let size = 0;
-    while (size < maxBytes) {
-      const { done, value } = await reader.read();
-      if (done) {
-        this.#ended = true;
-        break;
-      }
-      this.#chunks.push(value);
-      size += value.byteLength;
-      text += decoder.decode(value, { stream: true });
-    }
+    await this.readUntil((chunk) => {
+      size += chunk.byteLength;
+      text += decoder.decode(chunk, { stream: true });
+      return size >= maxBytes;
+    });
     return text;
+  }
+
+  async readUntil(
+    seenEnough: (chunk: Uint8Array) => boolean,
+    interrupt?: Promise<"late">,
+  ): Promise<"enough" | "end" | "late"> {
+    const body = this.#begin();
+    if (body === undefined) return "end";
+    for (;;) {
+      const read: Promise<BodyRead> = body.pending ?? readWithin(body.reader, this.#idle);
+      body.pending = read;
+      const result = await (interrupt === undefined ? read : Promise.race([read, interrupt]));
+      if (result === "late") return "late";
+      body.pending = undefined;
+      if (result.done) {
+        this.#ended = true;
+        return "end";
+      }
+      body.kept.push(result.value);
+      if (seenEnough(result.value)) return "enough";
+    }
   }
 
   discard(): void {
     if (this.#ended) return;
     this.#ended = true;
-    const cancelled = this.#reader === undefined ? this.#response.body?.cancel() : this.#reader.cancel();
+    this.#isGivenUp = true;
+    const pending = this.#body?.pending;
+    // Whoever asked for it is gone.
+    pending?.catch(() => undefined);
+    const cancelled = this.#body === undefined ? this.#response.body?.cancel() : this.#body.reader.cancel();
     cancelled?.catch(() => undefined);
   }
 
-  /** The answer for the caller: the same object when its body is untouched. */
-  deliver(): Response {
-    if (this.#chunks === undefined) return this.#response;
-    return remade(this.#response, this.#body(this.#chunks), this.#response.headers);
+  deliver(watch?: BodyWatch | undefined, changed?: ChangedHeaders | undefined): Response {
+    const response = this.#response;
+    if (watch === undefined && changed === undefined && this.#body === undefined) return response;
+    if (response.body === null || !canBeRemade(response.status)) {
+      watch?.ended("end");
+      if (changed === undefined || response.status < 200 || response.status > 599) return response;
+      return this.#remade(null, changed);
+    }
+    if (this.#ended && watch === undefined) {
+      const chunks = this.#body?.kept ?? [];
+      return this.#remade(chunks.length === 0 ? null : new Blob(chunks), changed);
+    }
+    return this.#remade(passedBody(this.#begin() as BegunBody, watch, this.#idle), changed);
   }
 
-  /** The provider's refusal with the pool's own word on when to come back. */
-  deliverWith(changed: Readonly<Record<string, string | null>>): Response {
+  #begin(): BegunBody | undefined {
+    const { body, status } = this.#response;
+    if (body === null || !canBeRemade(status)) return undefined;
+    this.#body ??= { reader: body.getReader() as BegunBody["reader"], kept: [], pending: undefined };
+    return this.#body;
+  }
+
+  /** A response like the first with a new body: what its own fields say of where it came from stays. */
+  #remade(body: BodyInit | null, changed: ChangedHeaders | undefined): Response {
+    const { status, statusText, url, redirected, type } = this.#response;
     const headers = new Headers(this.#response.headers);
-    for (const [name, value] of Object.entries(changed)) {
+    // The body arrives decoded, and may have been cut: these would be lies.
+    if (headers.has("content-encoding") || this.#isGivenUp) {
+      headers.delete("content-encoding");
+      headers.delete("content-length");
+    }
+    for (const [name, value] of Object.entries(changed ?? {})) {
       if (value === null) headers.delete(name);
       else headers.set(name, value);
     }
-    return remade(this.#response, this.#body(this.#chunks ?? []), headers);
+    return withFields(new Response(body, { status, statusText, headers }), { url, redirected, type });
   }
-
-  #body(chunks: Uint8Array<ArrayBuffer>[]): BodyInit | null {
-    const reader = this.#reader;
-    if (this.#ended || reader === undefined) return chunks.length === 0 ? null : new Blob(chunks);
-    let next = 0;
-    return new ReadableStream<Uint8Array>(
-      {
-        async pull(controller) {
-          const kept = chunks[next++];
-          if (kept !== undefined) {
-            controller.enqueue(kept);
-            return;
-          }
-          const { done, value } = await reader.read();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        },
-        cancel: (reason) => reader.cancel(reason),
-      },
-      { highWaterMark: 0 },
-    );
-  }
-}
-
-/** A response like another with a new body: what its own fields say of where it came from stays. */
-function remade(original: Response, body: BodyInit | null, from: Headers): Response {
-  const headers = new Headers(from);
-  // The body arrives decoded and may be cut: these would be lies.
-  headers.delete("content-encoding");
-  headers.delete("content-length");
-  const response = new Response(body, { status: original.status, statusText: original.statusText, headers });
-  return withFields(response, { url: original.url, redirected: original.redirected, type: original.type });
 }

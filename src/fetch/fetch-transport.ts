@@ -1,19 +1,32 @@
-import type { BodyEnd, ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
+import type { ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
 import type { Lease } from "../core/lease.ts";
+import { scrubSecrets } from "../core/mask.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
-import { placeCredential, withoutCredential } from "./credentials.ts";
-import { urlFor } from "./endpoints.ts";
+import { giveUp, untilAborted } from "./abort-watch.ts";
+import {
+  goesInQuery,
+  headerIn,
+  placeCredential,
+  placeInUrl,
+  shownUrl,
+  withoutCredential,
+  withoutSecret,
+} from "./credentials.ts";
+import { urlFor, withParameter } from "./endpoints.ts";
 import type { FetchCall } from "./fetch-call.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
-import { observeEnd } from "./observed-body.ts";
-import { isRedirect, mostRedirects, nextHop, redirectFailure } from "./redirects.ts";
+import type { IdleLimit } from "./passed-body.ts";
+import { type Hop, isRedirect, mostRedirects, nextHop, redirectFailure } from "./redirects.ts";
+import type { PreparedBody } from "./replayable-body.ts";
 import { withFields } from "./response-fields.ts";
 
 export interface FetchTransportOptions {
   readonly fetch: FetchFunction | undefined;
   readonly placement: CredentialPlacement;
   readonly baseURL: URL | undefined;
+  /** @default a body may be silent for as long as the transport lets it */
+  readonly idle: IdleLimit | undefined;
 }
 
 /** Sends through a `fetch`: the one given, or the platform's as it is at the moment of the call. */
@@ -26,71 +39,145 @@ export class FetchTransport implements Transport<FetchCall, Response> {
 
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
-    const url = urlFor(call.url, lease, this.#options.baseURL);
-    const headers = placeCredential(call.headers, lease, this.#options.placement);
-    if (call.rebuilt !== undefined) dropContentLength(headers);
-    const sent = this.#fetch()(url, initFor(call, headers, signal));
-    // What a key adds to the URL is nothing the caller's logs should hold.
-    return url === call.url ? sent : sent.then((response) => renamed(response, url, call.url));
+    const url = this.#urlFor(call, lease);
+    const init = initFor(call, this.#headersFor(call, lease), signal);
+    return url === call.url ? this.#fetch(url, init) : this.#sendElsewhere(url, init, call, lease);
+  }
+
+  /** What a key adds to the URL is nothing the caller's logs should hold. */
+  async #sendElsewhere(url: string, init: RequestInit, call: FetchCall, lease: Lease): Promise<Response> {
+    try {
+      return renamed(await this.#fetch(url, init), url, call.url, lease.secret);
+    } catch (error) {
+      throw withoutSecret(error, lease.secret);
+    }
   }
 
   /** Redirects are followed by hand: runtimes forward custom credential headers to other origins. */
   async follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
     const mode = call.init?.redirect ?? "follow";
-    if (mode === "manual" || !isRedirect(first.status)) return first;
+    if (mode === "manual" || !isRedirect(first.status)) return withoutSecretIn(first, lease);
+    try {
+      return await this.#follow(call, lease, first, signal);
+    } catch (error) {
+      throw withoutSecret(error, lease.secret);
+    }
+  }
+
+  async #follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
+    const { placement } = this.#options;
+    const inQuery = goesInQuery(call.url, call.headers, placement);
     let response = first;
-    let url = urlFor(call.url, lease, this.#options.baseURL);
-    let init = initFor(call, placeCredential(call.headers, lease, this.#options.placement), signal);
-    const secretNames = [this.#options.placement.header, ...Object.keys(lease.headers ?? {})];
+    let url = this.#urlFor(call, lease);
+    let init = initFor(call, this.#headersFor(call, lease), signal);
+    let { method } = call;
+    // Once it has been away, a chain does not get the key back.
+    let isAway = false;
     for (let hops = 0; isRedirect(response.status); hops++) {
-      const hop = nextHop(response, url, init.method ?? "GET");
+      const hop = nextHop(response, url, method);
       if (hop === undefined) break;
-      await response.body?.cancel();
-      if (mode === "error") throw redirectFailure("unexpected redirect");
+      giveUp(response);
+      if (call.init?.redirect === "error") throw redirectFailure("unexpected redirect");
       if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");
       if (hop.keepsBody && !call.replayable) throw redirectFailure("the body was sent and cannot be sent again");
-      init = initAfter(hop, init, secretNames);
-      url = hop.url;
-      response = await this.#fetch()(url, init);
+      isAway ||= hop.crossesOrigin;
+      ({ method } = hop);
+      init = initAfter(hop, init, call);
+      if (hop.crossesOrigin) init.headers = withoutCredential(init.headers, secretNames(placement, lease));
+      url = isAway ? urlWithoutKey(hop.url, lease, placement) : hop.url;
+      if (inQuery && !isAway) url = withParameter(url, placement.query as string, lease.secret);
+      response = await this.#fetch(url, init);
     }
-    return response === first ? first : withFields(response, { redirected: true });
+    if (response === first) return first;
+    const shown = scrubSecrets(shownUrl(response.url, placement), [lease.secret]);
+    return withFields(response, { redirected: true, ...(shown === response.url ? undefined : { url: shown }) });
+  }
+
+  /** May the credential stand in the URL? For the usual call that is plain to see. */
+  #mayBeInUrl({ url }: FetchCall): boolean {
+    const { header, query } = this.#options.placement;
+    return query !== undefined && (header === undefined || url.includes("?"));
+  }
+
+  #urlFor(call: FetchCall, lease: Lease): string {
+    const { placement, baseURL } = this.#options;
+    const url = this.#mayBeInUrl(call) ? placeInUrl(call.url, call.headers, lease, placement) : call.url;
+    return urlFor(url, lease, baseURL);
+  }
+
+  #headersFor(call: FetchCall, lease: Lease): Record<string, string> {
+    const { placement } = this.#options;
+    const inQuery = this.#mayBeInUrl(call) && goesInQuery(call.url, call.headers, placement);
+    return placeCredential(call.headers, lease, placement, inQuery);
   }
 
   open(answer: Response): FetchReply {
-    return new FetchReply(answer);
-  }
-
-  observe(
-    answer: Response,
-    ended: (how: BodyEnd) => void,
-    onChunk: ((chunk: Uint8Array) => void) | undefined,
-  ): Response {
-    return observeEnd(answer, ended, onChunk);
+    return new FetchReply(answer, this.#options.idle);
   }
 
   exhausted(_call: FetchCall, answer: ExhaustedAnswer, last: Reply<Response> | undefined): Response {
-    const { status, retryAfterMs, body } = answer;
+    const { status, retryAfterMs, body, headers: added } = answer;
     const told: Record<string, string | null> = {
       "retry-after": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs / 1000)),
       "retry-after-ms": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs)),
       // SDKs that obey it make one call instead of three, and do not sleep an hour-long Retry-After.
       "x-should-retry": "false",
       "x-rotating-fetch": "exhausted",
+      ...added,
     };
-    if (last instanceof FetchReply) return last.deliverWith(told);
+    if (last instanceof FetchReply) return last.deliver(undefined, told);
     const headers = new Headers({ "content-type": "application/json" });
     for (const [name, value] of Object.entries(told)) if (value !== null) headers.set(name, value);
     return new Response(body, { status, headers });
   }
 
   /** Looked up for every call, and called detached: some runtimes refuse fetch as a method. */
-  #fetch(): FetchFunction {
-    return this.#options.fetch ?? (globalThis.fetch as FetchFunction);
+  #fetch(url: string, init: RequestInit): Promise<Response> {
+    const platform = globalThis.fetch as FetchFunction;
+    const { fetch = platform } = this.#options;
+    const sent = fetch(url, init);
+    if (fetch === platform) return sent;
+    const { signal } = init;
+    // Somebody else's function may not know of signals.
+    return signal === undefined || signal === null ? sent : untilAborted(sent, signal, giveUp);
   }
 }
 
-function renamed(response: Response, from: string, to: string): Response {
-  return response.url === from ? withFields(response, { url: to }) : response;
+function renamed(response: Response, from: string, to: string, secret: string): Response {
+  const { url } = response;
+  if (url === "" || url === undefined) return response;
+  if (url === from || url === asAnswered(from)) return withFields(response, { url: to });
+  // Somebody else's function may have followed a redirect.
+  const shown = scrubSecrets(url, [secret]);
+  return shown === url ? response : withFields(response, { url: shown });
+}
+
+/** Servers repeat the whole URL, and the key may be in it. */
+function withoutSecretIn(response: Response, { secret }: Lease): Response {
+  const location = response.headers.get("location");
+  if (location === null) return response;
+  const shown = scrubSecrets(location, [secret]);
+  return shown === location ? response : new FetchReply(response).deliver(undefined, { location: shown });
+}
+
+/** A URL as responses tell it. */
+function asAnswered(url: string): string {
+  const answered = new URL(url);
+  answered.hash = "";
+  return answered.href;
+}
+
+function secretNames(placement: CredentialPlacement, { headers }: Lease): readonly (string | undefined)[] {
+  return [placement.header, ...Object.keys(headers ?? {})];
+}
+
+/** Where a redirect leads, without what it repeats of the key: servers put whole URLs into parameters. */
+function urlWithoutKey(url: string, { secret, query: own }: Lease, { query }: CredentialPlacement): string {
+  let clean = query === undefined ? url : withParameter(url, query, undefined);
+  for (const name in own) {
+    if (new URL(clean).searchParams.get(name) === own[name]) clean = withParameter(clean, name, undefined);
+  }
+  return scrubSecrets(clean, [secret]);
 }
 
 function initFor(call: FetchCall, headers: Record<string, string>, signal: AbortSignal | undefined): RequestInit {
@@ -100,31 +187,46 @@ function initFor(call: FetchCall, headers: Record<string, string>, signal: Abort
   init["headers"] = headers;
   init["redirect"] = "manual";
   if (signal !== undefined) init["signal"] = signal;
-  if (call.rebuilt !== undefined) {
-    init["body"] = call.body;
-    if (call.replayable) delete init["duplex"];
-    else init["duplex"] = "half";
-  }
+  // To `fetch` it is a method of that name.
+  if (init["method"] === null) delete init["method"];
+  if (call.rebuilt !== undefined) putBody(init, headers, call.rebuilt);
   return init as RequestInit;
 }
 
-function initAfter(
-  hop: { method: string; keepsBody: boolean; crossesOrigin: boolean },
-  init: RequestInit,
-  secretNames: readonly string[],
-): RequestInit {
-  const next: RequestInit = { ...init, method: hop.method };
-  if (hop.crossesOrigin) next.headers = withoutCredential(init.headers, secretNames);
-  if (hop.keepsBody) return next;
-  delete next.body;
-  const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(next.headers as Record<string, string>)) {
-    if (!name.toLowerCase().startsWith("content-")) headers[name] = value;
+/** Puts in a body that was made here, and what headers say of it. */
+function putBody(init: Record<string, unknown>, headers: Record<string, string>, rebuilt: PreparedBody): void {
+  const { body, contentType } = rebuilt.make?.() ?? rebuilt;
+  dropHeaders(headers, (name) => name === "content-length");
+  if (rebuilt.form !== undefined || contentType?.startsWith("multipart/form-data")) {
+    // Without a boundary, or with one that is not this body's.
+    dropHeaders(headers, (name, value) => name === "content-type" && /^\s*multipart\/form-data/i.test(value));
   }
+  if (contentType !== undefined && headerIn(headers, "content-type") === undefined) {
+    headers["content-type"] = contentType;
+  }
+  init["body"] = body;
+  if (body instanceof ReadableStream) init["duplex"] = "half";
+  else delete init["duplex"];
+}
+
+function initAfter(hop: Hop, init: RequestInit, { rebuilt }: FetchCall): RequestInit {
+  const next: RequestInit & { duplex?: unknown } = { ...init };
+  if (hop.keepsBody) {
+    if (rebuilt?.make === undefined) return next;
+    const headers = { ...(init.headers as Record<string, string>) };
+    next.headers = headers;
+    putBody(next as Record<string, unknown>, headers, rebuilt);
+    return next;
+  }
+  next.method = hop.method;
+  delete next.body;
+  delete next.duplex;
+  const headers = { ...(init.headers as Record<string, string>) };
+  dropHeaders(headers, (name) => name.startsWith("content-"));
   next.headers = headers;
   return next;
 }
 
-function dropContentLength(headers: Record<string, string>): void {
-  for (const name in headers) if (name.toLowerCase() === "content-length") delete headers[name];
+function dropHeaders(headers: Record<string, string>, isDropped: (name: string, value: string) => boolean): void {
+  for (const name in headers) if (isDropped(name.toLowerCase(), headers[name] as string)) delete headers[name];
 }

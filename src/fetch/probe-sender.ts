@@ -5,9 +5,9 @@ import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
 import { scrubSecrets } from "../core/mask.ts";
 import { InvalidOptionsError } from "../errors.ts";
-import type { Provider } from "../providers/provider.ts";
+import type { CredentialPlacement, Provider } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
-import { placeCredential } from "./credentials.ts";
+import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
@@ -34,14 +34,16 @@ const longestMessage = 200;
 export function createProbeSender(options: ProbeSenderOptions): SendProbe {
   const allowed = new AllowedOrigins(options.origins);
   return async (lease, probe) => {
-    const url = probeUrl(probe, lease, options, allowed);
+    const { credential } = options.provider;
+    const asked = probeUrl(probe, lease, options, allowed);
+    const url = placeInUrl(asked, probe.headers, lease, credential);
     lease.origin = new URL(url).origin;
     if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(options.provider));
     const controller = new AbortController();
     const cancel = options.clock.timer(() => controller.abort(tooSlow()), longestProbeMs);
     try {
       const send = options.fetch ?? (globalThis.fetch as FetchFunction);
-      const response = await send(url, initOf(probe, lease, options.provider, controller.signal));
+      const response = await send(url, initOf(probe, headersOf(probe, asked, lease, credential), controller.signal));
       return await answerOf(response, lease, options);
     } catch (error) {
       const judged = options.classifier.classify({ error, ...circumstances(lease, options) });
@@ -108,14 +110,21 @@ function below(base: string, path: string): string {
   return url.href;
 }
 
-function initOf(
-  { method = "GET", body, headers: own }: ProbeRequest,
+function headersOf(
+  { body, headers: own }: ProbeRequest,
+  url: string,
   lease: Lease,
-  provider: Provider,
+  placement: CredentialPlacement,
+): Record<string, string> {
+  const type = body === undefined ? undefined : { "content-type": "application/json" };
+  return placeCredential({ ...type, ...own }, lease, placement, goesInQuery(url, own, placement));
+}
+
+function initOf(
+  { method = "GET", body }: ProbeRequest,
+  headers: Record<string, string>,
   signal: AbortSignal,
 ): RequestInit {
-  const type = body === undefined ? undefined : { "content-type": "application/json" };
-  const headers = placeCredential({ ...type, ...own }, lease, provider.credential);
   return { method, headers, signal, redirect: "manual", ...(body === undefined ? undefined : { body }) };
 }
 

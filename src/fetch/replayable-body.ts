@@ -1,63 +1,89 @@
-/** A body that can be sent again as often as needed, or one that cannot. */
+import { whenAborted } from "./abort-watch.ts";
+import { type ChunkSource, chunksOf } from "./body-chunks.ts";
+import { isForeignBlob, isForm, prepareForm, tagOf } from "./form-body.ts";
+
+/** A body as it goes on after it was looked at. */
 export interface PreparedBody {
   readonly body: BodyInit | null | undefined;
+  /** Can it be sent again as often as needed? */
   readonly replayable: boolean;
+  /** What it is, unless the client says so. */
+  readonly contentType?: string | undefined;
+  /** The form it was made of, in the platform's class. */
+  readonly form?: FormData | undefined;
+  /** What is sent in its place, made anew for every attempt. */
+  readonly make?: (() => Pick<PreparedBody, "body" | "contentType">) | undefined;
 }
 
-/** Is it the kind of body every attempt can read anew? Streams and iterables are used up by the first. */
-export function isReplayable(body: unknown): boolean {
-  if (body === undefined || body === null || typeof body === "string") return true;
-  if (typeof body !== "object") return true;
+export interface BodyOptions {
+  readonly maxReplayBytes: number;
+  /** Is it sent by the platform's own `fetch`, which knows the platform's own classes? */
+  readonly usesPlatform: boolean;
+  /** The caller's: reading may take long. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Does `fetch` take it as it is, each time the same bytes? Streams are used up by the first, a form is written anew. */
+export function isSentAsIs(body: unknown): boolean {
+  if (typeof body !== "object" || body === null) return true;
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return true;
-  if (body instanceof Blob || body instanceof URLSearchParams || body instanceof FormData) return true;
-  return !isChunked(body);
+  return body instanceof Blob || body instanceof URLSearchParams;
 }
 
-/** What is iterable without waiting is no body to `fetch`: it becomes a string, the same each time. */
-function isChunked(body: object): boolean {
-  return body instanceof ReadableStream || Symbol.asyncIterator in body;
+/**
+ * Makes a body one that can be sent again; `undefined` where it is to be left to `fetch`, which makes a string of it.
+ * When the signal aborts, a stream is let go of; whoever waits has to end that itself.
+ */
+export function prepareBody(body: object, options: BodyOptions): Promise<PreparedBody> | undefined {
+  if (isForm(body)) return prepareForm(body, options);
+  if (isForeignBlob(body)) return prepareBlob(body, options);
+  if (tagOf(body) === "URLSearchParams") {
+    const contentType = "application/x-www-form-urlencoded;charset=UTF-8";
+    return Promise.resolve({ body: String(body), replayable: true, contentType });
+  }
+  const chunks = chunksOf(body);
+  return chunks === undefined ? undefined : prepareStream(chunks, contentTypeOf(body), options);
 }
 
-/** Reads a one-shot body into memory, up to `maxBytes`; a longer one is passed on as what was read and the rest. */
-export async function prepareBody(body: object, maxBytes: number): Promise<PreparedBody> {
-  const iterator = chunksOf(body)[Symbol.asyncIterator]();
+async function prepareBlob(blob: Blob, { maxReplayBytes }: BodyOptions): Promise<PreparedBody> {
+  const contentType = blob.type === "" ? undefined : blob.type;
+  if (blob.size <= maxReplayBytes) return { body: await blob.arrayBuffer(), replayable: true, contentType };
+  return { body: blob, replayable: true, contentType, make: () => ({ body: blob.stream(), contentType }) };
+}
+
+/** The forms of the package `form-data` are streams that know their boundary. */
+function contentTypeOf(body: object): string | undefined {
+  const { getHeaders } = body as { getHeaders?: unknown };
+  if (typeof getHeaders !== "function") return undefined;
+  const headers: unknown = getHeaders.call(body);
+  if (typeof headers !== "object" || headers === null) return undefined;
+  const type = Object.entries(headers).find(([name]) => name.toLowerCase() === "content-type")?.[1] as unknown;
+  return typeof type === "string" ? type : undefined;
+}
+
+/** Reads a one-shot body into memory, up to `maxReplayBytes`; a longer one is passed on as what was read and the rest. */
+async function prepareStream(
+  source: ChunkSource,
+  contentType: string | undefined,
+  { maxReplayBytes, signal }: BodyOptions,
+): Promise<PreparedBody> {
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for (;;) {
-    const { done, value } = await iterator.next();
-    if (done) return { body: joined(chunks, size), replayable: true };
-    chunks.push(value);
-    size += value.byteLength;
-    if (size > maxBytes) return { body: continued(chunks, iterator), replayable: false };
-  }
-}
-
-async function* chunksOf(body: object): AsyncGenerator<Uint8Array, undefined> {
-  const source = (Symbol.asyncIterator in body ? body : streamChunks(body as ReadableStream)) as AsyncIterable<unknown>;
-  for await (const chunk of source) yield bytesOf(chunk);
-  return undefined;
-}
-
-/** Not every runtime's streams can be iterated. */
-async function* streamChunks(stream: ReadableStream): AsyncGenerator<unknown> {
-  const reader = stream.getReader();
+  const unwatch = signal && whenAborted(signal, () => source.stop(signal.reason));
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
+      const { done, value } = await source.next();
+      if (done) return { body: joined(chunks, size), replayable: true, contentType };
+      chunks.push(value);
+      size += value.byteLength;
+      if (size > maxReplayBytes) return { body: continued(chunks, source), replayable: false, contentType };
     }
+  } catch (error) {
+    source.stop(error);
+    throw error;
   } finally {
-    reader.releaseLock();
+    unwatch?.();
   }
-}
-
-function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
-  if (typeof chunk === "string") return new TextEncoder().encode(chunk);
-  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
-  if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  throw new TypeError(`Expected the chunks of a streamed \`body\` to be bytes or strings, got ${typeof chunk}`);
 }
 
 /** Chunks put together. */
@@ -71,7 +97,7 @@ export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<
   return bytes;
 }
 
-function continued(chunks: Uint8Array[], rest: AsyncIterator<Uint8Array, undefined>): ReadableStream<Uint8Array> {
+function continued(chunks: Uint8Array[], rest: ChunkSource): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -84,9 +110,7 @@ function continued(chunks: Uint8Array[], rest: AsyncIterator<Uint8Array, undefin
         if (done) controller.close();
         else controller.enqueue(value);
       },
-      async cancel() {
-        await rest.return?.();
-      },
+      cancel: (reason) => rest.stop(reason),
     },
     { highWaterMark: 0 },
   );

@@ -77,7 +77,8 @@ export class CachingSender implements ResponseCache {
     if (key === undefined) return send(new BoundCall(call, call.signal, bound, clock));
     const stored = this.#answers.get(key);
     if (stored !== undefined) return this.#hit(stored, call);
-    const flight = this.#flights.get(key);
+    // One that ends with the request it began for is nothing to wait for.
+    const flight = this.#options.clock.timersEndWithRequest === true ? undefined : this.#flights.get(key);
     if (flight !== undefined) return this.#follow(flight, call, bound);
     return this.#lead(key, call, bound);
   }

@@ -1,12 +1,15 @@
 import type { Dimension, Kind, Limit, Scope, SharedBy, WindowName } from "../types.ts";
 
-/** A header that can carry a credential, and the word that goes before the secret. */
+/** Where a credential goes: a header, with the word before the secret, or a parameter of the URL. At least one is named. */
 export interface CredentialPlacement {
-  /** Header name, lower case. */
-  readonly header: string;
-  /** `"Bearer"`, or empty for a bare secret. @default "" */
+  /** Header name, lower case. @default none: the credential goes into the URL, whatever the client sends */
+  readonly header?: string | undefined;
+  /** What stands before the secret in the header: `"Bearer"`, or empty for a bare secret. @default "" */
   readonly scheme?: string | undefined;
-  /** Query parameter in which clients of this provider may send the credential instead. @default none */
+  /**
+   * Query parameter in which the provider takes the credential, too. Where the client used it and no header, the pool's
+   * secret goes there. @default none
+   */
   readonly query?: string | undefined;
 }
 
@@ -155,11 +158,14 @@ export interface ResourceShape {
   readonly uploadHeader?: string | undefined;
 }
 
-/** How a stream begins and ends. */
+/**
+ * How a stream of server-sent events begins and ends. Where it is given, streams are handed on from their first content event,
+ * and an error before it is answered with another key.
+ */
 export interface StreamShape {
-  /** Event names or chunk types that come before any content. */
+  /** Event names or chunk types that come before any content. Comments and chunks that name a role only need not be listed. */
   readonly preamble: readonly string[];
-  /** What the last event holds. */
+  /** What the last event holds, one of these: without it a stream counts as truncated. */
   readonly terminal: readonly string[];
 }
 
@@ -180,7 +186,7 @@ export interface Provider {
   readonly baseURL?: string | undefined;
   /**
    * Where the credential goes when the client placed none. In a call that carries one already (`authorization`, `x-api-key`,
-   * `api-key`, `x-goog-api-key` or this header), the pool's takes its place, wherever that is.
+   * `api-key`, `x-goog-api-key`, this header or this query parameter), the pool's takes its place, wherever that is.
    */
   readonly credential: CredentialPlacement;
   /** Who shares a quota. @default "key" */
@@ -209,8 +215,8 @@ export interface Provider {
   /** @default none: any account can serve any request */
   readonly resources?: ResourceShape | undefined;
   /**
-   * May a JSON answer with status 200 hold an error? Where `ErrorClassifier` is given the body of a success, it finds such
-   * errors whatever is said here; a fetch hands successes on without reading them, and does not go on to another key.
+   * May a JSON answer with status 200 hold an error? Then a fetch reads JSON answers of up to 64 KiB before it hands them on,
+   * and goes on to another key where there is one. `ErrorClassifier` finds such errors whatever is said here.
    * @default false
    */
   readonly errorsInside200?: boolean | undefined;

@@ -65,6 +65,27 @@ describe("createRotatingFetch", () => {
     expect(away.arrivals[0]?.secret === secret).toBe(true);
   });
 
+  it("calls the inner fetch with just what it was called with for what needs no key", async () => {
+    const calls: unknown[][] = [];
+    const inner = (...given: unknown[]): Promise<Response> => {
+      calls.push(given);
+      return Promise.resolve(ok());
+    };
+    const { fetch } = rig(ok, { fetch: inner });
+    const blob = URL.createObjectURL(new Blob(["b"]));
+    const init = { headers: { authorization: "Bearer x" }, body: null, odd: 1 } as RequestInit;
+    const inputs = ["data:,x", new URL("data:,x"), blob, new Request("data:,x"), new URL("https://away.test/")];
+    for (const input of inputs) await fetch(input);
+    await fetch(inputs[1] as URL, init);
+    expect(calls).toHaveLength(6);
+    for (const [place, input] of inputs.entries()) {
+      expect(calls[place]).toHaveLength(1);
+      expect(calls[place]?.[0]).toBe(input);
+    }
+    expect(calls[5]?.[1]).toBe(init);
+    expect((await fetch.rotator.snapshot()).keys.every(({ used }) => used === 0)).toBe(true);
+  });
+
   it("leaves a relative URL to the inner fetch", async () => {
     const { fetch } = rig(ok, { fetch: globalThis.fetch });
     await expect(fetch("/v1/models", placeholder)).rejects.toThrow(TypeError);

@@ -60,6 +60,11 @@ describe("placeCredential", () => {
     expect(await arriving(given)).toEqual({ authorization: "Bearer SECRET" });
   });
 
+  it("passes over headers that are null, and takes a list for its text, as fetch does", async () => {
+    const given = { authorization: ["Bearer rotating"], "x-mine": null } as unknown as Record<string, string>;
+    expect(await arriving(given)).toEqual({ authorization: "Bearer SECRET" });
+  });
+
   it("keeps several values of one header, and names that objects have by nature", async () => {
     expect(
       await arriving([

@@ -3,7 +3,7 @@ import { FetchCall } from "../../src/fetch/fetch-call.ts";
 import { createRotatingFetch } from "../../src/index.ts";
 import { rateLimited } from "../../src/testing/index.ts";
 import { newSecret, startEmulator } from "../testing/emulator/fixture.ts";
-import { chatUrl, hang, ok, post, rig } from "./fixture.ts";
+import { chatUrl, hang, limited, ok, post, rig } from "./fixture.ts";
 
 const json = { "content-type": "application/json" };
 
@@ -69,6 +69,68 @@ describe("initOfRequest", () => {
     await request.text();
     await expect(fetch(request)).rejects.toThrow(TypeError);
     expect(sent).toEqual([]);
+  });
+});
+
+/** A Request and its headers as a package's own classes have them. */
+function foreignRequest(fields: object = {}): Request {
+  const headers = new (class ForeignHeaders extends Map<string, string> {})([
+    ["x-mine", "kept"],
+    ["authorization", "Bearer rotating"],
+  ]);
+  const body = new Blob(["abc"]).stream();
+  return { url: chatUrl, method: "PUT", headers, body, bodyUsed: false, redirect: "follow", ...fields } as never;
+}
+
+describe("a Request of another package", () => {
+  it("is sent with what it holds, and with nothing it does not know of", async () => {
+    const { fetch, sent, keysUsed } = rig((_sent, number) => (number === 1 ? limited() : ok()));
+    await fetch(foreignRequest());
+    expect(keysUsed()).toEqual([0, 1]);
+    expect(Object.keys(sent[1]?.init ?? {}).sort()).toEqual(["body", "headers", "method", "redirect"]);
+    expect(sent[1]?.headers.get("x-mine")).toBe("kept");
+    expect([sent[1]?.init.method, await new Response(sent[1]?.init.body).text()]).toEqual(["PUT", "abc"]);
+  });
+
+  it.each([{ bodyUsed: true }, { body: { locked: true } }])("is refused when it was used: %o", async (fields) => {
+    const { fetch, sent } = rig(ok);
+    await expect(fetch(foreignRequest(fields))).rejects.toThrow(TypeError);
+    expect(sent).toHaveLength(0);
+    expect((await fetch(foreignRequest(fields), { body: "another" })).status).toBe(200);
+  });
+});
+
+describe("null in an init", () => {
+  const nothing = { method: null, headers: null, body: null } as unknown as RequestInit;
+
+  it("says nothing beside a Request, but takes its signal away", async () => {
+    const { fetch, sent } = rig(hang);
+    const controller = new AbortController();
+    const init = { method: "PUT", body: "abc", headers: { "x-mine": "kept" }, signal: controller.signal };
+    void fetch(new Request(chatUrl, init), { ...nothing, signal: null });
+    await expect.poll(() => sent.length).toBe(1);
+    controller.abort();
+    expect([sent[0]?.init.method, sent[0]?.headers.get("x-mine"), sent[0]?.init.signal]).toEqual(["PUT", "kept", null]);
+    expect(await new Response(sent[0]?.init.body).text()).toBe("abc");
+  });
+
+  it("is no method", async () => {
+    const { fetch, url } = await setUp();
+    expect(await (await fetch(url, nothing)).json()).toMatchObject({ method: "GET" });
+  });
+});
+
+describe("a Request as an init", () => {
+  it("counts with what it holds, beside a URL and beside a Request", async () => {
+    const { emulator, fetch, url } = await setUp();
+    const init = (): Request =>
+      new Request("https://elsewhere.test/", { method: "PUT", body: "abc", headers: { "x-a": "1" } });
+    for (const input of [url, new Request(url)]) {
+      emulator.clear();
+      expect((await fetch(input, init())).status).toBe(200);
+      expect(emulator.arrivals.at(-1)).toMatchObject({ method: "PUT", bodyBytes: 3 });
+      expect(emulator.arrivals.at(-1)?.headers["x-a"]).toBe("1");
+    }
   });
 });
 

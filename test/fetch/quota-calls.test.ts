@@ -49,8 +49,8 @@ describe("token limits of calls", () => {
   it("read what a stream used from its last event", async () => {
     const stream = streamed();
     const { fetch, rotator } = rig(() => stream.response, { provider: "openai", keyCount: 1, limits });
-    const response = await fetch(chatUrl, post(body));
     stream.send({ choices: [{ delta: { content: 'a "usage": {"total_tokens": 99999}' } }] });
+    const response = await fetch(chatUrl, post(body));
     stream.send({ choices: [], usage: usage(50, 3) });
     stream.send("[DONE]");
     stream.end();
@@ -77,6 +77,7 @@ describe("token limits of calls", () => {
   ])("keep the estimate when a stream %s", async (_how, finish) => {
     const stream = streamed();
     const { fetch, rotator } = rig(() => stream.response, { provider: "openai", keyCount: 1, limits });
+    stream.send({ choices: [{ delta: { content: "Hi" } }] });
     const response = await fetch(chatUrl, post(body));
     await finish(stream, response);
     expect(await used({ rotator })).toEqual([Math.ceil(body.length / 4) + 100]);
@@ -304,9 +305,9 @@ describe("what one account made", () => {
       keyCount: 3,
     });
     await fetch(`${api}/warm-up`);
-    const response = await fetch(`${api}/responses`, post("{}"));
     stream.send({ type: "response.created", response: { id: "resp_0stream" } });
     stream.end();
+    const response = await fetch(`${api}/responses`, post("{}"));
     await response.text();
     await fetch(`${api}/responses`, post('{"previous_response_id":"resp_0stream"}'));
     expect(keysUsed()[2]).toBe(keysUsed()[1]);

@@ -85,6 +85,18 @@ describe("nextHop", () => {
     }
   });
 
+  it("knows a method in lower case", async () => {
+    const { home, fetch, via } = await twoProviders();
+    await fetch(via("/landed", 302), { method: "post", body: "abc" });
+    expect(home.arrivals[1]).toMatchObject({ method: "GET", bodyBytes: 0 });
+  });
+
+  it("gives no length of the client's own for a stream that goes on", async () => {
+    const { home, fetch, via } = await twoProviders();
+    expect((await fetch(via("/landed"), { ...stream(), headers: { "content-length": "3" } })).status).toBe(200);
+    expect(home.arrivals.map(({ headers }) => headers["content-length"])).toEqual(["8", "8"]);
+  });
+
   it("keeps the body of a PUT after 302", async () => {
     const { home, fetch, via } = await twoProviders();
     await fetch(via("/landed", 302), { method: "PUT", body: "abc" });

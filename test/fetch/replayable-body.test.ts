@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
 import { Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch, type RotatingFetchOptions } from "../../src/index.ts";
 import { type ProviderEmulator, rateLimited } from "../../src/testing/index.ts";
 import { newSecret, startEmulator } from "../testing/emulator/fixture.ts";
-import { chatUrl, ok, rig } from "./fixture.ts";
+import { chatUrl, ok, post, rig } from "./fixture.ts";
 
 /** Two keys, the first of which is refused once: every call is sent twice. */
 async function twice(options: Partial<RotatingFetchOptions> = {}) {
@@ -116,10 +117,125 @@ describe("prepareBody", () => {
     expect(sent[0]?.init.body).toBe(list);
   });
 
-  it("hands strings, bytes, Blobs and forms on as the objects they are", async () => {
+  it("hands strings, bytes, Blobs and parameters on as the objects they are", async () => {
     const { fetch, sent } = rig(ok);
-    const bodies = ["text", bytes, new Blob(["b"]), new FormData(), new URLSearchParams("a=1"), bytes.buffer];
+    const bodies = ["text", bytes, new Blob(["b"]), new URLSearchParams("a=1"), bytes.buffer];
     for (const body of bodies) await fetch(chatUrl, { method: "POST", body });
     for (const [place, body] of bodies.entries()) expect(sent[place]?.init.body).toBe(body);
   });
+
+  it("reads a stream older than iteration, and says what it is as the stream does", async () => {
+    const { emulator, send } = await twice();
+    const boundary = "x-Boundary-7";
+    const getHeaders = () => ({ "Content-Type": `multipart/form-data; boundary=${boundary}` });
+    const body = Object.assign(legacyStream(), { getHeaders });
+    const headers = { "Content-Length": "1", "Content-Type": "multipart/form-data" };
+    expect((await send({ body: body as unknown as BodyInit, headers })).status).toBe(200);
+    expect(hashes(emulator)).toEqual([sha256(bytes), sha256(bytes)]);
+    expect(emulator.arrivals[1]?.headers).toMatchObject({
+      "content-type": `multipart/form-data; boundary=${boundary}`,
+      "content-length": String(bytes.length),
+    });
+  });
+
+  it("rejects with the error of such a stream, and does not read it further", async () => {
+    const { fetch, sent } = rig(ok);
+    const error = new Error("no such file");
+    const stream = new EventEmitter();
+    const body = Object.assign(stream, { pipe: () => {}, resume: () => stream.emit("error", error) });
+    await expect(fetch(chatUrl, post(body as unknown as BodyInit))).rejects.toBe(error);
+    expect(sent).toHaveLength(0);
+  });
+
+  it("keeps the rest of such a stream back until it is asked for, and sends it whole", async () => {
+    const { emulator, send } = await twice({ maxReplayBytes: 50_000 });
+    await send({ body: legacyStream() as unknown as BodyInit });
+    expect(hashes(emulator)).toEqual([sha256(bytes)]);
+    let read = 0;
+    const body = legacyStream().on("data", (chunk: Uint8Array) => {
+      read += chunk.length;
+    });
+    const { fetch } = rig(ok, { maxReplayBytes: 50_000 });
+    await fetch(chatUrl, post(body as unknown as BodyInit));
+    await new Promise(setImmediate);
+    expect(read).toBeLessThan(60_000);
+  });
+
+  it.each([
+    ["Blob", { type: "text/x-note", size: 4, arrayBuffer: async () => new TextEncoder().encode("note").buffer }],
+    ["URLSearchParams", { toString: (): string => "note" }],
+  ])("takes a %s of another package's class for what it is", async (tag, fields) => {
+    const { emulator, send } = await twice();
+    const body = { [Symbol.toStringTag]: tag, ...fields } as unknown as BodyInit;
+    expect((await send({ body })).status).toBe(200);
+    const expected = sha256(new TextEncoder().encode("note"));
+    expect(hashes(emulator)).toEqual([expected, expected]);
+    const type = tag === "Blob" ? "text/x-note" : "application/x-www-form-urlencoded;charset=UTF-8";
+    expect(emulator.arrivals[1]?.headers["content-type"]).toBe(type);
+  });
+
+  it("refuses a Node stream that was read already, instead of sending nothing", async () => {
+    const { send, emulator } = await twice();
+    const body = Readable.from(["abc"]);
+    for await (const _chunk of body) break;
+    await expect(send({ body: body as unknown as BodyInit, ...streaming })).rejects.toThrow(TypeError);
+    expect(emulator.arrivals).toHaveLength(0);
+  });
+
+  it.each([
+    ["ReadableStream", (stopped: () => void) => new ReadableStream({ cancel: stopped })],
+    ["Node Readable", (stopped: () => void) => new Readable({ read() {} }).once("close", stopped)],
+  ])("ends the wait for a slow %s with the caller's abort, and lets go of it", async (_what, make) => {
+    const { fetch, sent } = rig(ok);
+    const controller = new AbortController();
+    const reason = new Error("stop");
+    let stop = (): void => {};
+    const stopped = new Promise<void>((resolve) => {
+      stop = resolve;
+    });
+    const body = make(stop) as unknown as BodyInit;
+    const call = fetch(chatUrl, { method: "POST", body, signal: controller.signal, ...streaming } as RequestInit);
+    controller.abort(reason);
+    await expect(call).rejects.toBe(reason);
+    await stopped;
+    expect(sent).toHaveLength(0);
+  });
+
+  it("sends a duplex with what is a stream only", async () => {
+    const { fetch, sent } = rig(ok, { maxReplayBytes: 10 });
+    for (const size of [5, 50]) {
+      await fetch(chatUrl, {
+        method: "POST",
+        body: new Blob(["x".repeat(size)]).stream(),
+        duplex: "half",
+      } as RequestInit);
+    }
+    await fetch(chatUrl, post(new Blob(["x".repeat(50)]).stream()));
+    expect(sent.map(({ init }) => (init as { duplex?: string }).duplex)).toEqual([undefined, "half", "half"]);
+  });
 });
+
+/** A stream as they were before iteration, which pauses when told to. */
+function legacyStream(): EventEmitter {
+  const stream = new EventEmitter();
+  let at = 0;
+  let flows = false;
+  const go = (): void => {
+    if (!flows) return;
+    if (at >= bytes.length) return void stream.emit("end");
+    const chunk = Buffer.from(bytes.subarray(at, at + 7_001));
+    at += chunk.length;
+    stream.emit("data", chunk);
+    queueMicrotask(go);
+  };
+  return Object.assign(stream, {
+    pipe: () => {},
+    pause: () => {
+      flows = false;
+    },
+    resume: () => {
+      flows = true;
+      queueMicrotask(go);
+    },
+  });
+}

@@ -4,6 +4,8 @@ import { isObject, readField, readList, readText } from "./guarded.ts";
 export interface TransportFailure {
   readonly kind: "network" | "timeout" | "aborted";
   readonly sent: "no" | "unknown";
+  /** Was it the transport that would wait no longer? Its patience says nothing of the provider. @default false */
+  readonly isOwnLimit?: boolean | undefined;
 }
 
 const maxDepth = 5;
@@ -11,6 +13,7 @@ const maxDepth = 5;
 const refused: TransportFailure = { kind: "network", sent: "no" };
 const broken: TransportFailure = { kind: "network", sent: "unknown" };
 const timedOut: TransportFailure = { kind: "timeout", sent: "unknown" };
+const impatient: TransportFailure = { ...timedOut, isOwnLimit: true };
 const aborted: TransportFailure = { kind: "aborted", sent: "unknown" };
 
 const failureOfCode: ReadonlyMap<string, TransportFailure> = new Map([
@@ -41,9 +44,8 @@ const failureOfCode: ReadonlyMap<string, TransportFailure> = new Map([
     (code) => [code, broken] as const,
   ),
   ...["ConnectionClosed", "ERR_STREAM_PREMATURE_CLOSE"].map((code) => [code, broken] as const),
-  ...["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "ESOCKETTIMEDOUT", "Timeout"].map(
-    (code) => [code, timedOut] as const,
-  ),
+  ...["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"].map((code) => [code, impatient] as const),
+  ...["ESOCKETTIMEDOUT", "Timeout"].map((code) => [code, timedOut] as const),
   ...["ABORT_ERR", "UND_ERR_ABORTED"].map((code) => [code, aborted] as const),
 ]);
 

@@ -29,9 +29,9 @@ describe("classifyTransportError", () => {
   });
 
   it.each(["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT"])(
-    "calls %s a timeout of a request that may run",
+    "calls %s a timeout of the transport's own of a request that may run",
     (code) => {
-      expect(classifyTransportError(fetchFailed(code))).toEqual({ kind: "timeout", sent: "unknown" });
+      expect(classifyTransportError(fetchFailed(code))).toEqual({ kind: "timeout", sent: "unknown", isOwnLimit: true });
     },
   );
 

@@ -2,7 +2,12 @@ import { setImmediate as macrotask } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it, vi } from "vitest";
-import { observeEnd } from "../../src/fetch/observed-body.ts";
+import type { BodyWatch } from "../../src/attempt/call.ts";
+import { FetchReply } from "../../src/fetch/fetch-reply.ts";
+
+function observeEnd(response: Response, ended: BodyWatch["ended"], onChunk?: BodyWatch["onChunk"]): Response {
+  return new FetchReply(response).deliver({ ended, onChunk });
+}
 
 const chunk = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -34,7 +39,7 @@ async function dropsAreTold(): Promise<void> {
   await macrotask();
 }
 
-describe("observeEnd", () => {
+describe("passedBody", () => {
   it("shows every chunk before the reader gets it, and the end once", async () => {
     const seen: string[] = [];
     const { response } = counted(3);

@@ -1,0 +1,83 @@
+import type { KeyRotator } from "../core/key-rotator.ts";
+import type { Lease } from "../core/lease.ts";
+import { AllKeysExhaustedError } from "../errors.ts";
+import type { AttemptSummary, Clock } from "../types.ts";
+import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
+import { exhaustedAnswer } from "./exhausted-answer.ts";
+import { traceHeader, traceOf } from "./trace.ts";
+
+export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedError) => A | Promise<A>);
+
+export interface FinalAnswerOptions<A> {
+  readonly onExhausted: OnExhausted<A>;
+  /** Say in a header of every answer how it came about? */
+  readonly trace: boolean;
+  readonly clock: Clock;
+}
+
+type AddedHeaders = Readonly<Record<string, string>> | undefined;
+
+/** What a caller gets in the end: the answer there was, one made for an exhausted pool, or an error. */
+export class FinalAnswer<C extends Call, A extends Answer> {
+  readonly #rotator: KeyRotator;
+  readonly #transport: Transport<C, A>;
+  readonly #options: FinalAnswerOptions<A>;
+
+  constructor(rotator: KeyRotator, transport: Transport<C, A>, options: FinalAnswerOptions<A>) {
+    this.#rotator = rotator;
+    this.#transport = transport;
+    this.#options = options;
+  }
+
+  /** What a good answer gets along. */
+  headersOfSuccess(call: C, lease: Lease, status: number): AddedHeaders {
+    if (!this.#options.trace) return undefined;
+    const answeredAt = lease.answeredAt === 0 ? this.#options.clock.monotonic() : lease.answeredAt;
+    const elapsedMs = Math.ceil(answeredAt - lease.startedAt);
+    const last: AttemptSummary = { key: lease.ordinal, outcome: "none", status, elapsedMs };
+    return { [traceHeader]: traceOf([...(call.trail?.tried ?? []), last]) };
+  }
+
+  /** The answer of a call's last step. */
+  after(step: Step<A>, call: C): A {
+    if (step.answer !== undefined) return step.answer;
+    if (step.reply !== undefined) return step.reply.deliver(undefined, this.#headersOf(call));
+    throw call.signal?.aborted ? call.signal.reason : step.error;
+  }
+
+  /** What a call gets that there was no key for. */
+  async unserved(call: C, error: unknown): Promise<A> {
+    if (!AllKeysExhaustedError.isInstance(error)) throw error;
+    const trail = call.trail as Trail<A> | undefined;
+    error.attempts = trail?.attempts ?? 0;
+    error.trail = trail?.tried ?? [];
+    const { onExhausted } = this.#options;
+    const own = onExhausted === "respond" ? this.#ownRefusal(error, trail) : undefined;
+    if (trail?.lastReply !== own) trail?.lastReply?.discard();
+    if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
+    if (onExhausted === "respond") {
+      const answer = exhaustedAnswer(error, this.#rotator.provider);
+      return this.#transport.exhausted(call, { ...answer, headers: this.#headersOf(call) }, own);
+    }
+    if (typeof onExhausted === "function") return onExhausted(error);
+    if (trail?.lastError !== undefined) error.cause = trail.lastError;
+    throw error;
+  }
+
+  #headersOf(call: C): AddedHeaders {
+    const { tried = [] } = call.trail ?? {};
+    return this.#options.trace && tried.length > 0 ? { [traceHeader]: traceOf(tried) } : undefined;
+  }
+
+  /** The provider's own refusal that fits the pool's state; where this call tried every account, the last one says most. */
+  #ownRefusal(error: AllKeysExhaustedError, trail: Trail<A> | undefined): Reply<A> | undefined {
+    if (trail === undefined) return undefined;
+    // Google's SDK drops headers: only a made body can tell it when the pool is back.
+    if (this.#rotator.provider.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
+    const { limited, credential, disabled, unsuitable } = error.reasons;
+    const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
+    const own = trail.refusals.get(error.status) ?? (triedAll ? trail.lastReply : undefined);
+    // An error inside a success would be none to those who look at the status.
+    return own !== undefined && own.status >= 400 ? own : undefined;
+  }
+}

@@ -1,0 +1,131 @@
+import type { BodyWatch } from "../attempt/call.ts";
+import { idleReason } from "../core/bounded-wait.ts";
+import type { Clock } from "../types.ts";
+
+type Chunk = Uint8Array<ArrayBuffer>;
+export type BodyReader = ReadableStreamDefaultReader<Chunk>;
+export type BodyRead = ReadableStreamReadResult<Chunk>;
+
+/** How long a body may send nothing while somebody waits for it. */
+export interface IdleLimit {
+  readonly idleTimeoutMs: number;
+  readonly clock: Clock;
+}
+
+/** A body that was begun: what was read of it, and whoever reads on. */
+export interface BegunBody {
+  readonly reader: BodyReader;
+  readonly kept: Chunk[];
+  /** A read that was asked for and not waited for. */
+  pending: Promise<BodyRead> | undefined;
+}
+
+/** What outlives a body that is dropped: it must not lead back to the body. */
+interface Ending {
+  readonly reader: BodyReader;
+  readonly ended: BodyWatch["ended"];
+  isOver: boolean;
+}
+
+/** Bodies that nobody can read any more give their connections back, where the platform tells. */
+const dropped =
+  typeof FinalizationRegistry === "undefined"
+    ? undefined
+    : new FinalizationRegistry<Ending>((ending) => {
+        ending.reader.cancel().catch(() => {});
+        finish(ending, "cancel");
+      });
+
+function finish(ending: Ending, how: Parameters<BodyWatch["ended"]>[0]): void {
+  if (ending.isOver) return;
+  ending.isOver = true;
+  ending.ended(how);
+}
+
+/** Reads on; a body that is silent for too long is given up. */
+export function readWithin(reader: BodyReader, idle: IdleLimit | undefined): Promise<BodyRead> {
+  return idle === undefined ? reader.read() : within(reader, reader.read(), idle);
+}
+
+function within(reader: BodyReader, read: Promise<BodyRead>, { idleTimeoutMs, clock }: IdleLimit): Promise<BodyRead> {
+  return new Promise((resolve, reject) => {
+    const cancelTimer = clock.timer(() => {
+      const reason = idleReason();
+      reject(reason);
+      reader.cancel(reason).catch(() => {});
+    }, idleTimeoutMs);
+    read.then(resolve, reject).finally(cancelTimer);
+  });
+}
+
+/**
+ * The rest of a body passed through, behind what was kept of it. Its end is told once, whether it ends, breaks, is
+ * cancelled, or is dropped unread. Nothing is buffered; cancelling and back-pressure reach the provider. `onChunk` sees
+ * every chunk before the reader gets it, and no more of them once it has thrown. `ended` must not hold on to the stream.
+ */
+export function passedBody(
+  body: BegunBody,
+  watch: BodyWatch | undefined,
+  idle: IdleLimit | undefined,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(new PassedBody(body, watch, idle), { highWaterMark: 0 });
+}
+
+function nobodyAsks(): void {}
+
+/** Lives as long as anything can still read the body: every stream holds on to its source. */
+class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #body: BegunBody;
+  readonly #ending: Ending;
+  readonly #idle: IdleLimit | undefined;
+  #onChunk: BodyWatch["onChunk"];
+
+  constructor(body: BegunBody, watch: BodyWatch | undefined, idle: IdleLimit | undefined) {
+    this.#body = body;
+    this.#idle = idle;
+    this.#ending = { reader: body.reader, ended: watch?.ended ?? nobodyAsks, isOver: false };
+    this.#onChunk = watch?.onChunk;
+    dropped?.register(this, this.#ending, this);
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const kept = this.#body.kept.shift();
+    if (kept !== undefined) return this.#pass(kept, controller);
+    let read: BodyRead;
+    try {
+      const { pending, reader } = this.#body;
+      this.#body.pending = undefined;
+      read = await (pending ?? readWithin(reader, this.#idle));
+    } catch (error) {
+      this.#finish("error");
+      throw error;
+    }
+    // Cancelled while it was waited for: the stream takes nothing more.
+    if (this.#ending.isOver) return;
+    if (read.done) {
+      this.#finish("end");
+      controller.close();
+      return;
+    }
+    this.#pass(read.value, controller);
+  }
+
+  cancel(reason: unknown): Promise<void> {
+    this.#finish("cancel");
+    return this.#ending.reader.cancel(reason);
+  }
+
+  #pass(chunk: Chunk, controller: ReadableStreamDefaultController<Uint8Array>): void {
+    try {
+      this.#onChunk?.(chunk);
+    } catch {
+      this.#onChunk = undefined;
+    }
+    controller.enqueue(chunk);
+  }
+
+  #finish(how: Parameters<BodyWatch["ended"]>[0]): void {
+    dropped?.unregister(this);
+    finish(this.#ending, how);
+  }
+}
