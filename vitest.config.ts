@@ -6,6 +6,9 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 /** Tests of what is shipped; they get a fresh build first. */
 const packageTests = ["test/package/**/*.test.ts"];
 
+/** Tests with manifests and configurations of their own: `npm run test:clients`, `npm run test:runtimes`. */
+const ownInstalls = ["test/clients/**", "test/runtimes/**"];
+
 /** Tests in real time: they come last and one at a time, so that no other test takes their processor. */
 const realTimeTests = ["test/integration/**/*.test.ts"];
 
@@ -28,7 +31,7 @@ export default defineConfig({
         test: {
           name: "source",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...packageTests, ...realTimeTests],
+          exclude: [...configDefaults.exclude, ...ownInstalls, ...packageTests, ...realTimeTests],
           sequence: { groupOrder: 0 },
         },
       },
