@@ -58,7 +58,7 @@ function parsed(data: string): unknown {
 }
 
 /** Some name the event and put the error's fields at the top level. */
-export function errorBody(body: unknown, type: string | undefined): unknown {
+function errorBody(body: unknown, type: string | undefined): unknown {
   if (type !== "error" || typeof body !== "object" || body === null || "error" in body) return body;
   return { error: body };
 }

@@ -1,0 +1,3 @@
+const { createRotatingFetch } = require("rotating-fetch");
+
+process.stdout.write(typeof createRotatingFetch({ keys: "test-key", provider: "openai" }).rotator.snapshot);
