@@ -10,6 +10,7 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   e: async () => (await import("./sections/allocation.ts")).allocation,
   f: async () => (await import("./sections/classifying.ts")).classifying,
   g: async () => (await import("./sections/quotas.ts")).quotas,
+  h: async () => (await import("./sections/streams.ts")).streams,
 };
 
 const asked = process.argv.slice(2);

@@ -47,6 +47,8 @@ export interface Reply<A extends Answer> {
     seenEnough: (chunk: Uint8Array) => boolean,
     interrupt?: Promise<"late">,
   ): Promise<"enough" | "end" | "late">;
+  /** Makes ready what can be, while the answer is waited for. */
+  prepare(): void;
   /** Gives the answer up: its connection is freed. */
   discard(): void;
   /** The answer for the caller, as if its body had not been read, with headers of its own changed. */

@@ -86,7 +86,10 @@ export class Commitment<C extends Call, A extends Answer> {
       found = this.#judge(reply, body, text, context);
       return found !== undefined;
     });
-    await reply.readUntil((chunk) => opening.push(chunk), interrupt);
+    const opened = reply.readUntil((chunk) => opening.push(chunk), interrupt);
+    // Content may take long to come, and is handed on at once when it does.
+    reply.prepare();
+    await opened;
     return found;
   }
 

@@ -1,6 +1,9 @@
+import type { Call } from "../attempt/call.ts";
 import type { Provider } from "../providers/provider.ts";
-import { shownUrl, withoutCredential } from "./credentials.ts";
-import type { FetchCall } from "./fetch-call.ts";
+import { type HeadersLike, shownUrl, withoutCredential } from "./credentials.ts";
+
+/** A call that can be shown. */
+export type ShowableCall = Call & { readonly headers: HeadersLike };
 
 /** A call as functions of the user see it. What takes work is done when it is asked for. */
 export interface CallFacts {
@@ -17,10 +20,10 @@ export interface CallFacts {
 
 /** Shows a call without what is secret in it. */
 export class ShownCall implements CallFacts {
-  readonly #call: FetchCall;
+  readonly #call: ShowableCall;
   readonly #provider: Provider;
 
-  constructor(call: FetchCall, provider: Provider) {
+  constructor(call: ShowableCall, provider: Provider) {
     this.#call = call;
     this.#provider = provider;
   }

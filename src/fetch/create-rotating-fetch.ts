@@ -1,16 +1,13 @@
-import { AttemptLoop } from "../attempt/attempt-loop.ts";
+import type { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
-import { ResourcePins } from "../attempt/resource-pins.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
-import { createClassifier } from "../core/classification-hooks.ts";
-import { expectKnown, expectNumber, expectString, expectStringRecord, unexpected } from "../core/expectations.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
-import type { Provider } from "../providers/provider.ts";
 import { untilAborted } from "./abort-watch.ts";
 import type { ResponseCache } from "./cache-options.ts";
-import { type CallFacts, ShownCall } from "./call-facts.ts";
+import { expectCallOptions } from "./call-options.ts";
+import { createCallingLoop } from "./calling-loop.ts";
 import { hasCredential } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
 import { FetchCall, initOfRequest } from "./fetch-call.ts";
@@ -21,7 +18,6 @@ import {
   type SharedRotatorOptions,
 } from "./fetch-options.ts";
 import { FetchTransport } from "./fetch-transport.ts";
-import { createProbeSender } from "./probe-sender.ts";
 import { isSentAsIs, prepareBody } from "./replayable-body.ts";
 import { CachingSender } from "./response-cache.ts";
 
@@ -51,21 +47,6 @@ export function createRotatingFetch(options: RotatingFetchOptions | SharedRotato
   return fetchWith(new FetchFace(resolved), undefined);
 }
 
-/** Earlier instants than this, in 1973, are seconds since the epoch. */
-const firstInstant = 1e11;
-
-function expectDeadline(deadline: unknown): void {
-  expectNumber("with.deadline", deadline, { min: 0 });
-  if ((deadline as number) < firstInstant) throw unexpected("with.deadline", "epoch milliseconds", deadline);
-}
-
-const knownCallOptions: { readonly [name in keyof Required<CallOptions>]: true } = {
-  deadline: true,
-  priority: true,
-  affinity: true,
-  tags: true,
-};
-
 function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): RotatingFetch {
   const rotatingFetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
     face.fetch(input, init, callOptions);
@@ -78,22 +59,10 @@ function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): Rotat
     ...(face.cache === undefined ? undefined : { cache: face.cache }),
     ...(preconnect === undefined ? undefined : { preconnect }),
     with(added: CallOptions): RotatingFetch {
-      expectKnown("with", added, knownCallOptions);
-      if (added.deadline !== undefined) expectDeadline(added.deadline);
-      if (added.priority !== undefined) expectNumber("with.priority", added.priority);
-      if (added.affinity !== undefined) expectString("with.affinity", added.affinity);
-      if (added.tags !== undefined) expectStringRecord("with.tags", added.tags);
+      expectCallOptions("with", added);
       return fetchWith(face, { ...callOptions, ...added });
     },
   }) as RotatingFetch;
-}
-
-/** Shows a user's function a call without what is secret in it. */
-function shownTo<T>(
-  ask: ((request: CallFacts) => T) | undefined,
-  provider: Provider,
-): ((call: FetchCall) => T) | undefined {
-  return ask === undefined ? undefined : (call) => ask(new ShownCall(call, provider));
 }
 
 /** The fetch face of the attempt loop: takes a call apart and hands the answer over. */
@@ -114,20 +83,10 @@ class FetchFace {
     const { clock } = rotator.options;
     const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
     const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential, idle });
-    const classifier = createClassifier(provider, options, (error) =>
-      rotator.emit("part-failed", { part: "classify", error }),
-    );
     const made = new WeakSet<Response>();
-    this.#loop = new AttemptLoop(rotator, classifier, transport, {
-      ...options,
-      onExhausted: options.cache === undefined ? options.onExhausted : remembering(options.onExhausted, made),
-      ...rotator.options,
-      repeatsServerErrors: provider.repeatsServerErrors ?? false,
-      requestShape: provider.request ?? {},
-      pins: provider.resources === undefined ? undefined : new ResourcePins(provider.resources),
-      affinityOf: shownTo(options.affinity, provider),
-      estimateOf: shownTo(options.estimateTokens, provider),
-    });
+    const { onExhausted } = options;
+    const noting = options.cache === undefined ? onExhausted : remembering(onExhausted, made);
+    this.#loop = createCallingLoop(options, transport, noting);
     this.cache =
       options.cache &&
       new CachingSender({
@@ -139,7 +98,6 @@ class FetchFace {
         isMade: (response) => made.has(response),
         failed: (error) => rotator.emit("part-failed", { part: "cache", error }),
       });
-    rotator.useProbeSender(createProbeSender({ ...options, provider, classifier, clock }));
   }
 
   fetch(

@@ -1,10 +1,25 @@
 import type { BodyWatch, Reply } from "../attempt/call.ts";
-import { type BegunBody, type BodyRead, type IdleLimit, passedBody, readWithin } from "./passed-body.ts";
+import {
+  type BegunBody,
+  type BodyRead,
+  type IdleLimit,
+  PassedBody,
+  passedBody,
+  readWithin,
+  streamOf,
+} from "./passed-body.ts";
 import { withFields } from "./response-fields.ts";
 
 /** Statuses a `Response` cannot be made with, or not with a body: such answers are passed on as they are. */
 function canBeRemade(status: number): boolean {
   return status >= 200 && status < 600 && status !== 204 && status !== 205 && status !== 304;
+}
+
+function change(headers: Headers, changed: ChangedHeaders | undefined): void {
+  for (const [name, value] of Object.entries(changed ?? {})) {
+    if (value === null) headers.delete(name);
+    else headers.set(name, value);
+  }
 }
 
 /** Headers to set on an answer; `null` takes one away. */
@@ -15,6 +30,8 @@ export class FetchReply implements Reply<Response> {
   readonly #response: Response;
   readonly #idle: IdleLimit | undefined;
   #body: BegunBody | undefined;
+  /** Made ahead; begins to pass its body on when it is delivered. */
+  #prepared: { readonly response: Response; readonly source: PassedBody } | undefined;
   #ended = false;
   #isGivenUp = false;
 
@@ -64,6 +81,13 @@ export class FetchReply implements Reply<Response> {
     }
   }
 
+  prepare(): void {
+    const body = this.#begin();
+    if (body === undefined) return;
+    const source = new PassedBody(body, this.#idle);
+    this.#prepared = { response: this.#remade(streamOf(source), undefined), source };
+  }
+
   discard(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -87,7 +111,11 @@ export class FetchReply implements Reply<Response> {
       const chunks = this.#body?.kept ?? [];
       return this.#remade(chunks.length === 0 ? null : new Blob(chunks), changed);
     }
-    return this.#remade(passedBody(this.#begin() as BegunBody, watch, this.#idle), changed);
+    const prepared = this.#isGivenUp ? undefined : this.#prepared;
+    if (prepared === undefined) return this.#remade(passedBody(this.#begin() as BegunBody, watch, this.#idle), changed);
+    prepared.source.handOver(watch);
+    change(prepared.response.headers, changed);
+    return prepared.response;
   }
 
   #begin(): BegunBody | undefined {
@@ -106,10 +134,7 @@ export class FetchReply implements Reply<Response> {
       headers.delete("content-encoding");
       headers.delete("content-length");
     }
-    for (const [name, value] of Object.entries(changed ?? {})) {
-      if (value === null) headers.delete(name);
-      else headers.set(name, value);
-    }
+    change(headers, changed);
     return withFields(new Response(body, { status, statusText, headers }), { url, redirected, type });
   }
 }

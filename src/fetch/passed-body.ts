@@ -23,7 +23,7 @@ export interface BegunBody {
 /** What outlives a body that is dropped: it must not lead back to the body. */
 interface Ending {
   readonly reader: BodyReader;
-  readonly ended: BodyWatch["ended"];
+  ended: BodyWatch["ended"];
   isOver: boolean;
 }
 
@@ -68,46 +68,65 @@ export function passedBody(
   watch: BodyWatch | undefined,
   idle: IdleLimit | undefined,
 ): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(new PassedBody(body, watch, idle), { highWaterMark: 0 });
+  const source = new PassedBody(body, idle);
+  source.handOver(watch);
+  return streamOf(source);
+}
+
+export function streamOf(source: PassedBody): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
 }
 
 function nobodyAsks(): void {}
 
 /** Lives as long as anything can still read the body: every stream holds on to its source. */
-class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
+export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
   readonly #body: BegunBody;
   readonly #ending: Ending;
   readonly #idle: IdleLimit | undefined;
   #onChunk: BodyWatch["onChunk"];
 
-  constructor(body: BegunBody, watch: BodyWatch | undefined, idle: IdleLimit | undefined) {
+  constructor(body: BegunBody, idle: IdleLimit | undefined) {
     this.#body = body;
     this.#idle = idle;
-    this.#ending = { reader: body.reader, ended: watch?.ended ?? nobodyAsks, isOver: false };
+    this.#ending = { reader: body.reader, ended: nobodyAsks, isOver: false };
+    this.#onChunk = undefined;
+  }
+
+  /** Whoever it was made for gets it: its end is told from now on. */
+  handOver(watch: BodyWatch | undefined): void {
+    this.#ending.ended = watch?.ended ?? nobodyAsks;
     this.#onChunk = watch?.onChunk;
+    // Not before: a body that was never handed over may still be read by others.
     dropped?.register(this, this.#ending, this);
   }
 
-  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    const kept = this.#body.kept.shift();
-    if (kept !== undefined) return this.#pass(kept, controller);
-    let read: BodyRead;
-    try {
-      const { pending, reader } = this.#body;
-      this.#body.pending = undefined;
-      read = await (pending ?? readWithin(reader, this.#idle));
-    } catch (error) {
-      this.#finish("error");
-      throw error;
+  /** Not an async function: there is one promise fewer for each chunk. */
+  pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | undefined {
+    const body = this.#body;
+    const kept = body.kept.shift();
+    if (kept !== undefined) {
+      this.#pass(kept, controller);
+      return undefined;
     }
+    const { pending, reader } = body;
+    body.pending = undefined;
+    return (pending ?? readWithin(reader, this.#idle)).then(
+      (read) => this.#take(read, controller),
+      (error: unknown) => {
+        this.#finish("error");
+        throw error;
+      },
+    );
+  }
+
+  #take(read: BodyRead, controller: ReadableStreamDefaultController<Uint8Array>): void {
     // Cancelled while it was waited for: the stream takes nothing more.
     if (this.#ending.isOver) return;
     if (read.done) {
       this.#finish("end");
       controller.close();
-      return;
-    }
-    this.#pass(read.value, controller);
+    } else this.#pass(read.value, controller);
   }
 
   cancel(reason: unknown): Promise<void> {

@@ -369,6 +369,18 @@ describe("trace", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it("stands on a stream that was kept back", async () => {
+    const source = streamSource();
+    const { fetch } = rig(() => source.response, { provider: "openai", trace: true });
+    const call = fetch(chatUrl, post());
+    source.send(role);
+    source.send(word);
+    const response = await call;
+    expect(response.headers.get("x-rotating-fetch-trace")).toBe("key-1;outcome=success;status=200;ms=0");
+    source.end();
+    expect(await response.text()).toContain("Hi");
+  });
+
   it("stands on exhausted answers and on errors too", async () => {
     const answer = (): Response => Response.json({ error: { message: "Slow." } }, { status: 429 });
     const responding = rig(answer, { trace: true, maxWaitMs: 0 });
