@@ -69,13 +69,9 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   ): A {
     const watcher = both(this.#accountant(call, lease, answer), this.#reporter(call, lease, answer));
     const { idleTimeoutMs } = this.#options;
-    if (watcher === undefined && idleTimeoutMs === undefined && changed === undefined) {
-      return reply === undefined ? answer : reply.deliver();
-    }
-    return (reply ?? this.#transport.open(answer)).deliver(
-      watcher === undefined ? unwatched : watchOf(watcher),
-      changed,
-    );
+    const isPlain = watcher === undefined && idleTimeoutMs === undefined && changed === undefined;
+    if (isPlain && reply === undefined) return answer;
+    return (reply ?? this.#transport.open(answer)).deliver(watchOf(watcher, call.signal), changed);
   }
 
   /** Whoever settles the lease; at once, where nothing is counted to the end of the body. */
@@ -131,7 +127,9 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     return {
       push: (chunk) => ending.push(chunk),
       ended: (how) => {
-        const outcome = how === "end" ? ending.finish() : how === "error" ? "broken" : "cancelled";
+        // A body breaks off when its caller's signal aborts, too.
+        const isGivenUp = how === "cancel" || call.signal?.aborted === true;
+        const outcome = how === "end" ? ending.finish() : isGivenUp ? "cancelled" : "broken";
         const elapsedMs = Math.ceil(clock.monotonic() - startedAt);
         this.#rotator.emit("stream-ended", { ...common, outcome, elapsedMs });
       },
@@ -139,9 +137,14 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   }
 }
 
-const unwatched: BodyWatch = { ended: () => {} };
-
-function watchOf(watcher: Watcher): BodyWatch {
+function watchOf(watcher: Watcher | undefined, signal: AbortSignal | undefined): BodyWatch {
+  if (watcher === undefined) return { ended: nobodyAsks, signal };
   const { push } = watcher;
-  return { ended: (how) => watcher.ended(how), onChunk: push === undefined ? undefined : (chunk) => push(chunk) };
+  return {
+    ended: (how) => watcher.ended(how),
+    onChunk: push === undefined ? undefined : (chunk) => push(chunk),
+    signal,
+  };
 }
+
+function nobodyAsks(): void {}

@@ -145,10 +145,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
     if (this.#rotator.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
-    if (endsAt !== Number.POSITIVE_INFINITY) {
-      call.endsAt = endsAt;
-      call.maxWaitMs = Math.min(this.#options.maxWaitMs, endsAt - this.#options.clock.monotonic());
-    }
+    if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
+    if (endsAt !== Number.POSITIVE_INFINITY || call.trail !== undefined)
+      call.maxWaitMs = this.#patienceMs(call, endsAt);
     return this.#rotator.acquire(call);
   }
 
@@ -160,6 +159,13 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #observe(call: C, lease: Lease, { headers }: A): void {
     this.#rotator.observe(lease, headers, () => call.model ?? call.findModel(this.#options.requestShape));
+  }
+
+  /** How long the call may still wait: all its waits together take no longer than one may. */
+  #patienceMs(call: C, endsAt: number): number {
+    const { maxWaitMs, clock } = this.#options;
+    const leftMs = maxWaitMs - (call.trail?.waitedMs ?? 0);
+    return Math.max(0, Math.min(leftMs, endsAt - clock.monotonic()));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
@@ -231,11 +237,13 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   ): Promise<Step<A>> {
     try {
       let answer = await sent;
+      const signal = bound === undefined ? call.signal : bound.signal;
       if (answer.status >= 300 && answer.status < 400) {
-        const signal = bound === undefined ? call.signal : bound.signal;
         answer = await this.#transport.follow(call, lease, answer, signal);
       }
-      if (answer.status >= 400) return await this.#judge.refusal(call, lease, this.#transport.open(answer), endsAt);
+      if (answer.status >= 400) {
+        return await this.#judge.refusal(call, lease, this.#transport.open(answer), signal, endsAt);
+      }
       const look = this.#commitment.lookAt(call, answer);
       if (look === undefined) return good(this.#succeeded(call, lease, answer, undefined), lease);
       // The bounds are for headers, and those are here.
@@ -265,11 +273,21 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const trail = call.trail as Trail<A>;
     trail.repeated = true;
     trail.prefer = failed.lease.keyId;
-    const { clock, random, maxWaitMs, retries } = this.#options;
+    const { clock, random, retries } = this.#options;
     try {
       const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#acquire(call, endsAt), endsAt);
-      const patienceMs = (): number => Math.min(maxWaitMs, endsAt - clock.monotonic());
-      const step = await repeatTransient(failed, again, { retries, patienceMs, clock, random, signal: call.signal });
+      const patienceMs = (): number => this.#patienceMs(call, endsAt);
+      const paused = (ms: number): void => {
+        trail.waitedMs += ms;
+      };
+      const step = await repeatTransient(failed, again, {
+        retries,
+        patienceMs,
+        paused,
+        clock,
+        random,
+        signal: call.signal,
+      });
       return step.next === "repeat" ? await this.#onceElsewhere(call, step, endsAt) : step;
     } finally {
       trail.prefer = undefined;

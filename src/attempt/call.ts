@@ -31,6 +31,8 @@ export interface BodyWatch {
   readonly ended: (how: BodyEnd) => void;
   /** Sees what passes, before whoever reads it. */
   readonly onChunk?: ((chunk: Uint8Array) => void) | undefined;
+  /** The caller's: the body ends with its reason when it aborts, whatever the transport makes of it. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** An answer that is looked into. Made only for those that were not plainly good. */
@@ -87,6 +89,8 @@ export interface Transport<C extends Call, A extends Answer> {
 /** What a failed call has been through. Made at the first failure, so that calls without one do not pay for it. */
 export class Trail<A extends Answer> {
   attempts = 1;
+  /** How long the call has waited inside for keys and before repeats, milliseconds. */
+  waitedMs = 0;
   /** Has the stage of repeating on the same key been through? */
   repeated = false;
   prefer: string | undefined;

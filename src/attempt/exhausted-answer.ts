@@ -27,8 +27,13 @@ const words: Readonly<Record<number, ErrorWords>> = {
 };
 
 /** An answer in the provider's own error shape, so that its SDK raises the error its users know. */
-export function exhaustedAnswer(error: AllKeysExhaustedError, provider: Provider): Omit<ExhaustedAnswer, "headers"> {
-  const { status, retryAfterMs, message, reasons } = error;
+export function exhaustedAnswer(
+  error: AllKeysExhaustedError,
+  provider: Provider,
+  isDiscreet = false,
+): Omit<ExhaustedAnswer, "headers"> {
+  const { retryAfterMs } = error;
+  const { status, message, reasons } = isDiscreet ? discreet(error) : error;
   const said = words[status] ?? (words[503] as ErrorWords);
   return {
     status,
@@ -37,11 +42,19 @@ export function exhaustedAnswer(error: AllKeysExhaustedError, provider: Provider
   };
 }
 
-function bodyOf(
-  provider: Provider,
-  said: ErrorWords,
-  error: Pick<AllKeysExhaustedError, "status" | "retryAfterMs" | "message" | "reasons">,
-): object {
+/** Nothing of how many keys there are and how they stand. */
+function discreet({ status, retryAfterMs }: AllKeysExhaustedError): Said {
+  const hint = retryAfterMs === null ? "" : ` Please try again in ${Math.ceil(retryAfterMs / 1000)}s.`;
+  return status === 429
+    ? { status, retryAfterMs, message: `All API keys are rate limited.${hint}` }
+    : { status: 503, retryAfterMs, message: `No API key can serve this request now.${hint}` };
+}
+
+type Said = Pick<AllKeysExhaustedError, "status" | "retryAfterMs" | "message"> & {
+  readonly reasons?: AllKeysExhaustedError["reasons"] | undefined;
+};
+
+function bodyOf(provider: Provider, said: ErrorWords, error: Said): object {
   const { message, reasons, status, retryAfterMs } = error;
   switch (provider.errorShape) {
     case "anthropic":

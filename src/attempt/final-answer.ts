@@ -13,6 +13,8 @@ export interface FinalAnswerOptions<A> {
   /** Say in a header of every answer how it came about? */
   readonly trace: boolean;
   readonly clock: Clock;
+  /** Are callers strangers, who are told nothing of the pool? @default false */
+  readonly isDiscreet?: boolean | undefined;
 }
 
 type AddedHeaders = Readonly<Record<string, string>> | undefined;
@@ -56,7 +58,7 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     if (trail?.lastReply !== own) trail?.lastReply?.discard();
     if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     if (onExhausted === "respond") {
-      const answer = exhaustedAnswer(error, this.#rotator.provider);
+      const answer = exhaustedAnswer(error, this.#rotator.provider, this.#options.isDiscreet);
       return this.#transport.exhausted(call, { ...answer, headers: this.#headersOf(call) }, own);
     }
     if (typeof onExhausted === "function") return onExhausted(error);
@@ -72,6 +74,8 @@ export class FinalAnswer<C extends Call, A extends Answer> {
   /** The provider's own refusal that fits the pool's state; where this call tried every account, the last one says most. */
   #ownRefusal(error: AllKeysExhaustedError, trail: Trail<A> | undefined): Reply<A> | undefined {
     if (trail === undefined) return undefined;
+    // To a stranger the provider's 401 would say that the token is wrong that was meant for us.
+    if (this.#options.isDiscreet === true && error.status !== 429) return undefined;
     // Google's SDK drops headers: only a made body can tell it when the pool is back.
     if (this.#rotator.provider.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
     const { limited, credential, disabled, unsuitable } = error.reasons;

@@ -1,5 +1,5 @@
 import { organizationIn } from "../core/account-inference.ts";
-import { timeoutReason } from "../core/bounded-wait.ts";
+import { timeoutReason, untilEnded } from "../core/bounded-wait.ts";
 import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
@@ -52,9 +52,15 @@ export class Judge<C extends Call, A extends Answer> {
   }
 
   /** An answer that says no. */
-  async refusal(call: C, lease: Lease, reply: Reply<A>, endsAt: number): Promise<Step<A>> {
+  async refusal(
+    call: C,
+    lease: Lease,
+    reply: Reply<A>,
+    signal: AbortSignal | undefined,
+    endsAt: number,
+  ): Promise<Step<A>> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
-    const body = await this.#read(call, lease, reply);
+    const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
     this.#rotator.noteOrganization(lease, organizationIn(headers, body));
     const judged = this.#classifier.classify({ status, headers, body, ...this.#circumstances(lease) });
@@ -125,11 +131,14 @@ export class Judge<C extends Call, A extends Answer> {
     return { next, answer: undefined, reply, error: timedOut ? timeoutReason(call.endedBy) : error, lease, judged };
   }
 
-  async #read(call: C, lease: Lease, reply: Reply<A>): Promise<string> {
-    const cancelTimer = this.#options.clock.timer(() => reply.discard(), refusedBodyMs);
+  async #read(call: C, lease: Lease, reply: Reply<A>, signal: AbortSignal | undefined): Promise<string> {
+    const { clock } = this.#options;
+    const cancelTimer = clock.timer(() => reply.discard(), refusedBodyMs);
     try {
-      return await reply.readCapped(refusedBodyBytes);
+      return await untilEnded(reply.readCapped(refusedBodyBytes), { signal }, clock);
     } catch {
+      // Somebody else's `fetch` may not know of signals.
+      if (signal?.aborted) reply.discard();
       // A body cut short: the status alone is judged. An abort shows at the next step.
       if (call.signal?.aborted) {
         lease.settle({ outcome: "aborted", sent: "yes" });
@@ -146,6 +155,7 @@ export class Judge<C extends Call, A extends Answer> {
     const { status, reply, error, judged, sent, body } = finding;
     call.trail ??= new Trail<Answer>();
     const trail = call.trail as unknown as Trail<A>;
+    trail.waitedMs += lease.waitedMs;
     const elapsedMs = Math.ceil(finding.elapsedMs);
     trail.tried.push({ key: lease.ordinal, outcome: judged.kind, status: reply?.status ?? null, elapsedMs });
     trail.lastError = error;

@@ -8,6 +8,8 @@ export interface RepeatOptions {
   readonly retries: number;
   /** How long the caller can be kept waiting from now, milliseconds. */
   readonly patienceMs: () => number;
+  /** Told of every pause before it is made, milliseconds. */
+  readonly paused: (ms: number) => void;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal | undefined;
@@ -67,9 +69,10 @@ export async function repeatTransient<A extends Answer>(
 }
 
 function pauseAfter({ judged }: Step<Answer>, attempt: number, options: RepeatOptions): Promise<void> {
-  const { clock, random, signal, patienceMs } = options;
+  const { clock, random, signal, patienceMs, paused } = options;
   const waitMs = Math.max(backoffMs(attempt, random), judged.retryAfterMs ?? 0);
   // Sitting out a longer time would only make the caller wait for the same refusal.
   if (waitMs > patienceMs()) throw new GivenUp();
+  paused(waitMs);
   return pause(waitMs, clock, signal);
 }

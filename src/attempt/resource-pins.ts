@@ -5,8 +5,8 @@ import type { ResourceShape } from "../providers/provider.ts";
 const mostRemembered = 10_000;
 /** New ids stand at the beginning of an answer. */
 const searchedBytes = 8192;
-/** Where a request names what it is about: in its path, or in the first part of its body. */
-const searchedCharacters = 65_536;
+/** Where a request names what it is about: in its path, or near one of the ends of its body. */
+const searchedCharacters = 131_072;
 
 /**
  * Which account made a file, a batch, a response: others do not know it, so requests about it must go back there. Ids are
@@ -28,9 +28,10 @@ export class ResourcePins {
   /** The account that made what a request is about; `undefined` for all others. */
   accountFor(url: string, body: string | undefined): string | undefined {
     if (this.#accounts.size === 0) return undefined;
-    return (
-      this.#accountIn(url) ?? (body === undefined ? undefined : this.#accountIn(body.slice(0, searchedCharacters)))
-    );
+    const inUrl = this.#accountIn(url);
+    if (inUrl !== undefined || body === undefined) return inUrl;
+    if (body.length <= 2 * searchedCharacters) return this.#accountIn(body);
+    return this.#accountIn(body.slice(0, searchedCharacters)) ?? this.#accountIn(body.slice(-searchedCharacters));
   }
 
   #accountIn(text: string): string | undefined {

@@ -40,7 +40,7 @@ export class StreamOpening {
     const body = parsed(data);
     const type = event ?? textOf(body, "type");
     const isError = body !== undefined && this.#isError(errorBody(body, type), data);
-    this.#isOver = isError || !this.#isPreamble(body, type) || this.#events === mostEvents;
+    this.#isOver = isError || !this.#isPreamble(body, type) || this.#events > mostEvents;
   }
 
   #isPreamble(body: unknown, type: string | undefined): boolean {

@@ -62,10 +62,24 @@ const scheme: Check = (field, value) => {
   throw unexpected(field, 'a word such as "Bearer", without blanks around it, or ""', value);
 };
 
+/** Headers whose value is not for anybody to choose. */
+const takenHeaders = ["connection", "content-length", "content-type", "cookie", "expect", "host", "transfer-encoding"];
+
+const credentialHeader: Check = (field, value) => {
+  headerName(field, value);
+  if (!takenHeaders.includes(value as string)) return;
+  throw unexpected(field, "a header that can hold a credential", value);
+};
+
+const parameterName: Check = (field, value) => {
+  if (typeof value === "string" && /^[\w.~-]+$/.test(value)) return;
+  throw unexpected(field, "the name of a parameter: letters, digits, `_`, `.`, `~` or `-`", value);
+};
+
 const credentialShape: Shape<CredentialPlacement> = {
-  header: optional(headerName),
+  header: optional(credentialHeader),
   scheme: optional(scheme),
-  query: optional(text),
+  query: optional(parameterName),
 };
 const credentialFields = shaped(credentialShape);
 

@@ -1,6 +1,6 @@
 import { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { Answer, Transport } from "../attempt/call.ts";
-import type { OnExhausted } from "../attempt/final-answer.ts";
+import type { FinalAnswerOptions } from "../attempt/final-answer.ts";
 import { ResourcePins } from "../attempt/resource-pins.ts";
 import { createClassifier } from "../core/classification-hooks.ts";
 import type { Provider } from "../providers/provider.ts";
@@ -20,7 +20,7 @@ function shownTo<C extends ShowableCall, T>(
 export function createCallingLoop<C extends ShowableCall, A extends Answer>(
   options: ResolvedCallingOptions,
   transport: Transport<C, A>,
-  onExhausted: OnExhausted<A>,
+  { onExhausted, isDiscreet }: Pick<FinalAnswerOptions<A>, "onExhausted" | "isDiscreet">,
 ): AttemptLoop<C, A> {
   const { rotator } = options;
   const { provider } = rotator;
@@ -31,6 +31,7 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
   return new AttemptLoop<C, A>(rotator, classifier, transport, {
     ...options,
     onExhausted,
+    isDiscreet,
     ...rotator.options,
     repeatsServerErrors: provider.repeatsServerErrors ?? false,
     requestShape: provider.request ?? {},

@@ -1,7 +1,6 @@
 import type { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
-import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
 import { untilAborted } from "./abort-watch.ts";
@@ -10,7 +9,7 @@ import { expectCallOptions } from "./call-options.ts";
 import { createCallingLoop } from "./calling-loop.ts";
 import { hasCredential } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
-import { FetchCall, initOfRequest } from "./fetch-call.ts";
+import { askForUsage, FetchCall, initOfRequest } from "./fetch-call.ts";
 import {
   type ResolvedCallingOptions,
   type RotatingFetchOptions,
@@ -86,7 +85,7 @@ class FetchFace {
     const made = new WeakSet<Response>();
     const { onExhausted } = options;
     const noting = options.cache === undefined ? onExhausted : remembering(onExhausted, made);
-    this.#loop = createCallingLoop(options, transport, noting);
+    this.#loop = createCallingLoop(options, transport, { onExhausted: noting });
     this.cache =
       options.cache &&
       new CachingSender({
@@ -129,20 +128,15 @@ class FetchFace {
     if (origin === undefined) return this.#foreign(input, init);
     const given = isRequest ? initOfRequest(input, init) : init;
     const call = new FetchCall(url, origin, given, callOptions);
+    // A request's signal goes dead on some platforms with the request itself.
+    if (isRequest) call.request = input;
     if (!isSentAsIs(call.body)) await this.#keepBody(call);
-    return this.#run(call);
+    return call.replayable ? this.#run(call) : this.#run(call).finally(() => letGo(call.body));
   }
 
   #run(call: FetchCall): Promise<Response> {
-    if (this.#options.includeUsage && this.rotator.countsTokens) this.#askForUsage(call);
+    if (this.#options.includeUsage && this.rotator.countsTokens) askForUsage(call, this.rotator.provider);
     return this.cache === undefined ? this.#loop.run(call) : this.cache.run(call);
-  }
-
-  #askForUsage(call: FetchCall): void {
-    const { text } = call;
-    if (text === undefined || !asksForUsage(call.url, this.rotator.provider.usage)) return;
-    const body = withUsageAsked(text);
-    if (body !== text) call.rebuilt = { body, replayable: true };
   }
 
   async #keepBody(call: FetchCall): Promise<void> {
@@ -187,6 +181,11 @@ class FetchFace {
     const send = (this.#options.fetch ?? globalThis.fetch) as typeof globalThis.fetch;
     return init === undefined ? send(input) : send(input, init);
   }
+}
+
+/** Nobody reads a stream that was begun and never sent. */
+function letGo(body: unknown): void {
+  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {});
 }
 
 /** The same, with the answers it makes noted: they are not the provider's, whatever their status. */

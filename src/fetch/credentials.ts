@@ -59,7 +59,7 @@ export function shownUrl(url: string, { query }: CredentialPlacement): string {
 
 /** A header of the provider's own, which no client knows of: the secret stands there, whatever the client used. */
 function isOwnHeader(header: string): boolean {
-  return header.length !== 13 && !isCredentialHeader(header, "");
+  return header !== "authorization" && header !== "" && !isCredentialHeader(header, "");
 }
 
 /**

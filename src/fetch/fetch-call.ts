@@ -1,8 +1,9 @@
 import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/request-facts.ts";
 import { estimateTokens } from "../attempt/token-estimate.ts";
+import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
 import type { TokenEstimate } from "../core/rotator-options.ts";
-import type { RequestShape } from "../providers/provider.ts";
+import type { Provider, RequestShape } from "../providers/provider.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 import type { PreparedBody } from "./replayable-body.ts";
 
@@ -16,6 +17,8 @@ export class FetchCall extends Call {
   readonly init: RequestInit | undefined;
   /** The body as it was rebuilt from a stream: how long it is, is the transport's to say. */
   rebuilt: PreparedBody | undefined;
+  /** The caller's own, where it passed one. */
+  request: Request | undefined;
 
   constructor(url: string, origin: string, init: RequestInit | undefined, options: CallOptions | undefined) {
     super(options);
@@ -23,6 +26,7 @@ export class FetchCall extends Call {
     this.origin = origin;
     this.init = init;
     this.rebuilt = undefined;
+    this.request = undefined;
   }
 
   get signal(): AbortSignal | undefined {
@@ -92,6 +96,14 @@ export class FetchCall extends Call {
     if (body instanceof Uint8Array) return topLevelString(new TextDecoder().decode(body.subarray(0, 65_536)), field);
     return undefined;
   }
+}
+
+/** Has a stream say what it used, where the provider's own default is not to. */
+export function askForUsage(call: FetchCall, { usage }: Provider): void {
+  const { text } = call;
+  if (text === undefined || !asksForUsage(call.url, usage)) return;
+  const body = withUsageAsked(text);
+  if (body !== text) call.rebuilt = { body, replayable: true };
 }
 
 /** What stands in a URL's path between two texts. */

@@ -3,19 +3,13 @@ import type { Lease } from "../core/lease.ts";
 import { scrubSecrets } from "../core/mask.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
-import {
-  goesInQuery,
-  headerIn,
-  placeCredential,
-  placeInUrl,
-  shownUrl,
-  withoutCredential,
-  withoutSecret,
-} from "./credentials.ts";
-import { urlFor, withParameter } from "./endpoints.ts";
+import { goesInQuery, headerIn, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";
+import { withParameter } from "./endpoints.ts";
+import { exhaustedHeaders } from "./exhausted-headers.ts";
 import type { FetchCall } from "./fetch-call.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
+import { keyedHeaders, keyedUrl } from "./keyed-request.ts";
 import type { IdleLimit } from "./passed-body.ts";
 import { type Hop, isRedirect, mostRedirects, nextHop, redirectFailure } from "./redirects.ts";
 import type { PreparedBody } from "./replayable-body.ts";
@@ -27,6 +21,8 @@ export interface FetchTransportOptions {
   readonly baseURL: URL | undefined;
   /** @default a body may be silent for as long as the transport lets it */
   readonly idle: IdleLimit | undefined;
+  /** Are redirects to another origin handed over rather than followed? @default false */
+  readonly staysAtOrigin?: boolean | undefined;
 }
 
 /** Sends through a `fetch`: the one given, or the platform's as it is at the moment of the call. */
@@ -39,8 +35,9 @@ export class FetchTransport implements Transport<FetchCall, Response> {
 
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
-    const url = this.#urlFor(call, lease);
-    const init = initFor(call, this.#headersFor(call, lease), signal);
+    const { placement, baseURL } = this.#options;
+    const url = keyedUrl(call, lease, placement, baseURL);
+    const init = initFor(call, keyedHeaders(call, lease, placement), signal);
     return url === call.url ? this.#fetch(url, init) : this.#sendElsewhere(url, init, call, lease);
   }
 
@@ -65,17 +62,17 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   }
 
   async #follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
-    const { placement } = this.#options;
+    const { placement, baseURL } = this.#options;
     const inQuery = goesInQuery(call.url, call.headers, placement);
     let response = first;
-    let url = this.#urlFor(call, lease);
-    let init = initFor(call, this.#headersFor(call, lease), signal);
+    let url = keyedUrl(call, lease, placement, baseURL);
+    let init = initFor(call, keyedHeaders(call, lease, placement), signal);
     let { method } = call;
     // Once it has been away, a chain does not get the key back.
     let isAway = false;
     for (let hops = 0; isRedirect(response.status); hops++) {
       const hop = nextHop(response, url, method);
-      if (hop === undefined) break;
+      if (hop === undefined || (hop.crossesOrigin && this.#options.staysAtOrigin === true)) break;
       giveUp(response);
       if (call.init?.redirect === "error") throw redirectFailure("unexpected redirect");
       if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");
@@ -93,38 +90,13 @@ export class FetchTransport implements Transport<FetchCall, Response> {
     return withFields(response, { redirected: true, ...(shown === response.url ? undefined : { url: shown }) });
   }
 
-  /** May the credential stand in the URL? For the usual call that is plain to see. */
-  #mayBeInUrl({ url }: FetchCall): boolean {
-    const { header, query } = this.#options.placement;
-    return query !== undefined && (header === undefined || url.includes("?"));
-  }
-
-  #urlFor(call: FetchCall, lease: Lease): string {
-    const { placement, baseURL } = this.#options;
-    const url = this.#mayBeInUrl(call) ? placeInUrl(call.url, call.headers, lease, placement) : call.url;
-    return urlFor(url, lease, baseURL);
-  }
-
-  #headersFor(call: FetchCall, lease: Lease): Record<string, string> {
-    const { placement } = this.#options;
-    const inQuery = this.#mayBeInUrl(call) && goesInQuery(call.url, call.headers, placement);
-    return placeCredential(call.headers, lease, placement, inQuery);
-  }
-
   open(answer: Response): FetchReply {
     return new FetchReply(answer, this.#options.idle);
   }
 
   exhausted(_call: FetchCall, answer: ExhaustedAnswer, last: Reply<Response> | undefined): Response {
-    const { status, retryAfterMs, body, headers: added } = answer;
-    const told: Record<string, string | null> = {
-      "retry-after": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs / 1000)),
-      "retry-after-ms": retryAfterMs === null ? null : String(Math.ceil(retryAfterMs)),
-      // SDKs that obey it make one call instead of three, and do not sleep an hour-long Retry-After.
-      "x-should-retry": "false",
-      "x-rotating-fetch": "exhausted",
-      ...added,
-    };
+    const { status, body } = answer;
+    const told = exhaustedHeaders(answer);
     if (last instanceof FetchReply) return last.deliver(undefined, told);
     const headers = new Headers({ "content-type": "application/json" });
     for (const [name, value] of Object.entries(told)) if (value !== null) headers.set(name, value);
@@ -146,7 +118,7 @@ export class FetchTransport implements Transport<FetchCall, Response> {
 function renamed(response: Response, from: string, to: string, secret: string): Response {
   const { url } = response;
   if (url === "" || url === undefined) return response;
-  if (url === from || url === asAnswered(from)) return withFields(response, { url: to });
+  if (url === from || url === asAnswered(from)) return withFields(response, { url: asAnswered(to) });
   // Somebody else's function may have followed a redirect.
   const shown = scrubSecrets(url, [secret]);
   return shown === url ? response : withFields(response, { url: shown });

@@ -1,6 +1,7 @@
 import type { BodyWatch } from "../attempt/call.ts";
 import { idleReason } from "../core/bounded-wait.ts";
 import type { Clock } from "../types.ts";
+import { whenAborted } from "./abort-watch.ts";
 
 type Chunk = Uint8Array<ArrayBuffer>;
 export type BodyReader = ReadableStreamDefaultReader<Chunk>;
@@ -79,12 +80,21 @@ export function streamOf(source: PassedBody): ReadableStream<Uint8Array> {
 
 function nobodyAsks(): void {}
 
+/** A signal that lives longer than the body must not keep it from being collected. */
+function whenAbortedWeakly(signal: AbortSignal, body: PassedBody): (() => void) | undefined {
+  if (typeof WeakRef === "undefined") return undefined;
+  const reference = new WeakRef(body);
+  return whenAborted(signal, () => reference.deref()?.abort(signal.reason));
+}
+
 /** Lives as long as anything can still read the body: every stream holds on to its source. */
 export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
   readonly #body: BegunBody;
   readonly #ending: Ending;
   readonly #idle: IdleLimit | undefined;
   #onChunk: BodyWatch["onChunk"];
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #unwatch: (() => void) | undefined;
 
   constructor(body: BegunBody, idle: IdleLimit | undefined) {
     this.#body = body;
@@ -97,8 +107,21 @@ export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
   handOver(watch: BodyWatch | undefined): void {
     this.#ending.ended = watch?.ended ?? nobodyAsks;
     this.#onChunk = watch?.onChunk;
+    if (watch?.signal !== undefined) this.#unwatch = whenAbortedWeakly(watch.signal, this);
     // Not before: a body that was never handed over may still be read by others.
     dropped?.register(this, this.#ending, this);
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  /** Some platforms leave a reader waiting for ever, and others hand it a copy of the reason. */
+  abort(reason: unknown): void {
+    if (this.#ending.isOver) return;
+    this.#finish("error");
+    this.#controller?.error(reason);
+    this.#ending.reader.cancel(reason).catch(() => {});
   }
 
   /** Not an async function: there is one promise fewer for each chunk. */
@@ -114,6 +137,8 @@ export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
     return (pending ?? readWithin(reader, this.#idle)).then(
       (read) => this.#take(read, controller),
       (error: unknown) => {
+        // Aborted: the stream has been told of it.
+        if (this.#ending.isOver) return;
         this.#finish("error");
         throw error;
       },
@@ -144,6 +169,7 @@ export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   #finish(how: Parameters<BodyWatch["ended"]>[0]): void {
+    this.#unwatch?.();
     dropped?.unregister(this);
     finish(this.#ending, how);
   }

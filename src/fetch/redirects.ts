@@ -23,7 +23,11 @@ export function redirectFailure(reason: string, cause?: unknown): FinalFailure {
 }
 
 /** The next hop, or `undefined` when the answer names none. */
-export function nextHop(response: Response, from: string, method: string): Hop | undefined {
+export function nextHop(
+  response: { readonly status: number; readonly headers: { get(name: string): string | null } },
+  from: string,
+  method: string,
+): Hop | undefined {
   const location = response.headers.get("location");
   if (location === null) return undefined;
   const current = new URL(from);

@@ -73,6 +73,7 @@ async function prepareStream(
   try {
     for (;;) {
       const { done, value } = await source.next();
+      if (signal?.aborted) throw signal.reason;
       if (done) return { body: joined(chunks, size), replayable: true, contentType };
       chunks.push(value);
       size += value.byteLength;

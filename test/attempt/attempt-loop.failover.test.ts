@@ -18,6 +18,16 @@ describe("AttemptLoop: leaving a key", () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
+  it("waits no longer in all than one wait may take", async () => {
+    const { fetch, clock, sent } = rig(() => limited({ "retry-after": "4" }), { keyCount: 2, maxWaitMs: 6_000 });
+    const call = fetch(chatUrl, post());
+    await clock.advance(6_000);
+    const response = await call;
+    expect(response.status).toBe(429);
+    expect(sent.length).toBeLessThanOrEqual(4);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
   it("leaves a limited key alone for as long as the provider said", async () => {
     const { fetch, clock, keysUsed } = rig((_sent, number) => (number === 1 ? limited({ "retry-after": "5" }) : ok()));
     for (let call = 0; call < 4; call++) await fetch(chatUrl, post());

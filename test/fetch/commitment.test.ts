@@ -29,7 +29,8 @@ async function pool(first: Step, options: Partial<RotatingFetchOptions> = {}, be
   });
   const fetch = createRotatingFetch({ provider: "openai", keys: [...secrets], baseURL: emulator.url, ...options });
   const url = `${emulator.url}/v1/chat/completions`;
-  const ask = (stream = true): Promise<Response> => fetch(url, asked({ stream }));
+  const ask = (stream = true, signal?: AbortSignal): Promise<Response> =>
+    fetch(url, { ...asked({ stream }), ...(signal && { signal }) });
   return { fetch, ask, url, emulator, keys: () => emulator.arrivals.map(({ keyName }) => keyName) };
 }
 
@@ -295,6 +296,18 @@ describe("the end of a stream", () => {
     await play(source, await call);
     return outcomes;
   }
+
+  it("is told as given up when the caller's signal ended it", async () => {
+    const controller = new AbortController();
+    const { ask, fetch } = await pool({ events: [word, word, word], chunkDelayMs: 5_000 });
+    const outcomes: string[] = [];
+    fetch.rotator.on("stream-ended", ({ outcome }) => outcomes.push(outcome));
+    const response = await ask(true, controller.signal);
+    const body = response.text();
+    controller.abort();
+    await expect(body).rejects.toThrow("aborted");
+    expect(outcomes).toEqual(["cancelled"]);
+  });
 
   it("is told: with the provider's last event, without it, broken, and cancelled", async () => {
     const complete = await outcomesOf((source, response) => {

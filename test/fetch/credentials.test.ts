@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { chatUrl, ok, origin, type RigOptions, rig } from "./fixture.ts";
+import { defineProvider } from "../../src/index.ts";
+import { chatUrl, ok, origin, post, type RigOptions, rig } from "./fixture.ts";
 
 /** What arrives at the provider when a client sends these headers; the key in it is called SECRET. */
 async function arriving(headers: HeadersInit | undefined, options: RigOptions = {}): Promise<Record<string, string>> {
@@ -104,4 +105,17 @@ describe("placeCredential", () => {
     await fetch(chatUrl, { dispatcher, cache: "no-store" } as RequestInit);
     expect(sent[0]?.init).toMatchObject({ dispatcher, cache: "no-store" });
   });
+});
+
+describe("a header of the provider's own", () => {
+  it.each(["x-gateway-key", "x-key", "authorization-2"])(
+    "is where the secret goes, whatever the client sends: %s",
+    async (header) => {
+      const provider = defineProvider({ extends: "openai", name: "gateway", baseURL: origin, credential: { header } });
+      const { fetch, sent, secrets } = rig(ok, { provider });
+      await fetch(chatUrl, { ...post(), headers: { authorization: "Bearer rotating" } });
+      expect(sent[0]?.headers.get(header)).toBe(secrets[0]);
+      expect(sent[0]?.headers.get("authorization")).toBeNull();
+    },
+  );
 });

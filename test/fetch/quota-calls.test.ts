@@ -273,6 +273,13 @@ describe("what one account made", () => {
       { id: "resp_0abc", output: [] },
       (at) => [`${at}/responses`, post('{"model":"m","previous_response_id":"resp_0abc"}')],
     ],
+    [
+      "a stored response, named behind a long input",
+      "openai",
+      "/responses",
+      { id: "resp_0abc", output: [] },
+      (at) => [`${at}/responses`, post(`{"input":"${"y".repeat(400_000)}","previous_response_id":"resp_0abc"}`)],
+    ],
     ["a batch", "openai", "/batches", { id: "batch_77xyz" }, (at) => [`${at}/batches/batch_77xyz/cancel`, post("{}")]],
     ["a thread", "openai", "/threads", { id: "thread_aaa" }, (at) => [`${at}/threads/thread_aaa/messages`, post("{}")]],
     [

@@ -34,8 +34,8 @@ export const importPicture: Readonly<Record<string, Part>> = {
   "attempt/": { may: [...vocabulary, "core/"], mayTypes: pluginTypes },
 
   "fetch/": { may: loop, mayTypes: pluginTypes },
-  "http/": { may: loop, mayTypes: pluginTypes },
-  "node/": { may: [...loop, "stores/", "http/"], mayTypes: pluginTypes, onNode: true },
+  "http/": { may: [...loop, "fetch/"], mayTypes: pluginTypes },
+  "node/": { may: [...loop, "stores/", "fetch/", "http/"], mayTypes: pluginTypes, onNode: true },
 
   "middleware/": { may: [...vocabulary, "fetch/", "http/", "node/"] },
   "cli/": { may: [...vocabulary, "fetch/", "http/", "node/"], onNode: true },
