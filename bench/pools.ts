@@ -25,8 +25,8 @@ export function makeConfigs(count: number): KeyConfig[] {
 }
 
 export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
-  const book = new KeyBook({ keys: configs, clock, idSecret: undefined, limits: [] });
-  book.replaceAll(configs);
+  const book = new KeyBook({ keys: configs, clock, idSecret: undefined, limits: [], keyStore: undefined });
+  book.open();
   return book.pool;
 }
 

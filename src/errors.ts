@@ -137,6 +137,16 @@ export class KeySourceError extends RotatingFetchError {
   }
 }
 
+/** The store that keeps operators' changes could not be read or written. `cause` is what it failed with. */
+export class KeyStoreError extends RotatingFetchError {
+  override readonly name = "KeyStoreError" as const;
+  readonly code = "ERR_KEY_STORE";
+
+  static isInstance(error: unknown): error is KeyStoreError {
+    return isNamed(error, "KeyStoreError");
+  }
+}
+
 /** The rotator was closed: before or while the request waited, or before its keys were to be changed. */
 export class RotatorClosedError extends RotatingFetchError {
   override readonly name = "RotatorClosedError" as const;

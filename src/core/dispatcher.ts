@@ -1,6 +1,8 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { ReserveOptions } from "../stores/store.ts";
+import type { OrderingStrategy } from "../strategies/strategy.ts";
 import { Affinity } from "./affinity.ts";
+import { untilEnded } from "./bounded-wait.ts";
 import type { EventHub } from "./events.ts";
 import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
 import type { ExplanationParts } from "./explanation.ts";
@@ -33,8 +35,8 @@ export class Dispatcher implements PickerHost {
   readonly #room: WaitingRoom;
   readonly #affinity: Affinity;
   readonly picker: Picker;
-  readonly countsStreams: boolean;
   lanes: Lanes;
+  strategy: OrderingStrategy;
   /** Set once, by whoever puts the parts together. */
   #owner: LeaseOwner | undefined;
   /** Leases that are not settled. */
@@ -50,7 +52,7 @@ export class Dispatcher implements PickerHost {
     this.#pool = pool;
     this.#names = names;
     this.#affinity = new Affinity(pool);
-    this.countsStreams = strategy.name === "least_busy";
+    this.strategy = strategy;
     this.picker = new Picker(parts, this);
     this.#room = new WaitingRoom({
       clock,
@@ -63,6 +65,17 @@ export class Dispatcher implements PickerHost {
       queued: (request, waiting) => this.#queued(request, waiting),
     });
     this.lanes = this.#makeLanes();
+  }
+
+  /** Does the order change when a request ends? */
+  get countsStreams(): boolean {
+    return this.strategy.name === "least_busy";
+  }
+
+  /** Chooses by another strategy from now on. */
+  useStrategy(strategy: OrderingStrategy): void {
+    this.strategy = strategy;
+    this.lanes.useStrategy(strategy);
   }
 
   get owner(): LeaseOwner {
@@ -113,7 +126,24 @@ export class Dispatcher implements PickerHost {
     if (got instanceof Lease) return got;
     const arrival = this.#room.arrive();
     if (got === null) return this.#room.wait(lane, request, this.#maxWait(request), arrival, lane.roomAt);
-    return got.then((lease) => lease ?? this.#room.wait(lane, request, this.#maxWait(request), arrival, lane.roomAt));
+    return this.#unlessEnded(got, request).then(
+      (lease) => lease ?? this.#room.wait(lane, request, this.#maxWait(request), arrival, lane.roomAt),
+    );
+  }
+
+  /** A store over a network may take long, or hang: the caller's signal and time end that at once. */
+  #unlessEnded(picked: Promise<Lease | null>, request: AcquireRequest): Promise<Lease | null> {
+    let isWanted = true;
+    const wanted = picked.then((lease) => {
+      if (isWanted) return lease;
+      lease?.settle({ outcome: "aborted", sent: "no" });
+      return null;
+    });
+    const ended = (error: unknown): never => {
+      isWanted = false;
+      throw error;
+    };
+    return Promise.resolve(untilEnded(wanted, request, this.#options.clock)).catch(ended);
   }
 
   /** First the account the conversation belongs to, then whichever can serve: it belongs to that one from then on. */
@@ -130,7 +160,8 @@ export class Dispatcher implements PickerHost {
   /** A key of this account: now, or as soon as a conversation may wait for it. */
   async #acquireAt(home: Account, lane: Lane, request: AcquireRequest): Promise<Lease | null> {
     const trial = pinnedTo(home.name, request);
-    const got = await this.picker.pick(lane, trial);
+    const picked = this.picker.pick(lane, trial);
+    const got = picked instanceof Promise ? await this.#unlessEnded(picked, trial) : picked;
     const waitMs = Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
     if (got !== null || waitMs <= 0) return got;
     try {
@@ -233,8 +264,8 @@ export class Dispatcher implements PickerHost {
   }
 
   #makeLanes(): Lanes {
-    const { strategy, clock, random } = this.#options;
-    return new Lanes(this.#pool, strategy, { groups: this.#pool, clock, random });
+    const { clock, random } = this.#options;
+    return new Lanes(this.#pool, this.strategy, { groups: this.#pool, clock, random });
   }
 
   /** Of a request that belongs to one account, only that one counts. */

@@ -75,6 +75,16 @@ export interface RotatorEvents {
   "key-enabled": { readonly keyId: string };
   "key-disabled": { readonly keyId: string; readonly reason: string };
   "key-replaced": { readonly keyId: string };
+  /** Settings of a key were changed: the names of those that differ now. */
+  "key-updated": { readonly keyId: string; readonly changed: readonly string[] };
+  /** The provider refuses a new secret, and the old one is used again, as it is not yet to be given up. */
+  "key-reverted": { readonly keyId: string };
+  "keys-imported": {
+    readonly batch: string;
+    readonly created: number;
+    readonly existed: number;
+    readonly removed: number;
+  };
   "keys-reloaded": { readonly added: number; readonly removed: number; readonly kept: number };
   /** The key source failed; the keys there were stay in use. */
   "keys-reload-failed": { readonly error: unknown };
@@ -88,7 +98,16 @@ export interface RotatorEvents {
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "part-failed": {
-    readonly part: "store" | "strategy" | "secret" | "probe" | "classify" | "cache" | "affinity" | "estimate";
+    readonly part:
+      | "store"
+      | "keyStore"
+      | "strategy"
+      | "secret"
+      | "probe"
+      | "classify"
+      | "cache"
+      | "affinity"
+      | "estimate";
     /** Whose secret it was. */
     readonly keyId?: string | undefined;
     readonly error: unknown;
@@ -110,6 +129,9 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "key-enabled": true,
   "key-disabled": true,
   "key-replaced": true,
+  "key-updated": true,
+  "key-reverted": true,
+  "keys-imported": true,
   "keys-reloaded": true,
   "keys-reload-failed": true,
   "request-queued": true,
@@ -141,6 +163,9 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "key-removed": "info",
   "key-enabled": "info",
   "key-replaced": "info",
+  "key-updated": "info",
+  "key-reverted": "warn",
+  "keys-imported": "info",
   "keys-reloaded": "info",
 };
 

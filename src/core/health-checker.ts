@@ -4,8 +4,8 @@ import type { Bucket, Candidate, CooldownChange, Reservation } from "../stores/s
 import type { Classification, Kind } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
-import { expectHeaders, expectOneOf, unexpected } from "./expectations.ts";
-import type { KeyPool, PooledKey } from "./key-pool.ts";
+import { expectHeaders, expectKnown, expectOneOf, unexpected } from "./expectations.ts";
+import { type KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
 import { Lease } from "./lease.ts";
 import { maskSecret } from "./mask.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
@@ -70,6 +70,11 @@ export type KeyVerdict =
   | "unreachable"
   | "failed"
   | "not_probed";
+
+export interface CheckOptions {
+  /** Ids of the keys to probe. @default all */
+  readonly ids?: readonly string[] | undefined;
+}
 
 export interface KeyReport {
   readonly id: string;
@@ -143,14 +148,14 @@ export class HealthChecker {
   /**
    * Probes every key, switched off ones too, and settles what is learnt: a key that works again is used again, one that was
    * given up for its credential too; what an operator switched off stays off.
-   * @throws InvalidOptionsError for what cannot be a probe, when there is none that proves anything, or nobody to send it;
-   * RotatorClosedError after `close()`.
+   * @throws InvalidOptionsError for what cannot be a probe, when there is none that proves anything, or nobody to send it, and
+   * for an id that no key has; RotatorClosedError after `close()`.
    */
-  async check(probe: ProbeRequest | undefined): Promise<CheckReport> {
+  async check(probe: ProbeRequest | undefined, options: CheckOptions = {}): Promise<CheckReport> {
     if (this.#closed) throw new RotatorClosedError();
     if (this.#send === undefined) throw noSender();
     const request = probe === undefined ? this.#providersProbe("probe") : expectProbe(probe);
-    const waiting = [...this.#parts.pool.keys.values()];
+    const waiting = this.#keysOf(options);
     const keys: KeyReport[] = new Array(waiting.length);
     let next = 0;
     const worker = async (): Promise<void> => {
@@ -162,6 +167,19 @@ export class HealthChecker {
     return { keys, good: keys.filter(({ verdict }) => verdict === "good").length, total: keys.length };
   }
 
+  #keysOf(options: CheckOptions): readonly PooledKey[] {
+    expectKnown("options", options, { ids: true });
+    const { keys } = this.#parts.pool;
+    const { ids } = options;
+    if (ids === undefined) return [...keys.values()];
+    if (!Array.isArray(ids)) throw unexpected("ids", "a list of key ids", ids);
+    return [...new Set<unknown>(ids)].map((id, place) => {
+      const key = keys.get(id as string);
+      if (key === undefined) throw unexpected(`ids[${place}]`, "the id of a key", id);
+      return key;
+    });
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancel?.();
@@ -169,6 +187,7 @@ export class HealthChecker {
 
   async #probe(key: PooledKey, request: ProbeRequest): Promise<KeyReport> {
     if (this.#closed) return reportOn(key, "not_probed", null, "closed", 0);
+    if (!key.secret.isKnown) return reportOn(key, "not_probed", null, secretUnknown, 0);
     const { clock } = this.#parts.options;
     const startedAt = clock.monotonic();
     const lease = await this.#leaseFor(key);

@@ -4,13 +4,17 @@ import type { ResolvedKey } from "./key-source.ts";
 import type { LearntAnswer } from "./learnt-limits.ts";
 import { countsTokens, type LimitTemplate } from "./limits.ts";
 import type { OwnCandidate } from "./rate-limit-tracker.ts";
+import type { SecretOverlap } from "./secret-overlap.ts";
 import type { StatedEntry } from "./stated-limits.ts";
+
+/** Why a key is off whose secret nobody kept. */
+export const secretUnknown = "secret unknown";
 
 /** A key in the pool, with what the process knows of it. */
 export class PooledKey {
   readonly account: Account;
-  /** Its number, from 1 in the order in which keys came; never another key's. */
-  readonly ordinal: number;
+  /** Its number, from 1 in the order in which keys came; never another key's of the same list. */
+  ordinal: number;
   config: ResolvedKey;
   secret: KeySecret;
   /** Is its secret fetched? */
@@ -34,6 +38,10 @@ export class PooledKey {
   refusals = 0;
   /** Was it switched off for that, rather than by an operator? */
   givenUp = false;
+  /** Why it is off, where somebody said so. */
+  offReason: string | undefined;
+  /** Its secret is new, and the one before may still be needed. */
+  overlap: SecretOverlap | undefined;
   /** Names the fetched secret that was refused last. */
   refusedFingerprint: string | undefined;
   used = 0;
@@ -49,7 +57,25 @@ export class PooledKey {
     this.config = config;
     this.secret = secret;
     this.isDynamic = secret.isDynamic;
-    this.enabled = config.enabled;
+    this.enabled = config.enabled && secret.isKnown;
+    if (!secret.isKnown) this.offReason = secretUnknown;
+  }
+
+  /** Takes over what another one was, whose account it is not any more. */
+  continue(other: PooledKey): void {
+    const { enabled, givenUp, offReason, restUntil, credentialRefused, everSucceeded, lastSuccessAt } = other;
+    const { refusedAt, refusals, refusedFingerprint, used, failures, lastUsedAt, lastFailureAt, overlap } = other;
+    Object.assign(this, { enabled, givenUp, offReason, restUntil, credentialRefused, everSucceeded, lastSuccessAt });
+    Object.assign(this, {
+      refusedAt,
+      refusals,
+      refusedFingerprint,
+      used,
+      failures,
+      lastUsedAt,
+      lastFailureAt,
+      overlap,
+    });
   }
 
   /** Another secret: what was worked out for the one before no longer holds. */
@@ -200,6 +226,37 @@ export class KeyPool implements GroupFacts {
     account.refresh();
     if (account.keys.length === 0) this.#drop(account);
     return account;
+  }
+
+  /** The key in another account, with what is known of it. Returns both accounts. */
+  move(key: PooledKey, config: ResolvedKey): readonly [from: Account, to: Account] {
+    const from = this.remove(key);
+    const moved = this.add(config, key.secret, key.addedAt);
+    moved.continue(key);
+    moved.account.refresh();
+    return [from, moved.account];
+  }
+
+  /** Numbers given before, in this process or another: whoever comes back has the same one. */
+  noteOrdinals(ordinals: Iterable<readonly [id: string, ordinal: number]>): void {
+    for (const [id, ordinal] of ordinals) {
+      if (!this.keys.has(id)) this.#formerOrdinals.set(id, ordinal);
+      this.#lastOrdinal = Math.max(this.#lastOrdinal, ordinal);
+    }
+  }
+
+  /** Counts anew: these are the numbers given in the list that begins. */
+  beginOrdinals(ordinals: Iterable<readonly [id: string, ordinal: number]>): void {
+    this.#formerOrdinals.clear();
+    this.#lastOrdinal = 0;
+    this.noteOrdinals(ordinals);
+  }
+
+  /** The number a key has, or will have when it comes. */
+  ordinalOf(id: string): number {
+    const ordinal = this.keys.get(id)?.ordinal ?? this.#ordinalFor(id);
+    if (!this.keys.has(id)) this.#formerOrdinals.set(id, ordinal);
+    return ordinal;
   }
 
   #ordinalFor(id: string): number {

@@ -29,6 +29,11 @@ function endOf(value: unknown): number {
   );
 }
 
+/** Stands for the secret of a key that is remembered without it: an operator gave it, and nobody keeps it. */
+export function unknownSecret(): never {
+  throw new KeySourceError("The key's secret is not known any more: give it again.");
+}
+
 /**
  * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
  * inspection and JSON.
@@ -54,6 +59,11 @@ export class KeySecret {
 
   get isDynamic(): boolean {
     return typeof this.#source !== "string";
+  }
+
+  /** Is there one, or a way to it? */
+  get isKnown(): boolean {
+    return this.#source !== unknownSecret;
   }
 
   /** Names the current secret; `undefined` until a dynamic one was read. */

@@ -79,7 +79,12 @@ function refuseBraces(field: string, text: string): void {
   throw unexpectedSecret(field, expectation, "a string in braces, as a JSON object is");
 }
 
-type Entry = readonly [field: string, config: KeyConfig];
+/** One entry of a list, looked at when it is wanted: what is wrong with it need not concern the others. */
+export interface KeyEntry {
+  readonly field: string;
+  /** @throws InvalidOptionsError for what cannot be a key. */
+  readonly read: () => KeyConfig;
+}
 
 /** Without the pair of quotes around it that some files and shells leave there, if there is one around the whole. */
 function unquoted(text: string): string {
@@ -88,8 +93,8 @@ function unquoted(text: string): string {
   return isQuoted ? text.slice(1, -1).trim() : text;
 }
 
-/** The strings of a JSON array. What the parser says is not passed on: it repeats the text. */
-function secretsInJson(text: string): readonly string[] {
+/** The entries of a JSON array. What the parser says is not passed on: it repeats the text. */
+function entriesInJson(text: string): readonly KeyEntry[] {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -100,7 +105,10 @@ function secretsInJson(text: string): readonly string[] {
     throw unexpectedSecret("keys", "a JSON array of strings, as it begins with `[`", "a string that is no JSON");
   }
   if (parsed.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty JSON array");
-  return parsed.map((entry: unknown, place) => checkedElement(`keys[${place}]`, entry));
+  return parsed.map((entry: unknown, place) => {
+    const field = `keys[${place}]`;
+    return { field, read: () => ({ secret: checkedElement(field, entry) }) };
+  });
 }
 
 const separators = "; separate keys with commas or line breaks";
@@ -123,21 +131,27 @@ function checkedPart(field: string, part: string): string {
 }
 
 /** `a,b`, one key a line, both mixed, or a JSON array of strings; quotes around the whole or around a key are dropped. */
-function secretsIn(text: string): readonly string[] {
+function entriesInText(text: string): readonly KeyEntry[] {
   const list = unquoted(text.trim());
-  if (list.startsWith("[")) return secretsInJson(list);
+  if (list.startsWith("[")) return entriesInJson(list);
   refuseBraces("keys", list);
   const parts = list.split(/[,\r\n]/).map((part) => unquoted(part.trim()));
   const given = parts.filter((part) => part !== "");
   if (given.length === 0) {
     throw unexpectedSecret("keys", "at least one key", `${text === "" ? "an empty" : "a blank"} string${notSet}`);
   }
-  return given.map((part, place) => checkedPart(`keys[${place}]`, part));
+  return given.map((part, place) => {
+    const field = `keys[${place}]`;
+    return { field, read: () => ({ secret: checkedPart(field, part) }) };
+  });
 }
 
-/** Turns whatever lists keys into key objects, in order. */
-function toConfigs(list: unknown): readonly Entry[] {
-  if (typeof list === "string") return secretsIn(list).map((secret, place) => [`keys[${place}]`, { secret }]);
+/**
+ * Turns whatever lists keys into its entries, in order.
+ * @throws InvalidOptionsError for what is no list of keys, or an empty one.
+ */
+export function toEntries(list: unknown): readonly KeyEntry[] {
+  if (typeof list === "string") return entriesInText(list);
   if (list === undefined || list === null) {
     throw unexpectedSecret("keys", "a string, a list of keys or a function that returns one", `\`${list}\`${notSet}`);
   }
@@ -145,12 +159,14 @@ function toConfigs(list: unknown): readonly Entry[] {
   if (list.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty list");
   return list.map((entry: unknown, place) => {
     const field = `keys[${place}]`;
-    if (typeof entry === "string") return [field, { secret: checkedElement(field, entry) }];
-    if (typeof entry !== "object" || entry === null) {
-      throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
-    }
-    return [field, entry as KeyConfig];
+    return { field, read: () => configOf(field, entry) };
   });
+}
+
+function configOf(field: string, entry: unknown): KeyConfig {
+  if (typeof entry === "string") return { secret: checkedElement(field, entry) };
+  if (typeof entry === "object" && entry !== null) return entry as KeyConfig;
+  throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
 }
 
 /**
@@ -189,8 +205,8 @@ export function resolveKey(field: string, config: KeyConfig, fingerprint: (secre
 export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ResolvedKey[] {
   const byId = new Map<string, ResolvedKey>();
   const bySecret = new Map<string, readonly [field: string, key: ResolvedKey]>();
-  for (const [field, config] of toConfigs(list)) {
-    const key = resolveKey(field, config, fingerprint);
+  for (const { field, read } of toEntries(list)) {
+    const key = resolveKey(field, read(), fingerprint);
     if (typeof key.secret === "string") {
       const twin = bySecret.get(key.secret);
       if (twin !== undefined) {
@@ -230,18 +246,18 @@ function comparable(value: unknown): string | undefined {
   );
 }
 
-function expectWeight(field: string, value: unknown): number {
+export function expectWeight(field: string, value: unknown): number {
   const weight = expectNumber(field, value, { above: 0 });
   if (weight === Number.POSITIVE_INFINITY) throw unexpected(field, "a finite number > 0", value);
   return weight;
 }
 
-function expectPriority(field: string, value: unknown): number {
+export function expectPriority(field: string, value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw unexpected(field, "a finite number", value);
 }
 
-function resolveModels(field: string, value: unknown): readonly string[] {
+export function resolveModels(field: string, value: unknown): readonly string[] {
   const list = typeof value === "string" ? [value] : value;
   if (!Array.isArray(list) || list.length === 0) throw unexpected(field, "a model name or a list of them", value);
   return list.map((entry, place) => expectString(`${field}[${place}]`, entry));

@@ -35,6 +35,14 @@ export interface LaneKind {
   readonly accepts?: ((key: PooledKey) => boolean) | undefined;
 }
 
+/** A candidate, and what it was made of. */
+interface KnownCandidate {
+  readonly fingerprint: string | undefined;
+  readonly config: PooledKey["config"];
+  readonly secret: PooledKey["secret"];
+  readonly candidate: OwnCandidate;
+}
+
 /**
  * The ready ring and wake-up heap over the groups that can serve one kind of request. A lane exists only where matching
  * rules differ.
@@ -53,7 +61,7 @@ export class Lane {
   stuckSeenAt = 0;
   /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
   readonly #keyRests = new Map<PooledKey, number>();
-  readonly #strategy: OrderingStrategy;
+  #strategy: OrderingStrategy;
   readonly #context: OrderContext;
   readonly #pool: KeyPool;
   readonly #accepts: ((key: PooledKey) => boolean) | undefined;
@@ -63,7 +71,7 @@ export class Lane {
   #standings = new Uint8Array(16);
   #counts = new Int32Array(6);
   #held: number[] = [];
-  readonly #candidates = new WeakMap<PooledKey, { fingerprint: string | undefined; candidate: OwnCandidate }>();
+  readonly #candidates = new WeakMap<PooledKey, KnownCandidate>();
 
   constructor(
     pool: KeyPool,
@@ -80,6 +88,16 @@ export class Lane {
     for (const account of pool.accounts) this.join(account);
   }
 
+  /** Puts those that are ready in another order; nobody's standing changes. */
+  useStrategy(strategy: OrderingStrategy): void {
+    this.#strategy = strategy;
+    this.#tiers = [];
+    this.#tierOf = [];
+    for (const account of this.#pool.accounts) {
+      if (this.standingOf(account.slot) === standing.ready) this.#ready(account.slot, account);
+    }
+  }
+
   accepts(key: PooledKey): boolean {
     return key.enabled && (this.#accepts === undefined || this.#accepts(key));
   }
@@ -87,9 +105,11 @@ export class Lane {
   /** Candidates of a lane with a model carry that model's scope, so they are the lane's own. */
   candidateOf(key: PooledKey, fingerprint: string | undefined, make: () => OwnCandidate): OwnCandidate {
     const known = this.#candidates.get(key);
-    if (known !== undefined && known.fingerprint === fingerprint) return known.candidate;
+    const { config, secret } = key;
+    const isSame = known?.fingerprint === fingerprint && known?.config === config && known.secret === secret;
+    if (isSame) return known.candidate;
     const candidate = make();
-    this.#candidates.set(key, { fingerprint, candidate });
+    this.#candidates.set(key, { fingerprint, config, secret, candidate });
     return candidate;
   }
 

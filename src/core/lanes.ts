@@ -17,7 +17,7 @@ function serves(key: PooledKey, model: string): boolean {
 /** Finds the lane of a request, and makes one where the rules for its model differ from the others'. */
 export class Lanes {
   readonly #pool: KeyPool;
-  readonly #strategy: OrderingStrategy;
+  #strategy: OrderingStrategy;
   readonly #context: OrderContext;
   readonly #ofModels: LRUCache<string, Lane>;
   /** Lanes dropped from the cache while somebody still waited in them. */
@@ -43,6 +43,11 @@ export class Lanes {
         if (lane.waiting.size > 0) this.#waited.add(lane);
       },
     });
+  }
+
+  useStrategy(strategy: OrderingStrategy): void {
+    this.#strategy = strategy;
+    for (const lane of this) lane.useStrategy(strategy);
   }
 
   /** Must a request's model be known to find its lane? */

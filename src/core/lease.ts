@@ -2,6 +2,7 @@ import type { CooldownChange, Outcome, Reservation, Usage } from "../stores/stor
 import type { Classification } from "../types.ts";
 import type { Allowance } from "./counting-delay.ts";
 import type { PooledKey } from "./key-pool.ts";
+import type { KeySecret } from "./key-secret.ts";
 
 /** How an attempt ended. */
 export interface LeaseResult {
@@ -36,6 +37,8 @@ export class Lease {
   readonly #owner: LeaseOwner;
   /** Private: its settings hold the secret. */
   readonly #key: PooledKey;
+  /** The key's may be replaced while the request is under way. */
+  readonly #secret: KeySecret;
   /** @internal */
   readonly reservation: Reservation;
   /** Monotonic milliseconds. */
@@ -48,6 +51,7 @@ export class Lease {
   constructor(owner: LeaseOwner, key: PooledKey, reservation: Reservation, startedAt: number, allowance: Allowance) {
     this.#owner = owner;
     this.#key = key;
+    this.#secret = key.secret;
     this.reservation = reservation;
     this.startedAt = startedAt;
     this.allowance = allowance;
@@ -56,6 +60,11 @@ export class Lease {
   /** @internal */
   get key(): PooledKey {
     return this.#key;
+  }
+
+  /** What it is sent with: verdicts are on this one. @internal */
+  get secretUsed(): KeySecret {
+    return this.#secret;
   }
 
   get keyId(): string {
@@ -73,12 +82,12 @@ export class Lease {
 
   /** The credential to send. Private to inspection and JSON. */
   get secret(): string {
-    return this.#notes?.secret ?? (this.key.secret.peek() as string);
+    return this.#notes?.secret ?? (this.#secret.peek() as string);
   }
 
   /** The credential as a bearer token. */
   get bearer(): string {
-    return this.#notes?.secret === undefined ? this.key.secret.bearer : `Bearer ${this.secret}`;
+    return this.#notes?.secret === undefined ? this.#secret.bearer : `Bearer ${this.secret}`;
   }
 
   get baseURL(): URL | undefined {

@@ -191,3 +191,8 @@ export function limitsOfKey(
   const replaced = new Set(own.map(({ id }) => id));
   return [...pool.filter(({ id }) => !replaced.has(id)), ...own];
 }
+
+export function lengthOf({ window }: Pick<LimitTemplate, "window">): number {
+  if (window.kind === "concurrency") return 0;
+  return window.kind === "calendar" ? periodMs[window.unit] : window.windowMs;
+}

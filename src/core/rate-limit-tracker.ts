@@ -2,12 +2,14 @@ import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, ScopeId } fro
 import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import type { PooledKey } from "./key-pool.ts";
+import type { KeySecret } from "./key-secret.ts";
 import {
   countsJust,
   countsModel,
   countsTokens,
   defaultGuardMs,
   type LimitTemplate,
+  lengthOf,
   limitsOfKey,
   periodMs,
 } from "./limits.ts";
@@ -210,13 +212,17 @@ export class RateLimitTracker {
     return this.#calendars.size > 0;
   }
 
-  /** Which rests a judgement asks for. Most judgements ask for none. */
+  /**
+   * Which rests a judgement asks for. Most judgements ask for none.
+   * @param secret the one that was judged
+   */
   changesFor(
     judged: Classification,
     key: PooledKey,
     model: string | undefined,
     origin: string,
     attemptStartedAt: number,
+    secret: KeySecret = key.secret,
   ): readonly CooldownChange[] {
     const { kind, retryAfterMs } = judged;
     const reason = kind;
@@ -231,7 +237,7 @@ export class RateLimitTracker {
       case "quota_exhausted":
         return rest(this.#scopeOf(judged, key, model, origin), creditLadder, "credit");
       case "invalid_key": {
-        const scope = `credential:${key.secret.fingerprint ?? key.id}`;
+        const scope = `credential:${secret.fingerprint ?? key.id}`;
         return [{ scope, set: { ladder: credentialLadder, attemptStartedAt }, reason, source: "heuristic" }];
       }
       case "forbidden":
@@ -301,11 +307,6 @@ export class RateLimitTracker {
     }
     return { id, kind: "calendar", dimension, limit, edges: shared.edges, guardMs };
   }
-}
-
-function lengthOf({ window }: Pick<LimitTemplate, "window">): number {
-  if (window.kind === "concurrency") return 0;
-  return window.kind === "calendar" ? periodMs[window.unit] : window.windowMs;
 }
 
 /** Sets what a request is expected to use. More than a limit holds is asked as all of it: then nothing else may be counted. */

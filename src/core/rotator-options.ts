@@ -1,9 +1,11 @@
 import { systemClock } from "../clock.ts";
 import type { Provider } from "../providers/provider.ts";
+import type { KeyStore } from "../stores/key-store.ts";
 import type { Store } from "../stores/store.ts";
 import type { OrderingStrategy, Strategy } from "../strategies/strategy.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import {
+  expectBoolean,
   expectFunction,
   expectKnown,
   expectMethods,
@@ -46,6 +48,11 @@ export interface RotatorOptions {
   readonly limits?: readonly Limit[] | undefined;
   /** Where counters and cooldowns live. @default a new MemoryStore */
   readonly store?: Store | undefined;
+  /**
+   * Where operators' changes to keys are kept: imports, removals, switches, weights, notes. They are laid over what `keys` lists.
+   * @default they hold until this rotator ends
+   */
+  readonly keyStore?: KeyStore | undefined;
   /** Longest wait inside for a key to become free, milliseconds; 0 never waits. @default 10000 */
   readonly maxWaitMs?: number | undefined;
   /** How many requests may wait at once; one more is answered as exhausted. @default 10000 */
@@ -96,6 +103,7 @@ export interface ResolvedRotatorOptions {
   readonly strategy: OrderingStrategy;
   readonly limits: readonly LimitTemplate[];
   readonly store: Store;
+  readonly keyStore: KeyStore | undefined;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly stickyWaitMs: number;
@@ -161,6 +169,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   tier: true,
   limits: true,
   store: true,
+  keyStore: true,
   maxWaitMs: true,
   maxWaiting: true,
   stickyWaitMs: true,
@@ -206,6 +215,7 @@ export function resolveRotatorOptions(
       options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
     ),
     store: resolveStore(options.store, { clock, random }),
+    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore),
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
     stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
@@ -242,6 +252,15 @@ function resolveHealthCheck(value: HealthCheck): HealthCheck {
   expectKnown("healthCheck", value, { intervalMs: true, path: true });
   const intervalMs = expectNumber("healthCheck.intervalMs", value.intervalMs, { min: 1000 });
   return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
+}
+
+function expectKeyStore(value: unknown): KeyStore {
+  const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
+  for (const name of ["watch", "close"] as const) {
+    if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
+  }
+  expectBoolean("keyStore.storesSecrets", store.storesSecrets);
+  return store;
 }
 
 function expectClock(value: unknown): Clock {

@@ -1,4 +1,5 @@
 import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
+import type { Classification } from "../types.ts";
 import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -10,6 +11,7 @@ import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck, rampStart } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { isKeyScope, modelScope } from "./scopes.ts";
+import { SecretOverlaps } from "./secret-overlap.ts";
 import { StatedLimits } from "./stated-limits.ts";
 import { UsageEvidence } from "./usage-evidence.ts";
 
@@ -40,13 +42,12 @@ export class Settlement implements LeaseOwner {
   readonly #store: Store;
   readonly #tracker: RateLimitTracker;
   readonly #dispatcher: Dispatcher;
-  /** Measuring writes to memory that a large pool has not in its cache: only for those who ask for it. */
-  readonly #measuresLatency: boolean;
   readonly #sameClock: boolean;
   readonly #alone: [Report?] = [];
   /** Is a store told of an end at this moment? */
   isSettling = false;
   readonly credentials: CredentialWatch;
+  readonly overlaps: SecretOverlaps;
   readonly #stated: StatedLimits;
   readonly learnt: LearntLimits;
   readonly inference: AccountInference;
@@ -60,8 +61,8 @@ export class Settlement implements LeaseOwner {
     this.#store = options.store;
     this.#tracker = tracker;
     this.#dispatcher = dispatcher;
-    this.#measuresLatency = options.strategy.usesLatency === true;
     this.credentials = new CredentialWatch(options.clock);
+    this.overlaps = new SecretOverlaps(options.clock, events, pool, (slot) => dispatcher.wake(slot));
     this.inference = new AccountInference(options.clock, events);
     this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
     this.#stated = new StatedLimits(options.clock, (key, stated, model) => tracker.lower(key, stated, model));
@@ -92,8 +93,10 @@ export class Settlement implements LeaseOwner {
     this.#dispatcher.inFlight--;
     account.inFlight--;
     if (result.outcome === "success") {
-      if (this.#measuresLatency) measureLatency(account, headersAfterMs);
+      // Measuring writes to memory that a large pool has not in its cache: only for those who ask for it.
+      if (this.#dispatcher.strategy.usesLatency === true) measureLatency(account, headersAfterMs);
       this.credentials.succeeded(key, now);
+      if (key.overlap !== undefined) this.overlaps.succeeded(key, now);
       if (this.inference.isWatching) {
         for (const freed of this.inference.succeeded(lease)) this.#endInferredRest(freed, lease);
       }
@@ -109,10 +112,7 @@ export class Settlement implements LeaseOwner {
     const { classification } = result;
     if (classification !== undefined) this.#evidence.refused(account, classification, now);
     if (classification?.limit !== undefined) this.#stated.refused(key, classification, lease.model);
-    if (classification?.kind === "invalid_key" && this.credentials.refused(lease, classification)) {
-      this.switchOff(key, "credential refused");
-      key.givenUp = true;
-    }
+    if (classification?.kind === "invalid_key") this.#credentialRefused(lease, classification);
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#pool.countsTokens);
     const released = (): void => {
@@ -122,6 +122,15 @@ export class Settlement implements LeaseOwner {
     if (settling === undefined) released();
     else settling.then(released);
     if (this.#whenIdle.size > 0 && this.#dispatcher.inFlight === 0) for (const done of this.#whenIdle) done();
+  }
+
+  /** What is refused is a secret: one that the key has no more says nothing of it. */
+  #credentialRefused(lease: Lease, classification: Classification): void {
+    const { key } = lease;
+    if (lease.secretUsed !== key.secret || this.overlaps.refused(lease)) return;
+    if (!this.credentials.refused(lease, classification)) return;
+    this.switchOff(key, "credential refused");
+    key.givenUp = true;
   }
 
   /** The belief that put it to rest was wrong. */
@@ -146,6 +155,7 @@ export class Settlement implements LeaseOwner {
     const before = key.enabled;
     key.enabled = false;
     key.givenUp = false;
+    key.offReason = reason;
     key.account.refresh();
     this.#dispatcher.rejoin(key.account);
     if (before) this.#events.emit("key-disabled", { keyId: key.id, reason });
@@ -156,6 +166,7 @@ export class Settlement implements LeaseOwner {
     const before = key.enabled;
     key.enabled = true;
     key.givenUp = false;
+    key.offReason = undefined;
     key.refusals = 0;
     key.account.refresh();
     this.endRests(key);
@@ -186,7 +197,7 @@ export class Settlement implements LeaseOwner {
     if (classification !== undefined) {
       const { model, origin } = lease;
       const at = reservation.reservedAt;
-      cooldowns = this.#tracker.changesFor(classification, key, model, origin, at);
+      cooldowns = this.#tracker.changesFor(classification, key, model, origin, at, lease.secretUsed);
       const { resting, heldBack } = this.inference.siblingsIn(key.account, classification);
       for (const { account, until } of heldBack) this.#dispatcher.holdBack(account, until);
       for (const sibling of resting) {
@@ -257,10 +268,7 @@ export class Settlement implements LeaseOwner {
       if (state.scope.startsWith("provider:")) this.#restOrigin(key, forMs);
       else if (forMs > 0) key.account.ramp = rampStart;
       if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#noteModel(state.scope, lease.model);
-      if (state.reason === "invalid_key" && forMs > 0 && key.isDynamic) {
-        key.refusedFingerprint = key.secret.fingerprint;
-        key.secret.forget();
-      }
+      if (state.reason === "invalid_key" && forMs > 0) this.#restSecret(state.scope, forMs, key, lease);
       if (forMs > 0) {
         const now = this.now();
         if (mayRecheck(state.source) && !isKeyScope(state.scope)) {
@@ -281,6 +289,14 @@ export class Settlement implements LeaseOwner {
       this.#dispatcher.wake(key.account.slot);
       this.#events.emit("key-recovered", { scope: state.scope, keyId: key.id });
     }
+  }
+
+  #restSecret(scope: string, forMs: number, key: PooledKey, lease: Lease | undefined): void {
+    const secret = lease?.secretUsed ?? key.secret;
+    this.overlaps.rested(key, scope.slice("credential:".length), forMs);
+    if (!secret.isDynamic) return;
+    if (secret === key.secret) key.refusedFingerprint = secret.fingerprint;
+    secret.forget();
   }
 
   /** A model that rests on its own gets a lane of its own. */

@@ -3,6 +3,7 @@ import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
+import { lengthOf } from "./limits.ts";
 import { maskSecret } from "./mask.ts";
 import type { LimitedBucket, RateLimitTracker } from "./rate-limit-tracker.ts";
 import { modelScope } from "./scopes.ts";
@@ -20,6 +21,8 @@ export interface LimitSnapshot {
   /** The limit's id. */
   readonly id: string;
   readonly dimension: Dimension;
+  /** Length of its window, milliseconds; of a calendar window as it usually is. `null`: it counts what is under way. */
+  readonly windowMs: number | null;
   /** Models it counts; `null`: all. */
   readonly models: readonly string[] | null;
   /** Of a limit that counts each model apart, the one that is counted here. */
@@ -41,6 +44,11 @@ export interface KeySnapshot {
   readonly masked: string | null;
   readonly account: string;
   readonly enabled: boolean;
+  /**
+   * Why it is off: what `disable()` was told, `credential refused`, or `secret unknown` (an operator gave it in an earlier process,
+   * and nobody kept its secret). `null`: it is on, or its own settings have it off.
+   */
+  readonly disabledReason: string | null;
   /** `ready`, `cooling`, `limited` (a declared limit is used up), `refused` (credential) or `disabled`. */
   readonly state: "ready" | "cooling" | "limited" | "refused" | "disabled";
   readonly cooldowns: readonly CooldownSnapshot[];
@@ -49,6 +57,8 @@ export interface KeySnapshot {
   readonly learnt: readonly LearntLimit[];
   readonly weight: number;
   readonly priority: number;
+  /** Models it may serve; `null`: all. */
+  readonly models: readonly string[] | null;
   readonly note: string | null;
   readonly batch: string | null;
   /** Requests given to this key by this process. */
@@ -106,7 +116,8 @@ export type PoolFacts = Pick<PoolSnapshot, "models" | "inferredAccounts" | "inFl
 export async function takeSnapshot(sources: SnapshotSources, facts: PoolFacts): Promise<PoolSnapshot> {
   const { pool } = sources;
   const keys: KeySnapshot[] = [];
-  for (const key of pool.keys.values()) keys.push(await snapshotOf(key, sources));
+  const inOrder = [...pool.keys.values()].sort((one, other) => one.ordinal - other.ordinal);
+  for (const key of inOrder) keys.push(await snapshotOf(key, sources));
   return { keys, ...facts, ...standingOf(pool, keys) };
 }
 
@@ -163,12 +174,14 @@ async function snapshotOf(
     masked: secret === undefined ? null : maskSecret(secret),
     account: key.account.name,
     enabled: key.enabled,
+    disabledReason: key.enabled ? null : (key.offReason ?? null),
     state: stateOf(key, cooldowns, limits),
     cooldowns,
     limits,
     learnt: learnt.of(key.account),
     weight: config.weight,
     priority: config.priority,
+    models: config.models ?? null,
     note: config.note ?? null,
     batch: config.batch ?? null,
     used: key.used,
@@ -186,8 +199,9 @@ function toLimit(state: BucketState, counted: LimitedBucket, tracker: RateLimitT
   const { used, left, resetInMs } = state;
   const { template, bucket, model = null } = counted;
   const { id, dimension, models = null } = template;
+  const windowMs = template.window.kind === "concurrency" ? null : lengthOf(template);
   const declared = tracker.declaredLimit(bucket);
-  return { id, dimension, models, model, limit: bucket.limit, declared, used, left, resetInMs };
+  return { id, dimension, windowMs, models, model, limit: bucket.limit, declared, used, left, resetInMs };
 }
 
 function stateOf(

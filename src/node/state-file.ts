@@ -48,7 +48,7 @@ export function prepareFile(path: string): string {
 }
 
 /** What the file holds, parsed; `undefined` when there is none. Changes nothing. */
-export function readFile(file: string): unknown {
+export function readFile(file: string, advice = adviceToStartAnew): unknown {
   let stats: Stats | undefined;
   let text: string;
   try {
@@ -62,7 +62,7 @@ export function readFile(file: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    const message = `The state file ${file} is torn: ${stats.size} bytes that are not complete JSON. ${adviceToStartAnew}`;
+    const message = `The state file ${file} is torn: ${stats.size} bytes that are not complete JSON. ${advice}`;
     throw new StateFileError(file, "damaged", message, { cause: withoutText(error) });
   }
 }

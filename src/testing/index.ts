@@ -34,6 +34,7 @@ export {
 } from "./emulator/step-helpers.ts";
 export { expectNoSecrets } from "./expect-no-secrets.ts";
 export { FakeClock, type FakeClockOptions } from "./fake-clock.ts";
+export { type KeyStoreMaker, type KeyStoreUnderTest, keyStoreContract } from "./key-store-contract.ts";
 export type { LimitTicket, TicketFilter } from "./limits/judge-log.ts";
 export {
   LimitJudge,

@@ -1,0 +1,233 @@
+import { KeyStoreError } from "../errors.ts";
+import type { KeyRecord, KeyRecords, KeyStore } from "../stores/key-store.ts";
+import type { Unsubscribe } from "../stores/store.ts";
+import type { Awaitable, Clock } from "../types.ts";
+import { type RecordChange, RecordSheet } from "./record-sheet.ts";
+
+/** What could not be stored is tried again after so long, then twice that, and so on; milliseconds. */
+const firstRetryMs = 1000;
+const longestRetryMs = 60_000;
+/** Somebody else may be faster so often in a row; who always is has run wild. */
+const mostConflicts = 100;
+
+export interface KeyLedgerOptions {
+  readonly store: KeyStore | undefined;
+  readonly clock: Clock;
+  /** The store could not be read or written. */
+  readonly failed: (error: unknown) => void;
+  /** Others changed these records. */
+  readonly changed: (ids: ReadonlySet<string>) => void;
+}
+
+/**
+ * What is remembered of keys, in this process at once and in the key store soon after. When somebody else was faster, their
+ * records are read and the own changes are made again on them, so that nothing is lost.
+ */
+export class KeyLedger {
+  readonly #options: KeyLedgerOptions;
+  readonly #store: KeyStore | undefined;
+  #sheet = new RecordSheet();
+  #version = "";
+  /** Changes that are not stored yet, in order. */
+  #waiting: RecordChange[] = [];
+  /** A version somebody else may have made. */
+  #told: string | undefined;
+  #isStale = false;
+  #working: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #retryMs = firstRetryMs;
+  #cancelRetry: (() => void) | undefined;
+  #unsubscribe: Unsubscribe | undefined;
+  #closed = false;
+
+  constructor(options: KeyLedgerOptions) {
+    this.#options = options;
+    this.#store = options.store;
+  }
+
+  /** Is there a store? Then every key has its record. */
+  get isKept(): boolean {
+    return this.#store !== undefined;
+  }
+
+  get keepsSecrets(): boolean {
+    return this.#store?.storesSecrets === true;
+  }
+
+  get(id: string): KeyRecord | undefined {
+    return this.#sheet.get(id);
+  }
+
+  get records(): Iterable<KeyRecord> {
+    return this.#sheet.records.values();
+  }
+
+  /**
+   * Reads the store. Synchronous when the store is. Changes made before stay.
+   * @throws KeyStoreError when that fails.
+   */
+  load(): Awaitable<void> {
+    const store = this.#store;
+    if (store === undefined) return;
+    // What is read now must not take the place of what is stored meanwhile.
+    if (this.#working !== undefined) return this.#working.then(() => this.load());
+    this.#unsubscribe ??= store.watch?.((version) => this.#hear(version));
+    let loaded: Awaitable<KeyRecords>;
+    try {
+      loaded = store.load();
+    } catch (cause) {
+      throw unread(cause);
+    }
+    if (!(loaded instanceof Promise)) return this.#take(loaded);
+    this.#loading = this.#takeLate(loaded).finally(() => {
+      this.#loading = undefined;
+    });
+    return this.#loading;
+  }
+
+  /** Reads the store again; a failure is told, and what was known stays. */
+  async refresh(): Promise<void> {
+    if (this.#store === undefined) return;
+    this.#isStale = true;
+    await this.#working;
+    await this.#work();
+  }
+
+  /** Makes changes now, and stores them soon. */
+  note(changes: readonly RecordChange[]): void {
+    for (const change of changes) change(this.#sheet);
+    if (this.#store === undefined) return;
+    for (const change of changes) this.#waiting.push(change);
+    void Promise.resolve().then(() => this.#work());
+  }
+
+  /**
+   * Waits until all changes are stored, and those of others that were told of are known.
+   * @throws KeyStoreError when that fails; it is tried again later.
+   */
+  async flushed(): Promise<void> {
+    if (this.#store === undefined) return;
+    await this.#working;
+    await this.#work();
+    if (this.#failure === undefined) return;
+    const message = "Changes to keys could not be stored. They hold in this process, and storing them is tried again.";
+    throw new KeyStoreError(message, { cause: this.#failure.error });
+  }
+
+  /** @throws KeyStoreError when the last changes cannot be stored. The store is closed all the same. */
+  async close(): Promise<void> {
+    this.#unsubscribe?.();
+    this.#unsubscribe = undefined;
+    try {
+      await this.flushed();
+    } finally {
+      this.#closed = true;
+      this.#cancelRetry?.();
+      await this.#store?.close?.();
+    }
+  }
+
+  async #takeLate(loaded: Promise<KeyRecords>): Promise<void> {
+    try {
+      this.#take(await loaded);
+    } catch (cause) {
+      throw unread(cause);
+    }
+  }
+
+  #hear(version: string): void {
+    if (version === this.#version && this.#working === undefined) return;
+    this.#told = version;
+    void Promise.resolve().then(() => this.#work());
+  }
+
+  /** One round of work at a time, for all who ask meanwhile. Never rejects. */
+  #work(): Promise<void> {
+    this.#working ??= this.#storeAll().finally(() => {
+      this.#working = undefined;
+    });
+    return this.#working;
+  }
+
+  async #storeAll(): Promise<void> {
+    const store = this.#store as KeyStore;
+    await this.#loading?.catch(() => {});
+    if (this.#closed) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    try {
+      for (let conflicts = 0; ; ) {
+        if (this.#isStale || (this.#told ?? this.#version) !== this.#version) {
+          await this.#catchUp(store);
+          continue;
+        }
+        if (this.#waiting.length === 0) break;
+        if (await this.#storeOnce(store)) continue;
+        if (++conflicts > mostConflicts) throw new Error(`Others changed the records ${conflicts} times in a row`);
+        await this.#catchUp(store);
+      }
+      this.#failure = undefined;
+      this.#retryMs = firstRetryMs;
+    } catch (error) {
+      this.#failure = { error };
+      this.#options.failed(error);
+      this.#retryLater();
+    }
+  }
+
+  /** Returns whether nobody else was faster. */
+  async #storeOnce(store: KeyStore): Promise<boolean> {
+    const sheet = this.#sheet;
+    const count = this.#waiting.length;
+    const changes = sheet.takeChanges();
+    if (changes.put.length + changes.drop.length > 0) {
+      try {
+        const { applied, version } = await store.apply(changes, this.#version);
+        if (!applied) {
+          sheet.returnChanges(changes);
+          return false;
+        }
+        this.#version = version;
+      } catch (error) {
+        sheet.returnChanges(changes);
+        throw error;
+      }
+    }
+    this.#waiting.splice(0, count);
+    return true;
+  }
+
+  async #catchUp(store: KeyStore): Promise<void> {
+    // Before reading: what is told meanwhile may be newer than what is read.
+    this.#isStale = false;
+    this.#told = undefined;
+    try {
+      this.#take(await store.load());
+    } catch (cause) {
+      this.#isStale = true;
+      throw unread(cause);
+    }
+  }
+
+  /** Takes over what the store has, with what is not stored yet made anew on it. */
+  #take({ version, records }: KeyRecords): void {
+    const before = this.#sheet;
+    const now = new RecordSheet(records);
+    for (const change of this.#waiting) change(now);
+    this.#sheet = now;
+    this.#version = version;
+    const ids = now.differencesTo(before);
+    if (ids.size > 0) this.#options.changed(ids);
+  }
+
+  #retryLater(): void {
+    if (this.#closed) return;
+    this.#cancelRetry = this.#options.clock.timer(() => void this.#work(), this.#retryMs, true);
+    this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
+  }
+}
+
+function unread(cause: unknown): KeyStoreError {
+  return new KeyStoreError("What operators changed of the keys could not be read from the key store.", { cause });
+}
