@@ -1,0 +1,80 @@
+import type { CallOptions } from "../attempt/call.ts";
+import { matchesModel } from "../core/model-pattern.ts";
+import { InvalidOptionsError } from "../errors.ts";
+import { expectCallOptions } from "../fetch/call-options.ts";
+import { withParameter } from "../fetch/endpoints.ts";
+import type { Awaitable } from "../types.ts";
+import type { Admission, ProxyRequest } from "./proxy-authorize.ts";
+import { ProxyError } from "./proxy-error.ts";
+import { callOptionsHeader } from "./proxy-headers.ts";
+import type { ResolvedProxyOptions } from "./proxy-options.ts";
+import { below, confinedPath, pathIn } from "./proxy-path.ts";
+
+/** A request that may pass. */
+export interface Passage {
+  readonly url: string;
+  readonly options: CallOptions | undefined;
+}
+
+/** Decides which requests pass, and where they lead. Knows no framework. */
+export class ProxyGate {
+  readonly #options: ResolvedProxyOptions;
+  readonly #origin: string;
+  /** The target's path, without a slash at its end. */
+  readonly #base: string;
+
+  constructor(options: ResolvedProxyOptions) {
+    this.#options = options;
+    this.#origin = options.target.origin;
+    this.#base = options.target.pathname.replace(/\/+$/, "");
+  }
+
+  /** @throws ProxyError for a request that may not pass, also as a rejection. */
+  enter(request: ProxyRequest): Awaitable<Passage> {
+    const admission = this.#options.authorize(request);
+    return admission instanceof Promise
+      ? admission.then((admitted) => this.#pass(request, admitted))
+      : this.#pass(request, admission as Admission | undefined);
+  }
+
+  #pass(request: ProxyRequest, admission: Admission | undefined): Passage {
+    if (admission === undefined) {
+      throw new ProxyError(401, "invalid_token", "This proxy needs a token of its own, in place of an API key.");
+    }
+    return { url: this.#urlFor(request.url), options: optionsOf(request, admission) };
+  }
+
+  #urlFor(requested: string): string {
+    const { stripPrefix, allowedPaths, calling } = this.#options;
+    const asked = pathIn(requested);
+    const confined = asked === undefined ? undefined : confinedPath(asked.path);
+    if (asked === undefined || confined === undefined)
+      throw new ProxyError(400, "bad_path", "The path leads elsewhere.");
+    const path = below(confined, stripPrefix);
+    if (path === undefined || !mayAsk(path, allowedPaths)) {
+      throw new ProxyError(404, "unknown_path", "There is nothing at this path.");
+    }
+    const url = `${this.#origin}${this.#base}${path}${asked.query}`;
+    const parameter = calling.rotator.provider.credential.query;
+    const clean = parameter === undefined || asked.query === "" ? url : withParameter(url, parameter, undefined);
+    // Whatever was overlooked before: a key goes nowhere else.
+    if (!clean.startsWith(`${this.#origin}/`)) throw new ProxyError(400, "bad_path", "The path leads elsewhere.");
+    return clean;
+  }
+}
+
+function mayAsk(path: string, allowed: readonly string[] | undefined): boolean {
+  return allowed === undefined || allowed.some((pattern) => matchesModel(pattern, path));
+}
+
+function optionsOf(request: ProxyRequest, { options, mayChoose }: Admission): CallOptions | undefined {
+  if (mayChoose !== true) return options;
+  const chosen = request.header(callOptionsHeader);
+  if (chosen === null) return options;
+  try {
+    return { ...expectCallOptions(callOptionsHeader, JSON.parse(chosen)), ...options };
+  } catch (error) {
+    const reason = InvalidOptionsError.isInstance(error) ? error.message : "it is not JSON";
+    throw new ProxyError(400, "bad_options", `The header \`${callOptionsHeader}\` cannot be used: ${reason}`);
+  }
+}
