@@ -1,6 +1,13 @@
 import { defineConfig } from "tsup";
 
-const entry = { index: "src/index.ts", node: "src/node/index.ts", testing: "src/testing/index.ts" };
+const entry = {
+  index: "src/index.ts",
+  express: "src/middleware/express.ts",
+  koa: "src/middleware/koa.ts",
+  hono: "src/middleware/hono.ts",
+  node: "src/node/index.ts",
+  testing: "src/testing/index.ts",
+};
 
 // `Symbol.asyncDispose` is in the types: a project need not have it in its own `lib`.
 const dts = { banner: '/// <reference lib="esnext.disposable" />' };

@@ -6,8 +6,8 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 /** Tests of what is shipped; they get a fresh build first. */
 const packageTests = ["test/package/**/*.test.ts"];
 
-/** Tests with manifests and configurations of their own: `npm run test:clients`, `npm run test:runtimes`. */
-const ownInstalls = ["test/clients/**", "test/runtimes/**"];
+/** Tests with manifests and configurations of their own: `npm run test:clients` and the like. */
+const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/runtimes/**"];
 
 /** Tests in real time: they come last and one at a time, so that no other test takes their processor. */
 const realTimeTests = ["test/integration/**/*.test.ts"];
@@ -16,6 +16,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^rotating-fetch\/testing$/, replacement: at("./src/testing/index.ts") },
+      { find: /^rotating-fetch\/node$/, replacement: at("./src/node/index.ts") },
+      { find: /^rotating-fetch\/(express|koa|hono)$/, replacement: at("./src/middleware/$1.ts") },
       { find: /^rotating-fetch$/, replacement: at("./src/index.ts") },
     ],
   },

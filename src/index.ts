@@ -14,6 +14,14 @@ export type { RotatorEvents } from "./core/events.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./core/explanation.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./core/forecast.ts";
 export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./core/health-checker.ts";
+export type {
+  CheckOptions,
+  ImportOptions,
+  ImportReport,
+  ImportResult,
+  KeyUpdate,
+  ReplaceOptions,
+} from "./core/key-management.ts";
 export { KeyRotator } from "./core/key-rotator.ts";
 export type { LearntLimit } from "./core/learnt-limits.ts";
 export { Lease, type LeaseResult } from "./core/lease.ts";
@@ -41,6 +49,7 @@ export {
   ForeignOriginError,
   InvalidOptionsError,
   KeySourceError,
+  KeyStoreError,
   RotatingFetchError,
   RotatorClosedError,
   StateFileError,
@@ -55,6 +64,12 @@ export type {
   RotatingFetchOptions,
   SharedRotatorOptions,
 } from "./fetch/fetch-options.ts";
+export type { AdminOptions, AdminToken } from "./http/admin/admin-options.ts";
+export { type AdminHandler, createAdminHandler, isAdminPath } from "./http/admin/create-admin-handler.ts";
+export { createProxyHandler, type ProxyHandler } from "./http/create-proxy-handler.ts";
+export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./http/proxy-authorize.ts";
+export { ProxyError } from "./http/proxy-error.ts";
+export type { ProxyingOptions, ProxyOptions } from "./http/proxy-options.ts";
 export type {
   CredentialPlacement,
   ErrorRule,
@@ -70,7 +85,17 @@ export type {
   StreamShape,
   UsageShape,
 } from "./providers/provider.ts";
+export type {
+  GivenCredential,
+  KeyChangeAnswer,
+  KeyChanges,
+  KeyRecord,
+  KeyRecords,
+  KeySettings,
+  KeyStore,
+} from "./stores/key-store.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./stores/memory.ts";
+export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
 export type {
   Blocked,
   Bucket,

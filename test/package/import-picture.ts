@@ -10,7 +10,7 @@ export interface Part {
 
 const vocabulary = ["types.ts", "errors.ts", "clock.ts"];
 const plugins = ["strategies/", "providers/", "stores/"];
-const pluginTypes = ["strategies/strategy.ts", "providers/provider.ts", "stores/store.ts"];
+const pluginTypes = ["strategies/strategy.ts", "providers/provider.ts", "stores/store.ts", "stores/key-store.ts"];
 const loop = [...vocabulary, "core/", "attempt/"];
 
 /**
@@ -37,7 +37,9 @@ export const importPicture: Readonly<Record<string, Part>> = {
   "http/": { may: [...loop, "fetch/"], mayTypes: pluginTypes },
   "node/": { may: [...loop, "stores/", "fetch/", "http/"], mayTypes: pluginTypes, onNode: true },
 
-  "middleware/": { may: [...vocabulary, "fetch/", "http/", "node/"] },
+  "middleware/": { may: [...vocabulary, "fetch/", "http/"], mayTypes: ["core/"] },
+  "middleware/express.ts": { may: [...vocabulary, "http/", "node/"], mayTypes: ["core/"], onNode: true },
+  "middleware/koa.ts": { may: [...vocabulary, "http/", "node/"], mayTypes: ["core/"], onNode: true },
   "cli/": { may: [...vocabulary, "fetch/", "http/", "node/"], onNode: true },
 
   // Stores are tested by what wraps one.

@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import ts from "typescript";
 import { describe, expect, inject, it } from "vitest";
 
-const index = join(inject("packageDirectory"), "dist", "index.js");
+const built = (name: string): string => join(inject("packageDirectory"), "dist", name);
 /** Globals that only Node has, or that mean CommonJS. */
 const nodeGlobals = new Set(["process", "Buffer", "require", "module", "exports", "__dirname", "__filename", "global"]);
 
@@ -96,7 +96,9 @@ function importWatched(address: string, marker: string): unknown {
   return JSON.parse(stdout);
 }
 
-describe("dist/index.js", () => {
+describe.each(["index.js", "hono.js"])("dist/%s", (name) => {
+  const index = built(name);
+
   it("imports nothing from Node", () => {
     const { specifiers } = inspectWithChunks(index);
     expect(specifiers).toContain("eventemitter3");

@@ -50,7 +50,7 @@ function runProgram(name: string, text: string): string {
 
 /** Type-checks the same program in each file, in a project with these options; returns what the compiler has to say. */
 function compile(names: readonly string[], options: Readonly<Record<string, unknown>>): string {
-  for (const name of names) writeFileSync(join(project, name), typedProgram);
+  for (const name of names) writeFileSync(join(project, name), name.startsWith("node.") ? nodeProgram : typedProgram);
   const compilerOptions = { strict: true, noEmit: true, target: "es2022", skipLibCheck: false, ...options };
   writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: names }));
   const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
@@ -72,7 +72,7 @@ const callThrice = `
 
 const typedProgram = `
   import { createRotatingFetch, KeyRotator, type Lease, type RotatingFetchOptions } from "rotating-fetch";
-  import { FileStore, StateFileError } from "rotating-fetch/node";
+  import { keyAdmin, rotatingProxy } from "rotating-fetch/hono";
   import { createProviderEmulator } from "rotating-fetch/testing";
   const options: RotatingFetchOptions = { keys: ["test-a", { secret: "test-b", weight: 2 }], provider: "openai" };
   const rotating = createRotatingFetch(options);
@@ -80,10 +80,24 @@ const typedProgram = `
   rotating.rotator.on("attempt-failed", ({ keyId, status }) => { const seen: [string, number | null] = [keyId, status]; void seen; });
   const emulator = createProviderEmulator({ keys: ["test-a"] });
   const lease: Lease | Promise<Lease> = new KeyRotator(options).acquire();
-  const kept = (): RotatingFetchOptions => ({ ...options, store: FileStore.open({ path: "state.json" }) });
-  void [asFetch, emulator.url, lease, kept, StateFileError.isInstance(null)];
+  const proxy = rotatingProxy({ ...options, authorize: "public" });
+  void [asFetch, emulator.url, lease, proxy, keyAdmin({ rotators: proxy.rotator, tokens: "0123456789abcdef" })];
   // @ts-expect-error: a misspelled option is noticed
   createRotatingFetch({ key: "test-a" });
+`;
+
+/** What needs Node, in types too. */
+const nodeProgram = `
+  import { createServer } from "node:http";
+  import type { RotatingFetchOptions } from "rotating-fetch";
+  import { rotatingProxy } from "rotating-fetch/express";
+  import { keyAdmin } from "rotating-fetch/koa";
+  import { createNodeProxy, FileStore, KeyFile, StateFileError } from "rotating-fetch/node";
+  const options: RotatingFetchOptions = { keys: ["test-a"], provider: "openai" };
+  const kept = (): RotatingFetchOptions => ({ ...options, store: FileStore.open({ path: "state.json" }) });
+  const operated = (): RotatingFetchOptions => ({ ...options, keyStore: KeyFile.open({ path: "keys.json" }) });
+  const server = (): unknown => createServer(createNodeProxy({ ...options, authorize: "public", transport: "fetch" }));
+  void [kept, operated, server, rotatingProxy, keyAdmin, StateFileError.isInstance(null)];
 `;
 
 describe("the packed tarball", () => {
@@ -129,7 +143,7 @@ describe("the packed tarball", () => {
 
   it("type-checks in ES and CommonJS modules under nodenext, with Node's types alone", () => {
     const options = { module: "nodenext", types: ["node"], lib: ["es2022"] };
-    expect(compile(["module.mts", "common.cts"], options)).toBe("");
+    expect(compile(["module.mts", "common.cts", "node.mts", "node.cts"], options)).toBe("");
   }, 60_000);
 
   it("type-checks in a bundler's project, with a browser's types alone", () => {

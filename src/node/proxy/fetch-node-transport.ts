@@ -1,0 +1,103 @@
+import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
+import type { Lease } from "../../core/lease.ts";
+import type { ProxiedCall, ProxyTransport } from "../../http/proxied-call.ts";
+import { madeAnswer } from "./made-answer.ts";
+import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
+import { NodeReply } from "./node-reply.ts";
+import { UpstreamBody } from "./upstream-body.ts";
+
+interface FetchedAnswer extends NodeAnswer {
+  readonly response: Response;
+}
+
+/** Sends through a `fetch`, for where undici itself is not to be had. */
+export class FetchNodeTransport implements Transport<ProxiedCall, NodeAnswer> {
+  readonly #inner: ProxyTransport;
+
+  constructor(inner: ProxyTransport) {
+    this.#inner = inner;
+  }
+
+  send(call: ProxiedCall, lease: Lease, signal: AbortSignal | undefined): Promise<NodeAnswer> {
+    return this.#inner.send(call, lease, signal).then(fetched);
+  }
+
+  async follow(
+    call: ProxiedCall,
+    lease: Lease,
+    answer: NodeAnswer,
+    signal: AbortSignal | undefined,
+  ): Promise<NodeAnswer> {
+    const { response } = answer as FetchedAnswer;
+    const last = await this.#inner.follow(call, lease, response, signal);
+    return last === response ? answer : fetched(last);
+  }
+
+  open(answer: NodeAnswer): NodeReply {
+    return new NodeReply(answer);
+  }
+
+  exhausted(_call: ProxiedCall, answer: ExhaustedAnswer, last: Reply<NodeAnswer> | undefined): NodeAnswer {
+    return madeAnswer(answer, last);
+  }
+}
+
+function fetched(response: Response): FetchedAnswer {
+  const { status, statusText, headers } = response;
+  return {
+    status,
+    statusText,
+    headers: new NodeHeaders(recordOf(headers)),
+    body: bodyOf(response),
+    isDecoded: headers.has("content-encoding"),
+    response,
+  };
+}
+
+function recordOf(headers: Headers): Record<string, string> {
+  const record: Record<string, string> = {};
+  for (const [name, value] of headers) record[name] = value;
+  return record;
+}
+
+/** Reads on whenever somebody takes what comes; not before anybody does, because redirects are followed without. */
+function bodyOf({ body: stream }: Response): UpstreamBody {
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  let isWanted = false;
+  let isReading = false;
+  const pump = async (): Promise<void> => {
+    if (isReading) return;
+    isReading = true;
+    try {
+      reader ??= stream?.getReader();
+      while (isWanted) {
+        const part = await reader?.read();
+        if (part === undefined || part.done) return body.end();
+        body.push(part.value);
+      }
+    } catch (error) {
+      body.fail(error);
+    } finally {
+      isReading = false;
+    }
+  };
+  const body = new UpstreamBody(
+    {
+      pause() {
+        isWanted = false;
+      },
+      resume() {
+        isWanted = true;
+        void pump();
+      },
+      cancel(reason) {
+        isWanted = false;
+        const cancelled = reader === undefined ? stream?.cancel(reason) : reader.cancel(reason);
+        cancelled?.catch(() => {});
+      },
+    },
+    true,
+  );
+  if (stream === null) body.end();
+  return body;
+}

@@ -1,0 +1,94 @@
+import type { ServerResponse } from "node:http";
+import { scrubSecrets } from "../../core/mask.ts";
+import type { ProxiedCall } from "../../http/proxied-call.ts";
+import { ProxyError } from "../../http/proxy-error.ts";
+import { goesBack, listedIn, unbuffered } from "../../http/proxy-headers.ts";
+import { SecretScrubber } from "../../http/secret-scrubber.ts";
+import type { NodeAnswer } from "./node-answer.ts";
+import type { BodySink } from "./upstream-body.ts";
+
+type OutgoingHeaders = Record<string, string | string[]>;
+
+/** Hands an answer over to the client: as it comes, and no faster than the client takes it. */
+export function answerWith(answer: NodeAnswer, call: ProxiedCall, response: ServerResponse): void {
+  const { status, statusText, body, watch } = answer;
+  if (status < 200 || status > 599) {
+    body.cancel();
+    throw new ProxyError(502, "bad_upstream", `The provider answered with status ${status}.`);
+  }
+  const headers = headersFor(answer, call);
+  const scrubber = status < 400 ? undefined : new SecretScrubber(call.secrets);
+  if (scrubber !== undefined) delete headers["content-length"];
+  response.writeHead(status, statusText, headers);
+  if (call.method === "HEAD" || status === 204 || status === 205 || status === 304) {
+    body.cancel();
+    watch?.ended("end");
+    response.end();
+    return;
+  }
+  // The usual answer is here as a whole: it goes out in one piece.
+  const whole = watch === undefined && scrubber === undefined ? body.takeWhole() : undefined;
+  if (whole !== undefined && whole.length <= 1) response.end(whole[0]);
+  else body.take(new ClientSink(answer, response, scrubber));
+}
+
+function shortestOf(texts: Iterable<string>): number {
+  let shortest = Number.POSITIVE_INFINITY;
+  for (const { length } of texts) if (length < shortest) shortest = length;
+  return shortest;
+}
+
+function headersFor({ headers: { record }, isDecoded }: NodeAnswer, { secrets }: ProxiedCall): OutgoingHeaders {
+  const kept: OutgoingHeaders = {};
+  const listed = listedIn(record["connection"] as string | undefined);
+  const shortest = shortestOf(secrets);
+  for (const name in record) {
+    const value = record[name];
+    if (value === undefined || !goesBack(name) || listed?.has(name)) continue;
+    if (isDecoded && (name === "content-encoding" || name === "content-length")) continue;
+    // What is shorter than a secret holds none: that is most of them.
+    if (typeof value !== "string") kept[name] = value.map((one) => scrubSecrets(one, [...secrets]));
+    else kept[name] = value.length < shortest ? value : scrubSecrets(value, [...secrets]);
+  }
+  const type = kept["content-type"];
+  return typeof type === "string" && type.startsWith("text/event-stream") ? Object.assign(kept, unbuffered) : kept;
+}
+
+/** Writes a body to the client. What breaks at the provider breaks for the client: an end would look like the answer's. */
+class ClientSink implements BodySink {
+  readonly #answer: NodeAnswer;
+  readonly #response: ServerResponse;
+  readonly #scrubber: SecretScrubber | undefined;
+
+  constructor(answer: NodeAnswer, response: ServerResponse, scrubber: SecretScrubber | undefined) {
+    this.#answer = answer;
+    this.#response = response;
+    this.#scrubber = scrubber;
+  }
+
+  data(chunk: Uint8Array): void {
+    this.#watched(chunk);
+    const clean = this.#scrubber === undefined ? chunk : this.#scrubber.push(chunk);
+    if (clean.length === 0 || this.#response.write(clean)) return;
+    this.#answer.body.pause();
+    this.#response.once("drain", () => this.#answer.body.resume());
+  }
+
+  end(): void {
+    this.#answer.watch?.ended("end");
+    this.#response.end(this.#scrubber?.end());
+  }
+
+  fail(error: unknown): void {
+    this.#answer.watch?.ended("error");
+    this.#response.destroy(error instanceof Error ? error : undefined);
+  }
+
+  #watched(chunk: Uint8Array): void {
+    try {
+      this.#answer.watch?.onChunk?.(chunk);
+    } catch {
+      // Whoever looks on must not break the answer.
+    }
+  }
+}
