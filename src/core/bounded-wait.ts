@@ -22,21 +22,34 @@ export function idleReason(): DOMException {
   return new DOMException("The response sent nothing for longer than `idleTimeoutMs` allows.", "TimeoutError");
 }
 
-/** Waits for what somebody else's code promises, but not beyond the caller's signal or time: it rejects with their reason. */
-export function untilEnded<T>(work: Awaitable<T>, bound: WaitBound, clock: Clock): Awaitable<T> {
+/**
+ * Waits for what somebody else's code promises, but not beyond the caller's signal or time: it rejects with their reason.
+ * `late` gets what comes after that.
+ */
+export function untilEnded<T>(
+  work: Awaitable<T>,
+  bound: WaitBound,
+  clock: Clock,
+  late: (value: T) => void = () => {},
+): Awaitable<T> {
   const { signal, endsAt = Number.POSITIVE_INFINITY, endedBy = "totalTimeoutMs" } = bound;
   if (!(work instanceof Promise)) return work;
   if (endsAt === Number.POSITIVE_INFINITY && (signal === undefined || signal === null)) return work;
   return new Promise((resolve, reject) => {
     let cancelTimer = (): void => {};
+    let isOver = false;
     const onAbort = (): void => end(() => reject(signal?.reason));
     const end = (settle: () => void): void => {
+      isOver = true;
       cancelTimer();
       signal?.removeEventListener("abort", onAbort);
       settle();
     };
     work.then(
-      (value) => end(() => resolve(value)),
+      (value) => {
+        if (isOver) late(value);
+        else end(() => resolve(value));
+      },
       (error: unknown) => end(() => reject(error)),
     );
     if (signal?.aborted) return onAbort();

@@ -133,17 +133,8 @@ export class Dispatcher implements PickerHost {
 
   /** A store over a network may take long, or hang: the caller's signal and time end that at once. */
   #unlessEnded(picked: Promise<Lease | null>, request: AcquireRequest): Promise<Lease | null> {
-    let isWanted = true;
-    const wanted = picked.then((lease) => {
-      if (isWanted) return lease;
-      lease?.settle({ outcome: "aborted", sent: "no" });
-      return null;
-    });
-    const ended = (error: unknown): never => {
-      isWanted = false;
-      throw error;
-    };
-    return Promise.resolve(untilEnded(wanted, request, this.#options.clock)).catch(ended);
+    const late = (lease: Lease | null): void => lease?.settle({ outcome: "aborted", sent: "no" });
+    return Promise.resolve(untilEnded(picked, request, this.#options.clock, late));
   }
 
   /** First the account the conversation belongs to, then whichever can serve: it belongs to that one from then on. */

@@ -42,17 +42,27 @@ interface Calls {
   readonly unread: readonly string[];
 }
 
+const mostDrops = 4;
+
 /** Plans are drawn for each call by itself: how fast the others are changes nothing in them. */
 async function makeCalls(pools: readonly Pool[], provider: AbortProvider, uploads: UploadSources): Promise<Calls> {
   const problems: string[] = [];
   const dropped: Plan[] = [];
   const unread: string[] = [];
+  const drops = new Map<Pool, number>();
+  // Those that are dropped are held on to meanwhile: more of them would take all places of a pool that counts them.
+  const withFewDrops = (plan: Plan): Plan => {
+    if (plan.reading !== "drop") return plan;
+    const before = drops.get(plan.pool) ?? 0;
+    drops.set(plan.pool, before + 1);
+    return before < mostDrops ? plan : { ...plan, reading: "cancel" };
+  };
   let next = 0;
   const worker = async (): Promise<void> => {
     while (next < callCount) {
       const index = next++;
       const draw = new Draw(seededRandom(seed + 7_919 * index));
-      const plan = planCall(index, pools, draw, new Draw(seededRandom(seed - 1 - Math.floor(index / 8))));
+      const plan = withFewDrops(planCall(index, pools, draw, new Draw(seededRandom(seed - 1 - Math.floor(index / 8)))));
       const course = await new AbortRun(plan, provider, uploads).run();
       const problem = verdictOn(plan, course);
       if (plan.reading === "drop" && !course.isAborted) dropped.push(plan);
