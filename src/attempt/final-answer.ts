@@ -19,6 +19,12 @@ export interface FinalAnswerOptions<A> {
 
 type AddedHeaders = Readonly<Record<string, string>> | undefined;
 
+/** A stranger would take a 401 for a word on the token that was meant for us. */
+function discreet(error: AllKeysExhaustedError): AllKeysExhaustedError {
+  const status = error.status === 429 ? 429 : 503;
+  return Object.assign(error, { status, statusCode: status });
+}
+
 /** What a caller gets in the end: the answer there was, one made for an exhausted pool, or an error. */
 export class FinalAnswer<C extends Call, A extends Answer> {
   readonly #rotator: KeyRotator;
@@ -61,7 +67,8 @@ export class FinalAnswer<C extends Call, A extends Answer> {
       const answer = exhaustedAnswer(error, this.#rotator.provider, this.#options.isDiscreet);
       return this.#transport.exhausted(call, { ...answer, headers: this.#headersOf(call) }, own);
     }
-    if (typeof onExhausted === "function") return onExhausted(error);
+    if (typeof onExhausted === "function")
+      return onExhausted(this.#options.isDiscreet === true ? discreet(error) : error);
     if (trail?.lastError !== undefined) error.cause = trail.lastError;
     throw error;
   }

@@ -23,7 +23,7 @@ export class Preparation<C extends Call> {
 
   prepare(call: C): void {
     const { affinityOf, pins } = this.#options;
-    if (pins !== undefined) call.account = pins.accountFor(call.url, call.text);
+    if (pins !== undefined && !pins.isEmpty) call.account = pins.accountFor(call.url, call.text);
     if (affinityOf !== undefined && call.affinity === undefined) call.affinity = this.#affinityOf(call, affinityOf);
     if (this.#rotator.countsTokens) call.tokens = () => this.#estimateOf(call);
   }

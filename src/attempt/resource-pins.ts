@@ -25,6 +25,11 @@ export class ResourcePins {
     this.#pattern = new RegExp(`(?:${escaped.join("|")})[A-Za-z0-9_-]{3,200}`, "g");
   }
 
+  /** Is no id remembered? Then no request has to be looked through. */
+  get isEmpty(): boolean {
+    return this.#accounts.size === 0;
+  }
+
   /** The account that made what a request is about; `undefined` for all others. */
   accountFor(url: string, body: string | undefined): string | undefined {
     if (this.#accounts.size === 0) return undefined;

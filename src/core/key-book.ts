@@ -77,7 +77,7 @@ export class KeyBook {
   open(): void {
     const { keys } = this.#options;
     if (typeof keys === "function") return;
-    const wanted = resolveKeys(keys, this.fingerprint);
+    const wanted = this.#resolved(keys);
     const opening = this.ledger.load();
     if (opening instanceof Promise) {
       this.#opening = opening;
@@ -107,7 +107,7 @@ export class KeyBook {
       throw new KeySourceError("The function that lists the keys failed.", { cause });
     }
     try {
-      return this.#takeList(resolveKeys(list, this.fingerprint));
+      return this.#takeList(this.#resolved(list));
     } catch (cause) {
       if (!this.loaded && cause instanceof InvalidOptionsError) throw cause;
       throw new KeySourceError("The function that lists the keys returned something unusable.", { cause });
@@ -205,6 +205,12 @@ export class KeyBook {
   /** What is or would be remembered of a key. */
   recordOf(key: PooledKey): KeyRecord {
     return this.ledger.get(key.id) ?? records.sourceRecord(key.config, key.ordinal, this.fingerprint);
+  }
+
+  /** Where operators bring keys, a list may begin empty. */
+  #resolved(list: KeyList | undefined): ResolvedKey[] {
+    const isEmpty = Array.isArray(list) && list.length === 0;
+    return isEmpty && this.#options.keyStore !== undefined ? [] : resolveKeys(list, this.fingerprint);
   }
 
   #openLedger(): Awaitable<void> {

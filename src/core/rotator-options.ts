@@ -31,7 +31,8 @@ export interface RotatorOptions {
   /**
    * A string of secrets, a list of secrets or key objects, or a function that returns one of these; the function is read at
    * first use and again on `reload()`. In a string, commas or line breaks separate; a JSON array of strings will do too, and
-   * quotes around the whole or around a secret are dropped. The same secret twice must come with the same settings.
+   * quotes around the whole or around a secret are dropped. The same secret twice must come with the same settings. With a
+   * `keyStore` the list may be empty: operators bring the keys.
    */
   readonly keys: KeySource | undefined;
   /** A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic" */

@@ -15,6 +15,11 @@ function canBeRemade(status: number): boolean {
   return status >= 200 && status < 600 && status !== 204 && status !== 205 && status !== 304;
 }
 
+/** What a provider says in another alphabet no `Response` can be made with. */
+export function asStatusText(text: string): string {
+  return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(text) ? text : "";
+}
+
 function change(headers: Headers, changed: ChangedHeaders | undefined): void {
   for (const [name, value] of Object.entries(changed ?? {})) {
     if (value === null) headers.delete(name);
@@ -127,7 +132,8 @@ export class FetchReply implements Reply<Response> {
 
   /** A response like the first with a new body: what its own fields say of where it came from stays. */
   #remade(body: BodyInit | null, changed: ChangedHeaders | undefined): Response {
-    const { status, statusText, url, redirected, type } = this.#response;
+    const { status, url, redirected, type } = this.#response;
+    const statusText = asStatusText(this.#response.statusText);
     const headers = new Headers(this.#response.headers);
     // The body arrives decoded, and may have been cut: these would be lies.
     if (headers.has("content-encoding") || this.#isGivenUp) {

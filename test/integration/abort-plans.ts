@@ -3,7 +3,7 @@ import { type Face, type Pool, troubleFor } from "./abort-pools.ts";
 import type { Play } from "./abort-provider.ts";
 
 /** When a call is aborted. */
-export type Moment =
+type Moment =
   | { readonly at: "never" | "before" | "same-tick" | "headers" | "end" }
   | { readonly at: "microtask" | "macrotask" | "chunk"; readonly count: number }
   | { readonly at: "timer"; readonly ms: number }
@@ -12,7 +12,7 @@ export type Moment =
 export type Upload = "text" | "form" | "stream" | "long-stream" | "iterable" | "hanging-iterable";
 
 /** What is done with the answer. */
-export type Reading = "text" | "chunks" | "wait-then-read" | "cancel" | "drop";
+type Reading = "text" | "chunks" | "wait-then-read" | "cancel" | "drop";
 
 /** One call, drawn. */
 export interface Plan {

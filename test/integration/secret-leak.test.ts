@@ -28,8 +28,8 @@ import { newSecret, startEmulator } from "../testing/emulator/fixture.ts";
 const eventNames = Object.keys({
   "key-selected": true,
   "attempt-succeeded": true,
-    "stream-ended": true,
-    "client-retry": true,
+  "stream-ended": true,
+  "client-retry": true,
   "attempt-failed": true,
   "key-cooled": true,
   "key-recovered": true,
