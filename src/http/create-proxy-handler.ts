@@ -3,9 +3,10 @@ import type { KeyRotator } from "../core/key-rotator.ts";
 import { scrubSecrets } from "../core/mask.ts";
 import { createCallingLoop } from "../fetch/calling-loop.ts";
 import { askForUsage } from "../fetch/fetch-call.ts";
+import { asStatusText } from "../fetch/fetch-reply.ts";
 import { readBounded } from "./bounded-body.ts";
 import { ProxiedCall, ProxyTransport } from "./proxied-call.ts";
-import { bodyOfProxyError, ProxyError, proxyErrorOf, tooLarge } from "./proxy-error.ts";
+import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf, tooLarge } from "./proxy-error.ts";
 import { ProxyGate } from "./proxy-gate.ts";
 import { goesBack, goesUpstream, listedIn, unbuffered } from "./proxy-headers.ts";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./proxy-options.ts";
@@ -43,9 +44,7 @@ export function createProxyHandler(options: ProxyOptions): ProxyHandler {
 /** What a request that failed is answered with. */
 export function failedAnswer(failed: unknown): Response {
   const error = proxyErrorOf(failed);
-  const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
-  if (error.status === 401) headers["www-authenticate"] = "Bearer";
-  return new Response(bodyOfProxyError(error), { status: error.status, headers });
+  return new Response(bodyOfProxyError(error), { status: error.status, headers: headersOfProxyError(error) });
 }
 
 /** How long a request's body may take to come, milliseconds: as long as Node lets a whole request take. */
@@ -114,16 +113,18 @@ function pathOf(url: string): string {
 
 /** The provider's answer without what is not for the client. */
 function answerFor({ method, secrets }: ProxiedCall, answer: Response): Response {
-  const { status, statusText, body } = answer;
+  const { status, body } = answer;
   if (status < 200 || status > 599) {
     giveUp(body);
     throw new ProxyError(502, "bad_upstream", `The provider answered with status ${status}.`);
   }
-  const headers = headersFor(answer, [...secrets]);
+  const used = [...secrets];
+  const headers = headersFor(answer, used);
+  const statusText = asStatusText(scrubSecrets(answer.statusText, used));
   const hasNoBody = method === "HEAD" || status === 204 || status === 205 || status === 304;
   if (hasNoBody) giveUp(body);
   if (hasNoBody || body === null) return new Response(null, { status, statusText, headers });
-  if (status < 400) return new Response(body, { status, statusText, headers });
+  if (status < 300) return new Response(body, { status, statusText, headers });
   headers.delete("content-length");
   return new Response(body.pipeThrough(scrubbing(secrets)), { status, statusText, headers });
 }

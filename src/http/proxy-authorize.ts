@@ -1,7 +1,8 @@
 import type { CallOptions } from "../attempt/call.ts";
 import { expectFunction, expectString, unexpected, unexpectedSecret } from "../core/expectations.ts";
 import type { Awaitable } from "../types.ts";
-import { digestOf, type TokenDigest, whoHas } from "./constant-time.ts";
+import { digestOf, type MakeDigest, type TokenDigest, whoHas } from "./constant-time.ts";
+import { ProxyError } from "./proxy-error.ts";
 
 /** A request as it asks to be let through. */
 export interface ProxyRequest {
@@ -34,24 +35,33 @@ const admitted: Admission = {};
 /** Where clients of models put what they take for an API key. */
 const credentialHeaders = ["authorization", "x-api-key", "api-key", "x-goog-api-key"];
 
+/** Google's clients may send what they take for an API key as this parameter. */
+export const tokenParameter = "key";
+
 /** @throws InvalidOptionsError when nobody said who may call. */
-export function resolveAuthorize(value: unknown): (request: ProxyRequest) => Awaitable<Admission | undefined> {
+export function resolveAuthorize(
+  value: unknown,
+  makeDigest: MakeDigest = digestOf,
+): (request: ProxyRequest) => Awaitable<Admission | undefined> {
   if (value === "public") return () => admitted;
   if (typeof value === "function") return byFunction(expectFunction<AuthorizeFunction>("authorize", value));
   if (Array.isArray(value) && value.length > 0)
-    return byTokens(value.map((token: unknown, place) => [tokenOf(token, place), admitted]));
+    return byTokens(
+      value.map((token: unknown, place) => [makeDigest(tokenOf(token, place)), admitted]),
+      makeDigest,
+    );
   const expectation = 'a function, a non-empty list of client tokens, or "public" to let everybody use the keys';
   if (typeof value === "string") throw unexpectedSecret("authorize", expectation, "a text");
   throw unexpected("authorize", expectation, value);
 }
 
-function tokenOf(value: unknown, place: number): TokenDigest {
+function tokenOf(value: unknown, place: number): string {
   const field = `authorize[${place}]`;
   if (typeof value === "string" && value.length < shortestToken) {
     throw unexpectedSecret(field, `a token of at least ${shortestToken} characters`, `one of ${value.length}`);
   }
   if (typeof value !== "string") throw unexpectedSecret(field, "a token", `a value of type ${typeof value}`);
-  return digestOf(expectString(field, value));
+  return expectString(field, value);
 }
 
 function byFunction(authorize: AuthorizeFunction): (request: ProxyRequest) => Awaitable<Admission | undefined> {
@@ -59,23 +69,37 @@ function byFunction(authorize: AuthorizeFunction): (request: ProxyRequest) => Aw
     if (answer === true) return admitted;
     return typeof answer === "object" && answer !== null ? answer : undefined;
   };
-  return (request) => {
-    const answer = authorize(request);
-    return answer instanceof Promise ? answer.then(admissionOf) : admissionOf(answer as boolean | Admission);
+  const failed = (cause: unknown): never => {
+    if (ProxyError.isInstance(cause)) throw cause;
+    throw new ProxyError(500, "authorize_failed", "It could not be found out who may use this proxy.", { cause });
   };
+  return (request) => {
+    try {
+      const answer = authorize(request);
+      // Anybody's promise: taken for an answer it would let everybody through.
+      return isThenable(answer) ? Promise.resolve(answer).then(admissionOf, failed) : admissionOf(answer);
+    } catch (error) {
+      return failed(error);
+    }
+  };
+}
+
+function isThenable<T>(answer: Awaitable<T>): answer is Promise<T> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 function byTokens(
   tokens: readonly (readonly [TokenDigest, Admission])[],
+  makeDigest: MakeDigest,
 ): (request: ProxyRequest) => Admission | undefined {
   return (request) => {
     for (const name of credentialHeaders) {
       const value = request.header(name);
       if (value === null) continue;
-      return whoHas(tokenIn(value), tokens);
+      return whoHas(tokenIn(value), tokens, makeDigest);
     }
     const inQuery = keyInQuery(request.url);
-    return inQuery === undefined ? undefined : whoHas(inQuery, tokens);
+    return inQuery === undefined ? undefined : whoHas(inQuery, tokens, makeDigest);
   };
 }
 
@@ -84,8 +108,7 @@ function tokenIn(header: string): string {
   return space === -1 ? header : header.slice(space + 1).trim();
 }
 
-/** Google's clients may send their key as a parameter. */
 function keyInQuery(url: string): string | undefined {
   const mark = url.indexOf("?");
-  return mark === -1 ? undefined : (new URLSearchParams(url.slice(mark)).get("key") ?? undefined);
+  return mark === -1 ? undefined : (new URLSearchParams(url.slice(mark)).get(tokenParameter) ?? undefined);
 }

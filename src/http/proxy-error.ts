@@ -25,6 +25,24 @@ export function tooLarge(maxBytes: number): ProxyError {
   return new ProxyError(413, "body_too_large", `The request's body is longer than ${maxBytes} bytes.`);
 }
 
+/** No `fetch` sends these either: an answer to the first repeats all headers, and the key is one of them. */
+const refusedMethods: ReadonlySet<string> = new Set(["TRACE", "TRACK", "CONNECT"]);
+
+/** @throws ProxyError for a method that is not passed on. */
+export function expectMethod(method: string): void {
+  if (refusedMethods.has(method.toUpperCase())) {
+    throw new ProxyError(405, "bad_method", "This proxy does not pass on requests of that method.");
+  }
+}
+
+/** Headers of the answer to a request that was not brought to one. */
+export function headersOfProxyError({ status }: ProxyError): Record<string, string> {
+  const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
+  if (status === 401) headers["www-authenticate"] = "Bearer";
+  if (status === 405) headers["allow"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+  return headers;
+}
+
 /** The answer to a request that was not brought to one, in the shape that clients of models know. */
 export function bodyOfProxyError({ code, message }: ProxyError): string {
   return JSON.stringify({ error: { message, type: "proxy_error", param: null, code } });
@@ -33,8 +51,8 @@ export function bodyOfProxyError({ code, message }: ProxyError): string {
 /** What a failed call is to a proxy's client: nothing of the provider's or the pool's own words. */
 export function proxyErrorOf(error: unknown): ProxyError {
   if (ProxyError.isInstance(error)) return error;
-  const { name, code } = (error ?? {}) as { name?: unknown; code?: unknown };
-  if (name === "TimeoutError") {
+  const { code } = (error ?? {}) as { code?: unknown };
+  if (isLate(error)) {
     return new ProxyError(504, "upstream_timeout", "The provider did not answer in time.", { cause: error });
   }
   if (code === "ERR_ROTATOR_CLOSED") {
@@ -44,4 +62,19 @@ export function proxyErrorOf(error: unknown): ProxyError {
     return new ProxyError(503, "no_key", "No API key can serve this request now.", { cause: error });
   }
   return new ProxyError(502, "upstream_unreachable", "The provider could not be reached.", { cause: error });
+}
+
+/** How far back causes are looked at. */
+const mostCauses = 4;
+
+/** Did somebody's time run out: ours, or the transport's, which may be told of as a cause only? */
+function isLate(error: unknown): boolean {
+  let at = error;
+  for (let depth = 0; depth < mostCauses && typeof at === "object" && at !== null; depth++) {
+    const { name, code, cause } = at as { name?: unknown; code?: unknown; cause?: unknown };
+    if (name === "TimeoutError" || code === "UND_ERR_HEADERS_TIMEOUT" || code === "UND_ERR_CONNECT_TIMEOUT")
+      return true;
+    at = cause;
+  }
+  return false;
 }

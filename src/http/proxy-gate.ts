@@ -4,8 +4,8 @@ import { InvalidOptionsError } from "../errors.ts";
 import { expectCallOptions } from "../fetch/call-options.ts";
 import { withParameter } from "../fetch/endpoints.ts";
 import type { Awaitable } from "../types.ts";
-import type { Admission, ProxyRequest } from "./proxy-authorize.ts";
-import { ProxyError } from "./proxy-error.ts";
+import { type Admission, type ProxyRequest, tokenParameter } from "./proxy-authorize.ts";
+import { expectMethod, ProxyError } from "./proxy-error.ts";
 import { callOptionsHeader } from "./proxy-headers.ts";
 import type { ResolvedProxyOptions } from "./proxy-options.ts";
 import { below, confinedPath, pathIn } from "./proxy-path.ts";
@@ -16,10 +16,16 @@ export interface Passage {
   readonly options: CallOptions | undefined;
 }
 
+/** Paths come from outside: beyond so many, what was found is forgotten. */
+const mostKept = 256;
+const longestKept = 256;
+
 /** Decides which requests pass, and where they lead. Knows no framework. */
 export class ProxyGate {
   readonly #options: ResolvedProxyOptions;
   readonly #origin: string;
+  /** Where paths lead, as far as it was found already. */
+  readonly #urls = new Map<string, string>();
   /** The target's path, without a slash at its end. */
   readonly #base: string;
 
@@ -41,11 +47,23 @@ export class ProxyGate {
     if (admission === undefined) {
       throw new ProxyError(401, "invalid_token", "This proxy needs a token of its own, in place of an API key.");
     }
+    expectMethod(request.method);
     return { url: this.#urlFor(request.url), options: optionsOf(request, admission) };
   }
 
+  /** Clients ask for the same few paths. What has a query is not kept: a secret may stand in it. */
   #urlFor(requested: string): string {
-    const { stripPrefix, allowedPaths, calling } = this.#options;
+    const known = this.#urls.get(requested);
+    if (known !== undefined) return known;
+    const url = this.#findUrl(requested);
+    if (requested.length > longestKept || requested[0] !== "/" || requested.includes("?")) return url;
+    if (this.#urls.size >= mostKept) this.#urls.clear();
+    this.#urls.set(requested, url);
+    return url;
+  }
+
+  #findUrl(requested: string): string {
+    const { stripPrefix, allowedPaths, takesTokens, calling } = this.#options;
     const asked = pathIn(requested);
     const confined = asked === undefined ? undefined : confinedPath(asked.path);
     if (asked === undefined || confined === undefined)
@@ -54,9 +72,12 @@ export class ProxyGate {
     if (path === undefined || !mayAsk(path, allowedPaths)) {
       throw new ProxyError(404, "unknown_path", "There is nothing at this path.");
     }
-    const url = `${this.#origin}${this.#base}${path}${asked.query}`;
-    const parameter = calling.rotator.provider.credential.query;
-    const clean = parameter === undefined || asked.query === "" ? url : withParameter(url, parameter, undefined);
+    let clean = `${this.#origin}${this.#base}${path}${asked.query}`;
+    if (asked.query !== "") {
+      const parameter = calling.rotator.provider.credential.query;
+      if (parameter !== undefined) clean = withParameter(clean, parameter, undefined);
+      if (takesTokens) clean = withParameter(clean, tokenParameter, undefined);
+    }
     // Whatever was overlooked before: a key goes nowhere else.
     if (!clean.startsWith(`${this.#origin}/`)) throw new ProxyError(400, "bad_path", "The path leads elsewhere.");
     return clean;

@@ -55,6 +55,8 @@ const notBack: ReadonlySet<string> = new Set([
 /** Does a header of a client's request go to the provider? Names in lower case. */
 export function goesUpstream(name: string): boolean {
   if (notUpstream.has(name)) return false;
+  // HTTP/2 tells method and path in these.
+  if (name.startsWith(":")) return false;
   return !name.startsWith("x-forwarded-") && !name.startsWith("cf-") && !name.startsWith("sec-");
 }
 
@@ -66,7 +68,8 @@ export function goesBack(name: string): boolean {
 
 /** Names that a `Connection` header lists as belonging to it. */
 export function listedIn(connection: string | null | undefined): ReadonlySet<string> | undefined {
-  if (connection === null || connection === undefined) return undefined;
+  // What most connections say.
+  if (connection === null || connection === undefined || connection === "keep-alive") return undefined;
   const names = connection
     .toLowerCase()
     .split(",")

@@ -8,6 +8,7 @@ import {
   type SharedRotatorOptions,
 } from "../fetch/fetch-options.ts";
 import type { Awaitable } from "../types.ts";
+import type { MakeDigest } from "./constant-time.ts";
 import { type Admission, type Authorize, type ProxyRequest, resolveAuthorize } from "./proxy-authorize.ts";
 
 /** What a proxy needs to know beside the pool it uses. */
@@ -43,6 +44,8 @@ export interface ResolvedProxyOptions {
   readonly calling: ResolvedCallingOptions;
   readonly target: URL;
   readonly authorize: (request: ProxyRequest) => Awaitable<Admission | undefined>;
+  /** Is it known by a token who may call? Then that goes no further, wherever it stands. */
+  readonly takesTokens: boolean;
   readonly stripPrefix: string;
   readonly allowedPaths: readonly string[] | undefined;
   readonly maxBodyBytes: number;
@@ -52,7 +55,7 @@ export interface ResolvedProxyOptions {
 const foreign = ["baseURL", "origins", "foreignOrigins", "cache", "maxReplayBytes"] as const;
 
 /** @throws InvalidOptionsError naming the option. */
-export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions {
+export function resolveProxyOptions(options: ProxyOptions, makeDigest?: MakeDigest): ResolvedProxyOptions {
   if (typeof options !== "object" || options === null) throw unexpected("options", "an object", options);
   for (const name of foreign) {
     if (name in options) throw unexpected(name, "absent: a proxy has its `target`", (options as never)[name]);
@@ -61,7 +64,8 @@ export function resolveProxyOptions(options: ProxyOptions): ResolvedProxyOptions
   const resolvedTarget = targetOf(target, rest);
   const bytes = expectNumber("maxBodyBytes", maxBodyBytes, { min: 0, integer: true });
   return {
-    authorize: resolveAuthorize(authorize),
+    authorize: resolveAuthorize(authorize, makeDigest),
+    takesTokens: Array.isArray(authorize),
     target: resolvedTarget,
     stripPrefix: stripPrefix === undefined ? "" : expectPrefix(stripPrefix),
     allowedPaths: allowedPaths === undefined ? undefined : expectPaths(allowedPaths),

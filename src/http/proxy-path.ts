@@ -25,25 +25,35 @@ export function pathIn(requested: string): { readonly path: string; readonly que
 export function confinedPath(path: string): string | undefined {
   const single = path.replace(/^[/\\]+/, "/");
   if (plain.test(single) && !/\/\.\.?(?:\/|;|$)/.test(single)) return single;
+  if (!isDecodable(single)) return undefined;
   let decoded = single;
   for (let round = 0; round <= mostDecodings; round++) {
     if (leadsAway(decoded)) return undefined;
-    if (!decoded.includes("%")) return single;
     const before = decoded;
-    try {
-      decoded = decodeURIComponent(decoded);
-    } catch {
-      // What no decoder takes the first time is no path; later it is a percent sign that was meant.
-      return round === 0 ? undefined : single;
-    }
+    decoded = bytesOf(decoded);
     if (decoded === before) return single;
   }
   return undefined;
 }
 
+function isDecodable(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Decodes what can be, as lenient servers do: a percent sign that was meant hides nothing beside it. */
+function bytesOf(path: string): string {
+  return path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+}
+
 function leadsAway(path: string): boolean {
+  // The last two are bytes that begin the longer ways to write a dot or a slash, and nothing else.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
-  if (/[\\\u0000-\u001f\u007f]/.test(path)) return true;
+  if (/[\\\u0000-\u001f\u007f\u00c0\u00c1]/.test(path)) return true;
   return path.split("/").some((segment) => /^\s*\.\.?\s*(?:;.*)?$/.test(segment));
 }
 

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
-import { bodyOfProxyError, proxyErrorOf } from "../http/proxy-error.ts";
-import { parsedBody } from "./proxy/incoming-body.ts";
+import { bodyOfProxyError, expectMethod, headersOfProxyError, proxyErrorOf } from "../http/proxy-error.ts";
+import { mayHaveBody, parsedBody, wasReadBefore } from "./proxy/incoming-body.ts";
 
 /** A handler of node:http, which frameworks on top of it take as well. */
 export type NodeHandler = (
@@ -27,21 +27,26 @@ export function nodeHandlerOf(handle: WebHandler): NodeHandler {
       }
       const failed = proxyErrorOf(error);
       if (next !== undefined && failed.status >= 500) next(failed);
-      else response.writeHead(failed.status, { "content-type": "application/json" }).end(bodyOfProxyError(failed));
+      else response.writeHead(failed.status, headersOfProxyError(failed)).end(bodyOfProxyError(failed));
     });
   };
 }
 
 async function bridge(handle: WebHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = "GET", url = "/", headers: given } = request;
+  expectMethod(method);
   const controller = new AbortController();
   response.once("close", () => {
     if (!response.writableEnded) controller.abort();
   });
   const headers = new Headers();
   for (const [name, value] of Object.entries(given)) {
+    // HTTP/2 tells method and path in these.
+    if (name.startsWith(":")) continue;
     for (const one of Array.isArray(value) ? value : [value ?? ""]) headers.append(name, one);
   }
+  // Parsers unpack what they read.
+  if (wasReadBefore(request)) headers.delete("content-encoding");
   const body = bodyFor(request);
   // The host is of no matter to a handler that goes by the path.
   const asked = `http://localhost${url.startsWith("/") ? url : "/"}`;
@@ -52,14 +57,13 @@ async function bridge(handle: WebHandler, request: IncomingMessage, response: Se
 
 /** As it comes, or as a parser before us left it. */
 function bodyFor(request: IncomingMessage): BodyInit | undefined {
-  const { method, headers } = request;
-  if (method === "GET" || method === "HEAD") return undefined;
-  if (request.readableEnded || request.readableDidRead) {
+  const { method } = request;
+  if (method === "GET" || method === "HEAD" || !mayHaveBody(request)) return undefined;
+  if (wasReadBefore(request)) {
     const parsed = parsedBody(request);
     return parsed === undefined ? undefined : new Uint8Array(parsed);
   }
-  const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
-  return hasBody ? (Readable.toWeb(request) as unknown as ReadableStream<Uint8Array>) : undefined;
+  return Readable.toWeb(request) as unknown as ReadableStream<Uint8Array>;
 }
 
 async function send(answer: Response, method: string, response: ServerResponse): Promise<void> {

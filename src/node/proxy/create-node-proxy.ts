@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
 import type { CallOptions } from "../../attempt/call.ts";
@@ -6,16 +7,16 @@ import type { KeyRotator } from "../../core/key-rotator.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
 import type { ProxiedCall } from "../../http/proxied-call.ts";
-import { bodyOfProxyError, ProxyError, proxyErrorOf } from "../../http/proxy-error.ts";
+import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf } from "../../http/proxy-error.ts";
 import { ProxyGate } from "../../http/proxy-gate.ts";
 import { goesUpstream, listedIn } from "../../http/proxy-headers.ts";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "../../http/proxy-options.ts";
 import { ClientSignal } from "./client-signal.ts";
-import { bodyOf } from "./incoming-body.ts";
+import { bodyOf, wasReadBefore } from "./incoming-body.ts";
 import { answerOf } from "./made-answer.ts";
 import type { NodeAnswer } from "./node-answer.ts";
 import { NodeCall } from "./node-call.ts";
-import { answerWith } from "./outgoing-answer.ts";
+import { answerWith, hasStatusText } from "./outgoing-answer.ts";
 import { type ProxyTransportChoice, resolveTransport } from "./transport-choice.ts";
 import { UndiciTransport } from "./undici-transport.ts";
 
@@ -42,7 +43,7 @@ export interface NodeProxyHandler {
  * createServer(createNodeProxy({ provider: "openai", keys, authorize: [process.env.CLIENT_TOKEN] })).listen(8080);
  */
 export function createNodeProxy({ transport, ...options }: NodeProxyOptions): NodeProxyHandler {
-  const face = new NodeProxy(resolveProxyOptions(options as ProxyOptions), transport);
+  const face = new NodeProxy(resolveProxyOptions(options as ProxyOptions, nodeDigestOf), transport);
   const handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
     face.handle(request, response).catch((error: unknown) => {
       // The rest of a body that is not wanted is not kept.
@@ -53,6 +54,11 @@ export function createNodeProxy({ transport, ...options }: NodeProxyOptions): No
   return Object.assign(handle, { rotator: face.rotator });
 }
 
+/** Several times as fast as without the platform. */
+function nodeDigestOf(token: string): Uint8Array {
+  return Buffer.from(hash("sha256", token, "binary"), "binary");
+}
+
 /** Refusals are answers; what fails goes to the framework, where there is one. */
 function failed(failure: unknown, response: ServerResponse, next: ((error?: unknown) => void) | undefined): void {
   if (response.destroyed || response.writableEnded) return;
@@ -61,13 +67,14 @@ function failed(failure: unknown, response: ServerResponse, next: ((error?: unkn
     return;
   }
   const error = proxyErrorOf(failure);
+  // A provider's words may stand here, and may have been what failed.
+  if (hasStatusText(response)) response.statusMessage = "";
   if (next !== undefined && error.status >= 500) {
     next(error);
     return;
   }
-  const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
-  if (error.status === 401) headers["www-authenticate"] = "Bearer";
-  if (error.status === 413) headers["connection"] = "close";
+  const headers = headersOfProxyError(error);
+  if (error.status === 413 && hasStatusText(response)) headers["connection"] = "close";
   response.writeHead(error.status, headers).end(bodyOfProxyError(error));
 }
 
@@ -108,10 +115,13 @@ class NodeProxy {
     };
     const entered = this.#gate.enter({ method, url, header });
     const passage = entered instanceof Promise ? await entered : entered;
+    // A client that left meanwhile sends no further event.
+    if (response.destroyed) return;
     const signal = this.#signalFor(response, passage.options);
+    const wasRead = wasReadBefore(request);
     const reading = bodyOf(request, this.#options.maxBodyBytes);
     const body = reading instanceof Promise ? await reading : reading;
-    const init = { method, headers: this.#upstreamHeaders(headers), signal, body };
+    const init = { method, headers: this.#upstreamHeaders(headers, wasRead), signal, body };
     const call = new NodeCall(passage.url, this.#options.target.origin, init, passage.options);
     if (this.#options.calling.includeUsage && this.rotator.countsTokens) askForUsage(call, this.rotator.provider);
     try {
@@ -123,7 +133,7 @@ class NodeProxy {
     }
   }
 
-  #upstreamHeaders(headers: IncomingMessage["headers"]): Record<string, string> {
+  #upstreamHeaders(headers: IncomingMessage["headers"], wasRead: boolean): Record<string, string> {
     const listed = listedIn(headers.connection);
     const kept: Record<string, string> = {};
     for (const name in headers) {
@@ -131,6 +141,8 @@ class NodeProxy {
       if (value === undefined || !goesUpstream(name) || listed?.has(name) === true) continue;
       kept[name] = typeof value === "string" ? value : value.join(", ");
     }
+    // Parsers unpack what they read.
+    if (wasRead) delete kept["content-encoding"];
     return this.#hasOwnHeaders ? Object.assign(kept, this.#options.headers) : kept;
   }
 

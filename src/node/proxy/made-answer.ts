@@ -6,7 +6,7 @@ import { UpstreamBody } from "./upstream-body.ts";
 const nothing = { pause(): void {}, resume(): void {}, cancel(): void {} };
 
 /** A body that is here as a whole. */
-export function bodyOf(bytes: Uint8Array): UpstreamBody {
+function bodyOf(bytes: Uint8Array): UpstreamBody {
   const body = new UpstreamBody(nothing);
   if (bytes.length > 0) body.push(bytes);
   body.end();

@@ -26,6 +26,11 @@ export class NodeHeaders {
   }
 }
 
+/** Texts of a head are bytes. Where undici takes them for UTF-8, Node, which takes them for Latin-1, refuses to send them. */
+export function asBytes(text: string): string {
+  return /[\u0100-\uffff]/.test(text) ? Buffer.from(text).toString("latin1") : text;
+}
+
 /** An answer as the face of node:http has it. */
 export interface NodeAnswer {
   readonly status: number;

@@ -4,6 +4,8 @@ import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
 /** A `NodeAnswer` as the attempt loop looks into it. */
 export class NodeReply implements Reply<NodeAnswer> {
   readonly #answer: NodeAnswer;
+  /** Ends what is being read. */
+  #stopReading: (() => void) | undefined;
 
   constructor(answer: NodeAnswer) {
     this.#answer = answer;
@@ -43,6 +45,7 @@ export class NodeReply implements Reply<NodeAnswer> {
         body.leave(seen);
         settle();
       };
+      this.#stopReading = () => stop(() => resolve("end"));
       body.take({
         data: (chunk) => {
           seen.push(chunk);
@@ -62,6 +65,8 @@ export class NodeReply implements Reply<NodeAnswer> {
   prepare(): void {}
 
   discard(): void {
+    // Nothing more comes: whoever reads has to do with what there is.
+    this.#stopReading?.();
     this.#answer.body.cancel();
   }
 

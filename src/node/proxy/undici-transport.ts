@@ -4,6 +4,7 @@ import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
 import type { ProxiedCall } from "../../http/proxied-call.ts";
 import type { CredentialPlacement } from "../../providers/provider.ts";
+import { type BytesTaker, decoded, decoderFor } from "./decoded-body.ts";
 import { madeAnswer } from "./made-answer.ts";
 import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
 import { NodeReply } from "./node-reply.ts";
@@ -106,9 +107,12 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const pathAt = url.indexOf("/", 8);
+      // A fragment, which a redirect may have, is not sent.
+      const hashAt = url.indexOf("#", pathAt);
+      const path = url.slice(pathAt, hashAt === -1 ? undefined : hashAt);
       const exchange = new Exchange(resolve, reject, signal);
       const { dispatcher, idleTimeoutMs } = this.#options;
-      const request = { origin: url.slice(0, pathAt), path: url.slice(pathAt), method, headers, body };
+      const request = { origin: url.slice(0, pathAt), path, method, headers, body };
       dispatcher.dispatch(idleTimeoutMs === undefined ? request : { ...request, bodyTimeout: idleTimeoutMs }, exchange);
     });
   }
@@ -126,6 +130,8 @@ class Exchange implements BodyControl {
   readonly #signal: AbortSignal | undefined;
   #controller: Controller | undefined;
   #body: UpstreamBody | undefined;
+  /** Takes the body's bytes as they come. */
+  #into: BytesTaker | undefined;
   #isOver = false;
 
   constructor(
@@ -153,23 +159,33 @@ class Exchange implements BodyControl {
     if (status < 200) return;
     const body = new UpstreamBody(this);
     this.#body = body;
-    this.#resolve({ status, statusText: statusText ?? "", headers: new NodeHeaders(headers), body, isDecoded: false });
+    // What nobody is to read in a refusal has to be found in it.
+    const decoder = status < 300 ? undefined : decoderFor(headers["content-encoding"]);
+    const isDecoded = decoder !== undefined;
+    this.#into = isDecoded ? decoded(decoder, body) : body;
+    this.#resolve({
+      status,
+      statusText: statusText ?? "",
+      headers: new NodeHeaders(headers),
+      body,
+      isDecoded,
+    });
   }
 
   onResponseData(_controller: Controller, chunk: Uint8Array): void {
-    this.#body?.push(chunk);
+    this.#into?.push(chunk);
   }
 
   onResponseEnd(): void {
     this.#end();
-    this.#body?.end();
+    this.#into?.end();
   }
 
   onResponseError(_controller: Controller | undefined, error: unknown): void {
     this.#end();
     const reason: unknown = this.#signal?.aborted === true ? this.#signal.reason : error;
     if (this.#body === undefined) this.#reject(reason);
-    else this.#body.fail(reason);
+    else this.#into?.fail(reason);
   }
 
   pause(): void {
