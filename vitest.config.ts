@@ -7,7 +7,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const packageTests = ["test/package/**/*.test.ts"];
 
 /** Tests with manifests and configurations of their own: `npm run test:clients` and the like. */
-const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/runtimes/**"];
+const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/redis/**", "test/runtimes/**"];
 
 /** Tests in real time: they come last and one at a time, so that no other test takes their processor. */
 const realTimeTests = ["test/integration/**/*.test.ts"];

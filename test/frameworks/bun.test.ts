@@ -1,0 +1,5 @@
+import { onBun } from "./support/children.ts";
+import { proxySuite } from "./support/suite.ts";
+
+proxySuite("Hono on Bun", onBun("hono"));
+proxySuite("createProxyHandler on Bun", onBun("web"));
