@@ -1,6 +1,7 @@
 /**
  * A proxy and its admin API in one Express app. It takes the place of a balancing proxy that reads a `config.json` (give its
- * path) and of a free-pool proxy that reads `OPENROUTER_API_KEYS` and `PORT`, and serves the routes of both.
+ * path), of a free-pool proxy that reads `OPENROUTER_API_KEYS` and `PORT`, and of a gateway's multi-key channel, and serves the
+ * routes of all of them: see docs/moving-here.md.
  */
 import express from "express";
 import { isAdminPath } from "rotating-fetch";
@@ -9,16 +10,8 @@ import { announce } from "./support/announce.ts";
 import { serverSettings } from "./support/server-settings.ts";
 
 const settings = await serverSettings(process.argv[2]);
-const proxy = rotatingProxy({
-  ...settings.proxy,
-  // Whoever reaches this machine's own address may use the keys. For others: `authorize: [clientToken]`.
-  authorize: "public",
-  onExhausted: ({ status, retryAfterMs }) => {
-    const error = status === 429 ? "All API keys are rate limited" : "No API key can be used";
-    const headers = retryAfterMs === null ? {} : { "retry-after": `${Math.ceil(retryAfterMs / 1000)}` };
-    return Response.json({ error }, { status, headers });
-  },
-});
+// `authorize` is the list of client tokens, or "public" in place of a system on this machine that asked for none.
+const proxy = rotatingProxy({ ...settings.proxy, authorize: settings.authorize });
 const admin = keyAdmin({
   rotators: proxy.rotator,
   tokens: settings.adminToken,
@@ -27,8 +20,8 @@ const admin = keyAdmin({
 });
 
 const app = express();
-app.use((request, response, next) => {
-  if (isAdminPath(request.path)) admin(request, response, next);
-  else proxy(request, response, next);
+app.use((request, response) => {
+  if (isAdminPath(request.path)) admin(request, response);
+  else proxy(request, response);
 });
-announce(app.listen(settings.port, settings.host), settings);
+announce(app.listen(settings.port, settings.host), settings, proxy.rotator);

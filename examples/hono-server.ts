@@ -16,4 +16,4 @@ app.all("/admin/*", admin);
 app.all("/llm/*", proxy);
 
 const server = createServer(nodeHandlerOf(async (request) => app.fetch(request)));
-announce(server.listen(settings.port, settings.host), settings);
+announce(server.listen(settings.port, settings.host), settings, proxy.rotator);

@@ -15,4 +15,4 @@ app.use(async (context, next) => {
   else if (context.path.startsWith("/v1/")) await proxy(context);
   else await next();
 });
-announce(app.listen(settings.port, settings.host), settings);
+announce(app.listen(settings.port, settings.host), settings, proxy.rotator);

@@ -14,4 +14,4 @@ const server = createServer((request, response) => {
   if (isAdminPath(pathname, "/admin")) admin(request, response);
   else proxy(request, response);
 });
-announce(server.listen(settings.port, settings.host), settings);
+announce(server.listen(settings.port, settings.host), settings, proxy.rotator);

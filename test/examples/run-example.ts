@@ -1,8 +1,14 @@
-import { spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const settings = ["OPENROUTER_API_KEYS", "API_KEYS", "BASE_URL", "MODEL", "NO_COLOR", "FORCE_COLOR"];
+const settings: ReadonlySet<string> = new Set([
+  ...["OPENROUTER_API_KEYS", "API_KEYS", "BASE_URL", "MODEL", "NO_COLOR", "FORCE_COLOR"],
+  ...["TARGET_URL", "HOST", "PORT", "ADMIN_TOKEN", "CLIENT_TOKEN", "KEY_FILE", "LOG_LEVEL", "HEALTH_INTERVAL_MS"],
+]);
+
+export type Environment = Readonly<Record<string, string>>;
 
 export interface Ended {
   readonly exitCode: number | null;
@@ -11,25 +17,36 @@ export interface Ended {
   readonly elapsedMs: number;
 }
 
-/** Runs a program of `examples/` as its user does; of the settings it reads, only those in `environment` are set. */
-export function runExample(name: string, environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const inherited = Object.entries(process.env).filter(([variable]) => !settings.includes(variable));
-  const startedAt = performance.now();
-  const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}`], {
+/** What a program has written so far. */
+type Output = { -readonly [Name in "stdout" | "stderr"]: Ended[Name] };
+
+/** Starts a program of `examples/` as its user does; of the settings it reads, only those in `environment` are set. */
+export function spawnExample(
+  name: string,
+  args: readonly string[],
+  environment: Environment,
+): { readonly child: ChildProcessByStdio<null, Readable, Readable>; readonly output: Output } {
+  const inherited = Object.entries(process.env).filter(([variable]) => !settings.has(variable));
+  const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}`, ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
+  const output: Output = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (text: string) => {
+      output[stream] += text;
+    });
+  }
+  return { child, output };
+}
+
+/** Runs a program of `examples/` to its end. */
+export function runExample(name: string, environment: Environment = {}): Promise<Ended> {
+  const startedAt = performance.now();
+  const { child, output } = spawnExample(name, [], environment);
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (exitCode) => resolve({ exitCode, stdout, stderr, elapsedMs: performance.now() - startedAt }));
+    child.on("close", (exitCode) => resolve({ exitCode, ...output, elapsedMs: performance.now() - startedAt }));
   });
 }
