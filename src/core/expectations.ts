@@ -91,7 +91,9 @@ export function expectMethods<T>(field: string, methods: readonly (keyof T & str
     ? methods.filter((name) => typeof (value as Record<string, unknown>)[name] !== "function")
     : [];
   if (isObject && missing.length === 0) return value as T;
-  const expectation = `an object with the methods ${methods.slice(0, -1).join(", ")} and ${methods.at(-1)}`;
+  const last = methods.at(-1) as string;
+  const named = methods.length === 1 ? `method ${last}` : `methods ${methods.slice(0, -1).join(", ")} and ${last}`;
+  const expectation = `an object with the ${named}`;
   const { message } = unexpected(field, expectation, value);
   throw new InvalidOptionsError(field, isObject ? `${message} without ${missing.join(", ")}` : message);
 }

@@ -216,7 +216,7 @@ export function resolveRotatorOptions(
       options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
     ),
     store: resolveStore(options.store, { clock, random }),
-    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore),
+    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore, provider),
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
     stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
@@ -255,12 +255,20 @@ function resolveHealthCheck(value: HealthCheck): HealthCheck {
   return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
 }
 
-function expectKeyStore(value: unknown): KeyStore {
+/** Whose keys a store was used for first: those of one provider must not be sent to another. */
+const providersOfStores = new WeakMap<KeyStore, string>();
+
+function expectKeyStore(value: unknown, { name: provider }: Provider): KeyStore {
   const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
   for (const name of ["watch", "close"] as const) {
     if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
   }
   expectBoolean("keyStore.storesSecrets", store.storesSecrets);
+  const other = providersOfStores.get(store) ?? provider;
+  if (other !== provider) {
+    throw unexpectedSecret("keyStore", "one of this pool alone", `one that a pool of provider "${other}" uses`);
+  }
+  providersOfStores.set(store, provider);
   return store;
 }
 

@@ -224,6 +224,7 @@ export class Settlement implements LeaseOwner {
     const set = forMs === "end" ? forMs : { forMs };
     const states = await this.#store.cooldown([{ scope: `key:${id}`, set, reason, source: "operator" }]);
     this.#learn(states, key, undefined);
+    if (forMs === "end") this.endRests(key);
     return true;
   }
 
@@ -322,7 +323,10 @@ export class Settlement implements LeaseOwner {
   endRests(key: PooledKey): void {
     key.restUntil = 0;
     key.credentialRefused = false;
-    const scopes = this.#tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
+    const { account } = key;
+    const models = [...(account.restedModels ?? [])].map((model) => modelScope(account.name, model));
+    const own = this.#tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
+    const scopes = [...own, `account:${account.name}`, ...models];
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
     const ended = this.#store.cooldown(changes);
     if (ended instanceof Promise) {

@@ -21,8 +21,8 @@ export interface FetchTransportOptions {
   readonly baseURL: URL | undefined;
   /** @default a body may be silent for as long as the transport lets it */
   readonly idle: IdleLimit | undefined;
-  /** Are redirects to another origin handed over rather than followed? @default false */
-  readonly staysAtOrigin?: boolean | undefined;
+  /** Which redirects are followed; others are handed over. @default all */
+  readonly mayFollow?: ((url: string) => boolean) | undefined;
 }
 
 /** Sends through a `fetch`: the one given, or the platform's as it is at the moment of the call. */
@@ -72,7 +72,7 @@ export class FetchTransport implements Transport<FetchCall, Response> {
     let isAway = false;
     for (let hops = 0; isRedirect(response.status); hops++) {
       const hop = nextHop(response, url, method);
-      if (hop === undefined || (hop.crossesOrigin && this.#options.staysAtOrigin === true)) break;
+      if (hop === undefined || this.#options.mayFollow?.(hop.url) === false) break;
       giveUp(response);
       if (call.init?.redirect === "error") throw redirectFailure("unexpected redirect");
       if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");

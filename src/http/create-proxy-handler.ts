@@ -70,7 +70,7 @@ export class WebProxy {
       baseURL,
       placement: rotator.provider.credential,
       idle,
-      staysAtOrigin: true,
+      mayFollow: (url) => this.#gate.mayFollow(url),
     });
     this.#loop = createCallingLoop<ProxiedCall, Response>(calling, transport, { onExhausted, isDiscreet: true });
   }

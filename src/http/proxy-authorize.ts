@@ -1,5 +1,13 @@
 import type { CallOptions } from "../attempt/call.ts";
-import { expectFunction, expectString, unexpected, unexpectedSecret } from "../core/expectations.ts";
+import {
+  expectBoolean,
+  expectFunction,
+  expectKnown,
+  expectString,
+  unexpected,
+  unexpectedSecret,
+} from "../core/expectations.ts";
+import { expectCallOptions } from "../fetch/call-options.ts";
 import type { Awaitable } from "../types.ts";
 import { digestOf, type MakeDigest, type TokenDigest, whoHas } from "./constant-time.ts";
 import { ProxyError } from "./proxy-error.ts";
@@ -67,7 +75,12 @@ function tokenOf(value: unknown, place: number): string {
 function byFunction(authorize: AuthorizeFunction): (request: ProxyRequest) => Awaitable<Admission | undefined> {
   const admissionOf = (answer: boolean | Admission): Admission | undefined => {
     if (answer === true) return admitted;
-    return typeof answer === "object" && answer !== null ? answer : undefined;
+    if (typeof answer !== "object" || answer === null) return undefined;
+    try {
+      return expectAdmission(answer);
+    } catch (error) {
+      return failed(error);
+    }
   };
   const failed = (cause: unknown): never => {
     if (ProxyError.isInstance(cause)) throw cause;
@@ -82,6 +95,15 @@ function byFunction(authorize: AuthorizeFunction): (request: ProxyRequest) => Aw
       return failed(error);
     }
   };
+}
+
+/** Whatever else came is a mistake, and nobody is let through by one. */
+function expectAdmission(value: unknown): Admission {
+  expectKnown("authorize()", value, { options: true, mayChoose: true });
+  const { options, mayChoose } = value as Admission;
+  if (options !== undefined) expectCallOptions("authorize().options", options);
+  if (mayChoose !== undefined) expectBoolean("authorize().mayChoose", mayChoose);
+  return value as Admission;
 }
 
 function isThenable<T>(answer: Awaitable<T>): answer is Promise<T> {

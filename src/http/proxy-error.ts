@@ -1,4 +1,4 @@
-import { RotatingFetchError } from "../errors.ts";
+import { AllKeysExhaustedError, RotatingFetchError } from "../errors.ts";
 
 /** A request that a proxy could not bring to an answer. Frameworks answer with its `status`. */
 export class ProxyError extends RotatingFetchError {
@@ -6,6 +6,8 @@ export class ProxyError extends RotatingFetchError {
   readonly code: string;
   readonly status: number;
   readonly statusCode: number;
+  /** When to come back; `null` where nothing is known of that. */
+  readonly retryAfterMs: number | null = null;
   /** May the client read the message? */
   readonly expose = true;
 
@@ -36,8 +38,9 @@ export function expectMethod(method: string): void {
 }
 
 /** Headers of the answer to a request that was not brought to one. */
-export function headersOfProxyError({ status }: ProxyError): Record<string, string> {
+export function headersOfProxyError({ status, retryAfterMs }: ProxyError): Record<string, string> {
   const headers: Record<string, string> = { "content-type": "application/json", "cache-control": "no-store" };
+  if (retryAfterMs !== null) headers["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
   if (status === 401) headers["www-authenticate"] = "Bearer";
   if (status === 405) headers["allow"] = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
   return headers;
@@ -58,10 +61,22 @@ export function proxyErrorOf(error: unknown): ProxyError {
   if (code === "ERR_ROTATOR_CLOSED") {
     return new ProxyError(503, "closing", "This proxy is closing.", { cause: error });
   }
-  if (code === "ERR_ALL_KEYS_EXHAUSTED") {
-    return new ProxyError(503, "no_key", "No API key can serve this request now.", { cause: error });
+  if (AllKeysExhaustedError.isInstance(error)) return noKey(error);
+  if (code === "ERR_INVALID_OPTIONS") {
+    return new ProxyError(500, "misconfigured", "This proxy is not set up rightly.", { cause: error });
+  }
+  // What a connection fails with names its cause.
+  if (error instanceof TypeError && error.cause === undefined && code === undefined) {
+    return new ProxyError(500, "internal", "This proxy failed.", { cause: error });
   }
   return new ProxyError(502, "upstream_unreachable", "The provider could not be reached.", { cause: error });
+}
+
+function noKey(cause: AllKeysExhaustedError): ProxyError {
+  const { retryAfterMs } = cause;
+  const status = cause.status === 429 ? 429 : 503;
+  const message = status === 429 ? "All API keys are rate limited." : "No API key can serve this request now.";
+  return Object.assign(new ProxyError(status, "no_key", message, { cause }), { retryAfterMs });
 }
 
 /** How far back causes are looked at. */

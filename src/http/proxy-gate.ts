@@ -43,6 +43,14 @@ export class ProxyGate {
       : this.#pass(request, admission as Admission | undefined);
   }
 
+  /** Is it a place that a client might have asked for itself? Then a redirect is followed there with a key. */
+  mayFollow(url: string): boolean {
+    const base = `${this.#origin}${this.#base}`;
+    if (!url.startsWith(`${base}/`)) return false;
+    const [path = ""] = url.slice(base.length).split(/[?#]/, 1);
+    return confinedPath(path) !== undefined && mayAsk(path, this.#options.allowedPaths);
+  }
+
   #pass(request: ProxyRequest, admission: Admission | undefined): Passage {
     if (admission === undefined) {
       throw new ProxyError(401, "invalid_token", "This proxy needs a token of its own, in place of an API key.");

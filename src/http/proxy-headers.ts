@@ -35,6 +35,12 @@ const notUpstream: ReadonlySet<string> = new Set([
   "x-client-ip",
   "x-cluster-client-ip",
   "true-client-ip",
+  // With these some servers answer another request than the one that was let through.
+  "x-http-method",
+  "x-http-method-override",
+  "x-method-override",
+  "x-original-url",
+  "x-rewrite-url",
   callOptionsHeader,
 ]);
 

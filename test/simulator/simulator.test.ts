@@ -8,7 +8,7 @@ import { judge, type Verdict } from "./verdicts.ts";
 import type { Purpose, World } from "./world.ts";
 import { generateWorld } from "./world-generator.ts";
 
-const worlds = Number(process.env["SIMULATOR_WORLDS"] ?? 60);
+const worlds = Number(process.env["SIMULATOR_WORLDS"] ?? 20);
 /** So many worlds are looked at to see whether the simulator notices a broken rotator. */
 const sabotaged = 12;
 

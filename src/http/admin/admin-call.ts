@@ -70,11 +70,13 @@ export class AdminCall {
    * @throws AdminError 415 for anything that is not said to be JSON, which no form of a web page can say.
    */
   async body({ mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {}): Promise<RequestFields> {
-    this.#expectJson();
+    // Nothing at all need not be said to be JSON.
+    if (!mayBeEmpty || this.request.headers.has("content-type")) this.#expectJson();
     const { maxBodyBytes: maxBytes, clock } = this.parts.options;
     const bytes = await readBounded(this.request, { maxBytes, maxMs: longestUploadMs, clock });
     if (typeof bytes === "string") throw problems[bytes](maxBytes);
     if (bytes.byteLength === 0 && mayBeEmpty) return new RequestFields({});
+    this.#expectJson();
     try {
       return new RequestFields(parseJson(bytes));
     } catch (error) {

@@ -23,15 +23,22 @@ export interface ImportWish {
 export function importKeys(rotator: KeyRotator, fields: RequestFields, { mode, batch }: ImportWish): ImportReport {
   const entries = entriesIn(fields);
   const refused = entries.map(refusalOf);
-  const accepted = entries.filter((_entry, place) => refused[place] === undefined) as readonly Entry[];
+  const places = [...entries.keys()].filter((place) => refused[place] === undefined);
+  const accepted = places.map((place) => entries[place] as Entry);
   const report = accepted.length === 0 ? undefined : rotator.import(accepted, { mode, batch });
   const taken = report?.results[Symbol.iterator]();
-  const results = refused.map((item) => item ?? (taken?.next().value as ImportResult));
+  const results = refused.map((item) => item ?? placed(taken?.next().value as ImportResult, places));
   if (report === undefined || report.created + report.existed === 0) {
     const message = "None of the keys can be used: nothing was changed";
     throw new AdminError("bad_request", message, { field: "keys", data: { results } });
   }
   return { ...report, results, invalid: results.filter(({ outcome }) => outcome === "invalid").length };
+}
+
+/** The pool counts those only that it was given. */
+function placed(result: ImportResult, places: readonly number[]): ImportResult {
+  const message = result.message?.replace(/\bkeys\[(\d+)\]/g, (_, place: string) => `keys[${places[Number(place)]}]`);
+  return { ...result, message: message ?? null };
 }
 
 function entriesIn(fields: RequestFields): readonly unknown[] {

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
 import type { CallOptions } from "../../attempt/call.ts";
 import type { OnExhausted } from "../../attempt/final-answer.ts";
+import { unexpected } from "../../core/expectations.ts";
 import type { KeyRotator } from "../../core/key-rotator.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
@@ -42,7 +43,9 @@ export interface NodeProxyHandler {
  * @example
  * createServer(createNodeProxy({ provider: "openai", keys, authorize: [process.env.CLIENT_TOKEN] })).listen(8080);
  */
-export function createNodeProxy({ transport, ...options }: NodeProxyOptions): NodeProxyHandler {
+export function createNodeProxy(given: NodeProxyOptions): NodeProxyHandler {
+  if (typeof given !== "object" || given === null) throw unexpected("options", "an object", given);
+  const { transport, ...options } = given;
   const face = new NodeProxy(resolveProxyOptions(options as ProxyOptions, nodeDigestOf), transport);
   const handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
     face.handle(request, response).catch((error: unknown) => {
@@ -95,14 +98,16 @@ class NodeProxy {
     this.#options = options;
     this.#gate = new ProxyGate(options);
     this.#hasOwnHeaders = Object.keys(options.headers).length > 0;
-    this.#loop = Promise.resolve(resolveTransport(choice, calling)).then((transport) => {
-      const { attemptTimeoutMs, totalTimeoutMs } = calling;
-      const isBounded = attemptTimeoutMs !== undefined || totalTimeoutMs !== undefined;
-      this.#keepsSignals = transport instanceof UndiciTransport && !isBounded;
-      const onExhausted = ofNode(calling.onExhausted);
-      this.#ready = createCallingLoop<ProxiedCall, NodeAnswer>(calling, transport, { onExhausted, isDiscreet: true });
-      return this.#ready;
-    });
+    this.#loop = Promise.resolve(resolveTransport(choice, calling, (url) => this.#gate.mayFollow(url))).then(
+      (transport) => {
+        const { attemptTimeoutMs, totalTimeoutMs } = calling;
+        const isBounded = attemptTimeoutMs !== undefined || totalTimeoutMs !== undefined;
+        this.#keepsSignals = transport instanceof UndiciTransport && !isBounded;
+        const onExhausted = ofNode(calling.onExhausted);
+        this.#ready = createCallingLoop<ProxiedCall, NodeAnswer>(calling, transport, { onExhausted, isDiscreet: true });
+        return this.#ready;
+      },
+    );
     this.#loop.catch(() => {});
   }
 

@@ -10,6 +10,9 @@ import { type Dispatching, UndiciTransport } from "./undici-transport.ts";
 /** What sends a proxy's requests. */
 export type ProxyTransportChoice = "undici" | "fetch" | Dispatching;
 
+/** Which redirects are followed with a key. */
+type MayFollow = (url: string) => boolean;
+
 type NodeTransport = Transport<ProxiedCall, NodeAnswer>;
 
 /**
@@ -19,21 +22,27 @@ type NodeTransport = Transport<ProxiedCall, NodeAnswer>;
 export function resolveTransport(
   choice: ProxyTransportChoice | undefined,
   calling: ResolvedCallingOptions,
+  mayFollow: MayFollow,
 ): Promise<NodeTransport> | NodeTransport {
-  if (choice === "fetch" || (choice === undefined && calling.fetch !== undefined)) return throughFetch(calling);
+  if (choice === "fetch" || (choice === undefined && calling.fetch !== undefined))
+    return throughFetch(calling, mayFollow);
   if (typeof choice === "object")
-    return through(expectMethods<Dispatching>("transport", ["dispatch"], choice), calling);
+    return through(expectMethods<Dispatching>("transport", ["dispatch"], choice), calling, mayFollow);
   if (choice !== undefined && choice !== "undici")
     throw unexpected("transport", '"undici", "fetch" or a dispatcher', choice);
-  return throughPackage(choice === "undici", calling);
+  return throughPackage(choice === "undici", calling, mayFollow);
 }
 
-async function throughPackage(isAskedFor: boolean, calling: ResolvedCallingOptions): Promise<NodeTransport> {
+async function throughPackage(
+  isAskedFor: boolean,
+  calling: ResolvedCallingOptions,
+  mayFollow: MayFollow,
+): Promise<NodeTransport> {
   try {
     const { Agent } = await import("undici");
-    return through(new Agent(), calling);
+    return through(new Agent(), calling, mayFollow);
   } catch (cause) {
-    if (!isAskedFor) return throughFetch(calling);
+    if (!isAskedFor) return throughFetch(calling, mayFollow);
     throw new InvalidOptionsError(
       "transport",
       'Expected the package `undici` to be installed for `transport: "undici"`',
@@ -44,12 +53,19 @@ async function throughPackage(isAskedFor: boolean, calling: ResolvedCallingOptio
   }
 }
 
-function through(dispatcher: Dispatching, { rotator, baseURL, idleTimeoutMs }: ResolvedCallingOptions): NodeTransport {
-  return new UndiciTransport({ dispatcher, placement: rotator.provider.credential, baseURL, idleTimeoutMs });
+function through(
+  dispatcher: Dispatching,
+  { rotator, baseURL, idleTimeoutMs }: ResolvedCallingOptions,
+  mayFollow: MayFollow,
+): NodeTransport {
+  return new UndiciTransport({ dispatcher, placement: rotator.provider.credential, baseURL, idleTimeoutMs, mayFollow });
 }
 
-function throughFetch({ rotator, fetch, baseURL, idleTimeoutMs }: ResolvedCallingOptions): NodeTransport {
+function throughFetch(
+  { rotator, fetch, baseURL, idleTimeoutMs }: ResolvedCallingOptions,
+  mayFollow: MayFollow,
+): NodeTransport {
   const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock: rotator.options.clock };
   const placement = rotator.provider.credential;
-  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, placement, idle, staysAtOrigin: true }));
+  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, placement, idle, mayFollow }));
 }

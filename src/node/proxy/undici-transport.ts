@@ -36,6 +36,8 @@ export interface UndiciTransportOptions {
   readonly dispatcher: Dispatching;
   readonly placement: CredentialPlacement;
   readonly baseURL: URL | undefined;
+  /** Which redirects are followed; others are handed over. */
+  readonly mayFollow: (url: string) => boolean;
   /** Milliseconds; @default undici's own */
   readonly idleTimeoutMs: number | undefined;
 }
@@ -71,7 +73,7 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
     for (let hops = 0; isRedirect(answer.status); hops++) {
       const hop = nextHop(answer, outgoing.url, outgoing.method);
       // Elsewhere the client goes by itself, and without a key.
-      if (hop === undefined || hop.crossesOrigin) break;
+      if (hop === undefined || !this.#options.mayFollow(hop.url)) break;
       answer.body.cancel();
       if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");
       outgoing = {

@@ -16,3 +16,12 @@ describe("an empty list of keys", () => {
     lease.settle({ outcome: "success" });
   });
 });
+
+describe("a key store", () => {
+  it("is refused to a pool of another provider, which its keys must not be sent to", () => {
+    const keyStore = new MemoryKeyStore({ storeSecrets: true });
+    new KeyRotator({ keys: ["test-secret-of-one"], provider: "openai", keyStore });
+    const other = (): KeyRotator => new KeyRotator({ keys: ["test-secret-of-two"], provider: "groq", keyStore });
+    expect(other).toThrow(/`keyStore` to be one of this pool alone.*"openai"/);
+  });
+});

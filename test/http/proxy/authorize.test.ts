@@ -122,3 +122,42 @@ describe.each(faces)("authorize (%s)", (face) => {
     expect(rig.upstream.arrivals.map(({ id }) => id)).toEqual(["here", "next"]);
   });
 });
+
+describe("authorize, when its function answers with something else than it may", () => {
+  it.each([
+    ["a record of a user", { id: 1, name: "u" }],
+    ["a misspelt field", { optoins: {} }],
+    ["options that are none", { options: { prioriti: 1 } }],
+    ["a flag that is none", { mayChoose: "yes" }],
+  ])("lets nobody through: %s", async (_name, answer) => {
+    const handle = createProxyHandler({
+      keys: ["test-key-of-authorize"],
+      target: "https://api.example.test",
+      fetch: () => Promise.reject(new Error("nothing may be sent")),
+      authorize: () => answer as never,
+    });
+    const response = await handle(new Request("https://proxy.example.test/v1/models"));
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ error: { code: "authorize_failed" } });
+  });
+});
+
+describe("a redirect of the provider", () => {
+  it("is followed with a key only where the client might have asked itself", async () => {
+    const asked: string[] = [];
+    const handle = createProxyHandler({
+      keys: ["test-key-of-redirects"],
+      target: "https://api.example.test/v1",
+      allowedPaths: ["/models", "/models-2"],
+      authorize: "public",
+      fetch: async (url) => {
+        asked.push(url);
+        if (url.endsWith("/models")) return new Response(null, { status: 302, headers: { location: "/v1/models-2" } });
+        return new Response(null, { status: 302, headers: { location: "/admin/keys" } });
+      },
+    });
+    const response = await handle(new Request("https://proxy.example.test/models"));
+    expect([response.status, response.headers.get("location")]).toEqual([302, "/admin/keys"]);
+    expect(asked).toEqual(["https://api.example.test/v1/models", "https://api.example.test/v1/models-2"]);
+  });
+});
