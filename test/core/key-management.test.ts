@@ -498,7 +498,7 @@ describe("KeyRotator.recheck", () => {
 
   it("probes the named keys and no others, and none whose secret is not known", async () => {
     const shared = new MemoryKeyStore();
-    const first = start(named("z"), shared);
+    const first = start(named("z"), shared, { provider: "openai" });
     first.add({ id: "mine", secret: newSecret() });
     await first.close();
     const rotator = start(named("a", "b", "c"), shared, { provider: "openai" });
