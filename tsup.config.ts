@@ -5,6 +5,7 @@ const entry = {
   express: "src/middleware/express.ts",
   koa: "src/middleware/koa.ts",
   hono: "src/middleware/hono.ts",
+  redis: "src/stores/redis.ts",
   node: "src/node/index.ts",
   testing: "src/testing/index.ts",
 };

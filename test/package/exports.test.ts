@@ -37,6 +37,7 @@ const entries = [
   { name: "express", exported: ["keyAdmin", "rotatingProxy"] },
   { name: "koa", exported: ["keyAdmin", "rotatingProxy"] },
   { name: "hono", exported: ["keyAdmin", "rotatingProxy"] },
+  { name: "redis", exported: ["RedisStore"] },
   {
     name: "node",
     exported: ["FileStore", "KeyFile", "StateFileError", "createNodeAdmin", "createNodeProxy", "nodeHandlerOf"],

@@ -1,0 +1,87 @@
+import type { ScopeState, StoreChange, Unsubscribe } from "../store.ts";
+import { scopeState } from "./answer.ts";
+import type { Commander } from "./client.ts";
+import type { KeyNames } from "./key-names.ts";
+
+type Message = [
+  kind: "c" | "f",
+  key?: string,
+  now?: number,
+  until?: number,
+  startedAt?: number,
+  strikes?: number,
+  source?: number,
+  reason?: string,
+];
+
+/** What others changed, as the server tells it on a connection of its own, which is opened when somebody listens. */
+export class ChangeFeed {
+  readonly #subscribe: NonNullable<Commander["subscribe"]>;
+  readonly #names: KeyNames;
+  readonly #cooled: (state: ScopeState) => void;
+  readonly #listeners = new Set<(change: StoreChange) => void>();
+  #connection: Promise<() => void> | undefined;
+
+  constructor(subscribe: NonNullable<Commander["subscribe"]>, names: KeyNames, cooled: (state: ScopeState) => void) {
+    this.#cooled = cooled;
+    this.#subscribe = subscribe;
+    this.#names = names;
+  }
+
+  listen(listener: (change: StoreChange) => void): Unsubscribe {
+    this.#listeners.add(listener);
+    this.#open();
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.close();
+    };
+  }
+
+  /** Resolves when changes are heard of, or cannot be. */
+  async opened(): Promise<void> {
+    await this.#connection?.catch(() => {});
+  }
+
+  close(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.then(
+      (stop) => stop(),
+      () => {},
+    );
+  }
+
+  #open(): void {
+    if (this.#connection !== undefined) return;
+    const connection = this.#subscribe(this.#names.channel, (message) => this.#heard(message));
+    this.#connection = connection;
+    // Without it, changes are learnt with the next question.
+    connection.catch(() => {
+      if (this.#connection === connection) this.#connection = undefined;
+    });
+  }
+
+  #heard(message: string): void {
+    const change = changeIn(message, this.#names);
+    if (change === undefined) return;
+    if (change.type === "cooled") this.#cooled(change.state);
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function changeIn(message: string, names: KeyNames): StoreChange | undefined {
+  let parsed: Message;
+  try {
+    parsed = JSON.parse(message) as Message;
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parsed)) return undefined;
+  const [kind, key, now, until, startedAt, strikes, source, reason] = parsed;
+  const scope = typeof key === "string" ? names.scopeOf(key) : undefined;
+  if (kind === "f") return { type: "freed", scope: scope ?? null };
+  if (kind !== "c" || scope === undefined) return undefined;
+  const fields = [until, startedAt, strikes, source, reason] as [number, number, number, number, string];
+  const state: ScopeState = scopeState(scope, now as number, fields);
+  return { type: "cooled", state };
+}

@@ -1,0 +1,101 @@
+import { InvalidOptionsError } from "../../errors.ts";
+
+/** Sends one command, its name first, and resolves with the reply. What a REST client offers can be put into this shape. */
+export type SendCommand = (args: string[]) => Promise<unknown>;
+
+/** An ioredis client: single, Sentinel or Cluster. */
+export interface IoredisLike {
+  call(command: string, ...args: string[]): Promise<unknown>;
+  duplicate?: unknown;
+}
+
+/** A node-redis client: single, pool, Sentinel or Cluster. */
+export interface NodeRedisLike {
+  sendCommand(...args: never[]): Promise<unknown>;
+  duplicate?: unknown;
+}
+
+/** Any of the ordinary clients, connected or connecting, or a function that sends one command. */
+export type RedisClient = SendCommand | IoredisLike | NodeRedisLike;
+
+/** Stops listening. */
+type Stop = () => void;
+
+/** The one way this store talks to a server, whatever the client. */
+export interface Commander {
+  /** `key` tells a cluster's client to which node. */
+  send(key: string, args: string[]): Promise<unknown>;
+  /** Listens to a channel on a connection of its own; absent where the client has no such thing. */
+  readonly subscribe?: ((channel: string, heard: (message: string) => void) => Promise<Stop>) | undefined;
+}
+
+type Call = (...args: unknown[]) => Promise<unknown>;
+type Methods = Readonly<Record<string, Call>>;
+
+/** Which client it is, by what it can do: none of them is a dependency. @throws InvalidOptionsError for anything else. */
+export function commanderOf(client: RedisClient): Commander {
+  if (typeof client === "function") return { send: (_key, args) => client(args) };
+  const methods = client as unknown as Methods;
+  if (has(client, "call")) return ofIoredis(methods);
+  if (has(client, "sendCommand")) return ofNodeRedis(methods);
+  const came = client === null ? "null" : typeof client;
+  const expected = "an ioredis or node-redis client, or a function that sends a command";
+  throw new InvalidOptionsError("client", `Expected \`client\` to be ${expected}, got ${came}`);
+}
+
+function has(client: unknown, method: string): boolean {
+  return typeof (client as Record<string, unknown> | null | undefined)?.[method] === "function";
+}
+
+function ofIoredis(client: Methods): Commander {
+  const send = (_key: string, args: string[]): Promise<unknown> => (client["call"] as Call)(...args);
+  if (!has(client, "duplicate")) return { send: send.bind(client) };
+  return {
+    send: (_key, args) => (client["call"] as Call).apply(client, args),
+    subscribe: async (channel, heard) => {
+      const listener = client["duplicate"]?.() as unknown as Methods & Emitter;
+      listener.on("error", ignore);
+      listener.on("message", (from, message) => {
+        if (from === channel) heard(String(message));
+      });
+      await listener["subscribe"]?.(channel);
+      return () => (listener["disconnect"] as unknown as Stop).call(listener);
+    },
+  };
+}
+
+interface Emitter {
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+}
+
+function ofNodeRedis(client: Methods): Commander {
+  const sendCommand = client["sendCommand"] as Call;
+  // A Cluster's client is told the key, a Sentinel's that it is no mere reading.
+  const send: Commander["send"] =
+    "slots" in client
+      ? (key, args) => sendCommand.call(client, key, false, args)
+      : has(client, "getSentinelNode")
+        ? (_key, args) => sendCommand.call(client, false, args)
+        : (_key, args) => sendCommand.call(client, args);
+  if (!has(client, "duplicate") || !has(client, "subscribe")) return { send };
+  return {
+    send,
+    subscribe: async (channel, heard) => {
+      const listener = client["duplicate"]?.() as unknown as Methods & Emitter;
+      listener.on("error", ignore);
+      await listener["connect"]?.();
+      await listener["subscribe"]?.(channel, (message: unknown) => heard(String(message)));
+      return () => {
+        const end = listener["destroy"] ?? listener["disconnect"];
+        try {
+          end?.call(listener)?.catch?.(ignore);
+        } catch {
+          // It was closed already.
+        }
+      };
+    },
+  };
+}
+
+/** A client without a listener for errors would end the process. What failed shows where it is used. */
+function ignore(): void {}

@@ -1,0 +1,126 @@
+import type { Random } from "../../types.ts";
+import type {
+  Bucket,
+  Candidate,
+  CooldownChange,
+  Refusal,
+  Report,
+  ReserveOptions,
+  ScopeId,
+  ScopeState,
+  StoreReading,
+} from "../store.ts";
+import { Insurance, InsuredReservation, type Standing } from "./insurance.ts";
+import type { LastSeen } from "./last-seen.ts";
+import { OwnCharges } from "./own-charges.ts";
+import type { OwnPlaces } from "./own-places.ts";
+import { RedisReservation } from "./redis-reservation.ts";
+import type { Charge } from "./request.ts";
+import type { ServerTime } from "./server-time.ts";
+import { type Settling, settlingOf } from "./settling.ts";
+
+const askAgainMs = 250;
+
+export interface GapOptions {
+  readonly time: ServerTime;
+  readonly random: Random;
+  readonly seen: LastSeen;
+  readonly places: OwnPlaces;
+  readonly standing: () => Standing;
+  /** Is nothing given out without the server? */
+  readonly isClosed: boolean;
+}
+
+/** Stretches of time without the server: decides alone, and keeps what the server is to be told of it. */
+export class Gap {
+  readonly #options: GapOptions;
+  readonly #charges = new OwnCharges();
+  #insurance: Insurance | undefined;
+
+  constructor(options: GapOptions) {
+    this.#options = options;
+  }
+
+  /** Is there anything the server does not know of? */
+  get isOpen(): boolean {
+    return this.#insurance !== undefined;
+  }
+
+  reserve(id: string, candidates: readonly Candidate[], options: ReserveOptions): InsuredReservation | Refusal {
+    const { isClosed, time, places } = this.#options;
+    if (isClosed) return closed(candidates, time.monotonic());
+    const answer = this.#open().reserve(id, candidates, options);
+    if (!answer.granted || options.dryRun === true) return answer;
+    for (const { bucket, amount } of answer.needs) this.#charges.add(bucket, amount, answer.reservedAt);
+    places.taken(answer);
+    return answer;
+  }
+
+  /** The states it touched; or, where the server is back and knows of the reservation, what it is to be told. */
+  settle(reservation: InsuredReservation, report: Report): ScopeState[] | Settling {
+    this.#options.places.ended(reservation);
+    const settling = settlingOf(asKnownToServer(reservation), report);
+    if (reservation.gap !== this.#insurance) return settling;
+    for (const { bucket, change } of settling.needs) this.#charges.correct(bucket, change, reservation.reservedAt);
+    return [...reservation.gap.settle(report, reservation)];
+  }
+
+  cooldown(changes: readonly CooldownChange[]): readonly ScopeState[] {
+    return this.#open().cooldown(changes);
+  }
+
+  read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): StoreReading {
+    return this.#open().read(scopes, buckets);
+  }
+
+  /** The server is back: what it has to be told. What is decided alone from here on begins anew. */
+  end(): { charges: Charge[]; changes: CooldownChange[] } {
+    const { time, places } = this.#options;
+    const now = time.monotonic();
+    const insurance = this.#insurance;
+    const charges: Charge[] = this.#charges.list(now);
+    for (const holder of places.holders(now)) {
+      if (!(holder instanceof InsuredReservation) || holder.gap !== insurance) continue;
+      for (const { bucket, amount } of holder.needs) {
+        if (bucket.kind === "concurrency") charges.push({ bucket, amount, at: now, holder });
+      }
+    }
+    this.#charges.clear();
+    this.#insurance = undefined;
+    return { charges, changes: insurance?.changes() ?? [] };
+  }
+
+  #open(): Insurance {
+    const { time, random, seen, places, standing } = this.#options;
+    this.#insurance ??= new Insurance({ time, random, seen, places, standing: standing() });
+    return this.#insurance;
+  }
+}
+
+/** Windows were told as they were taken; only places are known by their holder. */
+function asKnownToServer(reservation: InsuredReservation): RedisReservation {
+  const { id, index, reservedAt, expiresAt, readyAt } = reservation;
+  const needs = reservation.needs;
+  // Tickets of no entry: a lower charge has no effect, a higher one counts from now on.
+  const tickets = needs.map(({ bucket, amount }) => (bucket.kind === "concurrency" ? amount : -1));
+  return new RedisReservation({
+    id,
+    index,
+    reservedAt,
+    expiresAt,
+    readyAt,
+    left: [],
+    needs,
+    tickets,
+    known: [],
+    isProbe: false,
+  });
+}
+
+function closed(candidates: readonly Candidate[], now: number): Refusal {
+  const until = now + askAgainMs;
+  const blocked = candidates.map(({ keyId, scopes, needs }, index) => {
+    return { index, by: needs[0]?.bucket.id ?? scopes[0] ?? keyId, until };
+  });
+  return { granted: false, now, retryAt: candidates.length === 0 ? null : until, blocked };
+}

@@ -1,0 +1,34 @@
+import type { Need, Reservation, ScopeId } from "../store.ts";
+
+/** What was reserved, with all that settling it needs: the server keeps nothing of a reservation by itself. */
+export class RedisReservation implements Reservation {
+  readonly granted = true;
+  readonly id: string;
+  index: number;
+  readonly reservedAt: number;
+  readonly expiresAt: number;
+  readonly readyAt: number;
+  readonly left: readonly number[];
+  /** What was taken, as it was then. */
+  readonly needs: readonly Need[];
+  readonly tickets: readonly number[];
+  /** Scopes that had a record, which its success may clear. */
+  readonly known: readonly ScopeId[];
+  readonly isProbe: boolean;
+  /** How much earlier the server may have reserved it than this process knew, milliseconds: all that is counted from it comes later by so much. */
+  lagMs = 0;
+  settled = false;
+
+  constructor(taken: Omit<RedisReservation, "granted" | "settled" | "lagMs">) {
+    this.id = taken.id;
+    this.index = taken.index;
+    this.reservedAt = taken.reservedAt;
+    this.expiresAt = taken.expiresAt;
+    this.readyAt = taken.readyAt;
+    this.left = taken.left;
+    this.needs = taken.needs;
+    this.tickets = taken.tickets;
+    this.known = taken.known;
+    this.isProbe = taken.isProbe;
+  }
+}

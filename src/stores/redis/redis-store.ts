@@ -1,0 +1,298 @@
+import { systemClock } from "../../clock.ts";
+import type { Clock, Random } from "../../types.ts";
+import type {
+  Bucket,
+  Candidate,
+  CooldownChange,
+  Refusal,
+  Report,
+  Reservation,
+  ReserveOptions,
+  ScopeId,
+  ScopeState,
+  Store,
+  StoreChange,
+  StoreReading,
+  Unsubscribe,
+} from "../store.ts";
+import { bothRefused, readingOf, refusalOf, reservationOf, touchedOf } from "./answer.ts";
+import { ChangeFeed } from "./change-feed.ts";
+import { commanderOf } from "./client.ts";
+import { Gap } from "./gap.ts";
+import { InsuredReservation } from "./insurance.ts";
+import { KeyNames } from "./key-names.ts";
+import { LastSeen } from "./last-seen.ts";
+import { Link } from "./link.ts";
+import { checkOptions, type RedisStoreOptions } from "./options.ts";
+import { OwnCharges } from "./own-charges.ts";
+import { OwnPlaces } from "./own-places.ts";
+import { type OwnReservation, shifted } from "./own-reservation.ts";
+import { RedisReservation } from "./redis-reservation.ts";
+import { ReportQueue, type Ride } from "./report-queue.ts";
+import { ScriptRequest } from "./request.ts";
+import { ScriptRunner } from "./script-runner.ts";
+import { ServerTime } from "./server-time.ts";
+import { settlingOf } from "./settling.ts";
+
+const nothing: readonly ScopeState[] = Object.freeze([]);
+/** So many candidates are asked for at first, as long as one of them mostly serves. */
+const fewCandidates = 2;
+/** How long closing waits for what has not been reported yet, milliseconds. */
+const closesWithinMs = 1000;
+/** How long a server that came back is told what happened before it is asked again, milliseconds. */
+const mergesWithinMs = 1500;
+
+/**
+ * Counters and cooldowns of many processes, in Redis: one atomic call for every decision, on the server's clock. Where the
+ * server cannot be asked in time, this process decides alone, within its share of what was left.
+ */
+export class RedisStore implements Store {
+  readonly candidatesPerReserve = 16;
+  /** Absent where the client cannot listen: with a function. */
+  readonly watch?: (listener: (change: StoreChange) => void) => Unsubscribe;
+  readonly #names: KeyNames;
+  readonly #link: Link;
+  readonly #reports: ReportQueue;
+  readonly #feed: ChangeFeed | undefined;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #instance = globalThis.crypto.randomUUID();
+  readonly #time: ServerTime;
+  readonly #seen = new LastSeen();
+  readonly #places = new OwnPlaces();
+  /** What this process took with the server's knowledge. */
+  readonly #charges = new OwnCharges();
+  readonly #gap: Gap;
+  /** Was the last question refused? */
+  #isRefusing = false;
+  #reservations = 0;
+  #requests = 0;
+
+  /** @throws InvalidOptionsError naming the option that cannot work. */
+  constructor(options: RedisStoreOptions) {
+    checkOptions(options);
+    const { clock = systemClock, random = Math.random, insurance = {}, onState } = options;
+    const commander = commanderOf(options.client);
+    this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
+    this.#clock = clock;
+    this.#random = random;
+    this.#time = new ServerTime(clock);
+    this.#link = new Link({
+      runner: new ScriptRunner(commander, this.#names.channel),
+      clock,
+      time: this.#time,
+      commandTimeoutMs: options.commandTimeoutMs ?? 50,
+      expectedInstances: insurance === "closed" ? 1 : (insurance.expectedInstances ?? 4),
+      instance: this.#instance,
+      newRequest: () => this.#request(),
+      lost: (cause) => {
+        this.#reports.letGo();
+        onState?.("alone", cause);
+      },
+      back: async () => {
+        await this.#merge();
+        onState?.("shared");
+      },
+      forgot: () => this.#replay(),
+      answered: () => {
+        // Shares hold until what is granted can be relied on: one that is ended would be given anew.
+        if (this.#gap.isOpen && this.#link.maySpend) void this.#merge();
+      },
+    });
+    this.#reports = this.#makeQueue(clock);
+    const [seen, places, time] = [this.#seen, this.#places, this.#time];
+    const standing = () => this.#link.standing;
+    this.#gap = new Gap({ time, random, seen, places, standing, isClosed: insurance === "closed" });
+    if (commander.subscribe === undefined) return;
+    const feed = new ChangeFeed(commander.subscribe, this.#names, (state) => this.#seen.rests([state]));
+    this.#feed = feed;
+    this.watch = (listener) => feed.listen(listener);
+  }
+
+  async reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
+    // Who proposes them mostly knows: asking for all of them every time would cost several times as much.
+    const few =
+      this.#isRefusing || candidates.length <= fewCandidates ? candidates : candidates.slice(0, fewCandidates);
+    const answer = await this.#ask(few, options);
+    if (answer.granted) this.#isRefusing = answer.index >= fewCandidates;
+    else this.#isRefusing = true;
+    if (answer.granted || few === candidates) return answer;
+    const rest = await this.#ask(candidates.slice(fewCandidates), options);
+    return rest.granted ? shifted(rest, fewCandidates) : bothRefused(answer, rest, fewCandidates);
+  }
+
+  async #ask(candidates: readonly Candidate[], options: ReserveOptions): Promise<OwnReservation | Refusal> {
+    const id = `${this.#instance}.${++this.#reservations}`;
+    if (!this.#link.maySpend) return this.#reserveAlone(id, candidates, options);
+    const request = this.#request();
+    const { epoch } = this.#link;
+    this.#link.beatIfDue(request);
+    const ride = this.#reports.board(request);
+    request.reserve(id, candidates, options);
+    const giveBack = (taken: RedisReservation | undefined): void => {
+      if (taken === undefined || taken.settled) return;
+      taken.settled = true;
+      void this.#reports.add(settlingOf(taken, { reservation: taken, outcome: "aborted", sent: "no" }));
+    };
+    const askedAt = this.#clock.monotonic();
+    try {
+      const answer = await this.#link.ask(request, ride, (late) =>
+        giveBack(reservationOf(late, id, candidates, options)),
+      );
+      const reservation = reservationOf(answer, id, candidates, options);
+      if (epoch !== undefined && answer.e !== epoch) giveBack(reservation);
+      else if (reservation === undefined) return this.#refused(refusalOf(answer, candidates), candidates);
+      else return this.#granted(reservation, this.#clock.monotonic() - askedAt);
+    } catch {
+      // Whoever wants to know is told by `onState`.
+    }
+    return this.#reserveAlone(id, candidates, options);
+  }
+
+  async settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
+    const touched = reports.map((report) => this.#settleOne(report));
+    return touched.length === 1 ? (touched[0] ?? nothing) : (await Promise.all(touched)).flat();
+  }
+
+  async cooldown(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
+    if (this.#link.isUp) {
+      const request = this.#request();
+      const ride = this.#reports.board(request);
+      const before = request.keys.length;
+      request.cool(changes, this.#random);
+      try {
+        const answer = await this.#link.ask(request, ride, () => {});
+        const states = touchedOf(answer, request).flatMap(({ place, state }) => (place > before ? state : []));
+        this.#seen.rests(states);
+        return states;
+      } catch {
+        // They hold here, and elsewhere as soon as the server is back.
+      }
+    }
+    return this.#gap.cooldown(changes);
+  }
+
+  async read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
+    if (this.#link.isUp) {
+      const request = this.#request();
+      const ride = this.#reports.board(request);
+      request.read(scopes, buckets);
+      try {
+        return readingOf(await this.#link.ask(request, ride, () => {}), scopes, buckets);
+      } catch {
+        // What is known here is better than nothing.
+      }
+    }
+    return this.#gap.read(scopes, buckets);
+  }
+
+  /** Instances are processes, whatever sessions are in them. Gives this one's sign of life, which it also gives by itself. */
+  async renew(_session: string): Promise<{ instances: number; rank: number; epoch: string; now: number }> {
+    if (this.#link.isUp) {
+      const request = this.#request();
+      this.#link.beat(request);
+      await this.#link.ask(request, undefined, () => {}).catch(() => {});
+    }
+    return { ...this.#link.standing, epoch: this.#link.epoch ?? "none", now: this.#time.monotonic() };
+  }
+
+  /** Sends what has not been reported yet, and listens no longer. The client stays open. */
+  async close(): Promise<void> {
+    if (this.#link.isUp) await this.#reports.drained(closesWithinMs);
+    this.#reports.stop();
+    this.#link.close();
+    this.#feed?.close();
+  }
+
+  #granted(reservation: RedisReservation, lagMs: number): RedisReservation {
+    reservation.lagMs = lagMs;
+    this.#seen.granted(reservation);
+    if (reservation.settled) return reservation;
+    for (const { bucket, amount } of reservation.needs) this.#charges.add(bucket, amount, reservation.reservedAt);
+    this.#places.taken(reservation);
+    return reservation;
+  }
+
+  #refused(refusal: Refusal, candidates: readonly Candidate[]): Refusal {
+    this.#seen.refused(refusal, candidates);
+    return refusal;
+  }
+
+  #reserveAlone(id: string, candidates: readonly Candidate[], options: ReserveOptions): InsuredReservation | Refusal {
+    this.#link.probe();
+    return this.#gap.reserve(id, candidates, options);
+  }
+
+  #settleOne(report: Report): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    const { reservation } = report;
+    if (reservation instanceof InsuredReservation) return this.#settleInsured(reservation, report);
+    if (!(reservation instanceof RedisReservation) || reservation.settled) return nothing;
+    reservation.settled = true;
+    this.#places.ended(reservation);
+    const settling = settlingOf(reservation, report);
+    for (const { bucket, change } of settling.needs) this.#charges.correct(bucket, change, reservation.reservedAt);
+    return this.#report(settling);
+  }
+
+  #settleInsured(
+    reservation: InsuredReservation,
+    report: Report,
+  ): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    if (reservation.settled) return nothing;
+    reservation.settled = true;
+    const after = this.#gap.settle(reservation, report);
+    return Array.isArray(after) ? after : this.#report(after);
+  }
+
+  #report(settling: Parameters<ReportQueue["add"]>[0]): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    const told = this.#reports.add(settling);
+    if (!this.#link.isUp) return nothing;
+    return told.then((states) => {
+      if (states.length > 0) this.#seen.rests(states);
+      return states;
+    });
+  }
+
+  /** Tells the server what happened without it. */
+  async #merge(): Promise<void> {
+    const { charges, changes } = this.#gap.end();
+    for (const { bucket, amount, at } of charges) this.#charges.add(bucket, amount, at);
+    this.#seen.took(charges);
+    this.#reports.charge(charges);
+    if (changes.length > 0) {
+      const request = this.#request().cool(changes, this.#random);
+      await this.#link.ask(request, undefined, () => {}).catch(() => {});
+    }
+    this.#reports.flush();
+    await this.#reports.drained(mergesWithinMs);
+  }
+
+  /** Tells the server again what it has lost: all that this process took and that still counts. */
+  #replay(): void {
+    const now = this.#time.monotonic();
+    const places = this.#places
+      .holders(now)
+      .flatMap(({ id, expiresAt, needs }) =>
+        needs
+          .filter(({ bucket }) => bucket.kind === "concurrency")
+          .map(({ bucket, amount }) => ({ bucket, amount, at: now, holder: { id, expiresAt } })),
+      );
+    this.#reports.charge([...this.#charges.list(now), ...places]);
+  }
+
+  #makeQueue(clock: Clock): ReportQueue {
+    const send = (): void => {
+      if (!this.#link.mayReport) return;
+      const request = this.#request();
+      const ride: Ride | undefined = this.#reports.board(request);
+      if (ride !== undefined) this.#link.ask(request, ride, () => {}).catch(() => {});
+    };
+    const [instance, random] = [this.#instance, this.#random];
+    return new ReportQueue({ instance, clock, random, now: () => this.#time.monotonic(), send });
+  }
+
+  #request(): ScriptRequest {
+    // Should the server have lost its epoch, the next one is named unlike any before.
+    return new ScriptRequest(this.#names, `${this.#instance}.${++this.#requests}`);
+  }
+}

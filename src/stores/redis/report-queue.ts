@@ -1,0 +1,200 @@
+import type { Clock, Random } from "../../types.ts";
+import type { ScopeState } from "../store.ts";
+import { type ScriptAnswer, touchedOf } from "./answer.ts";
+import type { Charge, ScriptRequest } from "./request.ts";
+import type { Settling } from "./settling.ts";
+
+/** So many reports travel together: a script holds up the whole server. */
+const mostInBatch = 64;
+const mostChargesInBatch = 256;
+/** With the server away for long, the oldest are given up: places come back by their lease, estimates stand. */
+const mostWaiting = 20_000;
+/** A report waits so long for a question to travel with, milliseconds. */
+const waitsMs = 1;
+const retryMs = 250;
+/** A batch without an answer is sent again after so long; the server knows it by its number. Milliseconds. */
+const resendAfterMs = 500;
+/** Something is wrong with a batch that fails so often while others do not. */
+const mostTries = 60;
+
+interface Waiting {
+  readonly settling: Settling;
+  readonly done: (states: readonly ScopeState[]) => void;
+}
+
+interface Batch {
+  readonly number: number;
+  readonly charges: readonly Charge[];
+  readonly reports: readonly Waiting[];
+  tries: number;
+}
+
+/** A batch on its way. Whoever sends it tells what became of it; it may be told late, or twice. */
+export interface Ride {
+  arrived(answer: ScriptAnswer): void;
+  /** No answer in time: nobody waits any longer for what it says. */
+  late(): void;
+  failed(): void;
+}
+
+export interface ReportQueueOptions {
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The server's time. */
+  readonly now: () => number;
+  /** Sends a request with nothing but reports, if that makes sense now. */
+  readonly send: () => void;
+}
+
+const nothing: readonly ScopeState[] = Object.freeze([]);
+
+/**
+ * Reports wait here for the next question, or for a moment, and travel one batch at a time: in order, so that one number tells
+ * the server which of them it has carried out.
+ */
+export class ReportQueue {
+  readonly #options: ReportQueueOptions;
+  readonly #waiting: Waiting[] = [];
+  readonly #charges: Charge[] = [];
+  #number = 0;
+  #batch: Batch | undefined;
+  #isUnderWay = false;
+  #cancelTimer: (() => void) | undefined;
+  readonly #whenEmpty = new Set<() => void>();
+
+  constructor(options: ReportQueueOptions) {
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#batch === undefined && this.#isIdle;
+  }
+
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#charges.length === 0;
+  }
+
+  add(settling: Settling): Promise<readonly ScopeState[]> {
+    if (this.#waiting.length >= mostWaiting) this.#waiting.shift()?.done(nothing);
+    return new Promise((done) => {
+      this.#waiting.push({ settling, done });
+      this.#arm(waitsMs);
+    });
+  }
+
+  charge(charges: readonly Charge[]): void {
+    for (const charge of charges) this.#charges.push(charge);
+    if (charges.length > 0) this.#arm(0);
+  }
+
+  /** Nobody waits any longer for what becomes of reports; they travel when they can. */
+  letGo(): void {
+    for (const { done } of this.#waiting) done(nothing);
+  }
+
+  /** Sends what there is as soon as that makes sense again. */
+  flush(): void {
+    if (!this.isEmpty) this.#arm(0);
+  }
+
+  /** Puts the next batch on a request about to be sent; `undefined`: there is none, or one is under way. */
+  board(request: ScriptRequest): Ride | undefined {
+    if (this.#isUnderWay || this.isEmpty) return undefined;
+    const { instance, random, now } = this.#options;
+    this.#batch ??= {
+      number: ++this.#number,
+      charges: this.#charges.splice(0, mostChargesInBatch),
+      reports: this.#waiting.splice(0, mostInBatch),
+      tries: 0,
+    };
+    const batch = this.#batch;
+    const { number, charges, reports } = batch;
+    batch.tries++;
+    this.#isUnderWay = true;
+    const settlings = reports.map(({ settling }) => settling);
+    request.settle(instance, { number, charges, settlings }, now(), random);
+    return this.#ride(batch, batch.tries, request);
+  }
+
+  /** Resolves when all reports have arrived, at the latest after so many milliseconds. */
+  drained(longestMs: number): Promise<void> {
+    if (this.isEmpty) return Promise.resolve();
+    return new Promise((resolve) => {
+      const giveUp = this.#options.clock.timer(resolve, longestMs);
+      this.#whenEmpty.add(() => {
+        giveUp();
+        resolve();
+      });
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+      this.#arm(0);
+    });
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    for (const { done } of this.#batch?.reports ?? []) done(nothing);
+    for (const { done } of this.#waiting.splice(0)) done(nothing);
+  }
+
+  #ride(batch: Batch, tries: number, request: ScriptRequest): Ride {
+    const isCurrent = (): boolean => this.#batch === batch;
+    return {
+      arrived: (answer) => {
+        if (!isCurrent()) return;
+        tellEach(batch, answer, request);
+        this.#done();
+      },
+      late: () => {
+        if (!isCurrent()) return;
+        for (const { done } of batch.reports) done(nothing);
+        this.#options.clock.timer(() => this.#again(batch, tries), resendAfterMs, true);
+      },
+      failed: () => {
+        for (const { done } of batch.reports) done(nothing);
+        this.#again(batch, tries);
+      },
+    };
+  }
+
+  #again(batch: Batch, tries: number): void {
+    if (this.#batch !== batch || batch.tries !== tries) return;
+    this.#isUnderWay = false;
+    if (batch.tries >= mostTries) this.#done();
+    else this.#arm(retryMs);
+  }
+
+  #done(): void {
+    this.#batch = undefined;
+    this.#isUnderWay = false;
+    if (!this.#isIdle) this.#arm(this.#whenEmpty.size > 0 ? 0 : waitsMs);
+    else {
+      for (const told of this.#whenEmpty) told();
+      this.#whenEmpty.clear();
+    }
+  }
+
+  #arm(afterMs: number): void {
+    if (this.#cancelTimer !== undefined || this.#isUnderWay) return;
+    this.#cancelTimer = this.#options.clock.timer(() => {
+      this.#cancelTimer = undefined;
+      this.#options.send();
+    }, afterMs);
+  }
+}
+
+/** Each report's caller hears of the scopes that this report touched. */
+function tellEach({ reports }: Batch, answer: ScriptAnswer, request: ScriptRequest): void {
+  const touched = touchedOf(answer, request);
+  if (touched.length === 0) {
+    for (const { done } of reports) done(nothing);
+    return;
+  }
+  let from = request.reportsBegin;
+  for (const [at, { done }] of reports.entries()) {
+    const through = request.reportEnds[at] as number;
+    done(touched.filter(({ place }) => place > from && place <= through).map(({ state }) => state));
+    from = through;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * A rolling window's log as one string: a header of five doubles (first and next entry's number, amount in use, amount to be
+ * charged at the next look, end of the key's time to live) and the youngest entry, then a ring of the others. An entry is five
+ * doubles: amount, first and last reservation, how many have no answer yet, longest known delay. A decision reads the header
+ * and the oldest entry, whatever the log's length. Entries are numbered from the time the log began and at most one a millisecond, so the numbers of a log
+ * that was lost are below those of the next one, and what is settled late finds nobody else's entry.
+ */
+export const rolling = `
+local function rollingKind()
+  local rolling = {}
+
+  local HEADER, ENTRY, ROOM, GRAIN = 80, 40, 128, 0.01
+
+  function rolling.open(key)
+    local header = call('GETRANGE', key, 0, HEADER - 1)
+    local b = { key = key, entries = {}, changed = {}, looked = 0 }
+    if #header < HEADER then
+      b.head, b.tail, b.used, b.overrun, b.lives = now + 2, now + 2, 0, 0, 0
+    else
+      local amount, first, last, pending, delay
+      b.head, b.tail, b.used, b.overrun, b.lives, amount, first, last, pending, delay = unpack('<dddddddddd', header)
+      b.entries[b.tail - 1] = { amount = amount, first = first, last = last, pending = pending, delay = delay }
+    end
+    return b
+  end
+
+  local function entryOf(b, n)
+    local e = b.entries[n]
+    if e then return e end
+    local at = HEADER + (n % ROOM) * ENTRY
+    b.looked = b.looked + 1
+    -- Who looks at several looks at many.
+    if b.looked == 4 then b.raw = call('GETRANGE', b.key, 0, -1) end
+    local amount, first, last, pending, delay
+    if b.raw then amount, first, last, pending, delay = unpack('<ddddd', b.raw, at + 1)
+    else amount, first, last, pending, delay = unpack('<ddddd', call('GETRANGE', b.key, at, at + ENTRY - 1)) end
+    e = { amount = amount, first = first, last = last, pending = pending, delay = delay }
+    b.entries[n] = e
+    return e
+  end
+
+  local function freeAt(e, spec)
+    local delay = e.delay
+    if e.pending > 0 then delay = max(delay, spec[3]) end
+    return e.last + spec[4] + delay
+  end
+
+  local function append(b, amount, at, pending, delay)
+    b.dirty = true
+    if b.tail - b.head >= ROOM then
+      -- Full: the youngest entry takes it in, and what was in it is held longer.
+      local e = entryOf(b, b.tail - 1)
+      e.amount, e.last = e.amount + amount, max(e.last, at)
+      e.pending, e.delay = e.pending + pending, max(e.delay, delay)
+      b.changed[b.tail - 1] = true
+      return b.tail - 1
+    end
+    local n = b.tail
+    -- The youngest entry is kept with the header; the one before it goes into the ring now.
+    if n > b.head then b.changed[n - 1] = true end
+    b.entries[n] = { amount = amount, first = at, last = at, pending = pending, delay = delay }
+    b.tail = n + 1
+    return n
+  end
+
+  local function forget(b, spec)
+    while b.head < b.tail do
+      local e = entryOf(b, b.head)
+      if freeAt(e, spec) > now then break end
+      b.used = b.used - e.amount
+      b.changed[b.head] = nil
+      b.head = b.head + 1
+      b.dirty = true
+    end
+    if b.head == b.tail then b.used = 0 end
+    if b.overrun > 0 then
+      b.used = b.used + b.overrun
+      append(b, b.overrun, stamp, 0, 0)
+      b.overrun = 0
+    end
+  end
+
+  function rolling.wait(b, amount, spec)
+    forget(b, spec)
+    local over = b.used + amount - spec[2]
+    if over <= 0 then return 0 end
+    if amount > spec[2] then return NEVER end
+    local given, at = 0, now
+    local n = b.head
+    while n < b.tail and given < over do
+      local e = entryOf(b, n)
+      given = given + e.amount
+      at = max(at, freeAt(e, spec))
+      n = n + 1
+    end
+    return max(at - now, 1)
+  end
+
+  function rolling.take(b, amount, spec)
+    b.used = b.used + amount
+    b.dirty = true
+    local n = b.tail - 1
+    if n >= b.head then
+      local e = entryOf(b, n)
+      if stamp - e.first < spec[4] * GRAIN then
+        e.amount, e.last, e.pending = e.amount + amount, max(e.last, stamp), e.pending + 1
+        b.changed[n] = true
+        return n
+      end
+    end
+    return append(b, amount, stamp, 1, 0)
+  end
+
+  -- What was taken elsewhere, so many milliseconds ago.
+  function rolling.charge(b, amount, spec, at)
+    if at + spec[4] + spec[3] <= now then return end
+    b.used = b.used + amount
+    append(b, amount, at, 0, spec[3])
+  end
+
+  function rolling.settle(b, n, change, delay, spec)
+    if n >= b.tail then return end
+    if n < b.head or (change > 0 and freeAt(entryOf(b, n), spec) <= now) then
+      -- The answer outlived its window: what it used beyond the estimate counts from now on.
+      if change > 0 then b.overrun, b.dirty = b.overrun + change, true end
+      return
+    end
+    local e = entryOf(b, n)
+    e.pending, e.delay = max(e.pending - 1, 0), max(e.delay, delay)
+    e.amount, b.used = e.amount + change, b.used + change
+    b.changed[n], b.dirty = true, true
+  end
+
+  function rolling.used(b, spec)
+    forget(b, spec)
+    return b.used
+  end
+
+  function rolling.reset(b, spec)
+    forget(b, spec)
+    if b.head == b.tail then return RELEASE end
+    return freeAt(entryOf(b, b.head), spec) - now
+  end
+
+  function rolling.write(b, spec)
+    local wanted = now + spec[4] + spec[3] + 10000
+    local renews = b.lives < wanted
+    if renews then b.lives = wanted + 60000 end
+    local y = b.entries[b.tail - 1] or { amount = 0, first = 0, last = 0, pending = 0, delay = 0 }
+    call('SETRANGE', b.key, 0, pack('<dddddddddd', b.head, b.tail, b.used, b.overrun, b.lives,
+      y.amount, y.first, y.last, y.pending, y.delay))
+    b.changed[b.tail - 1] = nil
+    for n in pairs(b.changed) do
+      local e = b.entries[n]
+      call('SETRANGE', b.key, HEADER + (n % ROOM) * ENTRY, pack('<ddddd', e.amount, e.first, e.last, e.pending, e.delay))
+    end
+    if renews then call('PEXPIRE', b.key, ttl(b.lives - now)) end
+  end
+  return rolling
+end
+`;

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A `redis-server` of this test's own, on a free loopback port. Keeps nothing on disk that outlives it. */
+export class RedisProcess {
+  readonly port: number;
+  readonly #directory: string;
+  readonly #flags: readonly string[];
+  #process: ChildProcess;
+
+  /** Use {@link RedisProcess.start}. */
+  constructor(port: number, directory: string, flags: readonly string[]) {
+    this.port = port;
+    this.#directory = directory;
+    this.#flags = flags;
+    this.#process = this.#spawn();
+  }
+
+  static async start(flags: readonly string[] = [], port?: number): Promise<RedisProcess> {
+    const directory = await mkdtemp(join(tmpdir(), "rotating-fetch-redis-"));
+    const started = new RedisProcess(port ?? (await freePort()), directory, flags);
+    await started.#listening();
+    return started;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#process.pid as number;
+  }
+
+  /** Starts the same server anew, empty, on the same port. */
+  async restart(): Promise<void> {
+    await this.kill();
+    this.#process = this.#spawn();
+    await this.#listening();
+  }
+
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, "exit");
+    this.#process.kill(signal);
+    await ended;
+  }
+
+  async end(): Promise<void> {
+    await this.kill();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #spawn(): ChildProcess {
+    const common = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+    const flags = [...common, "--dir", this.#directory, ...this.#flags];
+    const child = spawn("redis-server", flags, { stdio: "ignore" });
+    // Also where a test fails before it can end what it started.
+    const end = (): void => {
+      child.kill("SIGKILL");
+    };
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
+    return child;
+  }
+
+  async #listening(): Promise<void> {
+    for (let tries = 0; tries < 200; tries++) {
+      const reply = await this.command("PING").catch(() => "");
+      if (reply.startsWith("+PONG")) return;
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    throw new Error(`redis-server did not listen on port ${this.port}`);
+  }
+
+  /** Runs one command with `redis-cli`-like plain text, on a connection of its own. */
+  async command(...words: readonly string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(this.port, "127.0.0.1");
+      let reply = "";
+      socket.setTimeout(1000, () => socket.destroy(new Error("no reply")));
+      socket.on("error", reject);
+      socket.on("data", (data) => {
+        reply += data.toString();
+        if (!reply.endsWith("\r\n")) return;
+        socket.destroy();
+        resolve(reply);
+      });
+      socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")}`);
+    });
+  }
+}
+
+/** A port nobody listens on, nor ten thousand above it, where a cluster's bus listens. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 21_000 + Math.floor(Math.random() * 10_000);
+    if ((await isFree(port)) && (await isFree(port + 10_000))) return port;
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  const listens = await new Promise<boolean>((resolve) => {
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => resolve(true));
+  });
+  if (!listens) return false;
+  server.close();
+  await once(server, "close");
+  return true;
+}

@@ -1,0 +1,43 @@
+import type { Bucket, Candidate, Refusal, Reservation, ReserveOptions, Store } from "../../../src/stores/store.ts";
+
+export const options: ReserveOptions = { session: "local", leaseMs: 60_000, purpose: "request" };
+
+export function rolling(id: string, limit: number, windowMs: number): Bucket {
+  return { id, kind: "rolling", dimension: "requests", limit, windowMs, guardMs: 25 };
+}
+
+export function places(id: string, limit: number): Bucket {
+  return { id, kind: "concurrency", dimension: "concurrency", limit, guardMs: 25 };
+}
+
+export function wanting(keyId: string, ...buckets: readonly Bucket[]): Candidate {
+  return {
+    keyId,
+    scopes: [`key:${keyId}`, `account:${keyId}`],
+    needs: buckets.map((bucket) => ({ bucket, amount: 1 })),
+  };
+}
+
+export async function ask(store: Store, candidate: Candidate): Promise<Reservation | Refusal> {
+  return store.reserve([candidate], options);
+}
+
+/** How many are granted one after the other. */
+export async function room(store: Store, candidate: Candidate): Promise<Reservation[]> {
+  const granted: Reservation[] = [];
+  for (;;) {
+    const answer = await ask(store, candidate);
+    if (!answer.granted) return granted;
+    granted.push(answer);
+    if (granted.length > 1000) throw new Error("A limit holds nothing back");
+  }
+}
+
+/** Resolves when it holds; fails after so many milliseconds. */
+export async function until(holds: () => boolean | Promise<boolean>, withinMs = 5000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`It did not come true within ${withinMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
