@@ -31,7 +31,16 @@ describe("docs/clients.md", () => {
   });
 
   it.each(snippets)("has a snippet under $name that gets its answer from the second key", async (snippet) => {
-    const { output, server } = await run(snippet, [{}, undefined]);
+    let { output, server } = await run(snippet, [{}, undefined]);
+    // A conversation begins at either key: until it is the one that refuses.
+    for (
+      let again = 0;
+      again < 30 && snippet.code.includes("affinity") && server.arrivals[0]?.status !== 429;
+      again++
+    ) {
+      expect(output).toContain(text);
+      ({ output, server } = await run(snippet, [{}, undefined]));
+    }
     expect(output).toContain(text);
     expect(server.arrivals[0]?.status).toBe(429);
     expect(server.arrivals[1]?.status).toBe(200);
