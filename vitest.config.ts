@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
+import { LeftOutReporter } from "./test/support/left-out-reporter.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -9,8 +10,18 @@ const packageTests = ["test/package/**/*.test.ts"];
 /** Tests with manifests and configurations of their own: `npm run test:clients` and the like. */
 const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/redis/**", "test/runtimes/**"];
 
-/** Tests in real time: they come last and one at a time, so that no other test takes their processor. */
+/** They collect garbage, or listen to what their whole process says: what other tests leave behind would disturb them. */
+const ownProcessTests = [
+  "test/attempt/usage-reader.test.ts",
+  "test/fetch/passed-body.test.ts",
+  "test/http/proxy/http2.test.ts",
+];
+
+/** Tests in real time: they come after those that keep the processor busy. */
 const realTimeTests = ["test/integration/**/*.test.ts"];
+
+/** Tests in which an emulated provider refuses whatever comes too early: one at a time, and nothing beside them. */
+const punctualTests = ["test/integration/declared-limits.test.ts", "test/integration/quota-model.test.ts"];
 
 export default defineConfig({
   resolve: {
@@ -25,7 +36,7 @@ export default defineConfig({
     testTimeout: 20_000,
     maxWorkers: 2,
     // .ci/run counts the tests in the second one.
-    reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
+    reporters: [...(process.env["CI"] === undefined ? ["default"] : ["default", "json"]), new LeftOutReporter()],
     outputFile: { json: "node_modules/.cache/test-results.json" },
     projects: [
       {
@@ -33,9 +44,15 @@ export default defineConfig({
         test: {
           name: "source",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...ownInstalls, ...packageTests, ...realTimeTests],
+          exclude: [...configDefaults.exclude, ...ownInstalls, ...packageTests, ...ownProcessTests, ...realTimeTests],
+          // They share a process and its modules: loading those anew for each file took longer than most of the tests.
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
+      },
+      {
+        extends: true,
+        test: { name: "own process", include: ownProcessTests, sequence: { groupOrder: 0 } },
       },
       {
         extends: true,
@@ -48,7 +65,16 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "real time", include: realTimeTests, maxWorkers: 1, sequence: { groupOrder: 1 } },
+        test: {
+          name: "real time",
+          include: realTimeTests,
+          exclude: [...configDefaults.exclude, ...punctualTests],
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "punctual", include: punctualTests, maxWorkers: 1, sequence: { groupOrder: 2 } },
       },
     ],
   },

@@ -1,3 +1,4 @@
+import { joined } from "../fetch/replayable-body.ts";
 import type { Clock } from "../types.ts";
 
 export interface BodyBounds {
@@ -49,16 +50,6 @@ async function readAll(
     return "broken";
   }
   return joined(chunks, length);
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
 }
 
 function giveUp(body: ReadableStream<Uint8Array>, problem: BodyProblem): BodyProblem {

@@ -1,19 +1,8 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { chatUrl, hang, limited, ok, post, refusal, rig, type Sent } from "../fetch/fixture.ts";
+import { collectUnhandled } from "../support/unhandled.ts";
 
 const reason = new Error("the caller's own reason");
-
-function collectUnhandled(): unknown[] {
-  const unhandled: unknown[] = [];
-  const collect = (error: unknown): void => {
-    unhandled.push(error);
-  };
-  process.on("unhandledRejection", collect);
-  onTestFinished(() => {
-    process.off("unhandledRejection", collect);
-  });
-  return unhandled;
-}
 
 describe("AttemptLoop: the caller's abort", () => {
   it("rejects with the signal's reason when aborted before, without a request or a used slot", async () => {

@@ -8,7 +8,7 @@ import {
   rateLimited,
 } from "rotating-fetch/testing";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Ended, runExample } from "./run-example.ts";
+import { buildExamples, type Ended, runExample } from "./run-example.ts";
 
 const keys = ["first", "second", "third"].map(() => `test-${randomBytes(16).toString("hex")}`);
 const escapeCode = "\u001b";
@@ -50,7 +50,10 @@ describe.concurrent("examples", () => {
 });
 
 describe("examples with a provider in the environment", () => {
-  it.each(["fetch.ts", "openai-sdk.ts", "custom-strategy.ts"])("%s talks to it", async (name) => {
+  const names = ["fetch.ts", "openai-sdk.ts", "custom-strategy.ts"];
+  buildExamples(...names);
+
+  it.each(names)("%s talks to it", async (name) => {
     const environment = await startProvider({ always: rateLimited() }, {});
     const ended = await runExample(name, environment);
     expect(ended.stderr).toBe("");
@@ -62,6 +65,7 @@ describe("examples with a provider in the environment", () => {
 
 describe("the demo", () => {
   const demo = "demo/main.ts";
+  buildExamples(demo);
 
   it("shows a dozen requests that succeed around a key at its limit", async () => {
     const ended = await runExample(demo);

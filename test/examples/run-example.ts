@@ -1,6 +1,8 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll } from "vitest";
+import { type BuiltPrograms, buildPrograms } from "../support/built-programs.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const settings: ReadonlySet<string> = new Set([
@@ -20,14 +22,33 @@ export interface Ended {
 /** What a program has written so far. */
 type Output = { -readonly [Name in "stdout" | "stderr"]: Ended[Name] };
 
-/** Starts a program of `examples/` as its user does; of the settings it reads, only those in `environment` are set. */
+let built: BuiltPrograms | undefined;
+
+/** Has the tests of a file or of a `describe` start these programs of `examples/` from a build, which is made once. */
+export function buildExamples(...names: readonly string[]): void {
+  beforeAll(async () => {
+    built = await buildPrograms(Object.fromEntries(names.map((name) => [nameOf(name), `examples/${name}`])));
+  });
+  afterAll(async () => {
+    await built?.remove();
+    built = undefined;
+  });
+}
+
+const nameOf = (path: string): string => path.replaceAll("/", "-").replace(/\.ts$/, "");
+
+/**
+ * Starts a program of `examples/`, as its user does where it was not built; of the settings it reads, only those in
+ * `environment` are set.
+ */
 export function spawnExample(
   name: string,
   args: readonly string[],
   environment: Environment,
 ): { readonly child: ChildProcessByStdio<null, Readable, Readable>; readonly output: Output } {
   const inherited = Object.entries(process.env).filter(([variable]) => !settings.has(variable));
-  const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}`, ...args], {
+  const program = built === undefined ? ["--import", "tsx", `examples/${name}`] : [built.pathOf(nameOf(name))];
+  const child = spawn(process.execPath, [...program, ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { newTokens, serve, startProvider } from "./provider.ts";
+import { buildExamples } from "./run-example.ts";
 
 const url = (name: string): URL => new URL(`../../examples/${name}`, import.meta.url);
 const chatBody = JSON.stringify({ model: "test-model", messages: [{ role: "user", content: "Hello" }] });
@@ -13,6 +14,8 @@ const servers = [
 ];
 
 describe("example servers", () => {
+  buildExamples(...servers.map(({ name }) => name));
+
   it.each(servers)("$name answers through its proxy and its admin API, and ends when told to", async (example) => {
     const provider = await startProvider(2);
     const { tokens, environment } = newTokens();

@@ -106,7 +106,10 @@ describe("FetchReply", () => {
       const body = new ReadableStream({
         start(controller) {
           controller.enqueue(new TextEncoder().encode("half"));
-          setTimeout(() => controller.error(new TypeError("terminated")), 5);
+        },
+        // Called when the half was read.
+        pull(controller) {
+          controller.error(new TypeError("terminated"));
         },
       });
       return new Response(body, { status: 400 });

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/testing/index.ts";
+import { collectUnhandled } from "../support/unhandled.ts";
 import { Draw, type Plan, planCall } from "./abort-plans.ts";
 import { keptAnswers, makePools, type Pool } from "./abort-pools.ts";
 import { AbortProvider, goodPieces, playHeaders } from "./abort-provider.ts";
@@ -9,24 +10,9 @@ import { AbortRun } from "./abort-run.ts";
 import { UploadSources } from "./abort-uploads.ts";
 import { verdictOn } from "./abort-verdict.ts";
 
-/** Two thousand take five to seven seconds, and everybody runs this before every change. */
-const callCount = Number(process.env["ABORT_FUZZ_CALLS"] ?? (process.env["CI"] === undefined ? 600 : 2_000));
+const callCount = Number(process.env["ABORT_FUZZ_CALLS"] ?? 600);
 const seed = Number(process.env["ABORT_FUZZ_SEED"] ?? Math.floor(Math.random() * 1e9));
 const callsAtOnce = 40;
-
-function collectUnhandled(): unknown[] {
-  const unhandled: unknown[] = [];
-  const collect = (error: unknown): void => {
-    unhandled.push(error);
-  };
-  for (const event of ["unhandledRejection", "uncaughtException"] as const) {
-    process.on(event, collect);
-    onTestFinished(() => {
-      process.off(event, collect);
-    });
-  }
-  return unhandled;
-}
 
 /** Collects garbage: answers that were dropped give back what they hold. */
 function collectGarbage(): void {

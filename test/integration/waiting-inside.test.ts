@@ -1,6 +1,7 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { createRotatingFetch } from "../../src/index.ts";
 import { limitedFor, rateLimited } from "../../src/testing/index.ts";
+import { collectUnhandled } from "../support/unhandled.ts";
 import { chat, newSecret, startEmulator } from "../testing/emulator/fixture.ts";
 
 async function oneKey() {
@@ -28,14 +29,7 @@ describe("one key that says Retry-After: 1", () => {
   });
 
   it("lets half of them leave while they wait, serves the others and keeps nothing of those who left", async () => {
-    const unhandled: unknown[] = [];
-    const collect = (error: unknown): void => {
-      unhandled.push(error);
-    };
-    process.on("unhandledRejection", collect);
-    onTestFinished(() => {
-      process.off("unhandledRejection", collect);
-    });
+    const unhandled = collectUnhandled();
     const { emulator, rotator, send } = await oneKey();
     const reason = new Error("no longer needed");
     const leaving = new AbortController();

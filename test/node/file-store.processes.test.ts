@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { FileStore, StateFileError } from "../../src/node/index.ts";
 import { countOne, usedToday } from "./counted.ts";
-import { startStoreProcess } from "./processes.ts";
+import { startsProgram } from "./processes.ts";
 
+const startStoreProcess = startsProgram(new URL("./store-process.ts", import.meta.url));
 let directory: string;
 let path: string;
 

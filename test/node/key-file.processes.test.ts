@@ -1,17 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeyFile, StateFileError } from "../../src/node/index.ts";
+import { type FileProcess, startsProgram } from "./processes.ts";
 
-const program = fileURLToPath(new URL("./key-file-process.ts", import.meta.url));
+const start = startsProgram(new URL("./key-file-process.ts", import.meta.url));
 let directory: string;
 let path: string;
-const children: ChildProcess[] = [];
+const children: FileProcess[] = [];
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "rotating-fetch-keys-"));
@@ -19,27 +16,14 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const child of children.splice(0)) await killed(child);
+  for (const { kill } of children.splice(0)) await kill();
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
-}
-
-/** Starts a process with the file; resolves when it has said how that went. */
-async function startProcess(mode: string): Promise<{ child: ChildProcess; said: string; ended: Promise<unknown> }> {
-  const child = spawn(process.execPath, ["--import", "tsx", program, mode, path], {
-    stdio: ["ignore", "pipe", "ignore"],
-  });
+async function startProcess(mode: string): Promise<FileProcess> {
+  const child = await start(mode, path);
   children.push(child);
-  const ended = once(child, "exit");
-  const lines = createInterface({ input: child.stdout });
-  const [said] = (await Promise.race([once(lines, "line"), ended.then(() => ["nothing"])])) as [string];
-  return { child, said, ended };
+  return child;
 }
 
 function problem(): string {
@@ -57,10 +41,10 @@ describe("KeyFile among processes", () => {
     const first = await startProcess("hold");
     expect(first.said).toBe("open");
     const lock = readFileSync(`${path}.lock`, "utf8");
-    expect(problem()).toMatch(new RegExp(`^in_use: .*process ${first.child.pid}`));
+    expect(problem()).toMatch(new RegExp(`^in_use: .*process ${first.pid}`));
     expect((await startProcess("hold")).said).toBe("refused in_use");
     expect(readFileSync(`${path}.lock`, "utf8")).toBe(lock);
-    await killed(first.child);
+    await first.kill();
     expect((await startProcess("hold")).said).toBe("open");
   }, 60_000);
 
@@ -86,10 +70,10 @@ describe("KeyFile among processes", () => {
 
   it("can always be read, and lacks nothing that was stored, however often its process is killed while writing", async () => {
     for (let round = 0; round < 6; round++) {
-      const { child, said } = await startProcess("busy");
+      const { said, kill } = await startProcess("busy");
       expect(said).toBe("open");
       await new Promise((resolve) => setTimeout(resolve, round * 7));
-      await killed(child);
+      await kill();
       const store = KeyFile.open({ path });
       expect(store.load().records).toMatchObject([
         { ordinal: 1 },

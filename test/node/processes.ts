@@ -2,22 +2,32 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll } from "vitest";
+import { type BuiltPrograms, buildPrograms } from "../support/built-programs.ts";
 
-const program = fileURLToPath(new URL("./store-process.ts", import.meta.url));
-
-export interface StoreProcess {
+export interface FileProcess {
   readonly pid: number;
-  /** What it said of opening the store. */
+  /** What it said of opening the file. */
   readonly said: string;
   readonly kill: () => Promise<void>;
   readonly ended: Promise<unknown>;
 }
 
-/** Starts a process with a store in a file; resolves when it has said how that went. */
-export async function startStoreProcess(mode: string, path: string): Promise<StoreProcess> {
-  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", program, mode, path], {
-    stdio: ["ignore", "pipe", "ignore"],
+/** Starts a process with a file; resolves when it has said how that went. */
+type StartProcess = (mode: string, path: string) => Promise<FileProcess>;
+
+/** Builds a program once for the tests of a file. */
+export function startsProgram(source: URL): StartProcess {
+  let programs: BuiltPrograms;
+  beforeAll(async () => {
+    programs = await buildPrograms({ program: fileURLToPath(source) });
   });
+  afterAll(() => programs.remove());
+  return (mode, path) => startProcess([programs.pathOf("program"), mode, path]);
+}
+
+async function startProcess(parameters: readonly string[]): Promise<FileProcess> {
+  const child: ChildProcess = spawn(process.execPath, parameters, { stdio: ["ignore", "pipe", "ignore"] });
   const ended = once(child, "exit");
   const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> });
   const [said] = (await Promise.race([once(lines, "line"), ended.then(() => ["nothing"])])) as [string];
