@@ -85,6 +85,7 @@ export type {
   StreamShape,
   UsageShape,
 } from "./providers/provider.ts";
+export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./stores/cooldown-rules.ts";
 export type {
   GivenCredential,
   KeyChangeAnswer,
@@ -96,6 +97,7 @@ export type {
 } from "./stores/key-store.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./stores/memory.ts";
 export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
+export { realAmount } from "./stores/reserved-amounts.ts";
 export type {
   Blocked,
   Bucket,

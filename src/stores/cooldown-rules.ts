@@ -16,7 +16,10 @@ export function mayEndEarly(source: CooldownSource): boolean {
   return source === "heuristic" || source === "credit";
 }
 
-/** The record after a change. Returns the same object when nothing changes. */
+/**
+ * The record after a change, for stores: all times are the store's own. Returns the same object when nothing changes, and
+ * `undefined` when there is nothing to remember.
+ */
 export function applyCooldown(
   record: CooldownRecord | undefined,
   change: CooldownChange,
@@ -32,7 +35,7 @@ export function applyCooldown(
   return extended(record, change, now, ladderStep(set.ladder, strikes, random), strikes + 1);
 }
 
-/** After a success. One that began before the cooldown did proves nothing about it. */
+/** The record after a success, the same object when nothing changes. One that began before the cooldown did proves nothing about it. */
 export function afterSuccess(record: CooldownRecord, reservedAt: number, now: number): CooldownRecord {
   if (reservedAt <= record.startedAt) return record;
   if (record.until <= now) return record.strikes === 0 ? record : { ...record, strikes: 0 };

@@ -73,7 +73,7 @@ export class MemoryStore implements Store {
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Reservation | Refusal {
     const now = this.clock.monotonic();
     // Before anything is looked at: whoever is told of it may reserve at once.
-    if (now >= this.#firstExpiry) this.#expire(now);
+    this.#expireDue(now);
     const at = this.#at;
     at.monotonic = now;
     at.wall = -1;
@@ -91,12 +91,12 @@ export class MemoryStore implements Store {
 
   settle(reports: readonly Report[]): readonly ScopeState[] {
     let touched: ScopeState[] | undefined;
+    if (this.#holders.size > 0) this.#expireDue(this.clock.monotonic());
     for (const report of reports) {
       const reservation = report.reservation;
       if (!(reservation instanceof MemoryReservation) || reservation.settled) continue;
-      const { expired } = reservation;
       reservation.settled = true;
-      if (!expired && reservation.tickets.length > 0) settleCounters(reservation, report, this.clock);
+      if (reservation.tickets.length > 0) settleCounters(reservation, report, this.clock);
       if (this.#holders.size > 0 && this.#holders.delete(reservation)) this.#released(reservation);
       if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(reservation, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
@@ -110,6 +110,7 @@ export class MemoryStore implements Store {
 
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): StoreReading {
     const at = this.instant();
+    this.#expireDue(at.monotonic);
     const states: ScopeState[] = [];
     for (const scope of scopes) {
       const cell = this.#cells.get(scope);
@@ -289,6 +290,10 @@ export class MemoryStore implements Store {
   #released(reservation: MemoryReservation): void {
     for (const cell of reservation.memo.cells) if (cell.probe === reservation) cell.probe = undefined;
     for (const listener of this.#listeners) listener({ type: "freed", scope: null });
+  }
+
+  #expireDue(now: number): void {
+    if (now >= this.#firstExpiry) this.#expire(now);
   }
 
   #expire(now: number): void {

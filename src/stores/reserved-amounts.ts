@@ -38,6 +38,7 @@ export function settleCounters(reservation: MemoryReservation, report: Report, c
     const counter = reservation.memo.counters[place] as Counter;
     const ticket = reservation.tickets[place] as number;
     if (bucket.kind === "concurrency") {
+      if (reservation.expired) continue;
       // Whoever hangs up is not heard at once.
       const lingers = report.sent !== "no" && (report.outcome === "aborted" || report.sent === "unknown");
       counter.settle(ticket, 0, lingers ? bucket.guardMs : 0, bucket, lingers ? clock.monotonic() : 0, 0);
@@ -61,7 +62,7 @@ function sumOf({ inputTokens, outputTokens }: Usage): number | undefined {
 }
 
 /** What a bucket was really charged; the estimate stands where the answer did not tell. */
-function realAmount(bucket: Bucket, estimate: number, usage: Usage | undefined): number {
+export function realAmount(bucket: Bucket, estimate: number, usage: Usage | undefined): number {
   if (usage === undefined) return estimate;
   switch (bucket.dimension) {
     case "inputTokens":

@@ -68,6 +68,8 @@ export interface Reservation {
   readonly readyAt: number;
   /** What is left in each bucket, in the order of the candidate's needs. */
   readonly left: readonly number[];
+  /** What refused the candidates before this one, from a store that is asked about several. @default not told */
+  readonly blocked?: readonly Blocked[] | undefined;
 }
 
 export interface Blocked {
@@ -139,7 +141,10 @@ export interface Report {
   readonly outcome: Outcome;
   /** Only `"no"` (DNS, connect or TLS failed) gives quota back. */
   readonly sent: "no" | "yes" | "unknown";
-  /** Milliseconds from reserving to response headers. */
+  /**
+   * Milliseconds to response headers from when the caller had the reservation. Where that is later than `reservedAt`, as over a
+   * network, the store adds the way back itself.
+   */
   readonly headersAfterMs?: number | undefined;
   /**
    * How much later than the guard the request may have been counted, because it opened a connection or was one of a burst;

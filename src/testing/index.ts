@@ -4,6 +4,7 @@ export {
   type JudgedRequest,
   type Verdict,
 } from "./arrival-judge.ts";
+export type { StoreCapabilities } from "./contract/capabilities.ts";
 export type {
   StoreContractOptions,
   StoreEnvironment,

@@ -1,4 +1,5 @@
 import type { Awaitable } from "../types.ts";
+import { type Claims, claimsContract, claimsOf, reasons, synchronousContract } from "./contract/capabilities.ts";
 import {
   type ContractSuite,
   ContractWorld,
@@ -6,48 +7,65 @@ import {
   type StoreMaker,
 } from "./contract/contract-world.ts";
 import { cooldownContract, probeContract } from "./contract/cooldowns.ts";
-import { dumpingContract } from "./contract/dumping.ts";
+import { calendarDumpingContract, dumpingContract } from "./contract/dumping.ts";
+import { leaveOut } from "./contract/leave-out.ts";
 import { reservingContract } from "./contract/reserving.ts";
 import { concurrencyContract, readingContract, settlingContract } from "./contract/settling.ts";
+import { persistingContract, sharedContract, watchingContract, watchingOthersContract } from "./contract/sharing.ts";
 import { anchoredContract, calendarContract, rollingContract } from "./contract/windows.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { seededRandom } from "./seeded-random.ts";
 
-/** The two functions every test runner has. */
+/** The two functions every test runner has. A body may be given the runner's own context, to be left out with. */
 export interface TestRunner {
   describe(name: string, body: () => void): unknown;
-  it(name: string, body: () => Promise<void>): unknown;
+  it(name: string, body: (...context: readonly unknown[]) => Promise<void>): unknown;
 }
 
 /**
  * Registers the tests that every store has to pass, with the test runner's own `describe` and `it`. Each test asks
- * `makeStore` for an empty store; what fails throws and says what was expected.
+ * `makeStore` for an empty store; what fails throws and says what was expected. What the store does not claim in
+ * `capabilities` is left out by name: as a skipped test with its reason, or, where a runner gives no way to skip, as one that
+ * says so.
  *
  * @example
  * describe("MyStore", () => {
- *   storeContract({ describe, it }, ({ clock, random }) => ({
- *     store: new MyStore({ clock, random }),
- *     advance: (ms) => clock.advance(ms),
- *   }));
+ *   storeContract(
+ *     { describe, it },
+ *     ({ clock, random }) => ({
+ *       store: new MyStore({ clock, random }),
+ *       advance: (ms) => clock.advance(ms),
+ *     }),
+ *     { capabilities: { synchronous: true } },
+ *   );
  * });
  */
 export function storeContract(runner: TestRunner, makeStore: StoreMaker, options: StoreContractOptions = {}): void {
+  const claims = claimsOf(options.capabilities);
   const suite: ContractSuite = {
     test: (name, body) => runner.it(name, () => withWorld(makeStore, options, body)),
   };
-  const part = (name: string, register: (suite: ContractSuite) => void): void => {
-    runner.describe(name, () => register(suite));
+  const part = (name: string, register: (suite: ContractSuite) => void, ...needed: readonly (keyof Claims)[]): void => {
+    const lacking = needed.find((capability) => !claims[capability]);
+    runner.describe(name, () => (lacking === undefined ? register(suite) : leaveOut(runner, reasons[lacking])));
   };
+  part("capabilities", (each) => claimsContract(each, claims));
   part("reserving", reservingContract);
   part("rolling windows", rollingContract);
   part("anchored windows", anchoredContract);
-  if (options.wallClock !== false) part("calendar windows", calendarContract);
+  part("calendar windows", calendarContract, "wallClock");
   part("concurrency", concurrencyContract);
   part("settling", settlingContract);
   part("reading", readingContract);
   part("cooldowns", cooldownContract);
   part("probes", probeContract);
-  runner.describe("dumping", () => dumpingContract(runner, makeStore, options));
+  part("answers at once", synchronousContract, "synchronous");
+  part("watching", watchingContract, "watches");
+  part("sharing", sharedContract, "shared");
+  part("watching another handle", watchingOthersContract, "watches", "shared");
+  part("persisting", persistingContract, "persists");
+  part("dumping", () => dumpingContract(runner, makeStore, options), "dumps");
+  part("dumping calendar windows", () => calendarDumpingContract(runner, makeStore, options), "dumps", "wallClock");
 }
 
 async function withWorld(
@@ -57,9 +75,10 @@ async function withWorld(
 ): Promise<void> {
   const clock = new FakeClock({ monotonic: 5000 });
   const underTest = await makeStore({ clock, random: seededRandom(20_260_101) });
+  const world = new ContractWorld(underTest, clock, options.slackMs ?? 0);
   try {
-    await body(new ContractWorld(underTest, clock, options.slackMs ?? 0));
+    await body(world);
   } finally {
-    await underTest.store.close?.();
+    await world.close();
   }
 }

@@ -52,10 +52,14 @@ function refusal(): StateFileError {
 
 describe("FileStore", () => {
   let contractStores = 0;
-  storeContract({ describe, it }, ({ clock, random }) => ({
-    store: open({ path: join(directory, `${contractStores++}.json`), clock, random }),
-    advance: (ms) => clock.advance(ms),
-  }));
+  storeContract(
+    { describe, it },
+    ({ clock, random }) => {
+      const options = { path: join(directory, `${contractStores++}.json`), clock, random };
+      return { store: open(options), advance: (ms) => clock.advance(ms), another: () => open(options) };
+    },
+    { capabilities: { synchronous: true, dumps: true, watches: true, persists: true } },
+  );
 
   it("continues a day's count, a minute and a cooldown after a restart", async () => {
     const clock = new FakeClock({ wall: Date.UTC(2026, 5, 1, 12), monotonic: 5000 });

@@ -14,18 +14,24 @@ import { RedisCluster } from "./support/redis-cluster.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { standing, withServerTime } from "./support/timed-client.ts";
 
-function suite(open: () => OpenClient | Promise<OpenClient>): void {
+/** What is given as a function cannot listen. */
+function suite(open: () => OpenClient | Promise<OpenClient>, watches = true): void {
   let opened: OpenClient;
   beforeAll(async () => {
     opened = await open();
   });
   afterAll(() => opened.end());
-  storeContract({ describe, it }, ({ clock, random }) => {
-    const client = withServerTime(opened.client, () => clock.wall());
-    // Nothing is to be decided without the server, however busy the machine is.
-    const store = new RedisStore({ client, pool: randomUUID(), random, clock: standing, commandTimeoutMs: 10_000 });
-    return { store, advance: (ms) => clock.advance(ms) };
-  });
+  storeContract(
+    { describe, it },
+    ({ clock, random }) => {
+      const client = withServerTime(opened.client, () => clock.wall());
+      // Nothing is to be decided without the server, however busy the machine is.
+      const options = { client, pool: randomUUID(), random, clock: standing, commandTimeoutMs: 10_000 };
+      const another = (): RedisStore => new RedisStore(options);
+      return { store: another(), advance: (ms) => clock.advance(ms), another };
+    },
+    { capabilities: { watches, shared: true, persists: true } },
+  );
 }
 
 describe("RedisStore on one server", () => {
@@ -36,7 +42,7 @@ describe("RedisStore on one server", () => {
   afterAll(() => server.end());
   describe("through ioredis", () => suite(() => ioredisOf(server)));
   describe("through node-redis", () => suite(() => nodeRedisOf(server)));
-  describe("through a function", () => suite(() => functionOf(server)));
+  describe("through a function", () => suite(() => functionOf(server), false));
 });
 
 describe("RedisStore on a cluster of three", () => {

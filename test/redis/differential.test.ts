@@ -51,7 +51,7 @@ class Pair {
   readonly clock = new FakeClock({ wall: start, monotonic: 5000 });
   readonly memory: Store = new MemoryStore({ clock: this.clock });
   readonly redis: Store;
-  readonly open: { memory: Reservation; redis: Reservation; expiresAt: number }[] = [];
+  readonly open: { memory: Reservation; redis: Reservation }[] = [];
 
   constructor(client: RedisClient) {
     const timed = withServerTime(client, () => this.clock.wall());
@@ -65,14 +65,12 @@ class Pair {
     const wanted = plain(memory);
     const redis = await this.redis.reserve(candidates, options);
     expect(plain(redis)).toEqual(wanted);
-    if (memory.granted && redis.granted && !options.dryRun) {
-      this.open.push({ memory, redis, expiresAt: this.clock.monotonic() + leaseMs });
-    }
+    if (memory.granted && redis.granted && !options.dryRun) this.open.push({ memory, redis });
   }
 
   async settle(place: number, report: Omit<Report, "reservation">): Promise<void> {
     const [each] = this.open.splice(place, 1);
-    if (each === undefined || each.expiresAt <= this.clock.monotonic()) return;
+    if (each === undefined) return;
     const memory = await this.memory.settle([{ ...report, reservation: each.memory }]);
     const redis = await this.redis.settle([{ ...report, reservation: each.redis }]);
     expect(redis.map(plainState)).toEqual(memory.map(plainState));
@@ -85,8 +83,6 @@ class Pair {
   }
 
   async read(scopes: readonly string[], buckets: readonly Bucket[]): Promise<void> {
-    // The memory store looks for leases that have expired only when it is asked for a key.
-    await this.memory.reserve([], { session: "local", leaseMs: 1, purpose: "request" });
     const [memory, redis] = [await this.memory.read(scopes, buckets), await this.redis.read(scopes, buckets)];
     expect(redis.scopes.map(plainState)).toEqual(memory.scopes.map(plainState));
     expect(redis.buckets).toEqual(memory.buckets);

@@ -3,8 +3,12 @@ import { MemoryStore } from "../../src/stores/memory.ts";
 import { storeContract } from "../../src/testing/store-contract.ts";
 
 describe("MemoryStore", () => {
-  storeContract({ describe, it }, ({ clock, random }) => ({
-    store: new MemoryStore({ clock, random }),
-    advance: (ms) => clock.advance(ms),
-  }));
+  storeContract(
+    { describe, it },
+    ({ clock, random }) => ({
+      store: new MemoryStore({ clock, random }),
+      advance: (ms) => clock.advance(ms),
+    }),
+    { capabilities: { synchronous: true, dumps: true, watches: true } },
+  );
 });

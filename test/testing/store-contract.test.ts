@@ -1,49 +1,247 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import type { Store } from "../../src/stores/store.ts";
-import { type StoreContractOptions, type StoreEnvironment, storeContract } from "../../src/testing/index.ts";
+import {
+  type StoreCapabilities,
+  type StoreContractOptions,
+  type StoreEnvironment,
+  storeContract,
+  type TestRunner,
+} from "../../src/testing/index.ts";
 
-/** Runs the whole contract by hand; returns the names of the tests that failed. */
-async function failures(makeStore: (environment: StoreEnvironment) => Store, options?: StoreContractOptions) {
-  const tests: (readonly [name: string, body: () => Promise<void>])[] = [];
-  const runner = {
-    describe: (_name: string, body: () => void) => body(),
-    it: (name: string, body: () => Promise<void>) => tests.push([name, body]),
+type Made = Store | { readonly store: Store; readonly another?: () => Store };
+
+/** Runs the whole contract by hand; returns the names of the tests that failed, and of those that were left out. */
+async function failures(makeStore: (environment: StoreEnvironment) => Made, options?: StoreContractOptions) {
+  const tests: Parameters<TestRunner["it"]>[] = [];
+  const runner: TestRunner = {
+    describe: (_name, body) => body(),
+    it: (name, body) => tests.push([name, body]),
   };
   storeContract(
     runner,
-    (environment) => ({ store: makeStore(environment), advance: (ms) => environment.clock.advance(ms) }),
+    (environment) => {
+      const made = makeStore(environment);
+      const under = "store" in made ? made : { store: made };
+      return { ...under, advance: (ms) => environment.clock.advance(ms) };
+    },
     options,
   );
   const failed: string[] = [];
-  for (const [name, body] of tests) await body().catch(() => failed.push(name));
-  return { failed, count: tests.length };
+  const leftOut: string[] = [];
+  for (const [name, body] of tests) {
+    const context = { skip: (reason: string) => leftOut.push(reason) };
+    await body(context).catch(() => failed.push(name));
+  }
+  return { failed, leftOut, count: tests.length };
 }
 
-/** A memory store with some of its methods replaced by wrong ones. */
+/** A memory store without what may be missing, and with some of its methods replaced by wrong ones. */
 function broken(change: (store: MemoryStore) => Partial<Store>): (environment: StoreEnvironment) => Store {
   return (environment) => {
     const inner = new MemoryStore(environment);
-    const store: Store = {
-      reserve: (candidates, options) => inner.reserve(candidates, options),
-      settle: (reports) => inner.settle(reports),
-      cooldown: (changes) => inner.cooldown(changes),
-      read: (scopes, buckets) => inner.read(scopes, buckets),
-      renew: () => inner.renew(),
-    };
-    return { ...store, ...change(inner) };
+    return { ...bare(inner), ...change(inner) };
   };
 }
 
+function bare(inner: MemoryStore): Store {
+  return {
+    reserve: (candidates, options) => inner.reserve(candidates, options),
+    settle: (reports) => inner.settle(reports),
+    cooldown: (changes) => inner.cooldown(changes),
+    read: (scopes, buckets) => inner.read(scopes, buckets),
+    renew: () => inner.renew(),
+  };
+}
+
+/** Two handles on one memory store, the second one of which may be wrong in something. */
+function pair(change: (own: MemoryStore, shared: MemoryStore) => Partial<Store> = () => ({})) {
+  return (environment: StoreEnvironment) => {
+    const shared = new MemoryStore(environment);
+    const handle = (rank: number): Store => ({
+      ...bare(shared),
+      renew: () => ({ ...shared.renew(), instances: 2, rank }),
+      watch: (listener) => shared.watch(listener),
+    });
+    return { store: handle(0), another: () => ({ ...handle(1), ...change(new MemoryStore(environment), shared) }) };
+  };
+}
+
+const able = { synchronous: true, dumps: true, watches: true } as const satisfies StoreCapabilities;
+const together = { capabilities: { shared: true, watches: true } } as const;
+
 describe("storeContract", () => {
   it("passes a store that keeps it, with nothing but describe and it", async () => {
-    expect((await failures((environment) => new MemoryStore(environment))).failed).toEqual([]);
+    const ended = await failures((environment) => new MemoryStore(environment), { capabilities: able });
+    expect(ended.failed).toEqual([]);
   });
 
-  it("leaves calendar windows out for a store whose wall clock cannot be set", async () => {
-    const all = await failures((environment) => new MemoryStore(environment));
-    const some = await failures((environment) => new MemoryStore(environment), { wallClock: false });
+  it("asks the least of a store that claims nothing", async () => {
+    const all = await failures((environment) => new MemoryStore(environment), { capabilities: able });
+    const some = await failures(broken(() => ({})));
+    expect(some.failed).toEqual([]);
     expect(some.count).toBeLessThan(all.count);
+  });
+
+  it("names each part that it leaves out, with the capability that the store does not claim", async () => {
+    const none = await failures(
+      broken(() => ({})),
+      { capabilities: { wallClock: false } },
+    );
+    const named = none.leftOut.map((reason) => /`(\w+)`/.exec(reason)?.[1]);
+    expect(named.sort()).toEqual(
+      ["dumps", "dumps", "persists", "shared", "synchronous", "wallClock", "watches", "watches"].sort(),
+    );
+    const shy: string[] = [];
+    const runner: TestRunner = { describe: (_name, body) => body(), it: (name) => shy.push(name) };
+    storeContract(runner, () => ({ store: new MemoryStore(), advance: async () => {} }));
+    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(7);
+  });
+
+  it("asks for calendar windows where the wall clock can be moved, unless it is told otherwise", async () => {
+    expect((await failures(broken(() => ({})))).leftOut.join()).not.toContain("wallClock");
+  });
+
+  it.each<[claim: keyof StoreCapabilities, made: (environment: StoreEnvironment) => Made, test: string]>([
+    ["dumps", broken(() => ({})), "has what it claims, and claims what it has"],
+    ["watches", broken(() => ({})), "has what it claims, and claims what it has"],
+    [
+      "synchronous",
+      broken((inner) => ({ settle: async (reports) => inner.settle(reports) })),
+      "answers everything at once",
+    ],
+    ["synchronous", broken((inner) => ({ renew: async () => inner.renew() })), "answers everything at once"],
+    ["shared", broken(() => ({})), "counts what one handle takes against the other's"],
+    ["persists", broken(() => ({})), "has what was counted, and what rests, again after it was closed"],
+  ])("catches a store that claims %s and lacks it", async (claim, made, test) => {
+    expect((await failures(made, { capabilities: { [claim]: true } })).failed).toContain(test);
+  });
+
+  it("catches a store that has what it does not claim: nobody would test it", async () => {
+    const watching = broken((inner) => ({ watch: (listener) => inner.watch(listener) }));
+    const dumping = broken((inner) => ({ dump: () => inner.dump(), load: (dump) => inner.load(dump) }));
+    const timed = broken((inner) => ({ clock: inner.clock }));
+    for (const made of [watching, dumping, timed]) {
+      expect((await failures(made)).failed).toEqual(["has what it claims, and claims what it has"]);
+    }
+  });
+
+  it("passes two handles on one state", async () => {
+    expect((await failures(pair(), together)).failed).toEqual([]);
+  });
+
+  it.each<[what: string, change: Parameters<typeof pair>[0], test: string]>([
+    [
+      "counts for itself",
+      (own) => ({ reserve: (candidates, options) => own.reserve(candidates, options) }),
+      "grants exactly the limit to callers of both that come at once",
+    ],
+    [
+      "reads for itself",
+      (own) => ({ read: (scopes, buckets) => own.read(scopes, buckets) }),
+      "counts what one handle takes against the other's",
+    ],
+    [
+      "rests for itself",
+      (own) => ({ cooldown: (changes) => own.cooldown(changes) }),
+      "puts a scope to rest for both, and lets both end it",
+    ],
+    [
+      "lets probes of its own go",
+      (_own, shared) => ({
+        reserve: (candidates, options) =>
+          shared.reserve(candidates, { ...options, dryRun: options.purpose === "probe" }),
+      }),
+      "lets one probe at a time past a rest over both",
+    ],
+    [
+      "numbers its reservations like the first one",
+      (own, shared) => ({
+        reserve: (candidates, options) => {
+          const answer = shared.reserve(candidates, options);
+          const { id } = own.reserve([{ keyId: "", scopes: [], needs: [] }], options) as { id: string };
+          if (answer.granted) Object.defineProperty(answer, "id", { value: id });
+          return answer;
+        },
+      }),
+      "gives no two reservations one id",
+    ],
+    [
+      "is on a time of its own",
+      (_own, shared) => ({
+        read: (scopes, buckets) => ({ ...shared.read(scopes, buckets), now: shared.clock.monotonic() + 50 }),
+      }),
+      "is at one time, whichever handle is asked",
+    ],
+    [
+      "knows of nobody else",
+      (own) => ({ renew: () => own.renew() }),
+      "numbers the handles that live, and has them agree on the epoch",
+    ],
+  ])("catches a second handle that %s", async (_what, change, test) => {
+    expect((await failures(pair(change), together)).failed).toContain(test);
+  });
+
+  it("catches a handle that hears of nothing but its own doing", async () => {
+    const deaf = (environment: StoreEnvironment) => {
+      const shared = new MemoryStore(environment);
+      const handle = (rank: number): Store => {
+        const listeners = new Set<Parameters<NonNullable<Store["watch"]>>[0]>();
+        return {
+          ...bare(shared),
+          renew: () => ({ ...shared.renew(), instances: 2, rank }),
+          settle: (reports) => {
+            for (const listener of listeners) listener({ type: "freed", scope: null });
+            return shared.settle(reports);
+          },
+          cooldown: (changes) => {
+            const states = shared.cooldown(changes);
+            for (const state of states) for (const listener of listeners) listener({ type: "cooled", state });
+            return states;
+          },
+          watch: (listener) => {
+            listeners.add(listener);
+            return () => listeners.delete(listener);
+          },
+        };
+      };
+      return { store: handle(0), another: () => handle(1) };
+    };
+    expect((await failures(deaf, together)).failed).toEqual([
+      "tells of a rest that the other handle sets",
+      "tells of a place that the other handle gives back",
+    ]);
+  });
+
+  it("catches a state that does not outlive its handle", async () => {
+    const fleeting = (environment: StoreEnvironment) => {
+      const make = (): Store => bare(new MemoryStore(environment));
+      return { store: make(), another: make };
+    };
+    expect((await failures(fleeting, { capabilities: { persists: true } })).failed).toEqual([
+      "has what was counted, and what rests, again after it was closed",
+    ]);
+  });
+
+  it("catches a store that tells of places whose lease has expired", async () => {
+    const store = broken((inner) => {
+      const held: { readonly id: string }[] = [];
+      return {
+        reserve: (candidates, options) => {
+          const answer = inner.reserve(candidates, options);
+          if (answer.granted && candidates[answer.index]?.needs[0]?.bucket.kind === "concurrency") held.push(answer);
+          return answer;
+        },
+        read: (scopes, buckets) => {
+          const { buckets: states, ...reading } = inner.read(scopes, buckets);
+          const wrong = states.map((state, place) =>
+            buckets[place]?.kind === "concurrency" ? { ...state, used: held.length } : state,
+          );
+          return { ...reading, buckets: wrong };
+        },
+      };
+    });
+    expect((await failures(store)).failed).toContain("tells of no place whose lease has expired");
   });
 
   it("catches a store that takes on a dry run", async () => {

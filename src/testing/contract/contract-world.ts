@@ -12,10 +12,13 @@ import type {
   ScopeId,
   ScopeState,
   Store,
+  StoreChange,
 } from "../../stores/store.ts";
 import type { Awaitable, CooldownSource, Dimension, Random } from "../../types.ts";
 import type { FakeClock } from "../fake-clock.ts";
 import { check } from "./assertions.ts";
+import type { StoreCapabilities } from "./capabilities.ts";
+import { heard } from "./heard.ts";
 
 /** What a store under test may build on. A store with a clock of its own need not use it. */
 export interface StoreEnvironment {
@@ -28,13 +31,18 @@ export interface StoreUnderTest {
   readonly store: Store;
   /** Lets `ms` milliseconds pass for the store, by whatever clock it goes. */
   advance(ms: number): Promise<void>;
+  /**
+   * Another handle on the same state, as another process would have it: while the first one is open for what claims `shared`,
+   * after it was closed for what claims `persists`. Closed after the test if it can be. Needed for these two alone.
+   */
+  another?(): Awaitable<Store>;
 }
 
 export type StoreMaker = (environment: StoreEnvironment) => Awaitable<StoreUnderTest>;
 
 export interface StoreContractOptions {
-  /** Does the store's wall clock follow the environment's? Without it calendar windows are left out. @default true */
-  readonly wallClock?: boolean | undefined;
+  /** What the store says it can. What it does not claim is left out by name; what it claims and lacks fails. */
+  readonly capabilities?: StoreCapabilities | undefined;
   /** By how much the store's time may be off at a boundary, milliseconds. 0 asks for exact boundaries. @default 0 */
   readonly slackMs?: number | undefined;
 }
@@ -48,12 +56,38 @@ export class ContractWorld {
   readonly clock: FakeClock;
   readonly slackMs: number;
   readonly #advance: (ms: number) => Promise<void>;
+  readonly #makeAnother: StoreUnderTest["another"];
+  readonly #others: Store[] = [];
 
-  constructor({ store, advance }: StoreUnderTest, clock: FakeClock, slackMs: number) {
+  constructor({ store, advance, another }: StoreUnderTest, clock: FakeClock, slackMs: number) {
     this.store = store;
     this.#advance = advance;
+    this.#makeAnother = another;
     this.clock = clock;
     this.slackMs = slackMs;
+  }
+
+  /** The same state through another handle. */
+  async another(): Promise<ContractWorld> {
+    check(
+      this.#makeAnother !== undefined,
+      "a maker of another handle beside a store that claims `shared` or `persists`",
+    );
+    const store = await this.#makeAnother();
+    this.#others.push(store);
+    return new ContractWorld({ store, advance: this.#advance }, this.clock, this.slackMs);
+  }
+
+  /** Ends all that was opened. What is open elsewhere goes first. */
+  async close(): Promise<void> {
+    for (const other of this.#others) await other.close?.();
+    await this.store.close?.();
+  }
+
+  /** What the store tells of, while `happen` is done again and again until `isIt` is among it. */
+  async told(isIt: (change: StoreChange) => boolean, happen: () => Promise<void>): Promise<boolean> {
+    check(this.store.watch !== undefined, "a store that claims `watches` to have watch()");
+    return heard(this.store.watch.bind(this.store), isIt, happen);
   }
 
   advance(ms: number): Promise<void> {

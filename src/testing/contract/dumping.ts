@@ -28,19 +28,21 @@ interface MortalWorld {
   readonly fresh: () => Promise<ContractWorld>;
 }
 
-/** For stores that have `dump` and `load`; nothing is asked of the others. */
+/** For stores that have `dump` and `load`. */
 export function dumpingContract(runner: TestRunner, makeStore: StoreMaker, options: StoreContractOptions): void {
-  const test = (name: string, body: (mortal: MortalWorld) => Promise<void>): void => {
-    runner.it(name, () => withMortalWorld(makeStore, options, body));
-  };
-  windowTests(test, options);
+  const test = mortalTest(runner, makeStore, options);
+  windowTests(test);
   whatEndsTests(test);
   refusalTests(test);
 }
 
 type Test = (name: string, body: (mortal: MortalWorld) => Promise<void>) => void;
 
-function windowTests(test: Test, options: StoreContractOptions): void {
+function mortalTest(runner: TestRunner, makeStore: StoreMaker, options: StoreContractOptions): Test {
+  return (name, body) => runner.it(name, () => withMortalWorld(makeStore, options, body));
+}
+
+function windowTests(test: Test): void {
   test("goes on with a rolling window after a restart", async ({ world, restart }) => {
     const wanted = candidate("a", rolling("a#requests", 2));
     await world.settle(await world.granted(wanted), { headersAfterMs: 50 });
@@ -65,8 +67,15 @@ function windowTests(test: Test, options: StoreContractOptions): void {
     checkEqual(await next.room(wanted), 1, "room after the restart");
     await freeAbout(next, windowMs + guardMs - 5000, wanted);
   });
+}
 
-  if (options.wallClock === false) return;
+/** And whose wall clock can be moved. */
+export function calendarDumpingContract(
+  runner: TestRunner,
+  makeStore: StoreMaker,
+  options: StoreContractOptions,
+): void {
+  const test = mortalTest(runner, makeStore, options);
 
   test("does not hand out a day's quota twice", async ({ world, restart }) => {
     const wanted = candidate("a", today(world, 5));
@@ -192,19 +201,21 @@ async function withMortalWorld(
   const { store } = world;
   const fresh = (): Promise<ContractWorld> => open(new FakeClock({ wall: world.clock.wall(), monotonic: 70 }));
   const dump = async (): Promise<StoreDump> => {
-    const dumped = await store.dump?.();
+    check(store.dump !== undefined, "a store that claims `dumps` to have dump()");
+    const dumped = await store.dump();
     return JSON.parse(JSON.stringify(dumped)) as StoreDump;
   };
   const restart = async (downMs = 0): Promise<ContractWorld> => {
     const dumped = await dump();
     await world.advance(downMs);
     const next = await fresh();
-    await next.store.load?.(dumped);
+    check(next.store.load !== undefined, "a store that claims `dumps` to have load()");
+    await next.store.load(dumped);
     return next;
   };
   try {
-    if (store.dump !== undefined && store.load !== undefined) await body({ world, dump, restart, fresh });
+    await body({ world, dump, restart, fresh });
   } finally {
-    for (const each of worlds) await each.store.close?.();
+    for (const each of worlds) await each.close();
   }
 }

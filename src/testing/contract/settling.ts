@@ -1,5 +1,5 @@
 import { check, checkEqual, checkNear } from "./assertions.ts";
-import { type ContractSuite, candidate, change, concurrency, ladder, rolling } from "./contract-world.ts";
+import { type ContractSuite, candidate, change, concurrency, ladder, rolling, times } from "./contract-world.ts";
 
 export function concurrencyContract({ test }: ContractSuite): void {
   test("holds a place until the reservation is settled", async (world) => {
@@ -18,6 +18,15 @@ export function concurrencyContract({ test }: ContractSuite): void {
     await world.freeAfter(4000, wanted);
   });
 
+  test("tells of no place whose lease has expired", async (world) => {
+    const bucket = concurrency("a#concurrency", 2);
+    await world.granted(candidate("a", bucket), { leaseMs: 4000 });
+    await world.granted(candidate("a", bucket), { leaseMs: 9000 });
+    await world.advance(4000 + world.slackMs);
+    const { used, left } = await world.bucket(bucket);
+    checkEqual([used, left], [1, 1], "places held and left");
+  });
+
   test("does not give an expired place back a second time", async (world) => {
     const wanted = candidate("a", concurrency("a#concurrency", 1));
     const expired = await world.granted(wanted, { leaseMs: 4000 });
@@ -25,6 +34,32 @@ export function concurrencyContract({ test }: ContractSuite): void {
     await world.granted(wanted);
     await world.settle(expired);
     await world.refused(wanted);
+  });
+
+  for (const report of [{ outcome: "aborted" }, { outcome: "failure", sent: "unknown" }] as const) {
+    const { outcome } = report;
+    test(`holds the place of a request that was given up for another guard (${outcome})`, async (world) => {
+      const wanted = candidate("a", concurrency("a#concurrency", 1));
+      await world.settle(await world.granted(wanted), report);
+      const refusal = await world.refused(wanted);
+      checkNear((refusal.retryAt ?? 0) - refusal.now, times.guardMs, world.slackMs, "the wait for it");
+      await world.freeAfter(times.guardMs, wanted);
+    });
+  }
+
+  test("gives the place of what was never sent back at once", async (world) => {
+    const wanted = candidate("a", concurrency("a#concurrency", 1));
+    await world.settle(await world.granted(wanted), { outcome: "aborted", sent: "no" });
+    await world.granted(wanted);
+  });
+
+  test("does not take an expired place again for a request that is given up later", async (world) => {
+    const bucket = concurrency("a#concurrency", 1);
+    const expired = await world.granted(candidate("a", bucket), { leaseMs: 4000 });
+    await world.advance(4000 + world.slackMs);
+    await world.settle(expired, { outcome: "aborted" });
+    checkEqual((await world.bucket(bucket)).used, 0, "places held");
+    await world.granted(candidate("a", bucket));
   });
 
   test("gives nothing of a window back when a lease expires", async (world) => {
@@ -85,6 +120,26 @@ export function settlingContract({ test }: ContractSuite): void {
     );
   });
 
+  test("corrects tokens by an answer that outlived its lease, too", async (world) => {
+    const [tokens, places] = [rolling("a#tokens", 1000, "tokens"), concurrency("a#concurrency", 2)];
+    const late = await world.granted(candidate("a", { bucket: tokens, amount: 200 }, places), { leaseMs: 1000 });
+    await world.advance(1000 + world.slackMs);
+    await world.granted(candidate("a", places));
+    await world.settle(late, { usage: { totalTokens: 450 } });
+    checkEqual((await world.bucket(tokens)).used, 450, "tokens used");
+    checkEqual((await world.bucket(places)).used, 1, "places held");
+  });
+
+  test("gives back what was taken, though its candidate asks for another amount by now", async (world) => {
+    const need = { bucket: rolling("a#tokens", 1000, "tokens"), amount: 200 };
+    const wanted = { ...candidate("a"), needs: [need] };
+    const unsent = await world.granted(wanted);
+    need.amount = 30;
+    await world.granted(wanted);
+    await world.settle(unsent, { outcome: "failure", sent: "no" });
+    checkEqual((await world.bucket(need.bucket)).used, 30, "tokens used");
+  });
+
   test("keeps the estimate where the answer did not tell", async (world) => {
     const bucket = rolling("a#output", 1000, "outputTokens");
     const reservation = await world.granted(candidate("a", { bucket, amount: 200 }));
@@ -98,6 +153,15 @@ export function settlingContract({ test }: ContractSuite): void {
     await world.settle(reservation, { usage: { totalTokens: 130 } });
     await world.refused(candidate("a", { bucket, amount: 1 }));
     checkEqual((await world.bucket(bucket)).left, 0, "left");
+  });
+
+  test("charges an overrun from now on when its window is over", async (world) => {
+    const bucket = rolling("a#tokens", 100, "tokens");
+    const late = await world.granted(candidate("a", { bucket, amount: 10 }));
+    await world.advance(times.windowMs * 2);
+    await world.settle(late, { usage: { totalTokens: 130 } });
+    checkEqual((await world.bucket(bucket)).used, 120, "tokens used");
+    await world.freeAfter(times.windowMs, candidate("a", { bucket, amount: 1 }));
   });
 
   test("settles several reservations in one call and applies what they decided", async (world) => {

@@ -96,6 +96,38 @@ export function anchoredContract({ test }: ContractSuite): void {
     await world.refused(wanted);
     await world.freeAfter(guardMs * 1.5, wanted);
   });
+
+  test("starts at the second use where the first was never sent", async (world) => {
+    const wanted = candidate("a", anchored("a#requests", 2));
+    const unsent = await world.granted(wanted);
+    await world.advance(3000);
+    await world.settle(await world.granted(wanted));
+    await world.settle(unsent, { outcome: "failure", sent: "no" });
+    checkEqual(await world.room(wanted), 1, "room in the same window");
+    await world.freeAfter(windowMs + guardMs, wanted);
+  });
+
+  test("waits for the last that may have started it while nobody knows which did", async (world) => {
+    const wanted = candidate("a", anchored("a#requests", 3));
+    const unsent = await world.granted(wanted);
+    await world.advance(2000);
+    await world.granted(wanted);
+    await world.advance(2000);
+    await world.granted(wanted);
+    await world.settle(unsent, { outcome: "failure", sent: "no" });
+    await world.freeAfter(windowMs + guardMs, {
+      ...wanted,
+      needs: wanted.needs.map((need) => ({ ...need, amount: 2 })),
+    });
+  });
+
+  test("has not started where its one use was never sent", async (world) => {
+    const wanted = candidate("a", anchored("a#requests", 1));
+    await world.settle(await world.granted(wanted), { outcome: "failure", sent: "no" });
+    await world.advance(windowMs - guardMs / 2);
+    await world.granted(wanted);
+    await world.freeAfter(windowMs + guardMs, wanted);
+  });
 }
 
 const calendarMs = 60_000;

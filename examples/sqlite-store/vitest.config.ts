@@ -1,0 +1,16 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// biome-ignore lint/style/noDefaultExport: this is how vitest finds it
+export default defineConfig({
+  root: at("."),
+  resolve: {
+    alias: [
+      { find: /^rotating-fetch\/testing$/, replacement: at("../../src/testing/index.ts") },
+      { find: /^rotating-fetch$/, replacement: at("../../src/index.ts") },
+    ],
+  },
+  test: { include: ["**/*.test.ts"], testTimeout: 30_000, maxWorkers: 1 },
+});
