@@ -13,7 +13,8 @@ import { Lease, type LeaseOwner } from "./lease.ts";
 import type { OriginRests } from "./origin-rests.ts";
 import { Picker, type PickerHost, type PickerParts } from "./picker.ts";
 import type { RequestNames } from "./request-names.ts";
-import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
+import { type AcquireRequest, isShared, type ResolvedRotatorOptions } from "./rotator-options.ts";
+import { SharedRests } from "./shared-rests.ts";
 import type { ModelStanding } from "./snapshot.ts";
 import { WaitingRoom } from "./waiting-room.ts";
 
@@ -35,6 +36,8 @@ export class Dispatcher implements PickerHost {
   readonly #room: WaitingRoom;
   readonly #affinity: Affinity;
   readonly picker: Picker;
+  /** What processes that share the store know of rests. */
+  readonly shared: SharedRests | undefined;
   lanes: Lanes;
   strategy: OrderingStrategy;
   /** Set once, by whoever puts the parts together. */
@@ -53,6 +56,7 @@ export class Dispatcher implements PickerHost {
     this.#names = names;
     this.#affinity = new Affinity(pool);
     this.strategy = strategy;
+    this.shared = isShared(store) ? new SharedRests(parts, this) : undefined;
     this.picker = new Picker(parts, this);
     this.#room = new WaitingRoom({
       clock,
@@ -63,6 +67,8 @@ export class Dispatcher implements PickerHost {
       exhausted: (lane, request) => this.#exhausted(lane, request),
       pollMs: () => (isTold ? untoldMs : 0) + 50 + random() * 200,
       queued: (request, waiting) => this.#queued(request, waiting),
+      isElsewhere: (lane, { model }) => this.shared !== undefined && this.lanes.for(model) !== lane,
+      look: () => this.shared?.look() === true,
     });
     this.lanes = this.#makeLanes();
   }
@@ -127,7 +133,11 @@ export class Dispatcher implements PickerHost {
     const arrival = this.#room.arrive();
     if (got === null) return this.#room.wait(lane, request, this.#maxWait(request), arrival, lane.roomAt);
     return this.#unlessEnded(got, request).then(
-      (lease) => lease ?? this.#room.wait(lane, request, this.#maxWait(request), arrival, lane.roomAt),
+      // The answer may have shown that its model has a lane of its own.
+      (lease) => {
+        const own = lane.restsAlone ? lane : this.lanes.for(request.model);
+        return lease ?? this.#room.wait(own, request, this.#maxWait(request), arrival, own.roomAt);
+      },
     );
   }
 
@@ -172,6 +182,7 @@ export class Dispatcher implements PickerHost {
   rejoin(account: Account): void {
     if (account.keys.length === 0) this.lanes.leaveAll(account.slot);
     else this.lanes.joinAll(account);
+    this.shared?.joined(account);
     this.serveAll();
   }
 
@@ -256,7 +267,8 @@ export class Dispatcher implements PickerHost {
 
   #makeLanes(): Lanes {
     const { clock, random } = this.#options;
-    return new Lanes(this.#pool, this.strategy, { groups: this.#pool, clock, random });
+    const context = { groups: this.#pool, clock, random };
+    return new Lanes(this.#pool, this.strategy, context, (lane) => this.shared?.teach(lane));
   }
 
   /** Of a request that belongs to one account, only that one counts. */

@@ -60,9 +60,16 @@ export interface RotatorEvents {
     readonly forMs: number;
     readonly source: CooldownSource;
     readonly reason: string;
+    /** Another process told of it, through the store both share. */
+    readonly elsewhere?: true | undefined;
   };
   /** A success or an operator ended a rest before its time, or cleared its strikes. */
-  "key-recovered": { readonly scope: string; readonly keyId: string | null };
+  "key-recovered": {
+    readonly scope: string;
+    readonly keyId: string | null;
+    /** Another process ended it. */
+    readonly elsewhere?: true | undefined;
+  };
   /**
    * Accounts that were given apart seem to be one: the provider named the same organization for them, and a rest of one now
    * covers all; or their use showed it, and while one is used up the others come last.

@@ -51,8 +51,10 @@ export class KeyRotator extends KeyManagement {
     this.#settlement = parts.settlement;
     this.learnsFromHeaders = parts.settlement.learnt.hasGrammar;
     this.#stopWatching = parts.options.store.watch?.((change) => {
+      const { shared } = this.#dispatcher;
+      if (shared !== undefined) shared.heard(change);
       // What this rotator gives back itself is handed on by whoever settles it.
-      if (change.type === "freed" && !this.#settlement.isSettling) this.#dispatcher.freed();
+      else if (change.type === "freed" && !this.#settlement.isSettling) this.#dispatcher.freed();
     });
   }
 
@@ -94,7 +96,8 @@ export class KeyRotator extends KeyManagement {
 
   /** Must the model of a request be known to serve it? Spares looking for it. */
   get needsModel(): boolean {
-    return this.#dispatcher.lanes.needModel;
+    // Another process may have put a model to rest.
+    return this.#dispatcher.shared !== undefined || this.#dispatcher.lanes.needModel;
   }
 
   /** @throws InvalidOptionsError for an event there is not, or a listener that is no function; so do `once` and `off`. */

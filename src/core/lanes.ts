@@ -27,13 +27,17 @@ export class Lanes {
   /** Which limits count a model, worked out once. */
   readonly #limitNames: LRUCache<string, string>;
   #limitsNamed = 0;
+  readonly #made: (lane: Lane) => void;
   readonly general: Lane;
 
-  constructor(pool: KeyPool, strategy: OrderingStrategy, context: OrderContext) {
+  /** @param made told of every lane that is new */
+  constructor(pool: KeyPool, strategy: OrderingStrategy, context: OrderContext, made: (lane: Lane) => void = () => {}) {
+    this.#made = made;
     this.#pool = pool;
     this.#strategy = strategy;
     this.#context = context;
     this.general = new Lane(pool, strategy, context);
+    made(this.general);
     const max = Math.max(4, Math.min(mostLanes, Math.floor(mostLaneSlots / Math.max(1, pool.accountCount))));
     this.#cooledModels = new LRUCache({ max: mostLanes * 16 });
     this.#limitNames = new LRUCache({ max: mostLanes * 16 });
@@ -67,6 +71,7 @@ export class Lanes {
       const kind = { model, restsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
       lane = new Lane(this.#pool, this.#strategy, this.#context, kind);
       this.#ofModels.set(name, lane);
+      this.#made(lane);
     }
     return lane;
   }

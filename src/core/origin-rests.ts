@@ -22,7 +22,10 @@ export class OriginRests {
   }
 
   rest(key: PooledKey, forMs: number): void {
-    const origin = endpointOf(key);
+    this.restAt(endpointOf(key), forMs);
+  }
+
+  restAt(origin: string, forMs: number): void {
     if (forMs > 0) this.#until.set(origin, this.#clock.monotonic() + forMs);
     else this.#until.delete(origin);
   }

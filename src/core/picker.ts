@@ -6,16 +6,20 @@ import type { EventHub } from "./events.ts";
 import type { SecretFailure } from "./exhaustion.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import { type Lane, standing } from "./lane.ts";
+import type { Lanes } from "./lanes.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import { OriginRests } from "./origin-rests.ts";
 import type { OwnCandidate, RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck, Rechecks, rampStart } from "./rechecks.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope } from "./scopes.ts";
+import { isKeyScope, modelScope } from "./scopes.ts";
+import type { SharedRests } from "./shared-rests.ts";
 import { TokenAmounts, TooLarge } from "./token-amounts.ts";
 
 /** How many candidates one question to a store carries unless the store says otherwise. */
 const candidatesPerReserve = 16;
+/** And how often such a store is asked for one request. */
+const mostRounds = 3;
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */
 const wakeJitterShare = 0.1;
 const wakeJitterMs = 100;
@@ -39,7 +43,8 @@ export interface PickerParts {
 export interface PickerHost {
   /** To whom leases are given back. */
   readonly owner: LeaseOwner;
-  readonly lanes: Iterable<Lane>;
+  readonly lanes: Lanes;
+  readonly shared: SharedRests | undefined;
   /** Does the choice depend on how long answers take to end? */
   readonly countsStreams: boolean;
   inFlight: number;
@@ -59,6 +64,8 @@ export class Picker {
   readonly #delays: CountingDelay;
   readonly tokens = new TokenAmounts();
   readonly #batch: number;
+  /** How many candidates the next request's first question is about. */
+  #width: number;
   /** Are the store's times on our own clock? Spares reading it twice, and lists of its own for every question. */
   readonly #sameClock: boolean;
   readonly #alone: [Candidate?] = [];
@@ -72,7 +79,7 @@ export class Picker {
   readonly rechecks = new Rechecks();
 
   constructor({ options, events, pool, tracker }: PickerParts, host: PickerHost) {
-    const { clock, store, leaseMs } = options;
+    const { clock, store, leaseMs, session } = options;
     this.#options = options;
     this.#events = events;
     this.#pool = pool;
@@ -83,7 +90,8 @@ export class Picker {
     this.#drift = clock.wall() - clock.monotonic();
     this.#sameClock = store.clock === clock;
     this.#batch = store.candidatesPerReserve ?? candidatesPerReserve;
-    this.reserveOptions = { session: "local", leaseMs, purpose: "request" };
+    this.#width = this.#batch;
+    this.reserveOptions = { session, leaseMs, purpose: "request" };
     this.#probeOptions = { ...this.reserveOptions, purpose: "probe" };
     this.origins = new OriginRests(clock);
   }
@@ -157,27 +165,60 @@ export class Picker {
     return true;
   }
 
-  /** A store that is asked over a network gets several candidates at once, and two more tries with what it taught. */
-  async #pickOfBatch(lane: Lane, request: AcquireRequest): Promise<Lease | null> {
+  /**
+   * A store that is asked over a network gets several candidates at once, and two more tries with what it taught. While the
+   * first candidate mostly serves, the first question is about few: every one of them costs the store time.
+   */
+  async #pickOfBatch(from: Lane, request: AcquireRequest): Promise<Lease | null> {
+    const { shared } = this.#host;
+    let lane = from;
     let tooLarge: TooLarge | undefined;
-    for (let round = 0; round < 3; round++) {
-      const keys = this.#batchOf(lane, request, tooLarge);
+    const asked = new Set<PooledKey>();
+    for (let round = 0; round < mostRounds; round++) {
+      if (shared !== undefined) {
+        shared.look();
+        const knowing = shared.before(round);
+        if (knowing !== undefined) await knowing;
+        // What was learnt may have given the model a lane of its own.
+        if (!lane.restsAlone) lane = this.#host.lanes.for(request.model);
+        if (lane !== from) lane.wakeDue(this.#options.clock.monotonic());
+      }
+      const keys = this.#batchOf(lane, request, tooLarge, round === 0 ? this.#width : this.#batch);
       if (keys.length === 0 && (this.#clockJumped(lane) || this.#looksAtStuck(lane))) continue;
-      if (keys.length === 0) break;
+      if (keys.every((key) => asked.has(key))) break;
+      for (const key of keys) asked.add(key);
       const first = keys[0] as PooledKey;
       lane.took(first.account.slot);
-      const candidates = keys.map((key) => this.tokens.fill(this.#candidateOf(key, lane), request, false));
+      const candidates = keys.map((key) => this.#sharedCandidate(key, lane, request));
       const answer = await this.#store.reserve(candidates, this.#optionsFor(first.account));
+      this.#width = widthAfter(answer, this.#width, this.#batch);
       if (answer.granted) {
-        if (answer.index !== 0) lane.took((keys[answer.index] as PooledKey).account.slot);
+        if (answer.index !== 0) {
+          lane.took((keys[answer.index] as PooledKey).account.slot);
+          const { blocked, reservedAt: now } = answer;
+          if (blocked !== undefined) {
+            this.#learnRefusal(lane, { granted: false, now, retryAt: null, blocked }, keys, undefined);
+          }
+        }
         return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
       }
-      tooLarge = this.#refused(lane, answer, keys, tooLarge);
+      // Judged by windows that have passed: to be asked again.
+      if (this.#hasMovedOn()) asked.clear();
+      else tooLarge = this.#learnRefusal(lane, answer, keys, tooLarge);
       if (this.#refusesAll(lane, answer)) return null;
     }
     // Set last: others may have been asked for meanwhile.
     lane.roomAt = tooLarge?.until ?? Number.POSITIVE_INFINITY;
     return null;
+  }
+
+  /** Another process may have put the model to rest, also where none rested here yet. */
+  #sharedCandidate(key: PooledKey, lane: Lane, request: AcquireRequest): Candidate {
+    const candidate = this.tokens.fill(this.#candidateOf(key, lane), request, false);
+    const { model } = request;
+    if (this.#host.shared === undefined || model === undefined || lane.restsAlone) return candidate;
+    const scopes = [...candidate.scopes, modelScope(key.account.name, model)];
+    return { ...candidate, scopes, memo: undefined };
   }
 
   async #afterAnswer(
@@ -196,15 +237,31 @@ export class Picker {
     return this.#granted(lane, key, result, request);
   }
 
-  #batchOf(lane: Lane, request: AcquireRequest, tooLarge: TooLarge | undefined): PooledKey[] {
+  #batchOf(lane: Lane, request: AcquireRequest, tooLarge: TooLarge | undefined, most: number): PooledKey[] {
     const keys: PooledKey[] = [];
-    for (const slot of this.#slotsFor(lane, request, tooLarge, this.#batch)) {
+    const { any } = this.origins;
+    const wanted = this.#preferredSlot(lane, request, tooLarge);
+    const listed = this.#slotsFor(lane, request, tooLarge, any ? this.#batch : most);
+    const slots = wanted === -1 ? listed : [wanted, ...listed.filter((slot) => slot !== wanted)];
+    for (const slot of any ? this.#restingLast(slots, wanted) : slots) {
       const key = this.#keyOf(this.#pool.accountAt(slot), lane, request);
-      if (key !== undefined && keys.length < this.#batch) keys.push(key);
+      if (key !== undefined && keys.length < most) keys.push(key);
     }
-    const { prefer } = request;
-    if (prefer !== undefined) keys.sort((a, b) => Number(b.id === prefer) - Number(a.id === prefer));
     return keys;
+  }
+
+  /** An origin at rest only comes after the others. */
+  #restingLast(slots: readonly number[], wanted: number): readonly number[] {
+    const isLast = (slot: number): boolean => slot !== wanted && this.origins.restsFor(this.#pool.accountAt(slot));
+    return [...slots.filter((slot) => !isLast(slot)), ...slots.filter(isLast)];
+  }
+
+  /** Of the account whose key is wanted, while it is ready; -1: there is none. */
+  #preferredSlot(lane: Lane, { prefer, account }: AcquireRequest, tooLarge: TooLarge | undefined): number {
+    const preferred = prefer === undefined || account !== undefined ? undefined : this.#pool.keys.get(prefer);
+    if (preferred === undefined) return -1;
+    const { slot } = preferred.account;
+    return lane.standingOf(slot) === standing.ready && tooLarge?.slots.has(slot) !== true ? slot : -1;
   }
 
   /** Accounts of the lane that a request may have, in order. */
@@ -233,11 +290,8 @@ export class Picker {
 
   /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin rests. */
   #chosenSlot(lane: Lane, request: AcquireRequest, tooLarge: TooLarge | undefined): number {
-    const preferred = request.prefer === undefined ? undefined : this.#pool.keys.get(request.prefer);
-    if (preferred !== undefined && request.account === undefined) {
-      const { slot } = preferred.account;
-      if (lane.standingOf(slot) === standing.ready && tooLarge?.slots.has(slot) !== true) return slot;
-    }
+    const wanted = this.#preferredSlot(lane, request, tooLarge);
+    if (wanted !== -1) return wanted;
     let fallback = -1;
     for (const slot of this.#slotsFor(lane, request, tooLarge, candidatesPerReserve)) {
       if (!this.origins.restsFor(this.#pool.accountAt(slot))) return slot;
@@ -352,14 +406,31 @@ export class Picker {
     before: TooLarge | undefined,
   ): TooLarge | undefined {
     // Judged by windows that have passed: to be asked again.
-    if (this.#tracker.hasCalendars && this.#tracker.refresh(this.#options.clock.wall())) return before;
+    return this.#hasMovedOn() ? before : this.#learnRefusal(lane, refusal, keys, before);
+  }
+
+  #hasMovedOn(): boolean {
+    return this.#tracker.hasCalendars && this.#tracker.refresh(this.#options.clock.wall());
+  }
+
+  #learnRefusal(
+    lane: Lane,
+    refusal: Refusal,
+    keys: readonly PooledKey[],
+    before: TooLarge | undefined,
+  ): TooLarge | undefined {
     const now = this.#options.clock.monotonic();
     let tooLarge = before;
     for (const { index, by, until, anyUntil, source, reason } of refusal.blocked) {
       const key = keys[index] as PooledKey;
       const { slot } = key.account;
-      if (source !== undefined) this.#parkCooling(lane, key, by, now, (until as number) - refusal.now, source, reason);
-      else if (until !== null && anyUntil !== undefined) {
+      if (source !== undefined) {
+        const ends = until as number;
+        this.#host.shared?.met({ scope: by, now: refusal.now, until: ends, source, reason: reason ?? "" });
+        // A model's rest stops its own lane only.
+        if (lane.restsAlone || !by.startsWith("model:"))
+          this.parkCooling(lane, key, by, now, ends - refusal.now, source, reason);
+      } else if (until !== null && anyUntil !== undefined) {
         tooLarge ??= new TooLarge();
         tooLarge.add(slot, now + (until - refusal.now));
         if (anyUntil > refusal.now) this.#parkLimited(lane, key, by, now + (anyUntil - refusal.now));
@@ -376,7 +447,8 @@ export class Picker {
     else lane.park(account.slot, until, standing.limited);
   }
 
-  #parkCooling(
+  /** An account whose rest was told of is left alone until it ends, or is put to the test. */
+  parkCooling(
     lane: Lane,
     key: PooledKey,
     by: string,
@@ -427,6 +499,11 @@ export class Picker {
     }
     return accounts.size === 0 ? undefined : { cause, accounts: accounts.size };
   }
+}
+
+function widthAfter(answer: Reservation | Refusal, width: number, most: number): number {
+  if (!answer.granted) return most;
+  return answer.index === 0 ? Math.max(1, width >> 1) : Math.min(most, Math.max(width, 2 * (answer.index + 1)));
 }
 
 function serves(lane: Lane, slot: number): boolean {

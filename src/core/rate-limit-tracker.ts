@@ -191,6 +191,10 @@ export class RateLimitTracker {
     return this.#lowered.get(id)?.declared ?? limit;
   }
 
+  get ipScope(): ScopeId {
+    return this.#options.ipScope;
+  }
+
   /** Is any limit counted? */
   get hasLimits(): boolean {
     return this.#buckets.size > 0 || this.#options.limits.length > 0;

@@ -76,6 +76,12 @@ export interface RotatorOptions {
   /** A reservation nobody settles gives its place back after so many milliseconds. @default 600000 */
   readonly leaseMs?: number | undefined;
   /**
+   * Names the address requests leave from, where processes share a store: those with the same name share what rests or limits an
+   * address (`scope: "ip"`).
+   * @default each process has an address of its own
+   */
+  readonly egress?: string | undefined;
+  /**
    * Probes every key at intervals, in the background: a key that fails where others work is left alone until it recovers.
    * @default none
    */
@@ -112,6 +118,9 @@ export interface ResolvedRotatorOptions {
   readonly maxCooldownMs: number;
   readonly guardMs: number | undefined;
   readonly leaseMs: number;
+  /** Names this process in a shared store, and the address its requests leave from. */
+  readonly session: string;
+  readonly egress: string;
   readonly idSecret: string | undefined;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
@@ -178,6 +187,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   maxCooldownMs: true,
   guardMs: true,
   leaseMs: true,
+  egress: true,
   healthCheck: true,
   idSecret: true,
   logger: true,
@@ -196,7 +206,7 @@ export function resolveRotatorOptions(
   expectKnown("options", options, knownRotatorOptions);
   const clock = options.clock === undefined ? systemClock : expectClock(options.clock);
   const random = options.random === undefined ? Math.random : expectFunction<Random>("random", options.random);
-  const { keys } = options;
+  const { keys, egress } = options;
   if (keys === undefined || keys === null) {
     throw unexpectedSecret(
       "keys",
@@ -205,6 +215,8 @@ export function resolveRotatorOptions(
     );
   }
   const provider = resolveProvider(options.provider);
+  const store = resolveStore(options.store, { clock, random });
+  const session = isShared(store) ? nameOf(random) : "local";
   const cooldownMs =
     options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
   return {
@@ -215,7 +227,7 @@ export function resolveRotatorOptions(
       tierLimits(provider, options.tier),
       options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
     ),
-    store: resolveStore(options.store, { clock, random }),
+    store,
     keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore, provider),
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
@@ -224,12 +236,23 @@ export function resolveRotatorOptions(
     maxCooldownMs: Math.max(cooldownMs, optionalNumber("maxCooldownMs", options.maxCooldownMs, 600_000)),
     guardMs: options.guardMs === undefined ? undefined : expectNumber("guardMs", options.guardMs, { min: 0 }),
     leaseMs: options.leaseMs === undefined ? 600_000 : expectNumber("leaseMs", options.leaseMs, { above: 0 }),
+    session,
+    egress: egress === undefined ? session : expectString("egress", egress),
     healthCheck: options.healthCheck === undefined ? undefined : resolveHealthCheck(options.healthCheck),
     idSecret: options.idSecret === undefined ? undefined : expectString("idSecret", options.idSecret),
     logger: options.logger === undefined ? undefined : expectLogger(options.logger),
     clock,
     random,
   };
+}
+
+/** Do other processes see what it holds? One on a clock of this process is this process's own. */
+export function isShared({ clock }: Store): boolean {
+  return clock === undefined;
+}
+
+function nameOf(random: Random): string {
+  return Array.from({ length: 3 }, () => Math.floor(random() * 2 ** 32).toString(36)).join("");
 }
 
 function tierLimits({ name, tiers = {} }: Provider, tier: string | undefined): readonly LimitTemplate[] {

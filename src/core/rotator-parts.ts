@@ -32,11 +32,11 @@ export class RotatorParts {
       this.events?.emit("part-failed", { part, error });
     this.options = resolveRotatorOptions(given, (error) => failed("strategy", error));
     const { options } = this;
-    const { clock, limits, guardMs, cooldownMs, maxCooldownMs } = options;
+    const { clock, limits, guardMs, cooldownMs, maxCooldownMs, egress } = options;
     this.events = new EventHub(options.logger);
     this.names = new RequestNames(options.random);
     this.#loading = new SharedWork(clock);
-    this.tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: "ip:local" });
+    this.tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: `ip:${egress}` });
     const storeFailed = (error: unknown): void => failed("keyStore", error);
     this.book = new KeyBook(options, { storeFailed, othersChanged: (changes) => this.othersChanged(changes) });
     this.book.open();

@@ -1,5 +1,5 @@
 import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
-import type { Classification } from "../types.ts";
+import type { Awaitable, Classification } from "../types.ts";
 import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -178,8 +178,9 @@ export class Settlement implements LeaseOwner {
     const failed = (error: unknown): void => this.#storeFailed(error);
     try {
       const states = this.#store.cooldown(changes);
-      if (states instanceof Promise) states.then((late) => this.#learn(late, lease.key, lease), failed);
-      else this.#learn(states, lease.key, lease);
+      if (states instanceof Promise) {
+        this.#own(states, lease.key, changes).then((late) => this.#learn(late, lease.key, lease), failed);
+      } else this.#learn(states, lease.key, lease);
     } catch (error) {
       failed(error);
     }
@@ -213,8 +214,7 @@ export class Settlement implements LeaseOwner {
   async rest(id: string, forMs: number, reason: string): Promise<void> {
     const key = this.#pool.keys.get(id);
     if (key === undefined) return;
-    const states = await this.#store.cooldown([{ scope: `key:${id}`, set: { forMs }, reason, source: "heuristic" }]);
-    this.#learn(states, key, undefined);
+    this.#learn(await this.#cool(key, { forMs }, reason, "heuristic"), key, undefined);
   }
 
   /** Puts scopes to rest, or ends their rest, on an operator's word. */
@@ -222,10 +222,25 @@ export class Settlement implements LeaseOwner {
     const key = this.#pool.keys.get(id);
     if (key === undefined) return false;
     const set = forMs === "end" ? forMs : { forMs };
-    const states = await this.#store.cooldown([{ scope: `key:${id}`, set, reason, source: "operator" }]);
-    this.#learn(states, key, undefined);
+    this.#learn(await this.#cool(key, set, reason, "operator"), key, undefined);
     if (forMs === "end") this.endRests(key);
     return true;
+  }
+
+  #cool(
+    key: PooledKey,
+    set: CooldownChange["set"],
+    reason: string,
+    source: CooldownChange["source"],
+  ): Awaitable<readonly ScopeState[]> {
+    const changes = [{ scope: `key:${key.id}`, set, reason, source }];
+    const states = this.#store.cooldown(changes);
+    return states instanceof Promise ? this.#own(states, key, changes) : states;
+  }
+
+  /** What a shared store is told by this process, it hears of as well. */
+  #own<T>(work: Promise<T>, { account }: PooledKey, changes?: readonly CooldownChange[]): Promise<T> {
+    return this.#dispatcher.shared?.during(work, account, changes) ?? work;
   }
 
   /**
@@ -236,7 +251,14 @@ export class Settlement implements LeaseOwner {
     const changes = lease.marks.map(
       ({ scope }) => ({ scope, set: "end", reason: "forgiven", source: "heuristic" }) as const,
     );
-    if (changes.length > 0) this.#apply(changes, lease);
+    if (changes.length === 0) return;
+    this.#apply(changes, lease);
+    const { shared } = this.#dispatcher;
+    if (shared === undefined) return;
+    // Asked again before the answer comes.
+    for (const { scope } of changes) shared.forget(scope);
+    lease.key.restUntil = 0;
+    this.#dispatcher.wake(lease.key.account.slot);
   }
 
   /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
@@ -253,7 +275,11 @@ export class Settlement implements LeaseOwner {
     try {
       const states = this.#store.settle(this.#listOf(report));
       this.isSettling = false;
-      if (states instanceof Promise) return states.then((late) => this.#learn(late, lease.key, lease)).catch(failed);
+      if (states instanceof Promise) {
+        return this.#own(states, lease.key, report.cooldowns)
+          .then((late) => this.#learn(late, lease.key, lease))
+          .catch(failed);
+      }
       if (states.length > 0) this.#learn(states, lease.key, lease);
     } catch (error) {
       this.isSettling = false;
@@ -266,6 +292,7 @@ export class Settlement implements LeaseOwner {
   #learn(states: readonly ScopeState[], key: PooledKey, lease: Lease | undefined): void {
     for (const state of states) {
       const forMs = state.until - state.now;
+      this.#dispatcher.shared?.learnt(state);
       if (state.scope.startsWith("provider:")) this.#restOrigin(key, forMs);
       else if (forMs > 0) key.account.ramp = rampStart;
       if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#noteModel(state.scope, lease.model);
@@ -329,9 +356,13 @@ export class Settlement implements LeaseOwner {
     const scopes = [...own, `account:${account.name}`, ...models];
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
     const ended = this.#store.cooldown(changes);
+    for (const scope of scopes) this.#dispatcher.shared?.forget(scope);
     if (ended instanceof Promise) {
       const failed = (error: unknown): void => this.#storeFailed(error);
-      ended.then(() => this.#dispatcher.wake(key.account.slot), failed);
+      this.#own(ended, key, changes).then((states) => {
+        for (const { scope, now } of states) this.#dispatcher.shared?.forget(scope, now);
+        this.#dispatcher.wake(key.account.slot);
+      }, failed);
     }
     this.#dispatcher.wake(key.account.slot);
   }

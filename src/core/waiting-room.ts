@@ -18,6 +18,10 @@ export interface WaitingRoomOptions {
   /** How long until a store is asked again for something only a release elsewhere can free. */
   readonly pollMs: () => number;
   readonly queued: (request: AcquireRequest, waiting: number) => void;
+  /** Is it to be served from another lane than the one it waits in? Then it stands beside the line. */
+  readonly isElsewhere: (lane: Lane, request: AcquireRequest) => boolean;
+  /** Looks for what other processes changed; tells whether there is anything they could have. */
+  readonly look: () => boolean;
 }
 
 /** A request for much is overtaken so often by those for less, then everybody waits for it. */
@@ -108,7 +112,7 @@ export class WaitingRoom {
     for (const waiter of line) {
       if (line.isDry || line.asking >= this.#mostAskedBehind(passed, waiter)) break;
       if (waiter.round === line.round) {
-        if (!isChoosy(waiter.request)) passed.push(waiter);
+        if (!this.#isBeside(lane, waiter)) passed.push(waiter);
         continue;
       }
       waiter.round = line.round;
@@ -119,7 +123,7 @@ export class WaitingRoom {
           (lease) => this.#answered(lane, waiter, lease),
           (error: unknown) => this.#failed(lane, waiter, error),
         );
-        if (!isChoosy(waiter.request)) passed.push(waiter);
+        if (!this.#isBeside(lane, waiter)) passed.push(waiter);
       } else if (got !== undefined && !this.#goesOn(lane, waiter, got, passed)) line.isDry = true;
     }
     if (line.asking === 0) this.#afterServing(lane);
@@ -134,7 +138,7 @@ export class WaitingRoom {
       return passed.every(({ overtaken }) => overtaken < mostOvertakings);
     }
     // Somebody who refuses some accounts must not hold up those who would take them.
-    if (isChoosy(waiter.request)) return true;
+    if (this.#isBeside(lane, waiter)) return true;
     if (lane.roomAt === Number.POSITIVE_INFINITY) return false;
     lane.waiting.roomAt = Math.min(lane.waiting.roomAt, lane.roomAt);
     if (lane.isShut) return false;
@@ -189,15 +193,18 @@ export class WaitingRoom {
   #firstLike(lane: Lane, asker: Waiter): Waiter {
     for (const ahead of lane.waiting) {
       if (ahead === asker) break;
-      if (!isChoosy(ahead.request) && this.#options.areAlike(ahead.request, asker.request)) return ahead;
+      if (!this.#isBeside(lane, ahead) && this.#options.areAlike(ahead.request, asker.request)) return ahead;
     }
     return asker;
   }
 
-  #hasUnasked(lane: Lane, { request }: Waiter): boolean {
-    return (
-      !lane.isShut && lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY && !isChoosy(request)
-    );
+  #hasUnasked(lane: Lane, waiter: Waiter): boolean {
+    const mayBe = !lane.isShut && lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY;
+    return mayBe && !this.#isBeside(lane, waiter);
+  }
+
+  #isBeside(lane: Lane, { request }: Waiter): boolean {
+    return isChoosy(request) || this.#options.isElsewhere(lane, request);
   }
 
   /** Those ahead that wanted more than there was. */
@@ -205,7 +212,7 @@ export class WaitingRoom {
     const passed: Waiter[] = [];
     for (const ahead of lane.waiting) {
       if (ahead === waiter) break;
-      if (ahead.round === lane.waiting.round && !isChoosy(ahead.request)) passed.push(ahead);
+      if (ahead.round === lane.waiting.round && !this.#isBeside(lane, ahead)) passed.push(ahead);
     }
     return passed;
   }
@@ -295,9 +302,9 @@ export class WaitingRoom {
     }
     const now = this.#options.clock.monotonic();
     let at = this.#nextAt(lane);
-    if (lane.count(standing.stuck) > 0) {
+    if (lane.count(standing.stuck) > 0 || this.#options.look()) {
       // The next look is not put off by those who come meanwhile.
-      const isSet = line.timerAt > now && line.timerAt !== Number.POSITIVE_INFINITY;
+      const isSet = line.timerAt > now && line.timerAt <= now + longestPollMs;
       const laterMs = Math.min(longestPollMs, (now - line.servedAt) * pollShare);
       at = Math.min(at, isSet ? line.timerAt : now + laterMs + this.#options.pollMs());
     }

@@ -18,7 +18,10 @@ export class FailureCounts {
       const counts: Counts = { failed: new Map(), rests: new Map(), exhausted: 0 };
       this.#byChannel.set(channel, counts);
       channel.rotator.on("attempt-failed", ({ kind }) => increment(counts.failed, kind));
-      channel.rotator.on("key-cooled", ({ source }) => increment(counts.rests, source));
+      channel.rotator.on("key-cooled", ({ source, elsewhere }) => {
+        // Whoever saw the refusal counts it: sums over processes would count it often.
+        if (elsewhere !== true) increment(counts.rests, source);
+      });
       channel.rotator.on("pool-exhausted", () => {
         counts.exhausted++;
       });

@@ -17,10 +17,14 @@ import { type ScriptRequest, sources } from "./request.ts";
 const never = 9e15;
 const untilRelease = -1;
 
-type ScopeFields = [place: number, until: number, startedAt: number, strikes: number, source: number, reason: string];
+type ScopeFields = [until: number, startedAt: number, strikes: number, source: number, reason: string];
 type ScopeRefusal = [byScope: 1, place: number, until: number, source: number, reason: string];
 type BucketRefusal = [byBucket: 2, place: number, until: number, anyUntil?: number];
-type Granted = [index: number, readyAfterMs: number, used: number[], tickets: number[], known: number[]];
+type Blocking = ScopeRefusal | BucketRefusal;
+/** For each need what is used and the ticket; then which scopes have a record; last, if any, what refused the candidates before. */
+type Granted = [index: number, readyAfterMs: number, ...rest: (number | Blocking[])[]];
+/** What became of one question. */
+type Reply = Granted | Blocking[];
 
 /** What the script answers. Empty lists come as empty objects. */
 export interface ScriptAnswer {
@@ -28,10 +32,11 @@ export interface ScriptAnswer {
   readonly n: number;
   readonly e: string;
   readonly h?: [instances: number, rank: number];
-  readonly g?: Granted;
-  readonly b?: (ScopeRefusal | BucketRefusal)[];
-  readonly t?: ScopeFields[];
-  readonly q?: [scopes: ScopeFields[], buckets: [used: number, resetInMs: number][]];
+  /** To each question, in their order. */
+  readonly r?: Reply[];
+  /** Scopes that were touched, by the report of which number; 0: by none. */
+  readonly t?: [report: number, place: number, ...ScopeFields][];
+  readonly q?: [scopes: [place: number, ...ScopeFields][], buckets: [used: number, resetInMs: number][]];
 }
 
 /** @throws TypeError for a reply that is none of the script's. */
@@ -41,52 +46,59 @@ export function parseAnswer(reply: unknown): ScriptAnswer {
   throw new TypeError("The server's reply is none that this store's script gives");
 }
 
-export function reservationOf(
-  answer: ScriptAnswer,
-  id: string,
-  candidates: readonly Candidate[],
-  { leaseMs, purpose, dryRun }: ReserveOptions,
-): RedisReservation | undefined {
-  if (answer.g === undefined) return undefined;
-  const [index, readyAfterMs, used, tickets, known] = answer.g;
-  const { needs, scopes } = candidates[index] as Candidate;
+/** A question, as it was asked. */
+export interface Question {
+  /** Of the instance's questions. */
+  readonly number: number;
+  readonly id: string;
+  readonly candidates: readonly Candidate[];
+  readonly options: ReserveOptions;
+}
+
+/** The reservation that was made, or `undefined`: it was refused. @param place of the question among those asked at once */
+export function reservationOf(answer: ScriptAnswer, place: number, question: Question): RedisReservation | undefined {
+  const reply = answer.r?.[place];
+  if (!isGranted(reply)) return undefined;
+  const [index, readyAfterMs] = reply;
+  const { leaseMs, purpose, dryRun } = question.options;
+  const { needs, scopes } = question.candidates[index] as Candidate;
+  const firstKnown = 2 + 2 * needs.length;
+  const before = reply.at(-1);
+  const hasBefore = Array.isArray(before);
   const reservation = new RedisReservation({
-    id,
+    number: question.number,
+    id: question.id,
     index,
     reservedAt: answer.n,
     expiresAt: answer.n + leaseMs,
     readyAt: timeOf(answer.n + readyAfterMs),
-    left: needs.map(({ bucket }, place) => bucket.limit - (used[place] ?? 0)),
+    left: needs.map(({ bucket }, at) => bucket.limit - (reply[2 + 2 * at] as number)),
     needs: needs.map(({ bucket, amount }) => ({ bucket, amount })),
-    tickets: list(tickets),
-    known: list(known).map((place) => scopes[place] as ScopeId),
+    tickets: needs.map((_need, at) => reply[3 + 2 * at] as number),
+    known: reply.slice(firstKnown, hasBefore ? -1 : undefined).map((at) => scopes[at as number] as ScopeId),
+    blocked: hasBefore ? blockedIn(before, question.candidates) : undefined,
     isProbe: purpose === "probe",
   });
   if (dryRun === true) reservation.settled = true;
   return reservation;
 }
 
-export function refusalOf({ n: now, b }: ScriptAnswer, candidates: readonly Candidate[]): Refusal {
-  const blocked = list(b).map((each, index) => blockedOf(each, index, candidates[index] as Candidate));
+function isGranted(reply: Reply | undefined): reply is Granted {
+  return typeof reply?.[0] === "number";
+}
+
+export function refusalOf({ n: now, r }: ScriptAnswer, place: number, { candidates }: Question): Refusal {
+  const blocked = blockedIn(list(r?.[place] as Blocking[] | undefined), candidates);
   let retryAt: number | null = null;
   for (const { until } of blocked) if (until !== null && (retryAt === null || until < retryAt)) retryAt = until;
   return { granted: false, now, retryAt, blocked };
 }
 
-/** One refusal of two questions, the second of which went on where the first had ended. */
-export function bothRefused(first: Refusal, second: Refusal, by: number): Refusal {
-  const { now } = second;
-  const times = [first.retryAt, second.retryAt].filter((time) => time !== null);
-  const later = second.blocked.map((each) => ({ ...each, index: each.index + by }));
-  return {
-    granted: false,
-    now,
-    retryAt: times.length === 0 ? null : Math.min(...times),
-    blocked: [...first.blocked, ...later],
-  };
+function blockedIn(refused: readonly Blocking[], candidates: readonly Candidate[]): Blocked[] {
+  return refused.map((each, index) => blockedOf(each, index, candidates[index] as Candidate));
 }
 
-function blockedOf(refused: ScopeRefusal | BucketRefusal, index: number, { scopes, needs }: Candidate): Blocked {
+function blockedOf(refused: Blocking, index: number, { scopes, needs }: Candidate): Blocked {
   if (refused[0] === 1) {
     const [, place, until, source, reason] = refused;
     return { index, by: scopes[place] as ScopeId, until: timeOf(until), source: sourceOf(source), reason };
@@ -100,14 +112,18 @@ function blockedOf(refused: ScopeRefusal | BucketRefusal, index: number, { scope
     : { index, by, until: timeOf(until), anyUntil: timeOf(anyUntil) };
 }
 
-/** A scope that a change or a success touched, and the place of its key in the request. */
+/** A scope that a report or a change touched. */
 export interface Touched {
-  readonly place: number;
+  /** The number of the report in its batch, from 1; 0: a change that came with none. */
+  readonly report: number;
   readonly state: ScopeState;
 }
 
 export function touchedOf({ n: now, t }: ScriptAnswer, request: ScriptRequest): Touched[] {
-  return list(t).map(([place, ...fields]) => ({ place, state: scopeState(request.scopeAt(place), now, fields) }));
+  return list(t).map(([report, place, ...fields]) => ({
+    report,
+    state: scopeState(request.scopeAt(place), now, fields),
+  }));
 }
 
 export function readingOf(answer: ScriptAnswer, scopes: readonly ScopeId[], buckets: readonly Bucket[]): StoreReading {
@@ -125,7 +141,7 @@ export function readingOf(answer: ScriptAnswer, scopes: readonly ScopeId[], buck
 export function scopeState(
   scope: ScopeId,
   now: number,
-  [until, startedAt, strikes, source, reason]: [number, number, number, number, string],
+  [until, startedAt, strikes, source, reason]: ScopeFields,
 ): ScopeState {
   return { scope, now, until: timeOf(until), startedAt, reason, source: sourceOf(source), strikes };
 }

@@ -1,14 +1,17 @@
-import type { Need, Reservation, ScopeId } from "../store.ts";
+import type { Blocked, Need, Reservation, ScopeId } from "../store.ts";
 
 /** What was reserved, with all that settling it needs: the server keeps nothing of a reservation by itself. */
 export class RedisReservation implements Reservation {
   readonly granted = true;
+  /** Of this instance's reservations. */
+  readonly number: number;
   readonly id: string;
-  index: number;
+  readonly index: number;
   readonly reservedAt: number;
   readonly expiresAt: number;
   readonly readyAt: number;
   readonly left: readonly number[];
+  readonly blocked: readonly Blocked[] | undefined;
   /** What was taken, as it was then. */
   readonly needs: readonly Need[];
   readonly tickets: readonly number[];
@@ -20,12 +23,14 @@ export class RedisReservation implements Reservation {
   settled = false;
 
   constructor(taken: Omit<RedisReservation, "granted" | "settled" | "lagMs">) {
+    this.number = taken.number;
     this.id = taken.id;
     this.index = taken.index;
     this.reservedAt = taken.reservedAt;
     this.expiresAt = taken.expiresAt;
     this.readyAt = taken.readyAt;
     this.left = taken.left;
+    this.blocked = taken.blocked;
     this.needs = taken.needs;
     this.tickets = taken.tickets;
     this.known = taken.known;

@@ -15,7 +15,7 @@ import type {
   StoreReading,
   Unsubscribe,
 } from "../store.ts";
-import { bothRefused, readingOf, refusalOf, reservationOf, touchedOf } from "./answer.ts";
+import { type Question, readingOf, touchedOf } from "./answer.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { commanderOf } from "./client.ts";
 import { Gap } from "./gap.ts";
@@ -26,17 +26,15 @@ import { Link } from "./link.ts";
 import { checkOptions, type RedisStoreOptions } from "./options.ts";
 import { OwnCharges } from "./own-charges.ts";
 import { OwnPlaces } from "./own-places.ts";
-import { type OwnReservation, shifted } from "./own-reservation.ts";
+import { Questions } from "./questions.ts";
 import { RedisReservation } from "./redis-reservation.ts";
 import { ReportQueue, type Ride } from "./report-queue.ts";
 import { ScriptRequest } from "./request.ts";
 import { ScriptRunner } from "./script-runner.ts";
 import { ServerTime } from "./server-time.ts";
-import { settlingOf } from "./settling.ts";
+import { isIdle, settlingOf } from "./settling.ts";
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
-/** So many candidates are asked for at first, as long as one of them mostly serves. */
-const fewCandidates = 2;
 /** How long closing waits for what has not been reported yet, milliseconds. */
 const closesWithinMs = 1000;
 /** How long a server that came back is told what happened before it is asked again, milliseconds. */
@@ -54,17 +52,15 @@ export class RedisStore implements Store {
   readonly #link: Link;
   readonly #reports: ReportQueue;
   readonly #feed: ChangeFeed | undefined;
-  readonly #clock: Clock;
   readonly #random: Random;
-  readonly #instance = globalThis.crypto.randomUUID();
+  readonly #instance = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #time: ServerTime;
   readonly #seen = new LastSeen();
   readonly #places = new OwnPlaces();
   /** What this process took with the server's knowledge. */
   readonly #charges = new OwnCharges();
   readonly #gap: Gap;
-  /** Was the last question refused? */
-  #isRefusing = false;
+  readonly #questions: Questions;
   #reservations = 0;
   #requests = 0;
 
@@ -74,7 +70,6 @@ export class RedisStore implements Store {
     const { clock = systemClock, random = Math.random, insurance = {}, onState } = options;
     const commander = commanderOf(options.client);
     this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
-    this.#clock = clock;
     this.#random = random;
     this.#time = new ServerTime(clock);
     this.#link = new Link({
@@ -83,7 +78,6 @@ export class RedisStore implements Store {
       time: this.#time,
       commandTimeoutMs: options.commandTimeoutMs ?? 50,
       expectedInstances: insurance === "closed" ? 1 : (insurance.expectedInstances ?? 4),
-      instance: this.#instance,
       newRequest: () => this.#request(),
       lost: (cause) => {
         this.#reports.letGo();
@@ -103,50 +97,27 @@ export class RedisStore implements Store {
     const [seen, places, time] = [this.#seen, this.#places, this.#time];
     const standing = () => this.#link.standing;
     this.#gap = new Gap({ time, random, seen, places, standing, isClosed: insurance === "closed" });
+    this.#questions = new Questions({
+      link: this.#link,
+      reports: this.#reports,
+      clock,
+      newRequest: () => this.#request(),
+      granted: (reservation, lagMs) => this.#granted(reservation, lagMs),
+      refused: (refusal, { candidates }) => this.#refused(refusal, candidates),
+      giveBack: (reservation) => this.#giveBack(reservation),
+      alone: (question) => this.#reserveAlone(question),
+    });
     if (commander.subscribe === undefined) return;
     const feed = new ChangeFeed(commander.subscribe, this.#names, (state) => this.#seen.rests([state]));
     this.#feed = feed;
     this.watch = (listener) => feed.listen(listener);
   }
 
-  async reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
-    // Who proposes them mostly knows: asking for all of them every time would cost several times as much.
-    const few =
-      this.#isRefusing || candidates.length <= fewCandidates ? candidates : candidates.slice(0, fewCandidates);
-    const answer = await this.#ask(few, options);
-    if (answer.granted) this.#isRefusing = answer.index >= fewCandidates;
-    else this.#isRefusing = true;
-    if (answer.granted || few === candidates) return answer;
-    const rest = await this.#ask(candidates.slice(fewCandidates), options);
-    return rest.granted ? shifted(rest, fewCandidates) : bothRefused(answer, rest, fewCandidates);
-  }
-
-  async #ask(candidates: readonly Candidate[], options: ReserveOptions): Promise<OwnReservation | Refusal> {
-    const id = `${this.#instance}.${++this.#reservations}`;
-    if (!this.#link.maySpend) return this.#reserveAlone(id, candidates, options);
-    const request = this.#request();
-    const { epoch } = this.#link;
-    this.#link.beatIfDue(request);
-    const ride = this.#reports.board(request);
-    request.reserve(id, candidates, options);
-    const giveBack = (taken: RedisReservation | undefined): void => {
-      if (taken === undefined || taken.settled) return;
-      taken.settled = true;
-      void this.#reports.add(settlingOf(taken, { reservation: taken, outcome: "aborted", sent: "no" }));
-    };
-    const askedAt = this.#clock.monotonic();
-    try {
-      const answer = await this.#link.ask(request, ride, (late) =>
-        giveBack(reservationOf(late, id, candidates, options)),
-      );
-      const reservation = reservationOf(answer, id, candidates, options);
-      if (epoch !== undefined && answer.e !== epoch) giveBack(reservation);
-      else if (reservation === undefined) return this.#refused(refusalOf(answer, candidates), candidates);
-      else return this.#granted(reservation, this.#clock.monotonic() - askedAt);
-    } catch {
-      // Whoever wants to know is told by `onState`.
-    }
-    return this.#reserveAlone(id, candidates, options);
+  reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
+    const number = ++this.#reservations;
+    const question = { number, id: `${this.#instance}.${number}`, candidates, options };
+    if (!this.#link.maySpend) return Promise.resolve(this.#reserveAlone(question));
+    return this.#questions.ask(question);
   }
 
   async settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
@@ -158,11 +129,10 @@ export class RedisStore implements Store {
     if (this.#link.isUp) {
       const request = this.#request();
       const ride = this.#reports.board(request);
-      const before = request.keys.length;
       request.cool(changes, this.#random);
       try {
         const answer = await this.#link.ask(request, ride, () => {});
-        const states = touchedOf(answer, request).flatMap(({ place, state }) => (place > before ? state : []));
+        const states = touchedOf(answer, request).flatMap(({ report, state }) => (report === 0 ? state : []));
         this.#seen.rests(states);
         return states;
       } catch {
@@ -218,9 +188,14 @@ export class RedisStore implements Store {
     return refusal;
   }
 
-  #reserveAlone(id: string, candidates: readonly Candidate[], options: ReserveOptions): InsuredReservation | Refusal {
+  #giveBack(taken: RedisReservation): void {
+    taken.settled = true;
+    void this.#reports.add(settlingOf(taken, { reservation: taken, outcome: "aborted", sent: "no" }));
+  }
+
+  #reserveAlone(question: Question): InsuredReservation | Refusal {
     this.#link.probe();
-    return this.#gap.reserve(id, candidates, options);
+    return this.#gap.reserve(question);
   }
 
   #settleOne(report: Report): readonly ScopeState[] | Promise<readonly ScopeState[]> {
@@ -245,6 +220,7 @@ export class RedisStore implements Store {
   }
 
   #report(settling: Parameters<ReportQueue["add"]>[0]): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    if (isIdle(settling)) return nothing;
     const told = this.#reports.add(settling);
     if (!this.#link.isUp) return nothing;
     return told.then((states) => {
@@ -287,12 +263,11 @@ export class RedisStore implements Store {
       const ride: Ride | undefined = this.#reports.board(request);
       if (ride !== undefined) this.#link.ask(request, ride, () => {}).catch(() => {});
     };
-    const [instance, random] = [this.#instance, this.#random];
-    return new ReportQueue({ instance, clock, random, now: () => this.#time.monotonic(), send });
+    return new ReportQueue({ clock, random: this.#random, now: () => this.#time.monotonic(), send });
   }
 
   #request(): ScriptRequest {
     // Should the server have lost its epoch, the next one is named unlike any before.
-    return new ScriptRequest(this.#names, `${this.#instance}.${++this.#requests}`);
+    return new ScriptRequest(this.#names, this.#instance, `${this.#instance}.${++this.#requests}`);
   }
 }

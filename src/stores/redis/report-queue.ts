@@ -38,7 +38,6 @@ export interface Ride {
 }
 
 export interface ReportQueueOptions {
-  readonly instance: string;
   readonly clock: Clock;
   readonly random: Random;
   /** The server's time. */
@@ -101,7 +100,7 @@ export class ReportQueue {
   /** Puts the next batch on a request about to be sent; `undefined`: there is none, or one is under way. */
   board(request: ScriptRequest): Ride | undefined {
     if (this.#isUnderWay || this.isEmpty) return undefined;
-    const { instance, random, now } = this.#options;
+    const { random, now } = this.#options;
     this.#batch ??= {
       number: ++this.#number,
       charges: this.#charges.splice(0, mostChargesInBatch),
@@ -113,7 +112,7 @@ export class ReportQueue {
     batch.tries++;
     this.#isUnderWay = true;
     const settlings = reports.map(({ settling }) => settling);
-    request.settle(instance, { number, charges, settlings }, now(), random);
+    request.settle({ number, charges, settlings }, now(), random);
     return this.#ride(batch, batch.tries, request);
   }
 
@@ -191,10 +190,7 @@ function tellEach({ reports }: Batch, answer: ScriptAnswer, request: ScriptReque
     for (const { done } of reports) done(nothing);
     return;
   }
-  let from = request.reportsBegin;
   for (const [at, { done }] of reports.entries()) {
-    const through = request.reportEnds[at] as number;
-    done(touched.filter(({ place }) => place > from && place <= through).map(({ state }) => state));
-    from = through;
+    done(touched.filter(({ report }) => report === at + 1).map(({ state }) => state));
   }
 }

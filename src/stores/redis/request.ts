@@ -1,22 +1,33 @@
 import type { CooldownSource, Random } from "../../types.ts";
-import type { Bucket, Candidate, CooldownChange, ReserveOptions, ScopeId } from "../store.ts";
+import type { Bucket, Candidate, CooldownChange, Need, ReserveOptions, ScopeId } from "../store.ts";
 import type { KeyNames } from "./key-names.ts";
-import type { Settling } from "./settling.ts";
+import { mayClear, type Settling } from "./settling.ts";
 
 const kinds: Readonly<Record<Bucket["kind"], number>> = { rolling: 1, calendar: 2, anchored: 3, concurrency: 4 };
 export const sources: readonly CooldownSource[] = ["authoritative", "heuristic", "credit", "operator"];
+/** Of so many descriptions of buckets the latest are compared: most of a pool's buckets are described alike. */
+const mostCompared = 8;
 
 /** Kind, limit, guard, then window or edges: what the script needs to know of a bucket. */
-type Spec = [kind: number, limit: number, guardMs: number, a: number, b: number, c: number];
+type Spec = readonly number[];
 
+/** What the script is asked, in the places of keys and descriptions. */
 interface Asked {
   /** The epoch, should there be none. */
-  e: string;
-  h?: { i: string; d: number };
-  s?: { n: number; x: unknown[]; r: unknown[] };
+  readonly e: string;
+  /** Who asks. */
+  readonly i: string;
+  /** Where the keys begin that are read at once. */
+  f: number;
+  /** Descriptions of buckets. */
+  readonly p: Spec[];
+  h?: [place: number, deadAfterMs: number];
+  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[]];
   c?: unknown[];
-  r?: { i: string; l: number; p: boolean; d: boolean; c: unknown[] };
-  q?: { s: number; b: Spec[] };
+  /** Candidates, each once, and the questions about them. */
+  readonly k: number[][];
+  r?: number[][];
+  q?: { s: number[]; b: number[] };
 }
 
 /** Something the server does not know of: given out while it could not be asked, or forgotten by it. */
@@ -36,65 +47,88 @@ export interface Reports {
   readonly settlings: readonly Settling[];
 }
 
-/** One call to the script: what it is asked, with the keys in the order in which it will use them. */
+/** One call to the script: what it is asked, with each key it needs named once. */
 export class ScriptRequest {
   readonly #names: KeyNames;
   readonly #asked: Asked;
-  readonly keys: string[];
-  /** The first key is that of the epoch, which tells a cluster's client where to. */
-  readonly #scopes = new Map<number, ScopeId>();
-  /** After how many keys the reports begin, and each of them ends. */
-  #chargesEnd = 0;
-  readonly reportEnds: number[] = [];
+  /** Of buckets and instances; with what comes after them these are the call's keys. */
+  readonly #keys: string[] = [];
+  readonly #places = new Map<string, number>();
+  /** What is read at once: the epoch, an instance's last report, and scopes. */
+  readonly #stored: string[];
+  readonly #scopePlaces = new Map<ScopeId, number>();
+  readonly #scopes: ScopeId[] = [];
+  readonly #candidates = new Map<Candidate, number>();
 
-  constructor(names: KeyNames, epoch: string) {
+  constructor(names: KeyNames, instance: string, epoch: string) {
     this.#names = names;
-    this.#asked = { e: epoch };
-    this.keys = [names.epoch];
+    this.#asked = { e: epoch, i: instance, f: 0, p: [], k: [] };
+    this.#stored = [names.epoch, names.reports(instance)];
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#keys, ...this.#stored];
   }
 
   get json(): string {
+    this.#asked.f = this.#keys.length + 1;
     return JSON.stringify(this.#asked);
   }
 
-  get reportsBegin(): number {
-    return this.#chargesEnd;
+  /** Is there anything to be asked? */
+  get isEmpty(): boolean {
+    const { h, s, c, r, q } = this.#asked;
+    return h === undefined && s === undefined && c === undefined && r === undefined && q === undefined;
   }
 
-  /** The scope at a place among the keys, counted as the script does. */
+  /** How many reservations are asked for. */
+  get questions(): number {
+    return this.#asked.r?.length ?? 0;
+  }
+
+  /** How many candidates these are about. */
+  get candidates(): number {
+    return this.#asked.k.length;
+  }
+
+  /** The scope at a place as the script counts them. */
   scopeAt(place: number): ScopeId {
-    return this.#scopes.get(place) ?? "";
+    return this.#scopes[place - firstScope] ?? "";
   }
 
-  beat(instance: string, deadAfterMs: number): this {
-    this.keys.push(this.#names.instances);
-    this.#asked.h = { i: instance, d: deadAfterMs };
+  beat(deadAfterMs: number): this {
+    this.#asked.h = [this.#place(this.#names.instances), deadAfterMs];
     return this;
   }
 
-  settle(instance: string, { number, charges, settlings }: Reports, now: number, random: Random): this {
-    this.keys.push(this.#names.reports(instance));
+  settle({ number, charges, settlings }: Reports, now: number, random: Random): this {
     const charged = charges.map(({ bucket, amount, at, holder }) => {
-      this.keys.push(this.#names.bucket(bucket));
-      const place = holder === undefined ? [] : [holder.id, Math.ceil(holder.expiresAt - now)];
-      return [...specOf(bucket), finite(amount), Math.max(0, Math.floor(now - at)), ...place];
+      const held = holder === undefined ? [] : [holder.id, Math.ceil(holder.expiresAt - now)];
+      return [...this.#bucket(bucket), finite(amount), Math.max(0, Math.floor(now - at)), ...held];
     });
-    this.#chargesEnd = this.keys.length;
-    const reports = settlings.map(({ reservation, isSuccess, needs, changes }) => {
-      // Only scopes that were known then can have anything to learn or to give back.
-      const scopes = isSuccess || reservation.isProbe ? reservation.known : [];
-      for (const scope of scopes) this.#scope(scope);
-      const settled = needs.map((need) => {
-        this.keys.push(this.#names.bucket(need.bucket));
-        return [...specOf(need.bucket), need.ticket, need.change, need.delayMs, need.real];
-      });
-      const { id, reservedAt } = reservation;
-      const decided = changes.map((each) => this.#change(each, random));
-      this.reportEnds.push(this.keys.length);
-      return [id, isSuccess ? 1 : 0, scopes.length, reservedAt, settled, decided];
-    });
-    this.#asked.s = { n: number, x: charged, r: reports };
+    const answered = new Answered();
+    const reports: unknown[] = [];
+    for (const [at, settling] of settlings.entries()) {
+      if (isPlain(settling)) {
+        for (const { bucket, ticket, delayMs } of settling.needs) {
+          answered.add(this.#place(this.#names.bucket(bucket)), this.#spec(bucket), ticket, delayMs);
+        }
+      } else reports.push(this.#report(at + 1, settling, random));
+    }
+    this.#asked.s = [number, charged, answered.flat(), reports];
     return this;
+  }
+
+  #report(at: number, { reservation, isSuccess, needs, changes }: Settling, random: Random): unknown[] {
+    // Only scopes that were known then can have anything to learn or to give back.
+    const scopes = isSuccess || reservation.isProbe ? reservation.known : [];
+    const settled: number[] = [];
+    for (const { bucket, ticket, change, delayMs, real } of needs) {
+      settled.push(this.#place(this.#names.bucket(bucket)), this.#spec(bucket), ticket, change, delayMs, real);
+    }
+    const { number, reservedAt } = reservation;
+    const decided = changes.map((each) => this.#change(each, random));
+    return [at, number, isSuccess ? 1 : 0, reservedAt, scopes.map((each) => this.#scope(each)), settled, decided];
   }
 
   cool(changes: readonly CooldownChange[], random: Random): this {
@@ -102,53 +136,141 @@ export class ScriptRequest {
     return this;
   }
 
-  reserve(id: string, candidates: readonly Candidate[], { leaseMs, purpose, dryRun }: ReserveOptions): this {
-    const asked = candidates.map(({ scopes, needs }) => {
-      for (const scope of scopes) this.keys.push(this.#names.scope(scope));
-      const amountsVary = needs.some(({ bucket }) => isOfTokens(bucket));
-      const wanted = needs.map(({ bucket, amount }) => {
-        this.keys.push(this.#names.bucket(bucket));
-        const again = amountsVary && bucket.dimension !== "requests" ? 1 : amount;
-        return [...specOf(bucket), finite(amount), finite(again)];
-      });
-      return [scopes.length, wanted];
-    });
-    this.#asked.r = { i: id, l: finite(Math.ceil(leaseMs)), p: purpose === "probe", d: dryRun === true, c: asked };
+  /** May be asked several times: the script answers in this order, each as if the ones before had been answered. */
+  reserve(number: number, candidates: readonly Candidate[], { leaseMs, purpose, dryRun }: ReserveOptions): this {
+    const purposeCode = (purpose === "probe" ? 1 : 0) + (dryRun === true ? 2 : 0);
+    const question = [number, finite(Math.ceil(leaseMs)), purposeCode];
+    for (const candidate of candidates) question.push(this.#candidate(candidate));
+    this.#asked.r ??= [];
+    this.#asked.r.push(question);
     return this;
   }
 
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): this {
-    for (const scope of scopes) this.#scope(scope);
-    for (const bucket of buckets) this.keys.push(this.#names.bucket(bucket));
-    this.#asked.q = { s: scopes.length, b: buckets.map(specOf) };
+    this.#asked.q = { s: scopes.map((each) => this.#scope(each)), b: buckets.flatMap((each) => this.#bucket(each)) };
     return this;
   }
 
-  #scope(scope: ScopeId): void {
-    this.keys.push(this.#names.scope(scope));
-    this.#scopes.set(this.keys.length, scope);
+  #candidate(candidate: Candidate): number {
+    const before = this.#candidates.get(candidate);
+    if (before !== undefined) return before;
+    const { scopes, needs } = candidate;
+    const asked = [scopes.length];
+    for (const scope of scopes) asked.push(this.#scope(scope));
+    const amountsVary = needs.some(isOfTokens);
+    for (const { bucket, amount } of needs) {
+      const again = amountsVary && bucket.dimension !== "requests" ? 1 : amount;
+      asked.push(this.#place(this.#names.bucket(bucket)), this.#spec(bucket), finite(amount), finite(again));
+    }
+    const place = this.#asked.k.push(asked);
+    this.#candidates.set(candidate, place);
+    return place;
+  }
+
+  #bucket(bucket: Bucket): [place: number, spec: number] {
+    return [this.#place(this.#names.bucket(bucket)), this.#spec(bucket)];
+  }
+
+  #place(key: string): number {
+    let place = this.#places.get(key);
+    if (place === undefined) {
+      place = this.#keys.push(key);
+      this.#places.set(key, place);
+    }
+    return place;
+  }
+
+  #scope(scope: ScopeId): number {
+    let place = this.#scopePlaces.get(scope);
+    if (place === undefined) {
+      place = this.#stored.push(this.#names.scope(scope));
+      this.#scopes.push(scope);
+      this.#scopePlaces.set(scope, place);
+    }
+    return place;
+  }
+
+  #spec(bucket: Bucket): number {
+    const { p } = this.#asked;
+    for (let place = p.length; place > 0 && place > p.length - mostCompared; place--) {
+      if (describes(p[place - 1] as Spec, bucket)) return place;
+    }
+    return p.push(specOf(bucket));
   }
 
   #change({ scope, set, reason, source }: CooldownChange, random: Random): unknown[] {
-    this.#scope(scope);
+    const place = this.#scope(scope);
     const from = sources.indexOf(source) + 1;
-    if (set === "end") return ["e", from, reason];
-    if ("forMs" in set) return ["f", from, reason, finite(set.forMs)];
+    if (set === "end") return [place, "e", from, reason];
+    if ("forMs" in set) return [place, "f", from, reason, finite(set.forMs)];
     const { baseMs, factor, maxMs, jitter } = set.ladder;
     // A script's own random numbers are the same every time.
     const spread = 1 + jitter * random();
-    return ["l", from, reason, finite(baseMs), factor, finite(maxMs), spread, finite(set.attemptStartedAt)];
+    return [place, "l", from, reason, finite(baseMs), factor, finite(maxMs), spread, finite(set.attemptStartedAt)];
   }
 }
 
+/** What answers say of windows that were charged the right amount: those to one entry of one bucket come together. */
+class Answered {
+  readonly #entries = new Map<number, Map<number, AnsweredEntry>>();
+
+  add(place: number, spec: number, ticket: number, delayMs: number): void {
+    let entries = this.#entries.get(place);
+    if (entries === undefined) {
+      entries = new Map();
+      this.#entries.set(place, entries);
+    }
+    const entry = entries.get(ticket);
+    if (entry === undefined) entries.set(ticket, { spec, count: 1, delayMs });
+    else {
+      entry.count++;
+      entry.delayMs = Math.max(entry.delayMs, delayMs);
+    }
+  }
+
+  /** Bucket, its description, entry, how many, and the longest delay. */
+  flat(): number[] {
+    const list: number[] = [];
+    for (const [place, entries] of this.#entries) {
+      for (const [ticket, { spec, count, delayMs }] of entries) list.push(place, spec, ticket, count, delayMs);
+    }
+    return list;
+  }
+}
+
+interface AnsweredEntry {
+  readonly spec: number;
+  count: number;
+  delayMs: number;
+}
+
+/** Does it say no more than when rolling windows had counted? */
+function isPlain(settling: Settling): boolean {
+  const { needs, changes } = settling;
+  if (changes.length > 0 || mayClear(settling)) return false;
+  return needs.every(({ bucket, change }) => bucket.kind === "rolling" && change === 0);
+}
+
+/** After the epoch and the last report. */
+const firstScope = 3;
+
 /** Do amounts of this bucket differ from request to request? */
-function isOfTokens({ dimension }: Bucket): boolean {
+function isOfTokens({ bucket: { dimension } }: Need): boolean {
   return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
 }
 
-function specOf({ kind, limit, guardMs, windowMs = 0, edges }: Bucket): Spec {
-  const [a, b, c] = edges ?? [finite(Math.ceil(windowMs)), 0, 0];
-  return [kinds[kind], finite(limit), Math.ceil(guardMs), a, b, c];
+function specOf({ kind, limit, guardMs, windowMs, edges }: Bucket): Spec {
+  const spec = [kinds[kind], finite(limit), Math.ceil(guardMs)];
+  if (edges !== undefined) spec.push(...edges);
+  else if (windowMs !== undefined) spec.push(finite(Math.ceil(windowMs)));
+  return spec;
+}
+
+/** Is it what `specOf` would say, too? */
+function describes(spec: Spec, { kind, limit, guardMs, windowMs, edges }: Bucket): boolean {
+  if (spec[0] !== kinds[kind] || spec[1] !== finite(limit) || spec[2] !== Math.ceil(guardMs)) return false;
+  if (edges !== undefined) return spec[3] === edges[0] && spec[4] === edges[1] && spec[5] === edges[2];
+  return windowMs === undefined ? spec.length === 3 : spec.length === 4 && spec[3] === finite(Math.ceil(windowMs));
 }
 
 /** JSON knows no infinity. */

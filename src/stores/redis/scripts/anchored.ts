@@ -6,9 +6,9 @@ export const anchored = `
 local function anchoredKind()
   local anchored = {}
 
-  function anchored.open(key)
+  function anchored.open(key, spec)
     local raw = call('GET', key)
-    local b = { key = key }
+    local b = { key = key, kind = anchored, spec = spec }
     if raw then
       b.opened, b.earliest, b.latest, b.second, b.last, b.counted, b.uses, b.amount = unpack('<dddddddd', raw)
     else

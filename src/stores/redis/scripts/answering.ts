@@ -1,19 +1,18 @@
 /** The order in which one call does what it was asked: what ended first, then what is decided anew. */
 export const answering = `
 local answer = { n = now }
-local epochKey = nextKey()
-answer.e = call('GET', epochKey)
+answer.e = stored[1]
 if not answer.e then
   answer.e = request.e
-  call('SET', epochKey, request.e, 'PX', 7 * 86400000)
+  call('SET', storedKey(1), request.e, 'PX', 7 * 86400000)
 end
 if request.h then
   answer.h = beat(request.h)
-  call('PEXPIRE', epochKey, 7 * 86400000)
+  call('PEXPIRE', storedKey(1), 7 * 86400000)
 end
 if request.s then settleAll(request.s) end
-if request.c then changeAll(request.c) end
-if request.r then answer.g, answer.b = reserve(request.r) end
+if request.c then changeAll(request.c, 0) end
+if request.r then answer.r = reserveAll(request.r) end
 if request.q then answer.q = read(request.q) end
 writeAll()
 if #touched > 0 then answer.t = touched end

@@ -6,9 +6,9 @@ export const calendar = `
 local function calendarKind()
   local calendar = {}
 
-  function calendar.open(key)
+  function calendar.open(key, spec)
     local raw = call('GET', key)
-    local b = { key = key }
+    local b = { key = key, kind = calendar, spec = spec }
     if raw then
       b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after = unpack('<ddddddd', raw)
     else

@@ -1,11 +1,11 @@
 /** What changes cooldowns, by the same rules as a memory store. */
 export const changing = `
-local function extend(c, key, forMs, source, reason, strikes)
+local function extend(c, place, forMs, source, reason, strikes)
   local ends = forMs >= NEVER and NEVER or now + math.ceil(forMs)
   if not c or c.ends <= now then
     local claim, claimEnds = '', 0
     if c then claim, claimEnds = c.claim, c.claimEnds end
-    keep({ key = key, ends = ends, started = now, strikes = strikes, source = source, reason = reason, claim = claim, claimEnds = claimEnds })
+    keep({ place = place, ends = ends, started = now, strikes = strikes, source = source, reason = reason, claim = claim, claimEnds = claimEnds })
     return true
   end
   local climbed = strikes ~= c.strikes
@@ -29,18 +29,18 @@ local function finish(c, by)
   return true
 end
 
--- A change is its kind, its source and its reason, and for a rest its length, for a step of a ladder the first step,
--- factor, longest step, spread, and when the attempt began.
-local function change(key, asked)
-  local kind, source, reason = asked[1], asked[2], asked[3]
-  local c = cellAt(key)
+-- A change is the place of its scope, its kind, its source and its reason, and for a rest its length, for a step of a ladder
+-- the first step, factor, longest step, spread, and when the attempt began.
+local function change(asked)
+  local place, kind, source, reason = asked[1], asked[2], asked[3], asked[4]
+  local c = cellAt(place)
   if kind == 'e' then return finish(c, source) end
   local strikes = c and c.strikes or 0
-  if kind == 'f' then return extend(c, key, asked[4], source, reason, strikes) end
+  if kind == 'f' then return extend(c, place, asked[5], source, reason, strikes) end
   -- A failure that was under way when the rest began tells nothing new.
-  if c and asked[8] <= c.started then return false end
-  local step = min(asked[4] * asked[5] ^ strikes, asked[6]) * asked[7]
-  return extend(c, key, step, source, reason, strikes + 1)
+  if c and asked[9] <= c.started then return false end
+  local step = min(asked[5] * asked[6] ^ strikes, asked[7]) * asked[8]
+  return extend(c, place, step, source, reason, strikes + 1)
 end
 
 -- One that began before the rest did proves nothing about it.
@@ -55,18 +55,18 @@ local function succeeded(c, reservedAt)
   return true
 end
 
-local function touch(keyPlace, c, hasChanged)
-  touched[#touched + 1] = { keyPlace, c.ends, c.started, c.strikes, c.source, c.reason }
+-- Whose doing it was: the number of the report, 0 for none.
+local function touch(by, c, hasChanged)
+  touched[#touched + 1] = { by, c.place, c.ends, c.started, c.strikes, c.source, c.reason }
   if not hasChanged then return end
-  tell({ c.ends > now and 'c' or 'f', c.key, now, c.ends, c.started, c.strikes, c.source, c.reason })
+  tell({ c.ends > now and 'c' or 'f', storedKey(c.place), now, c.ends, c.started, c.strikes, c.source, c.reason })
 end
 
-function changeAll(list)
+function changeAll(list, by)
   for _, asked in ipairs(list) do
-    local key = nextKey()
-    local hasChanged = change(key, asked)
-    local c = cellAt(key)
-    if c then touch(place, c, hasChanged) end
+    local hasChanged = change(asked)
+    local c = cellAt(asked[1])
+    if c then touch(by, c, hasChanged) end
   end
 end
 `;

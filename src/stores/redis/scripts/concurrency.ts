@@ -6,9 +6,9 @@ export const concurrency = `
 local function concurrencyKind()
   local concurrency = {}
 
-  function concurrency.open(key)
+  function concurrency.open(key, spec)
     if call('ZREMRANGEBYSCORE', key, '-inf', now) > 0 then freed = true end
-    return { key = key, count = call('ZCARD', key) }
+    return { key = key, kind = concurrency, spec = spec, count = call('ZCARD', key) }
   end
 
   function concurrency.wait(b, amount, spec)
@@ -28,7 +28,8 @@ local function concurrencyKind()
     if call('PTTL', b.key) < lives then call('PEXPIRE', b.key, lives) end
   end
 
-  function concurrency.take(b, amount, _, id, expiresAt)
+  function concurrency.take(b, amount, _, number, expiresAt)
+    local id = named(number)
     b.count = b.count + amount
     for n = 1, amount do hold(b, n == 1 and id or id .. '/' .. n, expiresAt) end
     return amount
@@ -40,7 +41,8 @@ local function concurrencyKind()
     b.count = b.count + 1
   end
 
-  function concurrency.settle(b, amount, _, lingers, spec, _, id)
+  function concurrency.settle(b, amount, _, lingers, spec, _, number)
+    local id = named(number)
     for n = 1, amount do
       local name = n == 1 and id or id .. '/' .. n
       -- One whose lease has expired holds nothing any more.

@@ -7,8 +7,8 @@ export const cooldowns = String.raw`
 local KEPT = 24 * 3600000
 local cells = {}
 
-local function parsed(key, raw)
-  local c = { key = key }
+local function parsed(place, raw)
+  local c = { place = place }
   c.ends, c.started, c.strikes, c.claimEnds, c.source = unpack('<ddddB', raw)
   local cut = string.find(raw, '\n', 34, true)
   c.claim, c.reason = string.sub(raw, 34, cut - 1), string.sub(raw, cut + 1)
@@ -16,30 +16,21 @@ local function parsed(key, raw)
   return c
 end
 
-local function cellAt(key)
-  local c = cells[key]
+local function cellAt(place)
+  local c = cells[place]
   if c == nil then
-    local raw = call('GET', key)
-    c = raw and parsed(key, raw) or false
-    cells[key] = c
+    local raw = stored[place]
+    c = raw and parsed(place, raw) or false
+    cells[place] = c
   end
   return c
 end
 
--- Many at once cost little more than one.
-local function cellsAt(first, last)
-  if last <= first or cells[KEYS[first]] ~= nil then return end
-  for n, raw in ipairs(call('MGET', spread(KEYS, first, last))) do
-    local key = KEYS[first + n - 1]
-    if cells[key] == nil then cells[key] = raw and parsed(key, raw) or false end
-  end
-end
-
 local function keep(c)
-  cells[c.key] = c
+  cells[c.place] = c
   local raw = pack('<ddddB', c.ends, c.started, c.strikes, c.claimEnds, c.source) .. c.claim .. '\n' .. c.reason
-  if c.ends >= NEVER then call('SET', c.key, raw)
-  else call('SET', c.key, raw, 'PX', ttl(max(c.ends - now, 0) + KEPT)) end
+  if c.ends >= NEVER then call('SET', storedKey(c.place), raw)
+  else call('SET', storedKey(c.place), raw, 'PX', ttl(max(c.ends - now, 0) + KEPT)) end
 end
 
 -- Guesses and credit may be proved wrong before their end; what a provider or an operator said stands.

@@ -2,20 +2,20 @@
 export const reading = `
 function read(asked)
   local scopes, buckets = {}, {}
-  for n = 1, asked.s do
-    local c = cellAt(nextKey())
+  for n, place in ipairs(asked.s) do
+    local c = cellAt(place)
     if c then scopes[#scopes + 1] = { n - 1, c.ends, c.started, c.strikes, c.source, c.reason } end
   end
-  for n, spec in ipairs(asked.b) do
-    local b = bucketAt(nextKey(), spec)
-    buckets[n] = { b.kind.used(b, spec), b.kind.reset(b, spec) }
+  for n = 1, #asked.b, 2 do
+    local b, spec = bucketAt(asked.b[n], asked.b[n + 1])
+    buckets[#buckets + 1] = { b.kind.used(b, spec), b.kind.reset(b, spec) }
   end
   return { scopes, buckets }
 end
 
 -- An instance that gave no sign of life for so long is none.
 function beat(asked)
-  local key, own, deadAfter = nextKey(), asked.i, asked.d
+  local key, own, deadAfter = KEYS[asked[1]], request.i, asked[2]
   local lives, joined = {}, now
   local all = call('HGETALL', key)
   for n = 1, #all, 2 do

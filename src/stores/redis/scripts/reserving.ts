@@ -1,7 +1,9 @@
 /**
- * Reserves for the first candidate that no rest covers and whose every bucket has room. Its keys: for each candidate its
- * scopes, then its buckets. A need is a bucket's kind, limit, guard and window or edges, the amount, and the amount by which to
- * say when it is ready again.
+ * Reserves for the first candidate that no rest covers and whose every bucket has room. A candidate is how many scopes it has,
+ * their places, and for each need the places of its bucket and of what is said of it, the amount, and the amount by which to say
+ * when it is ready again. A question is its number, how long the lease lasts, its purpose (1: a probe, and 2 more where
+ * nothing is to be taken), and the places of its candidates. The answer is flat: the candidate, when it is ready again, for each need what is used and the ticket,
+ * and then which of its scopes have a record; last, where there are any, what refused the candidates before.
  */
 export const reserving = `
 local function at(wait)
@@ -9,64 +11,81 @@ local function at(wait)
   return wait >= NEVER and NEVER or now + wait
 end
 
-local function refusedByScope(first, scopes, isProbe)
-  cellsAt(first + 1, first + scopes)
-  for n = 1, scopes do
-    local c = cellAt(KEYS[first + n])
+local function refusedByScope(candidate, isProbe)
+  for n = 2, candidate[1] + 1 do
+    local c = cellAt(candidate[n])
     if c and c.ends > now and not (isProbe and mayEndEarly(c.source) and c.claim == '') then
-      return { 1, n - 1, c.ends, c.source, c.reason }
+      return { 1, n - 2, c.ends, c.source, c.reason }
     end
   end
 end
 
-local function refusedByBucket(first, needs)
-  for n, need in ipairs(needs) do
-    local b = bucketAt(KEYS[first + n], need)
-    local wait = b.kind.wait(b, need[7], need)
+local function refusedByBucket(candidate)
+  local first = candidate[1] + 2
+  for n = first, #candidate, 4 do
+    local b, spec = bucketAt(candidate[n], candidate[n + 1])
+    local amount = candidate[n + 2]
+    local wait = b.kind.wait(b, amount, spec)
     if wait ~= 0 then
-      local blocked = { 2, n - 1, at(wait) }
-      if need[7] > 1 and wait ~= RELEASE then blocked[4] = at(b.kind.wait(b, 1, need)) end
+      local blocked = { 2, (n - first) / 4, at(wait) }
+      if amount > 1 and wait ~= RELEASE then blocked[4] = at(b.kind.wait(b, 1, spec)) end
       return blocked
     end
   end
 end
 
-local function take(index, first, candidate, asked)
-  local id, expiresAt, dry = asked.i, now + asked.l, asked.d
-  local scopes, needs = candidate[1], candidate[2]
-  local used, tickets, known, ready = {}, {}, {}, 0
-  for n = 1, scopes do
-    local c = cellAt(KEYS[first + n])
-    if c then
-      known[#known + 1] = n - 1
-      if asked.p and not dry and c.ends > now then
-        c.claim, c.claimEnds = id, expiresAt
-        keep(c)
-      end
+local function claim(candidate, asked, expiresAt)
+  for n = 2, candidate[1] + 1 do
+    local c = cellAt(candidate[n])
+    if c and c.ends > now then
+      c.claim, c.claimEnds = named(asked[1]), expiresAt
+      keep(c)
     end
   end
-  first = first + scopes
-  for n, need in ipairs(needs) do
-    local b = bucketAt(KEYS[first + n], need)
-    if not dry then tickets[n] = b.kind.take(b, need[7], need, id, expiresAt) end
-    used[n] = b.kind.used(b, need)
-  end
-  for n, need in ipairs(dry and {} or needs) do
-    local b = opened[KEYS[first + n]]
-    ready = max(ready, b.kind.wait(b, need[8], need))
-  end
-  return { index, ready, used, tickets, known }
 end
 
-function reserve(asked)
-  local blocked = {}
-  for index, candidate in ipairs(asked.c) do
-    local first, scopes, needs = place, candidate[1], candidate[2]
-    place = first + scopes + #needs
-    local refused = refusedByScope(first, scopes, asked.p) or refusedByBucket(first + scopes, needs)
-    if not refused then return take(index - 1, first, candidate, asked), nil end
-    blocked[index] = refused
+local function take(index, candidate, asked)
+  local expiresAt, dry, first = now + asked[2], asked[3] >= 2, candidate[1] + 2
+  local granted, ready, length = { index, 0 }, 0, 2
+  if asked[3] == 1 then claim(candidate, asked, expiresAt) end
+  for n = first, #candidate, 4 do
+    local b, spec = opened[candidate[n]], request.p[candidate[n + 1]]
+    local ticket = dry and 0 or b.kind.take(b, candidate[n + 2], spec, asked[1], expiresAt)
+    granted[length + 1], granted[length + 2] = b.kind.used(b, spec), ticket
+    length = length + 2
   end
-  return nil, blocked
+  for n = first, dry and 0 or #candidate, 4 do
+    local b = opened[candidate[n]]
+    ready = max(ready, b.kind.wait(b, candidate[n + 3], b.spec))
+  end
+  granted[2] = ready
+  for n = 2, first - 1 do
+    if cellAt(candidate[n]) then
+      length = length + 1
+      granted[length] = n - 2
+    end
+  end
+  return granted
+end
+
+local function reserve(asked)
+  local blocked = {}
+  for n = 4, #asked do
+    local candidate = request.k[asked[n]]
+    local refused = refusedByScope(candidate, asked[3] % 2 == 1) or refusedByBucket(candidate)
+    if not refused then
+      local granted = take(n - 4, candidate, asked)
+      if n > 4 then granted[#granted + 1] = blocked end
+      return granted
+    end
+    blocked[n - 3] = refused
+  end
+  return blocked
+end
+
+function reserveAll(list)
+  local answers = {}
+  for n, asked in ipairs(list) do answers[n] = reserve(asked) end
+  return answers
 end
 `;

@@ -1,6 +1,6 @@
 /**
- * A rolling window's log as one string: a header of five doubles (first and next entry's number, amount in use, amount to be
- * charged at the next look, end of the key's time to live) and the youngest entry, then a ring of the others. An entry is five
+ * A rolling window's log as one string: a header of six doubles (first and next entry's number, amount in use, amount to be
+ * charged at the next look, end of the key's time to live, a time before which no entry is free) and the youngest entry, then a ring of the others. An entry is five
  * doubles: amount, first and last reservation, how many have no answer yet, longest known delay. A decision reads the header
  * and the oldest entry, whatever the log's length. Entries are numbered from the time the log began and at most one a millisecond, so the numbers of a log
  * that was lost are below those of the next one, and what is settled late finds nobody else's entry.
@@ -9,23 +9,30 @@ export const rolling = `
 local function rollingKind()
   local rolling = {}
 
-  local HEADER, ENTRY, ROOM, GRAIN = 80, 40, 128, 0.01
+  local HEADER, ENTRY, ROOM, GRAIN = 88, 40, 128, 0.01
 
-  function rolling.open(key)
-    local header = call('GETRANGE', key, 0, HEADER - 1)
-    local b = { key = key, entries = {}, changed = {}, looked = 0 }
+  -- Tables are made at their full size: to let them grow costs as much as all the rest.
+  function rolling.open(key, spec)
+    local header = call('GETRANGE', key, '0', '87')
     if #header < HEADER then
-      b.head, b.tail, b.used, b.overrun, b.lives = now + 2, now + 2, 0, 0, 0
-    else
-      local amount, first, last, pending, delay
-      b.head, b.tail, b.used, b.overrun, b.lives, amount, first, last, pending, delay = unpack('<dddddddddd', header)
-      b.entries[b.tail - 1] = { amount = amount, first = first, last = last, pending = pending, delay = delay }
+      return { key = key, kind = rolling, spec = spec, dirty = false, ring = false, head = now + 2, tail = now + 2, used = 0,
+        overrun = 0, lives = 0, free = NEVER, looked = 0, raw = false,
+        young = { amount = 0, first = 0, last = 0, pending = 0, delay = 0, changed = false } }
     end
-    return b
+    local head, tail, used, overrun, lives, free, amount, first, last, pending, delay = unpack('<ddddddddddd', header)
+    return { key = key, kind = rolling, spec = spec, dirty = false, ring = false, head = head, tail = tail, used = used,
+      overrun = overrun, lives = lives, free = free, looked = 0, raw = false,
+      young = { amount = amount, first = first, last = last, pending = pending, delay = delay, changed = false } }
   end
 
   local function entryOf(b, n)
-    local e = b.entries[n]
+    if n == b.tail - 1 then return b.young end
+    local ring = b.ring
+    if not ring then
+      ring = {}
+      b.ring = ring
+    end
+    local e = ring[n]
     if e then return e end
     local at = HEADER + (n % ROOM) * ENTRY
     b.looked = b.looked + 1
@@ -34,8 +41,8 @@ local function rollingKind()
     local amount, first, last, pending, delay
     if b.raw then amount, first, last, pending, delay = unpack('<ddddd', b.raw, at + 1)
     else amount, first, last, pending, delay = unpack('<ddddd', call('GETRANGE', b.key, at, at + ENTRY - 1)) end
-    e = { amount = amount, first = first, last = last, pending = pending, delay = delay }
-    b.entries[n] = e
+    e = { amount = amount, first = first, last = last, pending = pending, delay = delay, changed = false }
+    ring[n] = e
     return e
   end
 
@@ -47,28 +54,36 @@ local function rollingKind()
 
   local function append(b, amount, at, pending, delay)
     b.dirty = true
-    if b.tail - b.head >= ROOM then
+    local young, n = b.young, b.tail
+    if n - b.head >= ROOM then
       -- Full: the youngest entry takes it in, and what was in it is held longer.
-      local e = entryOf(b, b.tail - 1)
-      e.amount, e.last = e.amount + amount, max(e.last, at)
-      e.pending, e.delay = e.pending + pending, max(e.delay, delay)
-      b.changed[b.tail - 1] = true
-      return b.tail - 1
+      young.amount, young.last = young.amount + amount, max(young.last, at)
+      young.pending, young.delay = young.pending + pending, max(young.delay, delay)
+      return n - 1
     end
-    local n = b.tail
-    -- The youngest entry is kept with the header; the one before it goes into the ring now.
-    if n > b.head then b.changed[n - 1] = true end
-    b.entries[n] = { amount = amount, first = at, last = at, pending = pending, delay = delay }
+    if n > b.head then
+      -- The youngest entry is kept with the header; the one before it goes into the ring now.
+      young.changed = true
+      b.ring = b.ring or {}
+      b.ring[n - 1] = young
+    else b.free = at + b.spec[4] + delay end
+    b.young = { amount = amount, first = at, last = at, pending = pending, delay = delay, changed = false }
     b.tail = n + 1
     return n
   end
 
   local function forget(b, spec)
+    if now < b.free and b.overrun <= 0 then return end
+    b.free = NEVER
     while b.head < b.tail do
       local e = entryOf(b, b.head)
-      if freeAt(e, spec) > now then break end
+      if freeAt(e, spec) > now then
+        -- An answer that comes may free it earlier than its guard does.
+        b.free = e.last + spec[4] + e.delay
+        break
+      end
       b.used = b.used - e.amount
-      b.changed[b.head] = nil
+      e.changed = false
       b.head = b.head + 1
       b.dirty = true
     end
@@ -99,14 +114,10 @@ local function rollingKind()
   function rolling.take(b, amount, spec)
     b.used = b.used + amount
     b.dirty = true
-    local n = b.tail - 1
-    if n >= b.head then
-      local e = entryOf(b, n)
-      if stamp - e.first < spec[4] * GRAIN then
-        e.amount, e.last, e.pending = e.amount + amount, max(e.last, stamp), e.pending + 1
-        b.changed[n] = true
-        return n
-      end
+    local n, e = b.tail - 1, b.young
+    if n >= b.head and stamp - e.first < spec[4] * GRAIN then
+      e.amount, e.last, e.pending = e.amount + amount, max(e.last, stamp), e.pending + 1
+      return n
     end
     return append(b, amount, stamp, 1, 0)
   end
@@ -118,7 +129,16 @@ local function rollingKind()
     append(b, amount, at, 0, spec[3])
   end
 
+  -- So many of an entry's reservations were charged the right amount; the provider had counted by then at the latest.
+  function rolling.answered(b, n, count, delay)
+    if n >= b.tail or n < b.head then return end
+    local e = entryOf(b, n)
+    e.pending, e.delay = max(e.pending - count, 0), max(e.delay, delay)
+    e.changed, b.dirty = true, true
+  end
+
   function rolling.settle(b, n, change, delay, spec)
+    if change == 0 then return rolling.answered(b, n, 1, delay) end
     if n >= b.tail then return end
     if n < b.head or (change > 0 and freeAt(entryOf(b, n), spec) <= now) then
       -- The answer outlived its window: what it used beyond the estimate counts from now on.
@@ -126,9 +146,8 @@ local function rollingKind()
       return
     end
     local e = entryOf(b, n)
-    e.pending, e.delay = max(e.pending - 1, 0), max(e.delay, delay)
     e.amount, b.used = e.amount + change, b.used + change
-    b.changed[n], b.dirty = true, true
+    rolling.answered(b, n, 1, delay)
   end
 
   function rolling.used(b, spec)
@@ -146,13 +165,13 @@ local function rollingKind()
     local wanted = now + spec[4] + spec[3] + 10000
     local renews = b.lives < wanted
     if renews then b.lives = wanted + 60000 end
-    local y = b.entries[b.tail - 1] or { amount = 0, first = 0, last = 0, pending = 0, delay = 0 }
-    call('SETRANGE', b.key, 0, pack('<dddddddddd', b.head, b.tail, b.used, b.overrun, b.lives,
+    local y = b.young
+    call('SETRANGE', b.key, '0', pack('<ddddddddddd', b.head, b.tail, b.used, b.overrun, b.lives, b.free,
       y.amount, y.first, y.last, y.pending, y.delay))
-    b.changed[b.tail - 1] = nil
-    for n in pairs(b.changed) do
-      local e = b.entries[n]
-      call('SETRANGE', b.key, HEADER + (n % ROOM) * ENTRY, pack('<ddddd', e.amount, e.first, e.last, e.pending, e.delay))
+    for n, e in pairs(b.ring or {}) do
+      if e.changed and n >= b.head then
+        call('SETRANGE', b.key, HEADER + (n % ROOM) * ENTRY, pack('<ddddd', e.amount, e.first, e.last, e.pending, e.delay))
+      end
     end
     if renews then call('PEXPIRE', b.key, ttl(b.lives - now)) end
   end

@@ -1,0 +1,129 @@
+import type { Clock } from "../../types.ts";
+import type { Refusal, Reservation } from "../store.ts";
+import { type Question, refusalOf, reservationOf, type ScriptAnswer } from "./answer.ts";
+import type { Link } from "./link.ts";
+import type { RedisReservation } from "./redis-reservation.ts";
+import type { ReportQueue } from "./report-queue.ts";
+import type { ScriptRequest } from "./request.ts";
+
+/** One call carries at most so many questions, about so many candidates: a script holds up the whole server. */
+const mostQuestions = 32;
+const mostCandidates = 64;
+/** With so many calls under way, the next waits for one of them: more would only stand in line at the server. */
+const mostUnderWay = 16;
+
+interface Asked {
+  readonly question: Question;
+  readonly answered: (answer: Reservation | Refusal) => void;
+}
+
+interface Batch {
+  readonly request: ScriptRequest;
+  readonly asked: Asked[];
+}
+
+export interface QuestionsOptions {
+  readonly link: Link;
+  readonly reports: ReportQueue;
+  readonly clock: Clock;
+  readonly newRequest: () => ScriptRequest;
+  /** @param lagMs how much later than the server this process knew of it, at most */
+  readonly granted: (reservation: RedisReservation, lagMs: number) => Reservation;
+  readonly refused: (refusal: Refusal, question: Question) => Refusal;
+  /** It was granted, but nobody will use it. */
+  readonly giveBack: (reservation: RedisReservation) => void;
+  /** The server cannot be asked. */
+  readonly alone: (question: Question) => Reservation | Refusal;
+}
+
+/** Questions that come in the same turn travel in one call, each answered for itself; so a busy process pays for few calls. */
+export class Questions {
+  readonly #options: QuestionsOptions;
+  readonly #batches: Batch[] = [];
+  #underWay = 0;
+  #isDue = false;
+
+  constructor(options: QuestionsOptions) {
+    this.#options = options;
+  }
+
+  ask(question: Question): Promise<Reservation | Refusal> {
+    return new Promise((answered) => {
+      const { request, asked } = this.#batch();
+      request.reserve(question.number, question.candidates, question.options);
+      asked.push({ question, answered });
+    });
+  }
+
+  #batch(): Batch {
+    const last = this.#batches.at(-1);
+    if (last !== undefined && last.asked.length < mostQuestions && last.request.candidates < mostCandidates)
+      return last;
+    const batch = { request: this.#options.newRequest(), asked: [] };
+    this.#batches.push(batch);
+    if (!this.#isDue) {
+      this.#isDue = true;
+      queueMicrotask(() => this.#sendAll());
+    }
+    return batch;
+  }
+
+  #sendAll(): void {
+    this.#isDue = false;
+    while (this.#batches.length > 0) {
+      if (!this.#options.link.maySpend) this.#answerAlone(this.#batches.shift() as Batch);
+      else if (this.#underWay < mostUnderWay) this.#send(this.#batches.shift() as Batch);
+      else return;
+    }
+  }
+
+  #send(batch: Batch): void {
+    const { link, reports, clock } = this.#options;
+    const { request } = batch;
+    const { epoch } = link;
+    link.beatIfDue(request);
+    const ride = reports.board(request);
+    const askedAt = clock.monotonic();
+    this.#underWay++;
+    link
+      .ask(request, ride, (late) => this.#giveBack(batch, late))
+      .then(
+        (answer) => {
+          this.#underWay--;
+          if (epoch === undefined || answer.e === epoch) this.#answer(batch, answer, clock.monotonic() - askedAt);
+          else {
+            // What it granted, it did without knowing what was taken before.
+            this.#giveBack(batch, answer);
+            this.#answerAlone(batch);
+          }
+          this.#sendAll();
+        },
+        () => {
+          // Whoever wants to know is told by `onState`.
+          this.#underWay--;
+          this.#answerAlone(batch);
+          this.#sendAll();
+        },
+      );
+  }
+
+  #answer({ asked }: Batch, answer: ScriptAnswer, lagMs: number): void {
+    const { granted, refused } = this.#options;
+    for (const [place, { question, answered }] of asked.entries()) {
+      const reservation = reservationOf(answer, place, question);
+      if (reservation !== undefined) answered(granted(reservation, lagMs));
+      else answered(refused(refusalOf(answer, place, question), question));
+    }
+  }
+
+  #answerAlone({ asked }: Batch): void {
+    for (const { question, answered } of asked) answered(this.#options.alone(question));
+  }
+
+  #giveBack({ asked }: Batch, answer: ScriptAnswer): void {
+    for (const [place, { question }] of asked.entries()) {
+      const reservation = reservationOf(answer, place, question);
+      if (reservation !== undefined && !reservation.settled) this.#options.giveBack(reservation);
+    }
+  }
+}
