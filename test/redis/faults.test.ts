@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { Redis } from "ioredis";
 import { RedisStore, type RedisStoreOptions, type SendCommand, type SharingState } from "rotating-fetch/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -202,32 +200,4 @@ describe("RedisStore without its server", () => {
       return known !== undefined && known.until - known.now > 25_000;
     }, 4000);
   });
-
-  const servers: [name: string, answers: (socket: import("node:net").Socket) => void][] = [
-    ["says nothing", () => {}],
-    ["answers garbage", (socket) => socket.on("data", () => socket.write("?!#\r\n$7\r\nnope"))],
-    ["answers what no script says", (socket) => socket.on("data", () => socket.write("+OK\r\n"))],
-    ["hangs up", (socket) => socket.on("data", () => socket.destroy())],
-  ];
-  for (const [name, answers] of servers) {
-    it(`serves every request where the server ${name}`, async () => {
-      const sockets = new Set<import("node:net").Socket>();
-      const fake = createServer((socket) => {
-        sockets.add(socket);
-        socket.on("error", () => {});
-        answers(socket);
-      }).listen(0, "127.0.0.1");
-      await once(fake, "listening");
-      cleanups.push(() => {
-        for (const socket of sockets) socket.destroy();
-        fake.close();
-      });
-      const { store } = storeOn({ pool: randomUUID() }, (fake.address() as AddressInfo).port);
-      const wanted = wanting("a", rolling("a#r", 40, 60_000));
-      const started = performance.now();
-      const answers10 = await Promise.all(Array.from({ length: 30 }, () => ask(store, wanted)));
-      expect(performance.now() - started).toBeLessThan(commandTimeoutMs + 200);
-      expect(answers10.filter(({ granted }) => granted)).toHaveLength(10);
-    });
-  }
 });

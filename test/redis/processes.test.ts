@@ -1,7 +1,9 @@
 import { randomBytes, randomUUID } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import type { KeyConfig, Limit } from "rotating-fetch";
 import { createProviderEmulator, type ProviderEmulator, type ProviderLimit } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { type BuiltPrograms, buildPrograms } from "../support/built-programs.ts";
 import { CrewMember } from "./support/crew.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import type { WorkerOrders, WorkerSums } from "./support/worker.ts";
@@ -29,17 +31,20 @@ const perWindow = 35 + 20 + 20;
 
 describe("a pool that eight processes share", () => {
   let server: RedisProcess;
+  let programs: BuiltPrograms;
   let emulator: ProviderEmulator;
   const crew: CrewMember[] = [];
 
   beforeAll(async () => {
-    server = await RedisProcess.start();
+    const home = fileURLToPath(new URL(".", import.meta.url));
+    const worker = fileURLToPath(new URL("support/worker.ts", import.meta.url));
+    [server, programs] = await Promise.all([RedisProcess.start(), buildPrograms({ worker }, home)]);
   });
   afterEach(async () => {
     await Promise.all(crew.splice(0).map((member) => member.kill()));
     await emulator.stop();
   });
-  afterAll(() => server.end());
+  afterAll(() => Promise.all([server.end(), programs.remove()]));
 
   function ordersFor(pool: string, given: Partial<WorkerOrders> = {}): WorkerOrders {
     return {
@@ -62,7 +67,7 @@ describe("a pool that eight processes share", () => {
   }
 
   async function hire(orders: WorkerOrders): Promise<CrewMember> {
-    const member = new CrewMember(orders);
+    const member = new CrewMember(programs.pathOf("worker"), orders);
     crew.push(member);
     await member.ready;
     return member;

@@ -14,10 +14,10 @@ export interface BuiltPrograms {
 
 /**
  * Makes one file of each program, with this package's sources in it. `sources`: paths by names, from the project's root where
- * they are not absolute. Inside `node_modules`, so that the programs find other packages.
+ * they are not absolute. Inside the `node_modules` of `home`, so that the programs find the packages installed there.
  */
-export async function buildPrograms(sources: Readonly<Record<string, string>>): Promise<BuiltPrograms> {
-  const cache = join(root, "node_modules", ".cache");
+export async function buildPrograms(sources: Readonly<Record<string, string>>, home = root): Promise<BuiltPrograms> {
+  const cache = join(home, "node_modules", ".cache");
   await mkdir(cache, { recursive: true });
   const outDir = await mkdtemp(join(cache, "programs-"));
   const entry = Object.entries(sources).map(([name, path]) => [name, resolve(root, path)]);

@@ -1,6 +1,6 @@
 import type { ScopeState, StoreChange, Unsubscribe } from "../store.ts";
 import { scopeState } from "./answer.ts";
-import type { Commander } from "./client.ts";
+import type { Commander, Subscription } from "./client.ts";
 import type { KeyNames } from "./key-names.ts";
 
 type Message = [
@@ -20,7 +20,7 @@ export class ChangeFeed {
   readonly #names: KeyNames;
   readonly #cooled: (state: ScopeState) => void;
   readonly #listeners = new Set<(change: StoreChange) => void>();
-  #connection: Promise<() => void> | undefined;
+  #connection: Subscription | undefined;
 
   constructor(subscribe: NonNullable<Commander["subscribe"]>, names: KeyNames, cooled: (state: ScopeState) => void) {
     this.#cooled = cooled;
@@ -39,16 +39,12 @@ export class ChangeFeed {
 
   /** Resolves when changes are heard of, or cannot be. */
   async opened(): Promise<void> {
-    await this.#connection?.catch(() => {});
+    await this.#connection?.opened.catch(() => {});
   }
 
   close(): void {
-    const connection = this.#connection;
+    this.#connection?.stop();
     this.#connection = undefined;
-    connection?.then(
-      (stop) => stop(),
-      () => {},
-    );
   }
 
   #open(): void {
@@ -56,7 +52,8 @@ export class ChangeFeed {
     const connection = this.#subscribe(this.#names.channel, (message) => this.#heard(message));
     this.#connection = connection;
     // Without it, changes are learnt with the next question.
-    connection.catch(() => {
+    connection.opened.catch(() => {
+      connection.stop();
       if (this.#connection === connection) this.#connection = undefined;
     });
   }

@@ -18,15 +18,20 @@ export interface NodeRedisLike {
 /** Any of the ordinary clients, connected or connecting, or a function that sends one command. */
 export type RedisClient = SendCommand | IoredisLike | NodeRedisLike;
 
-/** Stops listening. */
-type Stop = () => void;
+/** One channel listened to, on a connection of its own. */
+export interface Subscription {
+  /** Rejects where listening is not allowed. Without a server it waits for one. */
+  readonly opened: Promise<unknown>;
+  /** Ends the connection, also one that never came about. */
+  readonly stop: () => void;
+}
 
 /** The one way this store talks to a server, whatever the client. */
 export interface Commander {
   /** `key` tells a cluster's client to which node. */
   send(key: string, args: string[]): Promise<unknown>;
   /** Listens to a channel on a connection of its own; absent where the client has no such thing. */
-  readonly subscribe?: ((channel: string, heard: (message: string) => void) => Promise<Stop>) | undefined;
+  readonly subscribe?: ((channel: string, heard: (message: string) => void) => Subscription) | undefined;
 }
 
 type Call = (...args: unknown[]) => Promise<unknown>;
@@ -52,16 +57,26 @@ function ofIoredis(client: Methods): Commander {
   if (!has(client, "duplicate")) return { send: send.bind(client) };
   return {
     send: (_key, args) => (client["call"] as Call).apply(client, args),
-    subscribe: async (channel, heard) => {
-      const listener = client["duplicate"]?.() as unknown as Methods & Emitter;
+    subscribe: (channel, heard) => {
+      const listener = listenerOf(client);
       listener.on("error", ignore);
       listener.on("message", (from, message) => {
         if (from === channel) heard(String(message));
       });
-      await listener["subscribe"]?.(channel);
-      return () => (listener["disconnect"] as unknown as Stop).call(listener);
+      const opened = Promise.resolve(listener["subscribe"]?.(channel));
+      return { opened, stop: () => void listener["disconnect"]?.() };
     },
   };
+}
+
+/** However the client is set, this one waits for its server as long as it takes. */
+function listenerOf(client: Methods): Methods & Emitter {
+  const isCluster = (client["isCluster"] as unknown) === true;
+  const waits = { enableOfflineQueue: true };
+  const made = isCluster
+    ? client["duplicate"]?.([], waits)
+    : client["duplicate"]?.({ ...waits, maxRetriesPerRequest: null });
+  return made as unknown as Methods & Emitter;
 }
 
 interface Emitter {
@@ -80,12 +95,16 @@ function ofNodeRedis(client: Methods): Commander {
   if (!has(client, "duplicate") || !has(client, "subscribe")) return { send };
   return {
     send,
-    subscribe: async (channel, heard) => {
+    subscribe: (channel, heard) => {
       const listener = client["duplicate"]?.() as unknown as Methods & Emitter;
       listener.on("error", ignore);
-      await listener["connect"]?.();
-      await listener["subscribe"]?.(channel, (message: unknown) => heard(String(message)));
-      return () => {
+      let isStopped = false;
+      const open = async (): Promise<void> => {
+        await listener["connect"]?.();
+        if (!isStopped) await listener["subscribe"]?.(channel, (message: unknown) => heard(String(message)));
+      };
+      const stop = (): void => {
+        isStopped = true;
         const end = listener["destroy"] ?? listener["disconnect"];
         try {
           end?.call(listener)?.catch?.(ignore);
@@ -93,6 +112,12 @@ function ofNodeRedis(client: Methods): Commander {
           // It was closed already.
         }
       };
+      const opened = open();
+      // One that is stopped meanwhile comes about nevertheless.
+      opened.then(() => {
+        if (isStopped) stop();
+      }, ignore);
+      return { opened, stop };
     },
   };
 }

@@ -5,11 +5,11 @@ import type {
   CooldownChange,
   Refusal,
   Report,
-  ReserveOptions,
   ScopeId,
   ScopeState,
   StoreReading,
 } from "../store.ts";
+import type { Question } from "./answer.ts";
 import { Insurance, InsuredReservation, type Standing } from "./insurance.ts";
 import type { LastSeen } from "./last-seen.ts";
 import { OwnCharges } from "./own-charges.ts";
@@ -35,21 +35,24 @@ export interface GapOptions {
 export class Gap {
   readonly #options: GapOptions;
   readonly #charges = new OwnCharges();
-  #insurance: Insurance | undefined;
+  readonly #insurance: Insurance;
+  #isOpen = false;
 
   constructor(options: GapOptions) {
     this.#options = options;
+    this.#insurance = new Insurance(options);
   }
 
   /** Is there anything the server does not know of? */
   get isOpen(): boolean {
-    return this.#insurance !== undefined;
+    return this.#isOpen;
   }
 
-  reserve(id: string, candidates: readonly Candidate[], options: ReserveOptions): InsuredReservation | Refusal {
+  reserve(question: Question): InsuredReservation | Refusal {
+    const { candidates, options } = question;
     const { isClosed, time, places } = this.#options;
     if (isClosed) return closed(candidates, time.monotonic());
-    const answer = this.#open().reserve(id, candidates, options);
+    const answer = this.#open().reserve(question);
     if (!answer.granted || options.dryRun === true) return answer;
     for (const { bucket, amount } of answer.needs) this.#charges.add(bucket, amount, answer.reservedAt);
     places.taken(answer);
@@ -60,9 +63,12 @@ export class Gap {
   settle(reservation: InsuredReservation, report: Report): ScopeState[] | Settling {
     this.#options.places.ended(reservation);
     const settling = settlingOf(asKnownToServer(reservation), report);
-    if (reservation.gap !== this.#insurance) return settling;
+    if (!this.#isUntold(reservation)) {
+      this.#insurance.release(report, reservation);
+      return settling;
+    }
     for (const { bucket, change } of settling.needs) this.#charges.correct(bucket, change, reservation.reservedAt);
-    return [...reservation.gap.settle(report, reservation)];
+    return [...this.#insurance.settle(report, reservation)];
   }
 
   cooldown(changes: readonly CooldownChange[]): readonly ScopeState[] {
@@ -73,43 +79,49 @@ export class Gap {
     return this.#open().read(scopes, buckets);
   }
 
-  /** The server is back: what it has to be told. What is decided alone from here on begins anew. */
+  /** The server is back: what it has to be told. */
   end(): { charges: Charge[]; changes: CooldownChange[] } {
+    if (!this.#isOpen) return { charges: [], changes: [] };
     const { time, places } = this.#options;
     const now = time.monotonic();
-    const insurance = this.#insurance;
     const charges: Charge[] = this.#charges.list(now);
     for (const holder of places.holders(now)) {
-      if (!(holder instanceof InsuredReservation) || holder.gap !== insurance) continue;
+      if (!(holder instanceof InsuredReservation) || !this.#isUntold(holder)) continue;
       for (const { bucket, amount } of holder.needs) {
         if (bucket.kind === "concurrency") charges.push({ bucket, amount, at: now, holder });
       }
     }
     this.#charges.clear();
-    this.#insurance = undefined;
-    return { charges, changes: insurance?.changes() ?? [] };
+    this.#isOpen = false;
+    return { charges, changes: this.#insurance.end() };
+  }
+
+  #isUntold({ stretch }: InsuredReservation): boolean {
+    return this.#isOpen && stretch === this.#insurance.stretch;
   }
 
   #open(): Insurance {
-    const { time, random, seen, places, standing } = this.#options;
-    this.#insurance ??= new Insurance({ time, random, seen, places, standing: standing() });
+    if (!this.#isOpen) this.#insurance.begin();
+    this.#isOpen = true;
     return this.#insurance;
   }
 }
 
 /** Windows were told as they were taken; only places are known by their holder. */
 function asKnownToServer(reservation: InsuredReservation): RedisReservation {
-  const { id, index, reservedAt, expiresAt, readyAt } = reservation;
+  const { number, id, index, reservedAt, expiresAt, readyAt } = reservation;
   const needs = reservation.needs;
   // Tickets of no entry: a lower charge has no effect, a higher one counts from now on.
   const tickets = needs.map(({ bucket, amount }) => (bucket.kind === "concurrency" ? amount : -1));
   return new RedisReservation({
+    number,
     id,
     index,
     reservedAt,
     expiresAt,
     readyAt,
     left: [],
+    blocked: undefined,
     needs,
     tickets,
     known: [],

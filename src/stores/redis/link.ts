@@ -9,13 +9,21 @@ import type { ScriptRunner } from "./script-runner.ts";
 import type { ServerTime } from "./server-time.ts";
 
 /** An instance gives a sign of life so often, with its next question or by itself; milliseconds. */
-const beatEveryMs = 1000;
+const beatEveryMs = 750;
+/**
+ * So long after a server came back, or lost what it knew, all instances have given a sign of life, and told it again what it
+ * lost; milliseconds.
+ */
+const allHeardWithinMs = 1000;
 /** Without one for so long it is taken for dead. */
 const deadAfterMs = 5000;
 /** A server that was lost is asked so often whether it is back. */
 const probeEveryMs = 250;
-/** A probe without an answer is given up after so long. */
-const probeGivenUpMs = 1000;
+/** As long as so many probes had no answer at all, it is asked less often: its client keeps them all. */
+const mostProbes = 4;
+const probeSeldomMs = 1000;
+/** A timer may come so much too early; milliseconds. */
+const timerSlackMs = 2;
 /** So many commands in a row without an answer in time, and the server is taken for lost. An error is enough alone. */
 const timeoutsUntilLost = 3;
 
@@ -25,7 +33,6 @@ export interface LinkOptions {
   readonly time: ServerTime;
   readonly commandTimeoutMs: number;
   readonly expectedInstances: number;
-  readonly instance: string;
   readonly newRequest: () => ScriptRequest;
   /** The server was lost. */
   readonly lost: (cause: unknown) => void;
@@ -43,10 +50,17 @@ export class Link {
   #state: SharingState = "shared";
   #timeouts = 0;
   #epoch: string | undefined;
+  /** On the server's clock. */
+  #epochSince = Number.NEGATIVE_INFINITY;
   #alonePastForgetting = 0;
   #standing: Standing | undefined;
+  /** Until then, those who gave no sign of life yet are not taken for dead. */
+  #allHeardAt = 0;
   #beatAt = Number.NEGATIVE_INFINITY;
+  /** The last sign of life that the server certainly had: one that does not know of it has older data. */
+  #lastBeat = { epoch: "", at: 0 };
   #probedAt = Number.NEGATIVE_INFINITY;
+  #probesUnderWay = 0;
   #isReturning = false;
   #isClosed = false;
   #cancelTimer: (() => void) | undefined;
@@ -81,12 +95,12 @@ export class Link {
 
   /** A sign of life goes along with a question when it is due. Once asked, it is taken to be given. */
   beatIfDue(request: ScriptRequest): void {
-    if (this.#options.clock.monotonic() - this.#beatAt >= beatEveryMs) this.beat(request);
+    if (this.#options.clock.monotonic() - this.#beatAt >= beatEveryMs - timerSlackMs) this.beat(request);
   }
 
   beat(request: ScriptRequest): void {
     this.#beatAt = this.#options.clock.monotonic();
-    request.beat(this.#options.instance, deadAfterMs);
+    request.beat(deadAfterMs, this.#lastBeat);
     this.#watch();
   }
 
@@ -99,11 +113,12 @@ export class Link {
     ride: Ride | undefined,
     late: (answer: ScriptAnswer) => void,
   ): Promise<ScriptAnswer> {
+    const askedAt = this.#options.clock.monotonic();
     const running = this.#options.runner.run(request);
     running.then(
       (answer) => {
-        this.#heard(answer);
-        ride?.arrived(answer);
+        this.#heard(answer, askedAt);
+        arrived(ride, answer);
       },
       () => ride?.failed(),
     );
@@ -124,43 +139,71 @@ export class Link {
     this.#cancelTimer?.();
   }
 
-  /** Looks whether the server is back, if that was not done just now. */
+  /** Looks whether the server is back, if that was not done just now. It is when it answers in time. */
   probe(): void {
     const now = this.#options.clock.monotonic();
-    if (this.isUp || this.#isReturning || this.#isClosed || now - this.#probedAt < probeEveryMs) return;
+    const everyMs = (this.#probesUnderWay < mostProbes ? probeEveryMs : probeSeldomMs) - timerSlackMs;
+    if (this.isUp || this.#isReturning || this.#isClosed || now - this.#probedAt < everyMs) return;
     this.#probedAt = now;
     const request = this.#options.newRequest();
     this.beat(request);
     const probing = this.#options.runner.run(request);
-    const isTooLate = (): boolean => this.#options.clock.monotonic() - now > probeGivenUpMs;
-    probing.then(
-      (answer) => {
-        if (isTooLate() || this.isUp || this.#isReturning) return;
-        this.#heard(answer);
+    const ended = (): void => {
+      this.#probesUnderWay--;
+    };
+    this.#probesUnderWay++;
+    probing.then(ended, ended);
+    this.#budget
+      .within(probing, () => {})
+      .then((answer) => {
+        if (this.isUp || this.#isReturning || this.#isClosed) return;
+        this.#heard(answer, now);
         this.#return();
-      },
-      () => {},
-    );
+      })
+      .catch(() => {});
   }
 
   #return(): void {
     this.#isReturning = true;
-    this.#options.back().then(() => {
+    this.#allHeardAt = this.#options.clock.monotonic() + allHeardWithinMs;
+    const resume = (): void => {
       this.#isReturning = false;
       this.#timeouts = 0;
       this.#state = "shared";
       this.#options.answered();
-    });
+    };
+    // Whatever a listener of the caller's does.
+    this.#options.back().then(resume, resume);
   }
 
-  #heard({ n, e, h }: ScriptAnswer): void {
-    this.#options.time.heard(n);
-    if (h !== undefined) this.#standing = { instances: h[0], rank: h[1] };
+  #heard({ n, e, h }: ScriptAnswer, askedAt: number): void {
+    const now = this.#options.clock.monotonic();
+    // One that was long on its way tells an old time.
+    if (this.#epoch === undefined || now - askedAt <= this.#options.commandTimeoutMs) this.#options.time.heard(n);
+    this.#compare(e, n, now);
+    if (h === undefined) return;
+    if (e !== this.#lastBeat.epoch || n > this.#lastBeat.at) this.#lastBeat = { epoch: e, at: n };
+    this.#stand({ instances: h[0], rank: h[1] }, now);
+  }
+
+  #compare(epoch: string, serverNow: number, now: number): void {
     const before = this.#epoch;
-    this.#epoch = e;
-    if (before === undefined || before === e) return;
-    this.#alonePastForgetting = this.#options.clock.monotonic() + beatEveryMs;
+    // Over several connections, an answer from before the loss may come after one from behind it.
+    if (before === epoch || (before !== undefined && serverNow < this.#epochSince)) return;
+    this.#epoch = epoch;
+    this.#epochSince = serverNow;
+    if (before === undefined) return;
+    this.#allHeardAt = now + allHeardWithinMs;
+    this.#alonePastForgetting = this.#allHeardAt;
     this.#options.forgot();
+  }
+
+  /** The first to be heard again would find itself alone, and take what is left for its own. */
+  #stand(heard: Standing, now: number): void {
+    const before = this.#standing;
+    // Nonsense is none.
+    if (!(heard.instances >= 1 && heard.rank >= 0)) return;
+    if (before === undefined || heard.instances >= before.instances || now >= this.#allHeardAt) this.#standing = heard;
   }
 
   #failed(error: unknown): void {
@@ -168,8 +211,12 @@ export class Link {
     this.#timeouts++;
     if (error instanceof CommandTimeoutError && this.#timeouts < timeoutsUntilLost) return;
     this.#state = "alone";
-    this.#options.lost(error);
     this.#watch();
+    try {
+      this.#options.lost(error);
+    } catch {
+      // A listener of the caller's must not fail a request.
+    }
   }
 
   /** One timer for signs of life and for looking after a lost server. */
@@ -185,8 +232,17 @@ export class Link {
     if (this.isUp) {
       const request = this.#options.newRequest();
       this.beatIfDue(request);
-      if (request.keys.length > 1) this.ask(request, undefined, () => {}).catch(() => {});
+      if (!request.isEmpty) this.ask(request, undefined, () => {}).catch(() => {});
     } else this.probe();
     this.#watch();
+  }
+}
+
+/** An answer that makes no sense leaves reports where they are. */
+function arrived(ride: Ride | undefined, answer: ScriptAnswer): void {
+  try {
+    ride?.arrived(answer);
+  } catch {
+    ride?.failed();
   }
 }

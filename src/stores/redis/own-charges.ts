@@ -11,6 +11,8 @@ interface Log {
   bucket: Bucket;
   readonly grainMs: number;
   readonly keptMs: number;
+  /** Of each entry, when the first and the last of it was taken: what counts from the last does not end early. */
+  readonly starts: number[];
   readonly times: number[];
   readonly amounts: number[];
 }
@@ -39,15 +41,17 @@ export class OwnCharges {
       if (this.#logs.size >= this.#sweepAtSize) this.#sweep(at);
       const windowMs =
         bucket.windowMs ?? (bucket.edges === undefined ? longestWindowMs : bucket.edges[1] - bucket.edges[0]);
-      log = { bucket, grainMs: windowMs / 100, keptMs: windowMs + bucket.guardMs, times: [], amounts: [] };
+      log = { bucket, grainMs: windowMs / 100, keptMs: windowMs + bucket.guardMs, starts: [], times: [], amounts: [] };
       this.#logs.set(bucket.id, log);
     }
     log.bucket = bucket;
     const last = log.times.length - 1;
-    if (last >= 0 && at - (log.times[last] as number) < log.grainMs) {
+    if (last >= 0 && at - (log.starts[last] as number) < log.grainMs) {
       log.amounts[last] = (log.amounts[last] as number) + amount;
+      log.times[last] = Math.max(log.times[last] as number, at);
       return;
     }
+    log.starts.push(at);
     log.times.push(at);
     log.amounts.push(amount);
     if (log.times.length > 110) forget(log, at);
@@ -58,7 +62,7 @@ export class OwnCharges {
     const log = change === 0 ? undefined : this.#logs.get(bucket.id);
     if (log === undefined) return;
     for (let place = log.times.length - 1; place >= 0; place--) {
-      if ((log.times[place] as number) > at) continue;
+      if ((log.starts[place] as number) > at) continue;
       log.amounts[place] = (log.amounts[place] as number) + change;
       return;
     }
@@ -90,10 +94,11 @@ export class OwnCharges {
   }
 }
 
-function forget({ times, amounts, keptMs }: Log, now: number): void {
+function forget({ starts, times, amounts, keptMs }: Log, now: number): void {
   let over = 0;
   while (over < times.length && (times[over] as number) + keptMs <= now) over++;
   if (over === 0) return;
+  starts.splice(0, over);
   times.splice(0, over);
   amounts.splice(0, over);
 }

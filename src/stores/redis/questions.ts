@@ -93,8 +93,8 @@ export class Questions {
           if (epoch === undefined || answer.e === epoch) this.#answer(batch, answer, clock.monotonic() - askedAt);
           else {
             // What it granted, it did without knowing what was taken before.
-            this.#giveBack(batch, answer);
             this.#answerAlone(batch);
+            this.#giveBack(batch, answer);
           }
           this.#sendAll();
         },
@@ -108,11 +108,20 @@ export class Questions {
   }
 
   #answer({ asked }: Batch, answer: ScriptAnswer, lagMs: number): void {
-    const { granted, refused } = this.#options;
     for (const [place, { question, answered }] of asked.entries()) {
+      answered(this.#understood(answer, place, question, lagMs));
+    }
+  }
+
+  #understood(answer: ScriptAnswer, place: number, question: Question, lagMs: number): Reservation | Refusal {
+    const { alone, granted, refused } = this.#options;
+    try {
       const reservation = reservationOf(answer, place, question);
-      if (reservation !== undefined) answered(granted(reservation, lagMs));
-      else answered(refused(refusalOf(answer, place, question), question));
+      if (reservation !== undefined) return granted(reservation, lagMs);
+      return refused(refusalOf(answer, place, question), question);
+    } catch {
+      // What makes no sense is no answer.
+      return alone(question);
     }
   }
 
@@ -121,9 +130,13 @@ export class Questions {
   }
 
   #giveBack({ asked }: Batch, answer: ScriptAnswer): void {
-    for (const [place, { question }] of asked.entries()) {
-      const reservation = reservationOf(answer, place, question);
-      if (reservation !== undefined && !reservation.settled) this.#options.giveBack(reservation);
+    try {
+      for (const [place, { question }] of asked.entries()) {
+        const reservation = reservationOf(answer, place, question);
+        if (reservation !== undefined && !reservation.settled) this.#options.giveBack(reservation);
+      }
+    } catch {
+      // What makes no sense gives nothing to give back.
     }
   }
 }

@@ -21,7 +21,7 @@ interface Asked {
   f: number;
   /** Descriptions of buckets. */
   readonly p: Spec[];
-  h?: [place: number, deadAfterMs: number];
+  h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number];
   s?: [number: number, charges: unknown[], answered: number[], reports: unknown[]];
   c?: unknown[];
   /** Candidates, each once, and the questions about them. */
@@ -96,8 +96,9 @@ export class ScriptRequest {
     return this.#scopes[place - firstScope] ?? "";
   }
 
-  beat(deadAfterMs: number): this {
-    this.#asked.h = [this.#place(this.#names.instances), deadAfterMs];
+  /** A sign of life. `last`: when this instance gave the one before, on the server's clock, and in which epoch. */
+  beat(deadAfterMs: number, last: { readonly epoch: string; readonly at: number }): this {
+    this.#asked.h = [this.#place(this.#names.instances), deadAfterMs, last.epoch, last.at];
     return this;
   }
 

@@ -24,7 +24,10 @@ export class ScriptRunner {
       if (!isUnknownScript(error)) throw error;
       reply = await this.#commander.send(first, ["EVAL", scriptText, ...rest]);
     }
-    return parseAnswer(reply);
+    const answer = parseAnswer(reply);
+    // All that is counted here meanwhile goes by it.
+    if (!Number.isSafeInteger(answer.n) || answer.n <= 0) throw new TypeError("The server's time is none");
+    return answer;
   }
 }
 

@@ -1,9 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import type { WorkerOrders, WorkerSums } from "./worker.ts";
-
-const workerPath = fileURLToPath(new URL("./worker.ts", import.meta.url));
 
 /** One process of a pool that many share. */
 export class CrewMember {
@@ -11,11 +8,9 @@ export class CrewMember {
   readonly ready: Promise<unknown>;
   readonly sums: Promise<WorkerSums | undefined>;
 
-  constructor(orders: WorkerOrders) {
-    this.#process = fork(workerPath, [], {
-      execArgv: ["--import", "tsx"],
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
+  /** @param program the built worker */
+  constructor(program: string, orders: WorkerOrders) {
+    this.#process = fork(program, [], { execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
     this.#process.send({ orders });
     let isReady: (value?: unknown) => void = () => {};
     this.ready = new Promise((resolve) => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,19 +10,31 @@ export class RedisProcess {
   readonly port: number;
   readonly #directory: string;
   readonly #flags: readonly string[];
+  readonly #before: readonly string[];
   #process: ChildProcess;
 
   /** Use {@link RedisProcess.start}. */
-  constructor(port: number, directory: string, flags: readonly string[]) {
+  constructor(port: number, directory: string, flags: readonly string[], before: readonly string[] = []) {
     this.port = port;
     this.#directory = directory;
     this.#flags = flags;
+    this.#before = before;
     this.#process = this.#spawn();
   }
 
   static async start(flags: readonly string[] = [], port?: number): Promise<RedisProcess> {
     const directory = await mkdtemp(join(tmpdir(), "rotating-fetch-redis-"));
     const started = new RedisProcess(port ?? (await freePort()), directory, flags);
+    await started.#listening();
+    return started;
+  }
+
+  /** One that watches over a master. It keeps what it learns in its configuration. */
+  static async sentinel(configuration: readonly string[]): Promise<RedisProcess> {
+    const directory = await mkdtemp(join(tmpdir(), "rotating-fetch-redis-"));
+    const path = join(directory, "sentinel.conf");
+    await writeFile(path, configuration.map((line) => `${line}\n`).join(""));
+    const started = new RedisProcess(await freePort(), directory, [], [path, "--sentinel"]);
     await started.#listening();
     return started;
   }
@@ -35,7 +47,7 @@ export class RedisProcess {
     return this.#process.pid as number;
   }
 
-  /** Starts the same server anew, empty, on the same port. */
+  /** Starts the same server anew on the same port: empty, or with what was written to its directory. */
   async restart(): Promise<void> {
     await this.kill();
     this.#process = this.#spawn();
@@ -49,6 +61,11 @@ export class RedisProcess {
     await ended;
   }
 
+  /** Stops it and lets it go on, as a system short of something does. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#process.kill(signal);
+  }
+
   async end(): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
@@ -56,7 +73,8 @@ export class RedisProcess {
 
   #spawn(): ChildProcess {
     const common = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-    const flags = [...common, "--dir", this.#directory, ...this.#flags];
+    common.push("--repl-diskless-sync-delay", "0");
+    const flags = [...this.#before, ...common, "--dir", this.#directory, ...this.#flags];
     const child = spawn("redis-server", flags, { stdio: "ignore" });
     // Also where a test fails before it can end what it started.
     const end = (): void => {

@@ -7,7 +7,12 @@ if not answer.e then
   call('SET', storedKey(1), request.e, 'PX', 7 * 86400000)
 end
 if request.h then
-  answer.h = beat(request.h)
+  local isOlder
+  answer.h, isOlder = beat(request.h, answer.e)
+  if isOlder then
+    answer.e = request.e
+    call('SET', storedKey(1), request.e)
+  end
   call('PEXPIRE', storedKey(1), 7 * 86400000)
 end
 if request.s then settleAll(request.s) end
