@@ -1,11 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
 import type { KeyConfig, Limit } from "rotating-fetch";
-import { createProviderEmulator, type ProviderEmulator, type ProviderLimit } from "rotating-fetch/testing";
+import { RedisStore } from "rotating-fetch/redis";
+import type { ProviderLimit } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type BuiltPrograms, buildPrograms } from "../support/built-programs.ts";
 import { CrewMember } from "./support/crew.ts";
+import type { SeenRequest } from "./support/provider.ts";
+import { ProviderProcess } from "./support/provider-process.ts";
 import { RedisProcess } from "./support/redis-process.ts";
+import { places, until } from "./support/shared-limits.ts";
 import type { WorkerOrders, WorkerSums } from "./support/worker.ts";
 
 const processes = 8;
@@ -26,23 +31,25 @@ const limits = [
   { id: "account", requests: 35, per: windowMs, scope: "account" },
   { id: "tokens", tokens: 3000, per: windowMs, scope: "account" },
 ] as const satisfies readonly (Limit & ProviderLimit)[];
-/** The two keys of one account together, and the others by themselves. */
-const perWindow = 35 + 20 + 20;
+/** Of each account: the two keys of `a` share one limit that is lower than both together. */
+const perWindow = { a: 35, b: 20, c: 20 } as const;
+/** Until each process has done everything once, and its first requests of a cold process have left the windows. */
+const warmUpMs = 5000;
 
 describe("a pool that eight processes share", () => {
   let server: RedisProcess;
   let programs: BuiltPrograms;
-  let emulator: ProviderEmulator;
+  let provider: ProviderProcess;
   const crew: CrewMember[] = [];
 
   beforeAll(async () => {
-    const home = fileURLToPath(new URL(".", import.meta.url));
-    const worker = fileURLToPath(new URL("support/worker.ts", import.meta.url));
-    [server, programs] = await Promise.all([RedisProcess.start(), buildPrograms({ worker }, home)]);
+    const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+    const sources = { worker: at("support/worker.ts"), provider: at("support/provider.ts") };
+    [server, programs] = await Promise.all([RedisProcess.start(), buildPrograms(sources, at("."))]);
   });
   afterEach(async () => {
     await Promise.all(crew.splice(0).map((member) => member.kill()));
-    await emulator.stop();
+    await provider.end();
   });
   afterAll(() => Promise.all([server.end(), programs.remove()]));
 
@@ -50,8 +57,8 @@ describe("a pool that eight processes share", () => {
     return {
       redisPort: server.port,
       pool,
-      providerUrl: emulator.url,
-      baseURL: emulator.baseURL,
+      providerUrl: provider.url,
+      baseURL: provider.baseURL,
       keys,
       limits,
       atOnce: 12,
@@ -73,30 +80,29 @@ describe("a pool that eight processes share", () => {
     return member;
   }
 
-  async function start(given: (worker: number) => Partial<WorkerOrders>): Promise<string> {
-    emulator = createProviderEmulator({ keys: known, limits, completionTokens: 5 });
-    await emulator.start();
+  async function start(
+    given: (worker: number) => Partial<WorkerOrders>,
+    held: typeof limits = limits,
+  ): Promise<string> {
+    provider = await ProviderProcess.start(programs.pathOf("provider"), {
+      keys: known,
+      limits: held,
+      completionTokens: 5,
+    });
     const pool = randomUUID();
     await Promise.all(Array.from({ length: processes }, (_, worker) => hire(ordersFor(pool, given(worker)))));
-    emulator.clear();
+    await provider.forget();
     for (const member of crew) member.go();
     return pool;
   }
 
   async function stop(): Promise<WorkerSums[]> {
-    const arrivals = emulator.arrivals.length;
     for (const member of crew) member.stop();
     const sums = await Promise.all(crew.map((member) => member.sums));
-    expect(arrivals).toBeGreaterThan(0);
     return sums.filter((each) => each !== undefined);
   }
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-  /** Share of what the provider would have accepted in that time. */
-  function utilisation(arrivals: number, ms: number): number {
-    return arrivals / (perWindow * (ms / windowMs));
-  }
 
   const variants: [name: string, given: (worker: number) => Partial<WorkerOrders>][] = [
     ["under saturating load", () => ({})],
@@ -108,31 +114,58 @@ describe("a pool that eight processes share", () => {
       timeout: 120_000,
     }, async () => {
       await start(given);
-      await pause(seconds * 1000);
-      const used = utilisation(emulator.arrivals.length, seconds * 1000);
+      await pause(warmUpMs + seconds * 1000);
+      const seen = await provider.seen();
       const sums = await stop();
-      expect(emulator.refusals()).toHaveLength(0);
+      expect(refusalsIn(seen)).toEqual([]);
       expect(sums.map(({ alone }) => alone)).toEqual(Array(processes).fill(0));
-      expect(used).toBeGreaterThanOrEqual(0.95);
+      expect(utilisation(seen)).toBeGreaterThanOrEqual(0.95);
     });
   }
 
   it("is not refused either where processes are killed, and their places come back with their lease", {
     timeout: 120_000,
   }, async () => {
-    const places = [...limits, { id: "places", concurrency: 6, scope: "account" }] as const;
-    const pool = await start(() => ({ limits: places, leaseMs: 1500 }));
-    const endsAt = performance.now() + seconds * 1000;
+    const leaseMs = 1500;
+    const held = [...limits, { id: "places", concurrency: 6, scope: "account" }] as unknown as typeof limits;
+    const pool = await start(() => ({ limits: held, leaseMs }), held);
+    const endsAt = performance.now() + warmUpMs + seconds * 1000;
     while (performance.now() < endsAt) {
       await pause(3000);
       const [victim] = crew.splice(Math.floor(Math.random() * crew.length), 1);
       await victim?.kill();
-      const next = await hire(ordersFor(pool, { limits: places, leaseMs: 1500 }));
+      const next = await hire(ordersFor(pool, { limits: held, leaseMs }));
       next.go();
     }
-    const used = utilisation(emulator.arrivals.length, seconds * 1000);
-    await stop();
-    expect(emulator.refusals()).toHaveLength(0);
-    expect(used).toBeGreaterThanOrEqual(0.85);
+    const seen = await provider.seen();
+    await Promise.all(crew.map((member) => member.kill()));
+    const client = new Redis({ port: server.port, host: "127.0.0.1" });
+    const buckets = ["a", "b", "c"].map((account) => places(`account:${account}#places`, 6));
+    const store = new RedisStore({ client, pool });
+    await until(async () => (await store.read([], buckets)).buckets.every(({ used }) => used === 0), leaseMs + 500);
+    await store.close();
+    client.disconnect();
+    expect(refusalsIn(seen)).toEqual([]);
+    expect(utilisation(seen)).toBeGreaterThanOrEqual(0.85);
   });
 });
+
+function refusalsIn(seen: readonly SeenRequest[]): unknown[] {
+  return seen
+    .filter(({ judged }) => judged === "refused")
+    .map(({ at, account, judged, refusedBy }) => ({ at, account, judged, by: refusedBy?.id }));
+}
+
+/**
+ * How much of the request limits is used while there is always somebody who waits: as long as it should take for so many whole
+ * windows, against how long it took. The mean of all accounts.
+ */
+function utilisation(seen: readonly SeenRequest[]): number {
+  const from = (seen[0]?.at ?? 0) + warmUpMs;
+  const shares = Object.entries(perWindow).map(([account, limit]) => {
+    const times = seen.filter((each) => each.account === account && each.at >= from).map(({ at }) => at);
+    const windows = Math.floor((times.length - 1) / limit);
+    return (windows * windowMs) / ((times[windows * limit] as number) - (times[0] as number));
+  });
+  return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+}
