@@ -1,7 +1,7 @@
 /** Every statement the store runs. None of them decides anything. */
 import type { Database } from "better-sqlite3";
 import type { CooldownRecord, ScopeId } from "rotating-fetch";
-import type { Entry, Place } from "./windows.ts";
+import type { Entry, Place, Statement } from "./windows.ts";
 
 export interface Cooldown extends CooldownRecord {
   /** The reservation that claims the one probe at a time, and how long. */
@@ -20,11 +20,18 @@ const times = {
   entries: ["first_at", "last_at", "kept_until"],
   places: ["until"],
   cooldowns: ["until", "started_at", "probe_until"],
+  statements: ["sent_at", "until"],
   instances: ["seen_at"],
 };
 
 export function rowsOf(database: Database) {
-  return { ...timeRows(database), ...entryRows(database), ...placeRows(database), ...cooldownRows(database) };
+  return {
+    ...timeRows(database),
+    ...entryRows(database),
+    ...placeRows(database),
+    ...statementRows(database),
+    ...cooldownRows(database),
+  };
 }
 
 function timeRows(database: Database) {
@@ -36,6 +43,7 @@ function timeRows(database: Database) {
   const sweeps = [
     database.prepare("DELETE FROM entries WHERE kept_until <= :now"),
     database.prepare("DELETE FROM places WHERE until <= :now"),
+    database.prepare("DELETE FROM statements WHERE until <= :now"),
     database.prepare("DELETE FROM cooldowns WHERE until + :kept <= :now"),
   ];
   const live = database.prepare(
@@ -106,6 +114,22 @@ function placeRows(database: Database) {
     hold: (reservation: string, bucket: string, amount: number, until: number): void =>
       void hold.run(reservation, bucket, amount, until),
     release: (reservation: string, bucket: string, until: number): void => void release.run(until, reservation, bucket),
+  };
+}
+
+function statementRows(database: Database) {
+  const holding = database.prepare<[string, number], Statement>(
+    "SELECT stated, until FROM statements WHERE bucket = ? AND until > ?",
+  );
+  // Unless what was sent later is known already.
+  const state = database.prepare(`
+    INSERT INTO statements VALUES (:bucket, :stated, :sentAt, :until)
+    ON CONFLICT (bucket) DO UPDATE SET stated = :stated, sent_at = :sentAt, until = :until
+      WHERE until <= :now OR sent_at <= :sentAt`);
+  return {
+    statement: (bucket: string, now: number): Statement | undefined => holding.get(bucket, now),
+    state: (bucket: string, stated: number, sentAt: number, until: number, now: number): void =>
+      void state.run({ bucket, stated, sentAt, until, now }),
   };
 }
 

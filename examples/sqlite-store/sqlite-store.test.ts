@@ -45,7 +45,7 @@ describe("SqliteStore", () => {
       const open = (): SqliteStore => new SqliteStore({ path, random, now: () => clock.wall() });
       return { store: open(), advance: (ms) => clock.advance(ms), another: open };
     },
-    { capabilities: { synchronous: true, shared: true, persists: true }, slackMs: 1 },
+    { capabilities: { synchronous: true, learns: true, shared: true, persists: true }, slackMs: 1 },
   );
 
   it("keeps what was noted as old as it is when the machine's clock is set back", async () => {
@@ -112,11 +112,14 @@ describe("SqliteStore", () => {
     granted(store, wanting(minute));
     granted(store, wanting(places));
     store.cooldown([{ scope: "key:b", set: { forMs: 1000 }, reason: "rate_limit", source: "heuristic" }]);
+    store.observe([{ bucket: minute, limit: 1, sentAt: clock.wall() }]);
     await clock.advance(8 * 86_400_000);
     store.renew("test");
     const other = new Database(path);
-    const left = ["entries", "places", "cooldowns"].map((table) => other.prepare(`SELECT * FROM ${table}`).all());
-    expect(left).toEqual([[], [], []]);
+    const left = ["entries", "places", "cooldowns", "statements"].map((table) =>
+      other.prepare(`SELECT * FROM ${table}`).all(),
+    );
+    expect(left).toEqual([[], [], [], []]);
     other.close();
     store.close();
   });

@@ -10,6 +10,7 @@ import {
   type CooldownChange,
   mayEndEarly,
   type Need,
+  type Observation,
   type Random,
   type Refusal,
   type Report,
@@ -23,7 +24,7 @@ import {
 } from "rotating-fetch";
 import { type Cooldown, rowsOf, type SqliteRows } from "./rows.ts";
 import { openDatabase } from "./schema.ts";
-import { freeAt, keptUntil, mayJoin, type Standing, standingOf } from "./windows.ts";
+import { freeAt, keptUntil, mayJoin, type Standing, standingOf, statedUntil } from "./windows.ts";
 
 export interface SqliteStoreOptions {
   /** The database file, made when it is not there. Beside it stand `<path>-wal` and `<path>-shm`. On a disk of this machine. */
@@ -102,10 +103,19 @@ export class SqliteStore implements Store {
         return found === undefined ? [] : stateOf(found, now);
       }),
       buckets: buckets.map((bucket) => {
-        const { used, resetInMs } = this.#standing(bucket, now);
-        return { id: bucket.id, used, left: Math.max(0, bucket.limit - used), resetInMs };
+        const { used, limit, resetInMs } = this.#standing(bucket, now);
+        const state = { id: bucket.id, used, left: Math.max(0, limit - used), resetInMs };
+        return limit === bucket.limit ? state : { ...state, limit };
       }),
     }));
+  }
+
+  observe(observations: readonly Observation[]): void {
+    this.#step((now) => {
+      for (const { bucket, limit, sentAt } of observations) {
+        this.#rows.state(bucket.id, limit, sentAt, statedUntil(bucket, now), now);
+      }
+    });
   }
 
   renew(_session: string): { instances: number; rank: number; epoch: string; now: number } {
@@ -171,7 +181,7 @@ export class SqliteStore implements Store {
       const again = bucket.dimension === "requests" || bucket.dimension === "concurrency" ? amount : 1;
       return standings[place]?.waitFor(again) ?? 0;
     });
-    const left = standings.map(({ used }, place) => (candidate.needs[place]?.bucket.limit ?? 0) - used);
+    const left = standings.map(({ limit, used }) => limit - used);
     const reservation = {
       granted: true,
       id,
@@ -256,7 +266,8 @@ export class SqliteStore implements Store {
   #standing(bucket: Bucket, now: number): Standing {
     const isOfPlaces = bucket.kind === "concurrency";
     const entries = isOfPlaces ? [] : this.#rows.entries(bucket.id, now);
-    return standingOf(bucket, entries, isOfPlaces ? this.#rows.places(bucket.id, now) : [], now);
+    const places = isOfPlaces ? this.#rows.places(bucket.id, now) : [];
+    return standingOf(bucket, entries, places, this.#rows.statement(bucket.id, now), now);
   }
 }
 

@@ -103,7 +103,7 @@ export class LearntLimits {
       if (text === null || text === before?.get(counter.limit as string)) continue;
       const stated = limitOf(Number(text), counter.dimension, counter.window);
       if (stated === null) continue;
-      this.#stated.note(lease.key, stated, this.#isOfModel(counter) ? model : undefined, counter.limit);
+      this.#stated.note(lease, stated, this.#isOfModel(counter) ? model : undefined, counter.limit);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, ScopeId } from "../stores/store.ts";
+import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, Observation, ScopeId } from "../stores/store.ts";
 import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import type { PooledKey } from "./key-pool.ts";
@@ -147,15 +147,25 @@ export class RateLimitTracker {
   /**
    * Lowers the key's declared limits of the same dimension, window and models to what its provider stated, for one window's length.
    * Never raises one above what was declared. Returns the ids of those that are lower now.
+   * @param sentAt on the store's clock: when the request was reserved that was told so
+   * @param told what the store is to be told of it
    */
-  lower(key: PooledKey, { amount, dimension, window }: StatedLimit, model?: string): readonly string[] {
+  lower(
+    key: PooledKey,
+    { amount, dimension, window }: StatedLimit,
+    model: string | undefined,
+    sentAt: number,
+    told: Observation[],
+  ): readonly string[] {
     if (window === null) return [];
     const windowMs = periodMs[window];
     const lowered: string[] = [];
     for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
       if (template.dimension !== dimension || lengthOf(template) !== windowMs) continue;
       if (!countsJust(template, model)) continue;
-      if (this.#lowerBucket(this.#bucketOf(template, key, model), amount, windowMs)) lowered.push(template.id);
+      const bucket = this.#bucketOf(template, key, model);
+      if (this.#lowerBucket(bucket, amount, windowMs)) lowered.push(template.id);
+      told.push({ bucket, limit: amount, sentAt });
     }
     return lowered;
   }

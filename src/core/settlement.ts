@@ -1,5 +1,5 @@
-import type { CooldownChange, Report, ScopeState, Store } from "../stores/store.ts";
-import type { Awaitable, Classification } from "../types.ts";
+import type { CooldownChange, Observation, Report, ScopeState, Store } from "../stores/store.ts";
+import type { Awaitable, Classification, StatedLimit } from "../types.ts";
 import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -65,7 +65,7 @@ export class Settlement implements LeaseOwner {
     this.overlaps = new SecretOverlaps(options.clock, events, pool, (slot) => dispatcher.wake(slot));
     this.inference = new AccountInference(options.clock, events);
     this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
-    this.#stated = new StatedLimits(options.clock, (key, stated, model) => tracker.lower(key, stated, model));
+    this.#stated = new StatedLimits(options.clock, (lease, stated, model) => this.#lower(lease, stated, model));
     this.learnt = new LearntLimits(options.provider, options.clock, this.#stated, () => tracker.hasLimits);
     this.#sameClock = options.store.clock === options.clock;
   }
@@ -111,7 +111,7 @@ export class Settlement implements LeaseOwner {
     const settling = this.#settle(this.#reportOn(lease, result, isUnanswered ? undefined : headersAfterMs), lease);
     const { classification } = result;
     if (classification !== undefined) this.#evidence.refused(account, classification, now);
-    if (classification?.limit !== undefined) this.#stated.refused(key, classification, lease.model);
+    if (classification?.limit !== undefined) this.#stated.refused(lease, classification);
     if (classification?.kind === "invalid_key") this.#credentialRefused(lease, classification);
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#pool.countsTokens);
@@ -149,6 +149,22 @@ export class Settlement implements LeaseOwner {
     this.#evidence.observed(lease, headers);
     const changes = this.learnt.observe(lease, headers, findModel);
     if (changes.length > 0) this.#apply(changes, lease);
+  }
+
+  /** Here at once; in other processes of the store with their next question to it. */
+  #lower(lease: Lease, stated: StatedLimit, model: string | undefined): readonly string[] {
+    const told: Observation[] = [];
+    const lowered = this.#tracker.lower(lease.key, stated, model, lease.reservation.reservedAt, told);
+    if (told.length > 0) this.#tell(told);
+    return lowered;
+  }
+
+  async #tell(observations: readonly Observation[]): Promise<void> {
+    try {
+      await this.#store.observe?.(observations);
+    } catch (error) {
+      this.#storeFailed(error);
+    }
   }
 
   switchOff(key: PooledKey, reason: string): void {

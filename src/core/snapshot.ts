@@ -196,12 +196,12 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
 }
 
 function toLimit(state: BucketState, counted: LimitedBucket, tracker: RateLimitTracker): LimitSnapshot {
-  const { used, left, resetInMs } = state;
+  const { used, left, resetInMs, limit = counted.bucket.limit } = state;
   const { template, bucket, model = null } = counted;
   const { id, dimension, models = null } = template;
   const windowMs = template.window.kind === "concurrency" ? null : lengthOf(template);
   const declared = tracker.declaredLimit(bucket);
-  return { id, dimension, windowMs, models, model, limit: bucket.limit, declared, used, left, resetInMs };
+  return { id, dimension, windowMs, models, model, limit, declared, used, left, resetInMs };
 }
 
 function stateOf(

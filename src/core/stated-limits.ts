@@ -1,6 +1,7 @@
 import type { Classification, Clock, StatedLimit } from "../types.ts";
-import type { Account, PooledKey } from "./key-pool.ts";
+import type { Account } from "./key-pool.ts";
 import type { LearntLimit } from "./learnt-limits.ts";
+import type { Lease } from "./lease.ts";
 import { periodMs } from "./limits.ts";
 
 /** A limit that a refusal or a header stated. Times are monotonic. */
@@ -12,7 +13,7 @@ export interface StatedEntry extends StatedLimit {
   readonly lowers: readonly string[];
 }
 
-type Lower = (key: PooledKey, stated: StatedLimit, model: string | undefined) => readonly string[];
+type Lower = (lease: Lease, stated: StatedLimit, model: string | undefined) => readonly string[];
 
 /** Model names come from outside: beyond so many entries of an account, what was learnt is begun anew. */
 const mostEntries = 128;
@@ -31,16 +32,16 @@ export class StatedLimits {
   }
 
   /** Takes in what a refusal stated. */
-  refused(key: PooledKey, { limit, scope }: Classification, model: string | undefined): void {
-    if (limit !== undefined) this.note(key, limit, scope === "model" ? model : undefined, undefined);
+  refused(lease: Lease, { limit, scope }: Classification): void {
+    if (limit !== undefined) this.note(lease, limit, scope === "model" ? lease.model : undefined, undefined);
   }
 
-  note(key: PooledKey, stated: StatedLimit, model: string | undefined, header: string | undefined): void {
-    const { account } = key;
+  note(lease: Lease, stated: StatedLimit, model: string | undefined, header: string | undefined): void {
+    const { account } = lease.key;
     account.stated ??= new Map();
     if (account.stated.size >= mostEntries) account.stated.clear();
     const name = `${stated.dimension} ${stated.window} ${model ?? ""}`;
-    const lowers = this.#lower(key, stated, model);
+    const lowers = this.#lower(lease, stated, model);
     const { amount, dimension, window } = stated;
     account.stated.set(name, { amount, dimension, window, model, header, seenAt: this.#clock.monotonic(), lowers });
   }

@@ -1,5 +1,6 @@
 import type { CooldownRecord } from "./cooldown-rules.ts";
 import type { Counter, Instant } from "./counters/counter.ts";
+import { limitOf } from "./counters/statement.ts";
 import type { Candidate, Reservation } from "./store.ts";
 
 /** What a reservation asks of its store. */
@@ -104,7 +105,8 @@ export class MemoryReservation implements Reservation {
     const { memo, candidate } = this;
     return candidate.needs.map(({ bucket }, place) => {
       const counter = memo.counters[place] as Counter;
-      return bucket.limit - counter.used(bucket, memo.store.instant());
+      const at = memo.store.instant();
+      return limitOf(counter, bucket, at) - counter.used(bucket, at);
     });
   }
 }

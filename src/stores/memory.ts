@@ -4,6 +4,7 @@ import type { Clock, Random } from "../types.ts";
 import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "./cooldown-rules.ts";
 import { type Counter, type Instant, untilRelease } from "./counters/counter.ts";
 import { createCounter } from "./counters/create-counter.ts";
+import { limitOf, takeIn, waitFor } from "./counters/statement.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
 import { CandidateMemo, Holders, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
 import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
@@ -14,6 +15,7 @@ import type {
   Candidate,
   CooldownChange,
   Need,
+  Observation,
   Refusal,
   Report,
   Reservation,
@@ -117,6 +119,11 @@ export class MemoryStore implements Store {
       if (cell !== undefined) states.push(toScopeState(cell.record, at.monotonic));
     }
     return { now: at.monotonic, scopes: states, buckets: buckets.map((bucket) => this.#bucketState(bucket, at)) };
+  }
+
+  observe(observations: readonly Observation[]): void {
+    const at = this.instant();
+    for (const observation of observations) takeIn(this.#counterOf(observation.bucket), observation, at);
   }
 
   renew(): { instances: number; rank: number; epoch: string; now: number } {
@@ -225,8 +232,9 @@ export class MemoryStore implements Store {
       const { bucket, amount } = needs[place] as Need;
       if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored"))
         at.wall = this.#wallAt(at.monotonic);
-      const waitMs = (memo.counters[place] as Counter).waitFor(amount, bucket, at);
-      if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, memo.counters[place] as Counter, at);
+      const counter = memo.counters[place] as Counter;
+      const waitMs = waitFor(counter, amount, bucket, at);
+      if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, counter, at);
     }
     return undefined;
   }
@@ -238,7 +246,7 @@ export class MemoryStore implements Store {
     const until = at.monotonic + waitMs;
     return amount <= 1
       ? { index, by, until }
-      : { index, by, until, anyUntil: at.monotonic + counter.waitFor(1, bucket, at) };
+      : { index, by, until, anyUntil: at.monotonic + waitFor(counter, 1, bucket, at) };
   }
 
   /** The wall clock counts whole milliseconds: within one, the last reading and the time since say as much. */
@@ -259,7 +267,7 @@ export class MemoryStore implements Store {
     for (let place = 0; place < tickets.length; place++) {
       const { bucket, amount } = needs[place] as Need;
       const again = memo.amountsVary && bucket.dimension !== "requests" ? 1 : amount;
-      const waitMs = (memo.counters[place] as Counter).waitFor(again, bucket, at);
+      const waitMs = waitFor(memo.counters[place] as Counter, again, bucket, at);
       if (waitMs > readyInMs) readyInMs = Math.ceil(waitMs);
     }
     const reservation = new MemoryReservation(
@@ -371,7 +379,9 @@ export class MemoryStore implements Store {
       if (probe === undefined && record.until + recordKeptMs < monotonic) this.#cells.delete(scope);
     }
     const before: Instant = { monotonic: monotonic - counterKeptMs, wall: wall - counterKeptMs };
-    for (const [id, counter] of this.#counters) if (counter.isIdle(before)) this.#counters.delete(id);
+    for (const [id, counter] of this.#counters) {
+      if (counter.isIdle(before) && !((counter.statement?.until ?? 0) > monotonic)) this.#counters.delete(id);
+    }
     this.#layout++;
     this.#sweepAtSize = Math.max(4096, (this.#cells.size + this.#counters.size) * 2);
   }
@@ -380,12 +390,14 @@ export class MemoryStore implements Store {
     const counter = this.#counters.get(bucket.id);
     if (counter === undefined) return { id: bucket.id, used: 0, left: bucket.limit, resetInMs: null };
     const used = counter.used(bucket, at);
-    return {
+    const limit = limitOf(counter, bucket, at);
+    const state = {
       id: bucket.id,
       used,
-      left: Math.max(0, bucket.limit - used),
+      left: Math.max(0, limit - used),
       resetInMs: counter.resetInMs(bucket, at),
     };
+    return limit === bucket.limit ? state : { ...state, limit };
   }
 }
 

@@ -106,14 +106,14 @@ export interface Usage {
   readonly totalTokens?: number | undefined;
 }
 
-/** What an answer's headers said about a bucket. Answers arrive out of order: `sentAt` orders them. */
+/**
+ * A limit that a provider stated, in headers or in the words of a refusal. Answers come out of order: `sentAt`, on the store's
+ * clock (a reservation's `reservedAt`), orders them.
+ */
 export interface Observation {
   readonly bucket: Bucket;
-  readonly limit?: number | undefined;
-  readonly remaining?: number | undefined;
-  readonly resetInMs?: number | undefined;
+  readonly limit: number;
   readonly sentAt: number;
-  readonly receivedAt: number;
 }
 
 /** Growing cooldowns for refusals that name no time: `baseMs * factor ** strikes`, at most `maxMs`, jittered by the share `jitter`. */
@@ -152,7 +152,6 @@ export interface Report {
    */
   readonly allowanceMs?: number | undefined;
   readonly usage?: Usage | undefined;
-  readonly observed?: readonly Observation[] | undefined;
   readonly cooldowns?: readonly CooldownChange[] | undefined;
 }
 
@@ -176,6 +175,8 @@ export interface BucketState {
   readonly left: number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
   readonly resetInMs: number | null;
+  /** The limit that holds, where one was stated that is lower than the one asked with. @default that one */
+  readonly limit?: number | undefined;
 }
 
 export interface StoreReading {
@@ -221,6 +222,12 @@ export interface Store {
   /** Sets or ends cooldowns outside of a request. */
   cooldown(changes: readonly CooldownChange[]): Awaitable<readonly ScopeState[]>;
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Awaitable<StoreReading>;
+  /**
+   * Takes in limits that were stated: for one window from now (a calendar window: until its end) the one that was sent last holds
+   * for every caller whose bucket has a higher one, and none for those whose bucket has a lower one. More than it is reserved as
+   * if it were all of it. Concurrency is never stated. May be late: nobody waits for it.
+   */
+  observe?(observations: readonly Observation[]): Awaitable<void>;
   /** Keeps this session's reservations alive; tells how many instances live, this one's rank, and the state's epoch. */
   renew(session: string): Awaitable<{ instances: number; rank: number; epoch: string; now: number }>;
   /** Tells of what others changed, as far as the store can. */

@@ -4,6 +4,7 @@ import type {
   Bucket,
   Candidate,
   CooldownChange,
+  Observation,
   Refusal,
   Report,
   Reservation,
@@ -101,6 +102,11 @@ export class NastyStore implements Store {
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
     const copies = structuredClone({ scopes, buckets });
     return this.#answer(() => this.#inner.read(copies.scopes, copies.buckets));
+  }
+
+  observe(observations: readonly Observation[]): Promise<void> {
+    const copies = structuredClone(observations);
+    return this.#answer(() => this.#inner.observe(copies));
   }
 
   renew(_session: string): Promise<{ instances: number; rank: number; epoch: string; now: number }> {

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { MemoryStore } from "rotating-fetch";
-import { type RedisClient, RedisStore } from "rotating-fetch/redis";
+import { type RedisClient, RedisStore, type SendCommand } from "rotating-fetch/redis";
 import { FakeClock, seededRandom } from "rotating-fetch/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type {
@@ -13,7 +13,7 @@ import type {
   ScopeState,
   Store,
 } from "../../src/stores/store.ts";
-import { ioredisOf, type OpenClient } from "./support/clients.ts";
+import { functionOf, ioredisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { standing, withServerTime } from "./support/timed-client.ts";
 
@@ -82,6 +82,15 @@ class Pair {
     expect(redis.map(plainState)).toEqual(memory.map(plainState));
   }
 
+  /** Stated in answers to requests of so long ago. */
+  async observe(buckets: readonly Bucket[], limit: number, agoMs: number): Promise<void> {
+    const stated = (now: number) => buckets.map((bucket) => ({ bucket, limit, sentAt: now - agoMs }));
+    await this.memory.observe?.(stated(this.clock.monotonic()));
+    await this.redis.observe?.(stated(this.clock.wall()));
+    // It travels with the next question, and holds for that already.
+    await this.read([], buckets);
+  }
+
   async read(scopes: readonly string[], buckets: readonly Bucket[]): Promise<void> {
     const [memory, redis] = [await this.memory.read(scopes, buckets), await this.redis.read(scopes, buckets)];
     expect(redis.scopes.map(plainState)).toEqual(memory.scopes.map(plainState));
@@ -115,7 +124,7 @@ function candidateFrom(random: () => number, pick: Pick, owner: string, wall: nu
     .filter(() => random() < 0.6)
     .map((bucket) => {
       const isOfTokens = bucket.dimension === "tokens" || bucket.dimension === "outputTokens";
-      return { bucket: at(bucket, wall), amount: isOfTokens ? pick([10, 40, 120]) : 1 };
+      return { bucket: at(bucket, wall), amount: isOfTokens ? pick([10, 40, 40, 120, 250]) : 1 };
     });
   return { keyId: owner, scopes: [`key:${owner}`, `account:${owner}`, "provider:x"], needs };
 }
@@ -152,6 +161,10 @@ async function step(pair: Pair, random: () => number, pick: Pick): Promise<void>
   else if (roll < 0.82) {
     const buckets = bucketsOf(pick(owners)).map((bucket) => at(bucket, clock.wall()));
     await pair.read(["key:a", "account:a", "account:b", "none"], buckets);
+  } else if (roll < 0.87) {
+    const told = bucketsOf(pick(owners)).filter(() => random() < 0.4);
+    const buckets = told.map((bucket) => at(bucket, clock.wall()));
+    await pair.observe(buckets, pick([0, 1, 2, 4, 20, 60, 150, 1000]), pick([0, 0, 300, 9000]));
   } else await clock.advance(pick([1, 7, 40, 300, 2000, 9000, 61_000]));
 }
 
@@ -176,6 +189,29 @@ describe("RedisStore beside MemoryStore", () => {
       await pair.redis.close?.();
     });
   }
+
+  it("keeps what was stated of a bucket that nobody uses for as long as it holds", async () => {
+    const pool = randomUUID();
+    const direct = functionOf(server);
+    const send = direct.client as SendCommand;
+    const store = new RedisStore({ client: send, pool, commandTimeoutMs: 10_000 });
+    const hourly = { dimension: "requests", limit: 9, windowMs: hour, guardMs: 0 } as const;
+    const [first, end] = [Date.now() - hour, Date.now() + hour];
+    const buckets: Bucket[] = [
+      { ...hourly, id: "r", kind: "rolling" },
+      { ...hourly, id: "a", kind: "anchored" },
+      { ...hourly, id: "c", kind: "calendar", windowMs: undefined, edges: [first, end, end + hour] },
+    ];
+    store.observe(buckets.map((bucket) => ({ bucket, limit: 3, sentAt: Date.now() })));
+    const read = (await store.read([], buckets)).buckets;
+    expect(read.map(({ limit }) => limit)).toEqual([3, 3, 3]);
+    for (const { id } of buckets) {
+      const [key] = (await send(["KEYS", `*${pool}*:${id}`])) as string[];
+      expect(await send(["PTTL", key as string])).toBeGreaterThan(hour - 10_000);
+    }
+    await store.close();
+    direct.end();
+  });
 
   it("counts the same where a log is as long as logs get, and longer than it has room for", async () => {
     const pair = new Pair(opened.client);

@@ -170,6 +170,22 @@ describe("RedisStore in several processes", () => {
     expect((await again.read([], [tokens])).buckets[0]?.used).toBe(0);
   });
 
+  it("reads and changes as much as it is asked to", async () => {
+    const store = await storeOn(ioredisOf(server), randomUUID());
+    const scopes = Array.from({ length: 20_000 }, (_, place) => `account:${place}`);
+    const resting = scopes.filter((_, place) => place % 2 === 1);
+    const set = { forMs: 60_000 };
+    const states = await store.cooldown(
+      resting.map((scope) => ({ scope, set, reason: "test", source: "operator" as const })),
+    );
+    expect(states.map(({ scope }) => scope)).toEqual(resting);
+    const buckets = [rolling("a#r", 10, 60_000), ...scopes.map((scope) => rolling(`${scope}#r`, 10, 60_000))];
+    await room(store, wanting("a", rolling("a#r", 10, 60_000)));
+    const reading = await store.read(scopes, buckets);
+    expect(reading.scopes.map(({ scope }) => scope)).toEqual(resting);
+    expect(reading.buckets.map(({ left }) => left)).toEqual([0, ...scopes.map(() => 10)]);
+  });
+
   it.each([
     ["client", { client: {} }],
     ["pool", { pool: "" }],

@@ -40,6 +40,7 @@ describe("MemoryStore.dump", () => {
     store.cooldown([
       { scope: "key:b", set: { forMs: Number.POSITIVE_INFINITY }, reason: "operator", source: "operator" },
     ]);
+    store.observe([{ bucket: bucketOf("anchored", "b#anchored"), limit: 3, sentAt: clock.monotonic() }]);
     const dump = store.dump();
     expect(JSON.parse(JSON.stringify(dump))).toEqual(dump);
     const now = clock.wall();
@@ -62,6 +63,7 @@ describe("MemoryStore.dump", () => {
             counted: { kind: "anchored", spanMs: windowMs + guardMs, startedAt: now, startedBy: now, used: 1 },
           },
         ],
+        statements: [{ id: "b#anchored", kind: "anchored", limit: 3, sentAt: now, until: now + windowMs }],
       },
     });
   });
@@ -71,8 +73,9 @@ describe("MemoryStore.dump", () => {
     const store = new MemoryStore({ clock });
     store.reserve([wanting(bucketOf("rolling"), bucketOf("anchored"))], options);
     store.cooldown([{ scope: "key:b", set: { forMs: 1000 }, reason: "rate_limit", source: "heuristic" }]);
+    store.observe([{ bucket: bucketOf("rolling"), limit: 3, sentAt: 1 }]);
     await clock.advance(windowMs + guardMs);
-    expect(store.dump().state).toMatchObject({ cooldowns: [], counters: [] });
+    expect(store.dump().state).toMatchObject({ cooldowns: [], counters: [], statements: [] });
   });
 
   it("leaves out what is no number, so that it can be read again", () => {
@@ -82,6 +85,7 @@ describe("MemoryStore.dump", () => {
     const reservation = store.reserve([candidate], options);
     if (!reservation.granted) throw new Error("refused");
     store.settle([{ reservation, outcome: "success", sent: "yes", usage: { totalTokens: Number.NaN } }]);
+    store.observe([{ bucket: tokens("rolling"), limit: Number.NaN, sentAt: 1 }]);
     new MemoryStore().load(copyOf(store.dump()) as StoreDump);
   });
 
@@ -91,6 +95,8 @@ describe("MemoryStore.dump", () => {
     expect(JSON.parse(text())).toEqual(store.dump());
     store.reserve([wanting(bucketOf("rolling"), bucketOf("calendar"), bucketOf("concurrency"))], options);
     store.cooldown([{ scope: "key:b", set: { forMs: 1000 }, reason: "rate_limit", source: "heuristic" }]);
+    const stated = [bucketOf("rolling"), bucketOf("anchored", "b#anchored")];
+    store.observe(stated.map((bucket) => ({ bucket, limit: 3, sentAt: 1 })));
     expect(JSON.parse(text())).toEqual(dumpContents(store.contents, store.instant()));
   });
 });
@@ -144,6 +150,30 @@ describe("MemoryStore.load", () => {
     expect([store.contents.cells.size, store.contents.counters.size]).toEqual([0, 0]);
   });
 
+  it.each([
+    [{ id: 7 }, "id"],
+    [{ kind: "concurrency" }, "kind"],
+    [{ until: null }, "until"],
+    [{ limit: "3" }, "limit"],
+  ])("loads nothing of a dump in which a stated limit is out of shape: %j", (change, field) => {
+    const store = new MemoryStore();
+    const dump = copyOf(used().dump());
+    const statements = [{ id: "a#rolling", kind: "rolling", limit: 3, sentAt: 1, until: 2, ...change }];
+    Object.assign(dump.state, { statements });
+    expect(() => store.load(dump as StoreDump)).toThrow(
+      expect.objectContaining({ field: `dump.state.statements[0].${field}` }),
+    );
+    expect(store.contents.counters.size).toBe(0);
+  });
+
+  it("takes a dump that was written before stated limits were among it", () => {
+    const dump = copyOf(used().dump());
+    Reflect.deleteProperty(dump.state, "statements");
+    const store = new MemoryStore({ clock: new FakeClock() });
+    store.load(dump as StoreDump);
+    expect(store.read([], [bucketOf("rolling")]).buckets).toMatchObject([{ used: 1, left: 4 }]);
+  });
+
   it("does not repeat texts that may be secrets", () => {
     const store = new MemoryStore();
     const text = `test-${Math.random()}`;
@@ -168,7 +198,9 @@ describe("MemoryStore.load", () => {
   });
 
   it("lets nothing wait longer than its own length when the wall clock was set back", async () => {
-    const dump = used().dump();
+    const before = used();
+    before.observe([{ bucket: bucketOf("anchored", "b#anchored"), limit: 3, sentAt: 1 }]);
+    const dump = before.dump();
     const clock = new FakeClock({ wall: Date.UTC(2020, 0, 1) });
     const store = new MemoryStore({ clock });
     store.load(dump);
@@ -182,6 +214,10 @@ describe("MemoryStore.load", () => {
       0,
       windowMs + guardMs,
     ]);
+    const limit = (): number | undefined => store.read([], [bucketOf("anchored", "b#anchored")]).buckets[0]?.limit;
+    expect(limit()).toBe(3);
+    await clock.advance(windowMs);
+    expect(limit()).toBeUndefined();
   });
 });
 
@@ -260,9 +296,13 @@ describe("MemoryStore", () => {
     fill(store, 0, 5000);
     for (const candidate of kept) expect(store.reserve([candidate], options).granted).toBe(false);
     await clock.advance(windowMs + guardMs);
+    const hour: Bucket = { ...bucketOf("rolling", "kept#hour"), windowMs: 3_600_000 };
+    store.observe([{ bucket: hour, limit: 3, sentAt: 1 }]);
     fill(store, 5000, 5000);
     for (const candidate of kept) store.reserve([candidate], options);
     await clock.advance(20 * 60_000);
+    fill(store, 10_000, 9000);
+    expect(store.read([], [hour]).buckets[0]?.limit).toBe(3);
     const [once] = kept as [Candidate];
     expect(store.reserve([once], options).granted).toBe(true);
     fill(store, 20_000, 9000);

@@ -27,7 +27,9 @@ describe("NastyStore", () => {
       store: new NastyStore({ clock, random }),
       advance: (ms) => clock.advance(ms),
     }),
-    { capabilities: { synchronous: false, dumps: false, watches: false, shared: false, persists: false } },
+    {
+      capabilities: { synchronous: false, dumps: false, watches: false, learns: true, shared: false, persists: false },
+    },
   );
 
   it("keeps nothing of the caller's objects and leaves nothing in them", async () => {

@@ -62,13 +62,14 @@ function pair(change: (own: MemoryStore, shared: MemoryStore) => Partial<Store> 
       ...bare(shared),
       renew: () => ({ ...shared.renew(), instances: 2, rank }),
       watch: (listener) => shared.watch(listener),
+      observe: (told) => shared.observe(told),
     });
     return { store: handle(0), another: () => ({ ...handle(1), ...change(new MemoryStore(environment), shared) }) };
   };
 }
 
-const able = { synchronous: true, dumps: true, watches: true } as const satisfies StoreCapabilities;
-const together = { capabilities: { shared: true, watches: true } } as const;
+const able = { synchronous: true, dumps: true, watches: true, learns: true } as const satisfies StoreCapabilities;
+const together = { capabilities: { shared: true, watches: true, learns: true } } as const;
 
 describe("storeContract", () => {
   it("passes a store that keeps it, with nothing but describe and it", async () => {
@@ -90,12 +91,15 @@ describe("storeContract", () => {
     );
     const named = none.leftOut.map((reason) => /`(\w+)`/.exec(reason)?.[1]);
     expect(named.sort()).toEqual(
-      ["dumps", "dumps", "persists", "shared", "synchronous", "wallClock", "watches", "watches"].sort(),
+      [
+        ...["dumps", "dumps", "dumps", "persists", "shared", "synchronous", "wallClock", "watches", "watches"],
+        ...["learns", "learns", "learns"],
+      ].sort(),
     );
     const shy: string[] = [];
     const runner: TestRunner = { describe: (_name, body) => body(), it: (name) => shy.push(name) };
     storeContract(runner, () => ({ store: new MemoryStore(), advance: async () => {} }));
-    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(7);
+    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(11);
   });
 
   it("asks for calendar windows where the wall clock can be moved, unless it is told otherwise", async () => {
@@ -105,6 +109,34 @@ describe("storeContract", () => {
   it.each<[claim: keyof StoreCapabilities, made: (environment: StoreEnvironment) => Made, test: string]>([
     ["dumps", broken(() => ({})), "has what it claims, and claims what it has"],
     ["watches", broken(() => ({})), "has what it claims, and claims what it has"],
+    ["learns", broken(() => ({})), "has what it claims, and claims what it has"],
+    [
+      "learns",
+      broken(() => ({ observe: () => {} })),
+      "keeps to a limit that was stated lower, and counts what was taken before",
+    ],
+    [
+      "learns",
+      broken((inner) => ({
+        observe: (told) => inner.observe(told.map((each) => ({ ...each, sentAt: inner.clock.monotonic() }))),
+      })),
+      "goes by what was sent last, in whatever order it is told",
+    ],
+    [
+      "learns",
+      broken((inner) => ({
+        observe: (told) => inner.observe(told.filter(({ bucket, limit }) => limit < bucket.limit)),
+      })),
+      "goes by the limit that is asked with again when a higher one was stated",
+    ],
+    [
+      "learns",
+      broken((inner) => ({
+        observe: (told) =>
+          inner.observe(told.map((each) => ({ ...each, bucket: { ...each.bucket, windowMs: 60_000 } }))),
+      })),
+      "keeps to the stated limit for one window",
+    ],
     [
       "synchronous",
       broken((inner) => ({ settle: async (reports) => inner.settle(reports) })),
@@ -121,7 +153,8 @@ describe("storeContract", () => {
     const watching = broken((inner) => ({ watch: (listener) => inner.watch(listener) }));
     const dumping = broken((inner) => ({ dump: () => inner.dump(), load: (dump) => inner.load(dump) }));
     const timed = broken((inner) => ({ clock: inner.clock }));
-    for (const made of [watching, dumping, timed]) {
+    const learning = broken((inner) => ({ observe: (told) => inner.observe(told) }));
+    for (const made of [watching, dumping, timed, learning]) {
       expect((await failures(made)).failed).toEqual(["has what it claims, and claims what it has"]);
     }
   });
@@ -145,6 +178,11 @@ describe("storeContract", () => {
       "rests for itself",
       (own) => ({ cooldown: (changes) => own.cooldown(changes) }),
       "puts a scope to rest for both, and lets both end it",
+    ],
+    [
+      "learns for itself",
+      (own) => ({ observe: (told) => own.observe(told) }),
+      "keeps to a limit that the other handle was told",
     ],
     [
       "lets probes of its own go",
@@ -203,6 +241,7 @@ describe("storeContract", () => {
             listeners.add(listener);
             return () => listeners.delete(listener);
           },
+          observe: (told) => shared.observe(told),
         };
       };
       return { store: handle(0), another: () => handle(1) };

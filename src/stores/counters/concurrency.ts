@@ -1,8 +1,10 @@
 import type { Bucket } from "../store.ts";
 import { type Counter, type Instant, untilRelease } from "./counter.ts";
+import type { Statement } from "./statement.ts";
 
 /** Requests under way. */
 export class ConcurrencyCounter implements Counter {
+  statement: Statement | undefined = undefined;
   #used = 0;
   /** When places come back of requests that were given up: their provider learns of it a little later. Monotonic, in order. */
   readonly #leavingAt: number[] = [];

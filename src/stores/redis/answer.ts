@@ -36,7 +36,10 @@ export interface ScriptAnswer {
   readonly r?: Reply[];
   /** Scopes that were touched, by the report of which number; 0: by none. */
   readonly t?: [report: number, place: number, ...ScopeFields][];
-  readonly q?: [scopes: [place: number, ...ScopeFields][], buckets: [used: number, resetInMs: number][]];
+  readonly q?: [
+    scopes: [place: number, ...ScopeFields][],
+    buckets: [used: number, resetInMs: number, lowered?: number][],
+  ];
 }
 
 /** @throws TypeError for a reply that is none of the script's. */
@@ -132,8 +135,10 @@ export function readingOf(answer: ScriptAnswer, scopes: readonly ScopeId[], buck
     now: answer.n,
     scopes: list(known).map(([place, ...fields]) => scopeState(scopes[place] as ScopeId, answer.n, fields)),
     buckets: buckets.map(({ id, limit }, place): BucketState => {
-      const [used, resetInMs] = counted[place] ?? [0, untilRelease];
-      return { id, used, left: Math.max(0, limit - used), resetInMs: resetInMs === untilRelease ? null : resetInMs };
+      const [used, resetInMs, lowered] = counted[place] ?? [0, untilRelease];
+      const left = Math.max(0, (lowered ?? limit) - used);
+      const state = { id, used, left, resetInMs: resetInMs === untilRelease ? null : resetInMs };
+      return lowered === undefined ? state : { ...state, limit: lowered };
     }),
   };
 }

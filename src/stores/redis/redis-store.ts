@@ -4,6 +4,7 @@ import type {
   Bucket,
   Candidate,
   CooldownChange,
+  Observation,
   Refusal,
   Report,
   Reservation,
@@ -34,6 +35,8 @@ import { ScriptRunner } from "./script-runner.ts";
 import { ServerTime } from "./server-time.ts";
 import { isIdle, settlingOf } from "./settling.ts";
 
+/** So much is read or changed in one call: a script holds up the whole server. */
+const mostInPart = 500;
 const nothing: readonly ScopeState[] = Object.freeze([]);
 /** How long closing waits for what has not been reported yet, milliseconds. */
 const closesWithinMs = 1000;
@@ -126,34 +129,30 @@ export class RedisStore implements Store {
   }
 
   async cooldown(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
-    if (this.#link.isUp) {
-      const request = this.#request();
-      const ride = this.#reports.board(request);
-      request.cool(changes, this.#random);
-      try {
-        const answer = await this.#link.ask(request, ride, () => {});
-        const states = touchedOf(answer, request).flatMap(({ report, state }) => (report === 0 ? state : []));
-        this.#seen.rests(states);
-        return states;
-      } catch {
-        // They hold here, and elsewhere as soon as the server is back.
-      }
-    }
-    return this.#gap.cooldown(changes);
+    const states: ScopeState[] = [];
+    for (const part of inParts(changes)) states.push(...(await this.#cooldownPart(part)));
+    return states;
   }
 
+  /** Of many scopes and buckets each part is read for itself. */
   async read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
-    if (this.#link.isUp) {
-      const request = this.#request();
-      const ride = this.#reports.board(request);
-      request.read(scopes, buckets);
-      try {
-        return readingOf(await this.#link.ask(request, ride, () => {}), scopes, buckets);
-      } catch {
-        // What is known here is better than nothing.
-      }
+    const [ofScopes, ofBuckets] = [inParts(scopes), inParts(buckets)];
+    const readings: StoreReading[] = [];
+    for (let part = 0; part < Math.max(ofScopes.length, ofBuckets.length, 1); part++) {
+      readings.push(await this.#readPart(ofScopes[part] ?? [], ofBuckets[part] ?? []));
     }
-    return this.#gap.read(scopes, buckets);
+    const last = readings.at(-1) as StoreReading;
+    if (readings.length === 1) return last;
+    return {
+      now: last.now,
+      scopes: readings.flatMap((reading) => reading.scopes),
+      buckets: readings.flatMap((reading) => reading.buckets),
+    };
+  }
+
+  /** Without the server it holds in the process that learnt it, and nowhere else. */
+  observe(observations: readonly Observation[]): void {
+    if (this.#link.isUp) this.#reports.observe(observations);
   }
 
   /** Instances are processes, whatever sessions are in them. Gives this one's sign of life, which it also gives by itself. */
@@ -172,6 +171,37 @@ export class RedisStore implements Store {
     this.#reports.stop();
     this.#link.close();
     this.#feed?.close();
+  }
+
+  async #cooldownPart(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
+    if (this.#link.isUp) {
+      const request = this.#request();
+      const ride = this.#reports.board(request);
+      request.cool(changes, this.#random);
+      try {
+        const answer = await this.#link.ask(request, ride, () => {});
+        const states = touchedOf(answer, request).flatMap(({ report, state }) => (report === 0 ? state : []));
+        this.#seen.rests(states);
+        return states;
+      } catch {
+        // They hold here, and elsewhere as soon as the server is back.
+      }
+    }
+    return this.#gap.cooldown(changes);
+  }
+
+  async #readPart(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
+    if (this.#link.isUp) {
+      const request = this.#request();
+      const ride = this.#reports.board(request);
+      request.read(scopes, buckets);
+      try {
+        return readingOf(await this.#link.ask(request, ride, () => {}), scopes, buckets);
+      } catch {
+        // What is known here is better than nothing.
+      }
+    }
+    return this.#gap.read(scopes, buckets);
   }
 
   #granted(reservation: RedisReservation, lagMs: number): RedisReservation {
@@ -235,8 +265,8 @@ export class RedisStore implements Store {
     for (const { bucket, amount, at } of charges) this.#charges.add(bucket, amount, at);
     this.#seen.took(charges);
     this.#reports.charge(charges);
-    if (changes.length > 0) {
-      const request = this.#request().cool(changes, this.#random);
+    for (const part of inParts(changes)) {
+      const request = this.#request().cool(part, this.#random);
       await this.#link.ask(request, undefined, () => {}).catch(() => {});
     }
     this.#reports.flush();
@@ -270,4 +300,11 @@ export class RedisStore implements Store {
     // Should the server have lost its epoch, the next one is named unlike any before.
     return new ScriptRequest(this.#names, this.#instance, `${this.#instance}.${++this.#requests}`);
   }
+}
+
+function inParts<T>(list: readonly T[]): readonly (readonly T[])[] {
+  if (list.length <= mostInPart) return list.length === 0 ? [] : [list];
+  return Array.from({ length: Math.ceil(list.length / mostInPart) }, (_, part) =>
+    list.slice(part * mostInPart, (part + 1) * mostInPart),
+  );
 }

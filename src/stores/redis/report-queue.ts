@@ -1,7 +1,7 @@
 import type { Clock, Random } from "../../types.ts";
-import type { ScopeState } from "../store.ts";
+import type { Observation, ScopeState } from "../store.ts";
 import { type ScriptAnswer, touchedOf } from "./answer.ts";
-import type { Charge, ScriptRequest } from "./request.ts";
+import type { Charge, ScriptRequest, Stated } from "./request.ts";
 import type { Settling } from "./settling.ts";
 
 /** So many reports travel together: a script holds up the whole server. */
@@ -26,6 +26,7 @@ interface Batch {
   readonly number: number;
   readonly charges: readonly Charge[];
   readonly reports: readonly Waiting[];
+  readonly stated: readonly Stated[];
   tries: number;
 }
 
@@ -56,6 +57,8 @@ export class ReportQueue {
   readonly #options: ReportQueueOptions;
   readonly #waiting: Waiting[] = [];
   readonly #charges: Charge[] = [];
+  /** Of each bucket what was sent last. */
+  readonly #stated = new Map<string, Stated>();
   #number = 0;
   #batch: Batch | undefined;
   #isUnderWay = false;
@@ -71,7 +74,7 @@ export class ReportQueue {
   }
 
   get #isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#charges.length === 0;
+    return this.#waiting.length === 0 && this.#charges.length === 0 && this.#stated.size === 0;
   }
 
   add(settling: Settling): Promise<readonly ScopeState[]> {
@@ -85,6 +88,16 @@ export class ReportQueue {
   charge(charges: readonly Charge[]): void {
     for (const charge of charges) this.#charges.push(charge);
     if (charges.length > 0) this.#arm(0);
+  }
+
+  observe(observations: readonly Observation[]): void {
+    const toldAt = this.#options.now();
+    for (const { bucket, limit, sentAt } of observations) {
+      const { id } = bucket;
+      if ((this.#stated.get(id)?.sentAt ?? sentAt) > sentAt) continue;
+      if (this.#stated.size < mostWaiting) this.#stated.set(id, { bucket, limit, sentAt, toldAt });
+    }
+    this.#arm(waitsMs);
   }
 
   /** Nobody waits any longer for what becomes of reports; they travel when they can. */
@@ -105,14 +118,15 @@ export class ReportQueue {
       number: ++this.#number,
       charges: this.#charges.splice(0, mostChargesInBatch),
       reports: this.#waiting.splice(0, mostInBatch),
+      stated: this.#takeStated(),
       tries: 0,
     };
     const batch = this.#batch;
-    const { number, charges, reports } = batch;
+    const { number, charges, reports, stated } = batch;
     batch.tries++;
     this.#isUnderWay = true;
     const settlings = reports.map(({ settling }) => settling);
-    request.settle({ number, charges, settlings }, now(), random);
+    request.settle({ number, charges, settlings, stated }, now(), random);
     return this.#ride(batch, batch.tries, request);
   }
 
@@ -135,6 +149,12 @@ export class ReportQueue {
     this.#cancelTimer?.();
     for (const { done } of this.#batch?.reports ?? []) done(nothing);
     for (const { done } of this.#waiting.splice(0)) done(nothing);
+  }
+
+  #takeStated(): Stated[] {
+    const taken = [...this.#stated.values()].slice(0, mostInBatch);
+    for (const { bucket } of taken) this.#stated.delete(bucket.id);
+    return taken;
   }
 
   #ride(batch: Batch, tries: number, request: ScriptRequest): Ride {

@@ -1,5 +1,5 @@
 import type { CooldownSource, Random } from "../../types.ts";
-import type { Bucket, Candidate, CooldownChange, Need, ReserveOptions, ScopeId } from "../store.ts";
+import type { Bucket, Candidate, CooldownChange, Need, Observation, ReserveOptions, ScopeId } from "../store.ts";
 import type { KeyNames } from "./key-names.ts";
 import { mayClear, type Settling } from "./settling.ts";
 
@@ -22,7 +22,7 @@ interface Asked {
   /** Descriptions of buckets. */
   readonly p: Spec[];
   h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number];
-  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[]];
+  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[], stated?: number[]];
   c?: unknown[];
   /** Candidates, each once, and the questions about them. */
   readonly k: number[][];
@@ -40,11 +40,18 @@ export interface Charge {
   readonly holder?: { readonly id: string; readonly expiresAt: number } | undefined;
 }
 
+/** A limit that was stated. */
+export interface Stated extends Observation {
+  /** When it was told, on the server's clock. */
+  readonly toldAt: number;
+}
+
 /** What travels under one number. */
 export interface Reports {
   readonly number: number;
   readonly charges: readonly Charge[];
   readonly settlings: readonly Settling[];
+  readonly stated: readonly Stated[];
 }
 
 /** One call to the script: what it is asked, with each key it needs named once. */
@@ -102,7 +109,7 @@ export class ScriptRequest {
     return this;
   }
 
-  settle({ number, charges, settlings }: Reports, now: number, random: Random): this {
+  settle({ number, charges, settlings, stated }: Reports, now: number, random: Random): this {
     const charged = charges.map(({ bucket, amount, at, holder }) => {
       const held = holder === undefined ? [] : [holder.id, Math.ceil(holder.expiresAt - now)];
       return [...this.#bucket(bucket), finite(amount), Math.max(0, Math.floor(now - at)), ...held];
@@ -117,6 +124,10 @@ export class ScriptRequest {
       } else reports.push(this.#report(at + 1, settling, random));
     }
     this.#asked.s = [number, charged, answered.flat(), reports];
+    if (stated.length === 0) return this;
+    this.#asked.s[4] = stated.flatMap(({ bucket, limit, sentAt, toldAt }) => {
+      return [...this.#bucket(bucket), finite(limit), finite(sentAt), Math.max(0, Math.floor(now - toldAt))];
+    });
     return this;
   }
 

@@ -12,6 +12,8 @@ export interface StoreCapabilities {
   readonly dumps?: boolean | undefined;
   /** It has `watch`, and tells of rests and of what was given back. @default false */
   readonly watches?: boolean | undefined;
+  /** It has `observe`, and keeps to limits that were stated. @default false */
+  readonly learns?: boolean | undefined;
   /** Several handles, in as many processes, work on one state at a time. Needs `another`. @default false */
   readonly shared?: boolean | undefined;
   /** What was counted and what rests is there again after the last handle was closed. Needs `another`. @default false */
@@ -22,8 +24,8 @@ export type Claims = { readonly [name in keyof StoreCapabilities]-?: boolean };
 
 export function claimsOf(capabilities: StoreCapabilities = {}): Claims {
   const { wallClock = true, synchronous = false, dumps = false } = capabilities;
-  const { watches = false, shared = false, persists = false } = capabilities;
-  return { wallClock, synchronous, dumps, watches, shared, persists };
+  const { watches = false, learns = false, shared = false, persists = false } = capabilities;
+  return { wallClock, synchronous, dumps, watches, learns, shared, persists };
 }
 
 /** Why a part of the contract is left out. */
@@ -32,6 +34,7 @@ export const reasons: { readonly [name in keyof Claims]: string } = {
   synchronous: "the store does not say that it answers at once (`synchronous`)",
   dumps: "the store does not say that it can be dumped and loaded (`dumps`)",
   watches: "the store does not say that it tells of changes (`watches`)",
+  learns: "the store does not say that it keeps to limits that were stated (`learns`)",
   shared: "the store does not say that several handles share its state (`shared`)",
   persists: "the store does not say that its state outlives it (`persists`)",
 };
@@ -39,10 +42,11 @@ export const reasons: { readonly [name in keyof Claims]: string } = {
 /** A method that nobody claims is a method that nobody tests. */
 export function claimsContract({ test }: ContractSuite, claims: Claims): void {
   test("has what it claims, and claims what it has", async ({ store }) => {
-    const has = (...names: readonly ("dump" | "load" | "watch")[]): boolean[] =>
+    const has = (...names: readonly ("dump" | "load" | "watch" | "observe")[]): boolean[] =>
       names.map((name) => store[name] !== undefined);
     checkEqual(has("dump", "load"), [claims.dumps, claims.dumps], "dump() and load() of what says `dumps` or does not");
     checkEqual(has("watch"), [claims.watches], "watch() of what says `watches` or does not");
+    checkEqual(has("observe"), [claims.learns], "observe() of what says `learns` or does not");
     check(store.clock === undefined || claims.synchronous, "a store with a `clock` to be `synchronous`");
   });
 }

@@ -2,6 +2,7 @@ import { MemoryStore } from "../../../src/stores/memory.ts";
 import type {
   Candidate,
   CooldownChange,
+  Observation,
   Refusal,
   Report,
   Reservation,
@@ -89,6 +90,11 @@ export class Door implements Store {
     const reading = this.#inner.read(...asked);
     await this.beforeReading();
     return reading;
+  }
+
+  async observe(observations: readonly Observation[]): Promise<void> {
+    await nextMacrotask();
+    this.#inner.observe(observations);
   }
 
   async renew(): Promise<{ instances: number; rank: number; epoch: string; now: number }> {

@@ -12,6 +12,7 @@ import { reading } from "./reading.ts";
 import { reserving } from "./reserving.ts";
 import { rolling } from "./rolling.ts";
 import { settling } from "./settling.ts";
+import { stating } from "./stating.ts";
 
 /**
  * Of what the script writes and of what goes in and out. Part of every key's name: versions that understand their keys
@@ -22,6 +23,7 @@ export const scriptVersion = 1;
 /** One script for everything, so that reports travel with the next question and all of it is one atomic step. */
 export const scriptText = [
   opening,
+  stating,
   rolling,
   calendar,
   anchored,
