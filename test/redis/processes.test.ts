@@ -117,6 +117,7 @@ describe("a pool that eight processes share", () => {
       await pause(warmUpMs + seconds * 1000);
       const seen = await provider.seen();
       const sums = await stop();
+      tell(name, seen);
       expect(refusalsIn(seen)).toEqual([]);
       expect(sums.map(({ alone }) => alone)).toEqual(Array(processes).fill(0));
       expect(utilisation(seen)).toBeGreaterThanOrEqual(0.95);
@@ -145,10 +146,16 @@ describe("a pool that eight processes share", () => {
     await until(async () => (await store.read([], buckets)).buckets.every(({ used }) => used === 0), leaseMs + 500);
     await store.close();
     client.disconnect();
+    tell("with processes killed", seen);
     expect(refusalsIn(seen)).toEqual([]);
     expect(utilisation(seen)).toBeGreaterThanOrEqual(0.85);
   });
 });
+
+function tell(name: string, seen: readonly SeenRequest[]): void {
+  const use = (utilisation(seen) * 100).toFixed(1);
+  process.stdout.write(`${name}: ${seen.length} requests, ${refusalsIn(seen).length} refused, ${use} % used\n`);
+}
 
 function refusalsIn(seen: readonly SeenRequest[]): unknown[] {
   return seen
