@@ -1,5 +1,5 @@
 import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../stores/store.ts";
-import type { Awaitable, CooldownSource } from "../types.ts";
+import type { Awaitable } from "../types.ts";
 import { isEnding, untilEnded } from "./bounded-wait.ts";
 import { CountingDelay } from "./counting-delay.ts";
 import type { EventHub } from "./events.ts";
@@ -10,19 +10,17 @@ import type { Lanes } from "./lanes.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import { OriginRests } from "./origin-rests.ts";
 import type { OwnCandidate, RateLimitTracker } from "./rate-limit-tracker.ts";
-import { mayRecheck, Rechecks, rampStart } from "./rechecks.ts";
+import { Rechecks } from "./rechecks.ts";
+import { Refusals } from "./refusals.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope, modelScope } from "./scopes.ts";
+import { modelScope } from "./scopes.ts";
 import type { SharedRests } from "./shared-rests.ts";
-import { TokenAmounts, TooLarge } from "./token-amounts.ts";
+import { TokenAmounts, type TooLarge } from "./token-amounts.ts";
 
 /** How many candidates one question to a store carries unless the store says otherwise. */
 const candidatesPerReserve = 16;
 /** And how often such a store is asked for one request. */
 const mostRounds = 3;
-/** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */
-const wakeJitterShare = 0.1;
-const wakeJitterMs = 100;
 /** A wall clock this far off its course was set, or slept; milliseconds. */
 const clockJumpMs = 1000;
 /** How often groups that wait for a release are looked at without one; milliseconds. */
@@ -69,6 +67,8 @@ export class Picker {
   /** Are the store's times on our own clock? Spares reading it twice, and lists of its own for every question. */
   readonly #sameClock: boolean;
   readonly #alone: [Candidate?] = [];
+  /** With the scope of the model that was asked for last: mostly the next request is about the same. */
+  readonly #withModel = new WeakMap<OwnCandidate, { model: string; candidate: OwnCandidate }>();
   readonly #probeOptions: ReserveOptions;
   /** Keys whose secret could not be fetched, with what was thrown. */
   readonly #secretFailures = new Map<PooledKey, unknown>();
@@ -77,6 +77,7 @@ export class Picker {
   readonly reserveOptions: ReserveOptions;
   readonly origins: OriginRests;
   readonly rechecks = new Rechecks();
+  readonly refusals: Refusals;
 
   constructor({ options, events, pool, tracker }: PickerParts, host: PickerHost) {
     const { clock, store, leaseMs, session } = options;
@@ -94,6 +95,7 @@ export class Picker {
     this.reserveOptions = { session, leaseMs, purpose: "request" };
     this.#probeOptions = { ...this.reserveOptions, purpose: "probe" };
     this.origins = new OriginRests(clock);
+    this.refusals = new Refusals({ options, tracker, rechecks: this.rechecks, shared: () => host.shared });
   }
 
   /** One round over the lane's ready groups: a lease, `null` when none can serve now. */
@@ -124,21 +126,9 @@ export class Picker {
         lane.took(slot);
         return this.#granted(lane, key, answer, request);
       }
-      tooLarge = this.#refused(lane, answer, [key], tooLarge);
-      if (this.#refusesAll(lane, answer)) return null;
+      tooLarge = this.refusals.learn(lane, answer, [key], tooLarge);
+      if (this.refusals.holdsForAll(lane, answer)) return null;
     }
-  }
-
-  /** What counts this machine stands against every account: nobody else need be asked. */
-  #refusesAll(lane: Lane, { blocked, now }: Refusal): boolean {
-    const [first] = blocked;
-    if (first === undefined || !first.by.startsWith("ip:")) return false;
-    // Somebody who wants less may still find room.
-    lane.isShut = first.anyUntil === undefined || first.anyUntil > now;
-    const until = lane.isShut ? (first.anyUntil ?? first.until) : first.until;
-    lane.roomAt =
-      until === null ? Number.POSITIVE_INFINITY : this.#options.clock.monotonic() + Math.max(until - now, 1);
-    return true;
   }
 
   /**
@@ -197,15 +187,15 @@ export class Picker {
           lane.took((keys[answer.index] as PooledKey).account.slot);
           const { blocked, reservedAt: now } = answer;
           if (blocked !== undefined) {
-            this.#learnRefusal(lane, { granted: false, now, retryAt: null, blocked }, keys, undefined);
+            this.refusals.learn(lane, { granted: false, now, retryAt: null, blocked }, keys, undefined);
           }
         }
         return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
       }
+      tooLarge = this.refusals.learn(lane, answer, keys, tooLarge);
       // Judged by windows that have passed: to be asked again.
-      if (this.#hasMovedOn()) asked.clear();
-      else tooLarge = this.#learnRefusal(lane, answer, keys, tooLarge);
-      if (this.#refusesAll(lane, answer)) return null;
+      if (this.refusals.wasOutdated) asked.clear();
+      if (this.refusals.holdsForAll(lane, answer)) return null;
     }
     // Set last: others may have been asked for meanwhile.
     lane.roomAt = tooLarge?.until ?? Number.POSITIVE_INFINITY;
@@ -214,11 +204,18 @@ export class Picker {
 
   /** Another process may have put the model to rest, also where none rested here yet. */
   #sharedCandidate(key: PooledKey, lane: Lane, request: AcquireRequest): Candidate {
-    const candidate = this.tokens.fill(this.#candidateOf(key, lane), request, false);
+    const own = this.#candidateOf(key, lane);
     const { model } = request;
-    if (this.#host.shared === undefined || model === undefined || lane.restsAlone) return candidate;
-    const scopes = [...candidate.scopes, modelScope(key.account.name, model)];
-    return { ...candidate, scopes, memo: undefined };
+    if (this.#host.shared === undefined || model === undefined || lane.restsAlone) {
+      return this.tokens.fill(own, request, false);
+    }
+    let last = this.#withModel.get(own);
+    if (last?.model !== model) {
+      const scopes = [...own.scopes, modelScope(key.account.name, model)];
+      last = { model, candidate: { ...own, scopes, memo: undefined } };
+      this.#withModel.set(own, last);
+    }
+    return this.tokens.fill(last.candidate, request, false);
   }
 
   async #afterAnswer(
@@ -230,8 +227,8 @@ export class Picker {
   ): Promise<Lease | null> {
     const result = await answer;
     if (!result.granted) {
-      const seen = this.#refused(lane, result, [key], tooLarge);
-      return this.#refusesAll(lane, result) ? null : this.pick(lane, request, seen);
+      const seen = this.refusals.learn(lane, result, [key], tooLarge);
+      return this.refusals.holdsForAll(lane, result) ? null : this.pick(lane, request, seen);
     }
     lane.took(key.account.slot);
     return this.#granted(lane, key, result, request);
@@ -398,85 +395,9 @@ export class Picker {
     }
   }
 
-  /** Corrects what the lane believed with what the store said. Returns the accounts that have room for less. */
-  #refused(
-    lane: Lane,
-    refusal: Refusal,
-    keys: readonly PooledKey[],
-    before: TooLarge | undefined,
-  ): TooLarge | undefined {
-    // Judged by windows that have passed: to be asked again.
-    return this.#hasMovedOn() ? before : this.#learnRefusal(lane, refusal, keys, before);
-  }
-
-  #hasMovedOn(): boolean {
-    return this.#tracker.hasCalendars && this.#tracker.refresh(this.#options.clock.wall());
-  }
-
-  #learnRefusal(
-    lane: Lane,
-    refusal: Refusal,
-    keys: readonly PooledKey[],
-    before: TooLarge | undefined,
-  ): TooLarge | undefined {
-    const now = this.#options.clock.monotonic();
-    let tooLarge = before;
-    for (const { index, by, until, anyUntil, source, reason } of refusal.blocked) {
-      const key = keys[index] as PooledKey;
-      const { slot } = key.account;
-      if (source !== undefined) {
-        const ends = until as number;
-        this.#host.shared?.met({ scope: by, now: refusal.now, until: ends, source, reason: reason ?? "" });
-        // A model's rest stops its own lane only.
-        if (lane.restsAlone || !by.startsWith("model:"))
-          this.parkCooling(lane, key, by, now, ends - refusal.now, source, reason);
-      } else if (until !== null && anyUntil !== undefined) {
-        tooLarge ??= new TooLarge();
-        tooLarge.add(slot, now + (until - refusal.now));
-        if (anyUntil > refusal.now) this.#parkLimited(lane, key, by, now + (anyUntil - refusal.now));
-      } else this.#parkLimited(lane, key, by, until === null ? null : now + (until - refusal.now));
-    }
-    return tooLarge;
-  }
-
-  /** At a declared limit; `null`: until a release. */
-  #parkLimited(lane: Lane, key: PooledKey, by: string, until: number | null): void {
-    const { account } = key;
-    if (isKeyScope(by) && account.keys.length > 1) lane.restKey(key, until ?? Number.POSITIVE_INFINITY);
-    else if (until === null) lane.stick(account.slot);
-    else lane.park(account.slot, until, standing.limited);
-  }
-
-  /** An account whose rest was told of is left alone until it ends, or is put to the test. */
-  parkCooling(
-    lane: Lane,
-    key: PooledKey,
-    by: string,
-    now: number,
-    waitMs: number,
-    source: CooldownSource,
-    reason: string | undefined,
-  ): void {
-    const { account } = key;
-    const endsAt = now + waitMs + this.#jitter(waitMs);
-    const wakeAt = mayRecheck(source) ? this.rechecks.wakeAt(account, now, endsAt) : endsAt;
-    account.ramp = rampStart;
-    const refusedCredential = reason === "invalid_key";
-    if (isKeyScope(by)) {
-      key.restUntil = wakeAt;
-      key.credentialRefused = refusedCredential;
-      if (account.keys.length > 1) return;
-    }
-    lane.park(account.slot, wakeAt, refusedCredential ? standing.refused : standing.limited);
-  }
-
   #optionsFor(account: Account): ReserveOptions {
     if (account.recheckAt === 0 || account.recheckAt > this.#options.clock.monotonic()) return this.reserveOptions;
     return this.#probeOptions;
-  }
-
-  #jitter(waitMs: number): number {
-    return this.#options.random() * Math.min(waitMs * wakeJitterShare, wakeJitterMs);
   }
 
   /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */

@@ -38,7 +38,7 @@ interface KnownRest {
 
 export interface SharedRestsHost {
   readonly lanes: Lanes;
-  readonly picker: Pick<Picker, "parkCooling" | "origins">;
+  readonly picker: Pick<Picker, "refusals" | "origins">;
   wake(slot: number): void;
   serveAll(): void;
   freed(): void;
@@ -254,7 +254,7 @@ export class SharedRests {
     const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
     if (isParked && !isOfSeveral && lane.wakeAtOf(slot) >= endsAt) return;
     const [one] = account.keys as [PooledKey];
-    this.#host.picker.parkCooling(lane, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
+    this.#host.picker.refusals.parkCooling(lane, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
   }
 
   /** Of a model that rests for one, others may rest, too. */
