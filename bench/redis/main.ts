@@ -78,12 +78,14 @@ function print(atOnce: number, samples: Samples): void {
   for (const name of pools.slice(1)) printGoal(`${name}, against 3 keys`, median(name, small), 1.5, " x");
 }
 
+/** `main.ts [count ...]`: only with so many at once. */
+const counts = process.argv.slice(2).map(Number);
 console.log(`Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} CPUs: ${cpus()[0]?.model}`);
 console.log("Medians, in brackets the 10th and 90th percentile; a ratio is always taken within one round.");
 const server = await RedisProcess.start();
 const client = await openIoredis(server.port);
 const contestants = await contestantsOn(client);
-for (const atOnce of [1, 16, 64]) print(atOnce, await measure(contestants, atOnce));
+for (const atOnce of counts.length > 0 ? counts : [1, 16, 64]) print(atOnce, await measure(contestants, atOnce));
 for (const { close } of contestants) await close?.();
 client.disconnect();
 await server.end();
