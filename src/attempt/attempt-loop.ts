@@ -6,27 +6,24 @@ import { AllKeysExhaustedError } from "../errors.ts";
 import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
-import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
+import type { BoundedSignal } from "./bounded-signal.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
 import { Commitment, type CommitmentOptions, type Look } from "./commitment.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
 import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
 import { repeatTransient } from "./repeat-transient.ts";
+import { TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
 
 export interface AttemptLoopOptions<C, A>
   extends JudgeOptions,
     PreparationOptions<C>,
     AnswerEndOptions,
+    TimeBoundsOptions,
     CommitmentOptions,
     FinalAnswerOptions<A> {
   readonly maxAttempts: number;
   readonly retries: number;
-  /** Milliseconds to response headers; `undefined`: no bound. */
-  readonly attemptTimeoutMs: number | undefined;
-  /** Milliseconds for the whole call up to response headers; `undefined`: no bound. */
-  readonly totalTimeoutMs: number | undefined;
-  readonly maxWaitMs: number;
   readonly random: Random;
 }
 
@@ -44,6 +41,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #end: AnswerEnd<C, A>;
   readonly #final: FinalAnswer<C, A>;
   readonly #preparation: Preparation<C>;
+  readonly #bounds: TimeBounds;
   /** Has every call to be looked at before a key is asked for? */
   readonly #prepares: boolean;
 
@@ -62,6 +60,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     this.#end = new AnswerEnd(rotator, transport, options);
     this.#final = new FinalAnswer(rotator, transport, options);
     this.#preparation = new Preparation(rotator, options);
+    this.#bounds = new TimeBounds(options);
     this.#prepares = options.affinityOf !== undefined || options.pins !== undefined;
   }
 
@@ -71,7 +70,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
    */
   run(call: C): Promise<A> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
-    const endsAt = this.#endsAt(call);
+    const endsAt = this.#bounds.endsAt(call);
     if (endsAt <= this.#options.clock.monotonic()) return Promise.reject(timeoutReason(call.endedBy));
     this.#log.begun(call);
     if (this.#prepares || this.#rotator.countsTokens) this.#preparation.prepare(call);
@@ -90,7 +89,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #first(call: C, lease: Lease, endsAt: number): Promise<A> {
     this.#log.selected(call, lease);
-    const bound = this.#bound(call, endsAt);
+    const bound = this.#bounds.signalFor(call, endsAt);
     let sent: Promise<A>;
     try {
       sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
@@ -99,12 +98,20 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     }
     if (bound !== undefined) return this.#firstBounded(call, lease, sent, bound, endsAt);
     return sent.then(
-      (answer) =>
-        answer.status < 300 && this.#commitment.lookAt(call, answer) === undefined
-          ? this.#succeeded(call, lease, answer, undefined)
-          : this.#unclear(call, lease, answer, endsAt),
+      (answer) => this.#answered(call, lease, answer, endsAt),
       (error: unknown) => this.#failed(call, lease, error, endsAt),
     );
+  }
+
+  #answered(call: C, lease: Lease, answer: A, endsAt: number): A | Promise<A> {
+    try {
+      return answer.status < 300 && this.#commitment.lookAt(call, answer) === undefined
+        ? this.#succeeded(call, lease, answer, undefined)
+        : this.#unclear(call, lease, answer, endsAt);
+    } catch (error) {
+      // It is none, or somebody has its body already: the key comes back all the same.
+      return this.#failed(call, lease, error, endsAt);
+    }
   }
 
   async #firstBounded(call: C, lease: Lease, sent: Promise<A>, bound: BoundedSignal, endsAt: number): Promise<A> {
@@ -125,29 +132,11 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     return this.#recover(call, await this.#judge.failure(call, lease, error, endsAt), endsAt);
   }
 
-  #endsAt(call: C): number {
-    const { totalTimeoutMs, clock } = this.#options;
-    let endsAt = Number.POSITIVE_INFINITY;
-    if (totalTimeoutMs !== undefined) endsAt = clock.monotonic() + totalTimeoutMs;
-    const { deadline } = call;
-    if (deadline === undefined) return endsAt;
-    const deadlineAt = clock.monotonic() + deadline - clock.wall();
-    if (deadlineAt < endsAt) call.endedBy = "deadline";
-    return Math.min(endsAt, deadlineAt);
-  }
-
-  /** A signal of its own for an attempt that is bounded in time; others are sent with the caller's. */
-  #bound(call: C, endsAt: number): BoundedSignal | undefined {
-    const { attemptTimeoutMs, clock } = this.#options;
-    if (attemptTimeoutMs === undefined && endsAt === Number.POSITIVE_INFINITY) return undefined;
-    return boundedSignal(call.signal, attemptTimeoutMs, endsAt - clock.monotonic(), call.endedBy, clock);
-  }
-
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
     if (this.#rotator.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
     if (endsAt !== Number.POSITIVE_INFINITY || call.trail !== undefined)
-      call.maxWaitMs = this.#patienceMs(call, endsAt);
+      call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);
     return this.#rotator.acquire(call);
   }
 
@@ -159,13 +148,6 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #observe(call: C, lease: Lease, { headers }: A): void {
     this.#rotator.observe(lease, headers, () => call.model ?? call.findModel(this.#options.requestShape));
-  }
-
-  /** How long the call may still wait: all its waits together take no longer than one may. */
-  #patienceMs(call: C, endsAt: number): number {
-    const { maxWaitMs, clock } = this.#options;
-    const leftMs = maxWaitMs - (call.trail?.waitedMs ?? 0);
-    return Math.max(0, Math.min(leftMs, endsAt - clock.monotonic()));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
@@ -216,7 +198,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     trail.attempts++;
     trail.lastReply?.discard();
     this.#log.selected(call, lease);
-    const bound = this.#bound(call, endsAt);
+    const bound = this.#bounds.signalFor(call, endsAt);
     try {
       const sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
       return await this.#stepAfter(call, lease, sent, bound, endsAt);
@@ -239,7 +221,13 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       let answer = await sent;
       const signal = bound === undefined ? call.signal : bound.signal;
       if (answer.status >= 300 && answer.status < 400) {
+        call.isAway = false;
         answer = await this.#transport.follow(call, lease, answer, signal);
+        if (call.isAway && answer.status >= 400) {
+          // The provider took the key; what another site says, which did not get it, is nothing about it.
+          lease.settle({ outcome: "aborted", sent: "yes" });
+          return good(answer, lease);
+        }
       }
       if (answer.status >= 400) {
         return await this.#judge.refusal(call, lease, this.#transport.open(answer), signal, endsAt);
@@ -276,7 +264,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const { clock, random, retries } = this.#options;
     try {
       const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#acquire(call, endsAt), endsAt);
-      const patienceMs = (): number => this.#patienceMs(call, endsAt);
+      const patienceMs = (): number => this.#bounds.patienceMs(call, endsAt);
       const paused = (ms: number): void => {
         trail.waitedMs += ms;
       };

@@ -128,6 +128,8 @@ export abstract class Call implements AcquireRequest {
   account: string | undefined;
   /** Something is left to do when there is no key for it. */
   isTrial: boolean;
+  /** Did a redirect lead to another origin, without the key? */
+  isAway: boolean;
   affinity: string | undefined;
   tokens: (() => TokenEstimate) | undefined;
 
@@ -137,6 +139,7 @@ export abstract class Call implements AcquireRequest {
     this.endedBy = "totalTimeoutMs";
     this.account = undefined;
     this.isTrial = false;
+    this.isAway = false;
     this.affinity = options?.affinity;
     this.tokens = undefined;
     this.model = undefined;

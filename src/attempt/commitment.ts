@@ -38,18 +38,18 @@ export class Commitment<C extends Call, A extends Answer> {
   readonly #looksAtJson: boolean;
   readonly #options: CommitmentOptions;
   /** Is any answer to be looked at? */
-  readonly isNeeded: boolean;
+  readonly #isNeeded: boolean;
 
   constructor(classifier: ErrorClassifier, { stream, errorsInside200 }: Provider, options: CommitmentOptions) {
     this.#classifier = classifier;
     this.#stream = stream;
     this.#looksAtJson = errorsInside200 === true;
     this.#options = options;
-    this.isNeeded = options.commitHoldMs > 0 && (stream !== undefined || this.#looksAtJson);
+    this.#isNeeded = options.commitHoldMs > 0 && (stream !== undefined || this.#looksAtJson);
   }
 
   lookAt(call: C, { status, headers }: A): Look | undefined {
-    if (!this.isNeeded || status >= 300 || status === 204) return undefined;
+    if (!this.#isNeeded || status >= 300 || status === 204) return undefined;
     const type = headers.get("content-type");
     // A stream that is only listened to may have nothing to say for hours.
     if (isEventStream(type)) return this.#stream === undefined || call.method === "GET" ? undefined : "events";

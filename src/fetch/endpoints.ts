@@ -87,6 +87,12 @@ export function withParameter(url: string, name: string, value: string | undefin
   return parameters.length === 0 ? `${path}${url.slice(end)}` : `${path}?${parameters.join("&")}${url.slice(end)}`;
 }
 
+/** Has a path a segment that leads out of where it is put, however that is written? */
+export function leadsUp(path: string): boolean {
+  const [plain = ""] = path.split(/[?#]/, 1);
+  return plain.split(/[/\\]|%2f|%5c/i).some((segment) => /^(?:\.|%2e){2}$/i.test(segment));
+}
+
 /** Which origins keys may be sent to, and which of them a URL has. */
 export class AllowedOrigins {
   readonly list: readonly string[];

@@ -9,6 +9,11 @@ import type { PreparedBody } from "./replayable-body.ts";
 
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
+const decoder = new TextDecoder();
+
+/** A model's name stands near the beginning of a body. */
+const searchedBytes = 65_536;
+
 /** A fetch call taken apart. Nothing the caller passed is changed. */
 export class FetchCall extends Call {
   readonly url: string;
@@ -47,7 +52,7 @@ export class FetchCall extends Call {
 
   get idempotent(): boolean {
     if (idempotentMethods.has(this.method)) return true;
-    return new Headers(this.headers ?? undefined).has("idempotency-key");
+    return this.headerText("idempotency-key") !== null;
   }
 
   headerText(name: string): string | null {
@@ -93,7 +98,7 @@ export class FetchCall extends Call {
     const { form } = this.rebuilt ?? {};
     if (form !== undefined) return textField(form, field);
     if (typeof body === "string") return topLevelString(body, field);
-    if (body instanceof Uint8Array) return topLevelString(new TextDecoder().decode(body.subarray(0, 65_536)), field);
+    if (body instanceof Uint8Array) return topLevelString(decoder.decode(body.subarray(0, searchedBytes)), field);
     return undefined;
   }
 }

@@ -17,6 +17,7 @@ import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
 import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache-options.ts";
 import type { CallFacts } from "./call-facts.ts";
+import { leadsUp } from "./endpoints.ts";
 
 /** What sends requests and answers them. */
 export type FetchFunction = (input: string, init?: RequestInit) => Promise<Response>;
@@ -276,7 +277,10 @@ function expectOrigin(field: string, value: unknown): string {
 }
 
 /** A health check that no key may be sent to would fail round by round, unseen. */
-function expectReachable(path: string, origins: readonly string[], { origins: home }: Provider): void {
+function expectReachable(path: string, origins: readonly string[], { origins: home, probe }: Provider): void {
+  if (leadsUp(path) && path !== probe?.path) {
+    throw unexpectedSecret("healthCheck.path", "a path below the base URL", "one that leads out of it");
+  }
   if (!/^https?:/i.test(path)) return;
   const { origin } = expectUrl("healthCheck.path", path);
   if (origins.includes(origin)) return;

@@ -1,10 +1,12 @@
 import type { BodyWatch, Reply } from "../attempt/call.ts";
+import { giveUp } from "./abort-watch.ts";
 import {
   type BegunBody,
   type BodyRead,
   type IdleLimit,
   PassedBody,
   passedBody,
+  readerOf,
   readWithin,
   streamOf,
 } from "./passed-body.ts";
@@ -100,14 +102,14 @@ export class FetchReply implements Reply<Response> {
     const pending = this.#body?.pending;
     // Whoever asked for it is gone.
     pending?.catch(() => undefined);
-    const cancelled = this.#body === undefined ? this.#response.body?.cancel() : this.#body.reader.cancel();
-    cancelled?.catch(() => undefined);
+    if (this.#body === undefined) giveUp(this.#response);
+    else this.#body.reader.cancel().catch(() => undefined);
   }
 
   deliver(watch?: BodyWatch | undefined, changed?: ChangedHeaders | undefined): Response {
     const response = this.#response;
     if (watch === undefined && changed === undefined && this.#body === undefined) return response;
-    if (response.body === null || !canBeRemade(response.status)) {
+    if ((response.body ?? null) === null || !canBeRemade(response.status)) {
       watch?.ended("end");
       if (changed === undefined || response.status < 200 || response.status > 599) return response;
       return this.#remade(null, changed);
@@ -125,8 +127,9 @@ export class FetchReply implements Reply<Response> {
 
   #begin(): BegunBody | undefined {
     const { body, status } = this.#response;
-    if (body === null || !canBeRemade(status)) return undefined;
-    this.#body ??= { reader: body.getReader() as BegunBody["reader"], kept: [], pending: undefined };
+    // Stand-ins of other `fetch`es may have none at all.
+    if (body === null || body === undefined || !canBeRemade(status)) return undefined;
+    this.#body ??= { reader: readerOf(body), kept: [], pending: undefined };
     return this.#body;
   }
 

@@ -20,7 +20,7 @@ export interface FetchTransportOptions {
   readonly placement: CredentialPlacement;
   readonly baseURL: URL | undefined;
   /** @default a body may be silent for as long as the transport lets it */
-  readonly idle: IdleLimit | undefined;
+  readonly idle?: IdleLimit | undefined;
   /** Which redirects are followed; others are handed over. @default all */
   readonly mayFollow?: ((url: string) => boolean) | undefined;
 }
@@ -72,7 +72,7 @@ export class FetchTransport implements Transport<FetchCall, Response> {
     let isAway = false;
     for (let hops = 0; isRedirect(response.status); hops++) {
       const hop = nextHop(response, url, method);
-      if (hop === undefined || this.#options.mayFollow?.(hop.url) === false) break;
+      if (hop === undefined || !this.#follows(hop)) break;
       giveUp(response);
       if (call.init?.redirect === "error") throw redirectFailure("unexpected redirect");
       if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");
@@ -86,8 +86,15 @@ export class FetchTransport implements Transport<FetchCall, Response> {
       response = await this.#fetch(url, init);
     }
     if (response === first) return first;
+    call.isAway = isAway;
     const shown = scrubSecrets(shownUrl(response.url, placement), [lease.secret]);
     return withFields(response, { redirected: true, ...(shown === response.url ? undefined : { url: shown }) });
+  }
+
+  /** Where not all redirects are followed, none is without the key. */
+  #follows({ url, crossesOrigin }: Hop): boolean {
+    const { mayFollow } = this.#options;
+    return mayFollow === undefined || (!crossesOrigin && mayFollow(url));
   }
 
   open(answer: Response): FetchReply {
@@ -107,7 +114,8 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   #fetch(url: string, init: RequestInit): Promise<Response> {
     const platform = globalThis.fetch as FetchFunction;
     const { fetch = platform } = this.#options;
-    const sent = fetch(url, init);
+    // Somebody else's function may answer at once.
+    const sent = Promise.resolve(fetch(url, init));
     if (fetch === platform) return sent;
     const { signal } = init;
     // Somebody else's function may not know of signals.

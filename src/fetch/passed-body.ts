@@ -2,10 +2,22 @@ import type { BodyWatch } from "../attempt/call.ts";
 import { idleReason } from "../core/bounded-wait.ts";
 import type { Clock } from "../types.ts";
 import { whenAborted } from "./abort-watch.ts";
+import { chunksOf } from "./body-chunks.ts";
 
 type Chunk = Uint8Array<ArrayBuffer>;
-export type BodyReader = ReadableStreamDefaultReader<Chunk>;
+export type BodyReader = Pick<ReadableStreamDefaultReader<Chunk>, "read" | "cancel">;
 export type BodyRead = ReadableStreamReadResult<Chunk>;
+
+/** Reads a body, of the platform's class or as other `fetch`es bring them. */
+export function readerOf(body: ReadableStream<Chunk>): BodyReader {
+  if (typeof body.getReader === "function") return body.getReader();
+  const chunks = chunksOf(body);
+  if (chunks === undefined) throw new TypeError("Expected the body of a response to be a stream");
+  return {
+    read: () => chunks.next() as Promise<BodyRead>,
+    cancel: async (reason) => chunks.stop(reason),
+  };
+}
 
 /** How long a body may send nothing while somebody waits for it. */
 export interface IdleLimit {
@@ -95,6 +107,8 @@ export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
   #onChunk: BodyWatch["onChunk"];
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #unwatch: (() => void) | undefined;
+  /** Aborted before there was a stream to tell it. */
+  #broken: { readonly reason: unknown } | undefined;
 
   constructor(body: BegunBody, idle: IdleLimit | undefined) {
     this.#body = body;
@@ -114,13 +128,15 @@ export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
 
   start(controller: ReadableStreamDefaultController<Uint8Array>): void {
     this.#controller = controller;
+    if (this.#broken !== undefined) controller.error(this.#broken.reason);
   }
 
   /** Some platforms leave a reader waiting for ever, and others hand it a copy of the reason. */
   abort(reason: unknown): void {
     if (this.#ending.isOver) return;
     this.#finish("error");
-    this.#controller?.error(reason);
+    if (this.#controller === undefined) this.#broken = { reason };
+    else this.#controller.error(reason);
     this.#ending.reader.cancel(reason).catch(() => {});
   }
 

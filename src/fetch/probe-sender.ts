@@ -7,8 +7,9 @@ import { scrubSecrets } from "../core/mask.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { CredentialPlacement, Provider } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
+import { giveUp, untilAborted } from "./abort-watch.ts";
 import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";
-import { AllowedOrigins } from "./endpoints.ts";
+import { AllowedOrigins, leadsUp } from "./endpoints.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 
@@ -42,9 +43,12 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
     const controller = new AbortController();
     const cancel = options.clock.timer(() => controller.abort(tooSlow()), longestProbeMs);
     try {
+      const { signal } = controller;
       const send = options.fetch ?? (globalThis.fetch as FetchFunction);
-      const response = await send(url, initOf(probe, headersOf(probe, asked, lease, credential), controller.signal));
-      return await answerOf(response, lease, options);
+      const sent = Promise.resolve(send(url, initOf(probe, headersOf(probe, asked, lease, credential), signal)));
+      // Somebody else's function may not know of signals.
+      const response = await untilAborted(sent, signal, giveUp);
+      return await answerOf(response, lease, options, signal);
     } catch (error) {
       const judged = options.classifier.classify({ error, ...circumstances(lease, options) });
       return { status: null, message: null, judged };
@@ -80,7 +84,9 @@ function probeUrl(
 ): string {
   const base = lease.baseURL?.href ?? baseURL?.href ?? provider.baseURL ?? `${allowed.list[0]}/`;
   const url = /^https?:/i.test(path) ? path : below(base, path);
-  if (URL.canParse(url) && (allowed.of(url) !== undefined || isAtHome(new URL(url), base, provider))) {
+  // The presets know what lies beside their base; anybody else is more likely to be led astray.
+  const isConfined = path === provider.probe?.path || !leadsUp(path);
+  if (isConfined && URL.canParse(url) && (allowed.of(url) !== undefined || isAtHome(new URL(url), base, provider))) {
     return withQuery(url, lease.query);
   }
   throw new InvalidOptionsError(
@@ -128,11 +134,15 @@ function initOf(
   return { method, headers, signal, redirect: "manual", ...(body === undefined ? undefined : { body }) };
 }
 
-async function answerOf(response: Response, lease: Lease, options: ProbeSenderOptions): Promise<ProbeAnswer> {
+async function answerOf(
+  response: Response,
+  lease: Lease,
+  options: ProbeSenderOptions,
+  signal: AbortSignal,
+): Promise<ProbeAnswer> {
   const reply = new FetchReply(response);
   const { status, headers } = response;
-  const text = await reply.readCapped(readBytes);
-  reply.discard();
+  const text = await untilAborted(reply.readCapped(readBytes), signal).finally(() => reply.discard());
   const found = options.classifier.classify({ status, headers, body: text, ...circumstances(lease, options) });
   const judged = status >= 300 && status < 400 ? redirected(found) : found;
   const message = judged.kind === "none" ? null : normaliseEnvelope(text).message;

@@ -196,6 +196,7 @@ class BoundCall extends FetchCall {
   constructor(call: FetchCall, signal: AbortSignal | undefined, { endsAt, endedBy }: CallBound, clock: Clock) {
     super(call.url, call.origin, call.init, call.options);
     this.rebuilt = call.rebuilt;
+    this.request = call.request;
     this.replayable = call.replayable;
     this.requestId = call.requestId;
     this.model = call.model;

@@ -76,9 +76,9 @@ export class WebProxy {
   }
 
   /** @throws ProxyError, and whatever a call rejects with. */
-  async handle(request: Request, path?: string): Promise<Response> {
+  async handle(request: Request): Promise<Response> {
     const { method, headers, signal } = request;
-    const url = path ?? pathOf(request.url);
+    const url = pathOf(request.url);
     const passage = await this.#gate.enter({ method, url, header: (name) => headers.get(name) });
     const body = await this.#bodyOf(request);
     const init = { method, headers: this.#upstreamHeaders(headers), signal, ...(body && { body }) };
@@ -151,8 +151,13 @@ function headersFor({ headers: given }: Response, secrets: readonly string[]): H
 
 function scrubbing(secrets: Iterable<string>): TransformStream<Uint8Array, Uint8Array> {
   const scrubber = new SecretScrubber(secrets);
+  type Out = TransformStreamDefaultController<Uint8Array>;
+  // To some servers a piece of nothing is the end.
+  const pass = (clean: Uint8Array, controller: Out): void => {
+    if (clean.length > 0) controller.enqueue(clean);
+  };
   return new TransformStream({
-    transform: (chunk, controller) => controller.enqueue(scrubber.push(chunk)),
-    flush: (controller) => controller.enqueue(scrubber.end()),
+    transform: (chunk, controller) => pass(scrubber.push(chunk), controller),
+    flush: (controller) => pass(scrubber.end(), controller),
   });
 }

@@ -11,7 +11,7 @@ export class ProxiedCall extends FetchCall {
   /** The secrets it was sent with: what comes back is cleaned of them. */
   readonly secrets = new Set<string>();
   readonly #bytes: Uint8Array<ArrayBuffer> | undefined;
-  #text: string | undefined;
+  #text: string | undefined = undefined;
 
   constructor(
     url: string,

@@ -1,4 +1,11 @@
-import { expectHeaders, expectNumber, expectString, expectUrl, unexpected } from "../core/expectations.ts";
+import {
+  expectHeaders,
+  expectNumber,
+  expectString,
+  expectUrl,
+  unexpected,
+  unexpectedSecret,
+} from "../core/expectations.ts";
 import { resolveProvider } from "../core/registry.ts";
 import {
   type CallingOptions,
@@ -10,6 +17,7 @@ import {
 import type { Awaitable } from "../types.ts";
 import type { MakeDigest } from "./constant-time.ts";
 import { type Admission, type Authorize, type ProxyRequest, resolveAuthorize } from "./proxy-authorize.ts";
+import { confinedPath } from "./proxy-path.ts";
 
 /** What a proxy needs to know beside the pool it uses. */
 export interface ProxyingOptions {
@@ -25,12 +33,15 @@ export interface ProxyingOptions {
   readonly authorize: Authorize;
   /** Taken off the front of paths, such as `/llm`. Requests outside of it are answered with 404. @default none */
   readonly stripPrefix?: string | undefined;
-  /** Paths that may be asked for, without the prefix; `*` stands for anything. @default all */
+  /**
+   * Paths that may be asked for, without the prefix, written as in a request: percent-encoded, and without a query. `*` stands
+   * for anything. @default all
+   */
   readonly allowedPaths?: readonly string[] | undefined;
   /** Longer request bodies are answered with 413. Bytes. @default 10485760 */
   readonly maxBodyBytes?: number | undefined;
   /** Headers that every request to the provider gets, such as `HTTP-Referer`. @default none */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: Readonly<Record<string, string>> | Headers | undefined;
 }
 
 type Calling = Omit<CallingOptions, "baseURL" | "origins" | "foreignOrigins" | "cache" | "maxReplayBytes">;
@@ -101,14 +112,30 @@ function expectPrefix(value: unknown): string {
 function expectPaths(value: unknown): readonly string[] {
   if (!Array.isArray(value) || value.length === 0) throw unexpected("allowedPaths", "a non-empty list of paths", value);
   return value.map((path: unknown, place) => {
-    if (typeof path === "string" && path.startsWith("/")) return path;
-    throw unexpected(`allowedPaths[${place}]`, "a path that begins with a slash, such as `/v1/*`", path);
+    const field = `allowedPaths[${place}]`;
+    if (typeof path !== "string" || !path.startsWith("/")) {
+      throw unexpected(field, "a path that begins with a slash, such as `/v1/*`", path);
+    }
+    const obstacle = obstacleIn(path);
+    if (obstacle === undefined) return path;
+    throw unexpectedSecret(field, "a path that a request can have, such as `/v1/*`", `one ${obstacle}`);
   });
+}
+
+/** Why no request ever comes with such a path; `undefined`: one may. */
+function obstacleIn(pattern: string): string | undefined {
+  if (/[?#]/.test(pattern)) return "with a query or a fragment, which are not compared";
+  if (!/^[\x21-\x7e]+$/.test(pattern)) return "with characters that clients percent-encode";
+  const example = pattern.replaceAll("*", "a");
+  return confinedPath(example) === example ? undefined : "that leads elsewhere, or begins with two slashes";
 }
 
 /** The credential is the pool's to place. */
 function expectOwnHeaders(value: unknown): Readonly<Record<string, string>> {
-  const headers = expectHeaders("headers", value);
+  const { entries } = (value ?? {}) as Partial<Headers>;
+  // A `Headers` of any class has no fields of its own: it would seem to be empty.
+  const isList = typeof entries === "function" && !Array.isArray(value);
+  const headers = expectHeaders("headers", isList ? Object.fromEntries(entries.call(value)) : value);
   for (const name of Object.keys(headers)) {
     if (
       ["authorization", "x-api-key", "api-key", "x-goog-api-key", "host", "content-length"].includes(name.toLowerCase())

@@ -7,7 +7,7 @@ import { type ProxyOptions, resolveProxyOptions } from "../http/proxy-options.ts
 
 /** What is used of Hono's context. */
 interface HonoContext {
-  readonly req: { readonly raw: Request; arrayBuffer(): Promise<ArrayBuffer> };
+  readonly req: { readonly raw: Request; arrayBuffer(): Promise<ArrayBuffer>; formData(): Promise<FormData> };
 }
 
 export type HonoHandler = (context: HonoContext) => Promise<Response>;
@@ -45,6 +45,11 @@ export function keyAdmin(options: AdminOptions): HonoHandler {
 async function unread({ req }: HonoContext): Promise<Request> {
   const { raw } = req;
   if (!raw.bodyUsed) return raw;
-  const { method, headers, signal, url } = raw;
-  return new Request(url, { method, headers, signal, body: await req.arrayBuffer() });
+  const { method, signal, url } = raw;
+  const headers = new Headers(raw.headers);
+  const isMultipart = /^\s*multipart\/form-data/i.test(headers.get("content-type") ?? "");
+  if (!isMultipart) return new Request(url, { method, headers, signal, body: await req.arrayBuffer() });
+  // Written anew it has another boundary, which the platform tells.
+  headers.delete("content-type");
+  return new Request(url, { method, headers, signal, body: await req.formData() });
 }

@@ -40,6 +40,14 @@ async function dropsAreTold(): Promise<void> {
 }
 
 describe("passedBody", () => {
+  it("breaks with the reason of a signal that aborted before anybody took the body", async () => {
+    const reason = new Error("gone");
+    const ended = vi.fn();
+    const response = new FetchReply(new Response("x")).deliver({ ended, signal: AbortSignal.abort(reason) });
+    await expect(response.text()).rejects.toBe(reason);
+    expect(ended.mock.calls).toEqual([["error"]]);
+  });
+
   it("shows every chunk before the reader gets it, and the end once", async () => {
     const seen: string[] = [];
     const { response } = counted(3);

@@ -24,6 +24,31 @@ describe("createProbeSender", () => {
     expect(sent[0]?.url).toBe(url);
   });
 
+  it.each([
+    "../admin",
+    "/models/../../admin",
+    "/%2E%2e/admin",
+    "/..%2fadmin",
+    "a\\..\\b",
+    "https://api.example.test/v1/../x",
+  ])("refuses a path that leads out of where it is put: %s", async (path) => {
+    const { rotator, sent } = rig(ok, { keyCount: 1, baseURL: "https://api.example.test/v1" });
+    await expect(rotator.check({ path })).rejects.toMatchObject({ name: "InvalidOptionsError", field: "probe.path" });
+    const healthCheck = { intervalMs: 1_000, path };
+    expect(() => rig(ok, { healthCheck })).toThrow(expect.objectContaining({ field: "healthCheck.path" }));
+    expect([sent.length, rotator.inFlight]).toEqual([0, 0]);
+  });
+
+  it("takes dots that lead nowhere, and a preset's own probe beside its base", async () => {
+    const { rotator, sent } = rig(ok, { keyCount: 1, baseURL: "https://api.example.test/v1" });
+    await rotator.check({ path: "/models/..a/v1..2?next=../x" });
+    expect(sent[0]?.url).toBe("https://api.example.test/v1/models/..a/v1..2?next=../x");
+    const base = "https://api.cloudflare.com/client/v4/accounts/any/ai/v1";
+    const preset = rig(ok, { keyCount: 1, provider: "cloudflare-workers-ai", baseURL: base });
+    await preset.rotator.check();
+    expect(preset.sent[0]?.url).toContain("/accounts/any/ai/models/search");
+  });
+
   it("asks a key's own endpoint, with its headers and its query", async () => {
     const key = {
       secret: newSecret(),
@@ -66,6 +91,18 @@ describe("createProbeSender", () => {
     await expect.poll(() => sent.length).toBe(1);
     await clock.advance(20_000);
     expect((await check).keys[0]).toMatchObject({ verdict: "unreachable", status: null, elapsedMs: 20_000 });
+    expect([clock.pendingTimers, rotator.inFlight]).toEqual([0, 0]);
+  });
+
+  it.each([
+    ["never answers", () => new Promise<Response>(() => undefined)],
+    ["never ends its answer", () => new Response(new ReadableStream())],
+  ])("gives up on a fetch that knows no signals and %s", async (_what, answer) => {
+    const { rotator, clock, sent } = rig(answer, { keyCount: 1 });
+    const check = rotator.check({ path: "/models" });
+    await expect.poll(() => sent.length).toBe(1);
+    await clock.advance(20_000);
+    expect((await check).keys[0]?.verdict).toBe("unreachable");
     expect([clock.pendingTimers, rotator.inFlight]).toEqual([0, 0]);
   });
 

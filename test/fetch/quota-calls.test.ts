@@ -84,6 +84,19 @@ describe("token limits of calls", () => {
     expect(rotator.inFlight).toBe(0);
   });
 
+  it("take the running total of a stream that was cut for what went in, and not for what came out", async () => {
+    const stream = streamed();
+    const pool = { provider: "anthropic", baseURL: origin, keyCount: 1, limits: [{ outputTokens: 1_000 }] } as const;
+    const { fetch, rotator } = rig(() => stream.response, pool);
+    stream.send({ type: "message_start", message: { usage: { input_tokens: 95 } } });
+    stream.send({ type: "message_delta", delta: {}, usage: { output_tokens: 3 } });
+    const response = await fetch(`${origin}/v1/messages`, post(body));
+    const reserved = await used({ rotator });
+    stream.fail();
+    await expect(response.text()).rejects.toThrow("cut");
+    expect([reserved, await used({ rotator })]).toEqual([[100], [100]]);
+  });
+
   it("go by `estimateTokens`, which sees the call without its credential, and by the default when it fails", async () => {
     const seen: CallFacts[] = [];
     const failures: string[] = [];

@@ -54,6 +54,20 @@ describe("nextHop", () => {
     expectNoSecrets(sent[1], [secret, organization]);
   });
 
+  it.each([401, 403, 429, 503])("blames no key for a %i from another origin, and hands it over", async (status) => {
+    const { fetch, rotator, sent } = rig(({ url }) =>
+      url === chatUrl ? redirectTo("https://away.test/login") : new Response("no", { status }),
+    );
+    const response = await fetch(chatUrl, post());
+    expect([response.status, await response.text(), sent.length]).toEqual([status, "no", 2]);
+    const { keys, inFlight } = await rotator.snapshot();
+    expect([inFlight, ...keys.map(({ state, failures }) => [state, failures])]).toEqual([
+      0,
+      ["ready", 0],
+      ["ready", 0],
+    ]);
+  });
+
   it("does not take the key up again on the way back", async () => {
     const { fetch, sent } = rig((_sent, number) => {
       if (number === 1) return redirectTo("https://away.test/");

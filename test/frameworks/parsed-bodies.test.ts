@@ -148,4 +148,24 @@ describe("a proxy behind others of Hono", () => {
     if (how === "json") expect(JSON.parse(sent ?? "")).toEqual(JSON.parse(body));
     else if (how !== "formData") expect(sent).toBe(body);
   });
+
+  it("sends a form with files that was read before, so that the provider can read it", async () => {
+    const rig = await startRig();
+    const app = new Hono();
+    app.use(async (context, next) => {
+      await context.req.parseBody();
+      await next();
+    });
+    app.all("*", honoProxy(rig.options));
+    const given = new FormData();
+    given.append("model", "m");
+    given.append("file", new Blob(["sound"]), "a.wav");
+    const response = await app.request("/echo/a", { method: "POST", headers: rig.headers, body: given });
+    expect(response.status).toBe(200);
+    const { body, headers } = await rig.upstream.arrived("a");
+    const read = await new Response(new Uint8Array(body), {
+      headers: { "content-type": headers["content-type"] ?? "" },
+    }).formData();
+    expect([read.get("model"), await (read.get("file") as File).text()]).toEqual(["m", "sound"]);
+  });
 });

@@ -1,6 +1,6 @@
 import { type BodyProblem, readBounded } from "../bounded-body.ts";
 import { parseJson } from "../bounded-json.ts";
-import { AdminError, badField } from "./admin-error.ts";
+import { AdminError, badField, unknownName } from "./admin-error.ts";
 import type { ResolvedAdminOptions } from "./admin-options.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
@@ -49,8 +49,7 @@ export class AdminCall {
   expectOnlyQuery(known: readonly string[]): void {
     for (const name of new Set(this.#url.searchParams.keys())) {
       if (!known.includes(name)) {
-        const names = known.length === 0 ? "none" : known.join(", ");
-        throw new AdminError("bad_request", `Expected only known query parameters (${names})`, { field: "query" });
+        throw new AdminError("bad_request", unknownName("query parameters", name, known), { field: "query" });
       }
       if (this.#url.searchParams.getAll(name).length > 1) throw badField(name, "given once");
     }

@@ -1,3 +1,5 @@
+import { closestName } from "../../core/closest-name.ts";
+import { mayBeSecret } from "../../core/expectations.ts";
 import { InvalidOptionsError, KeySourceError, KeyStoreError, RotatorClosedError } from "../../errors.ts";
 import { jsonAnswer } from "../json-answers.ts";
 
@@ -54,6 +56,25 @@ export class AdminError extends Error {
 
 export function badField(field: string, expectation: string): AdminError {
   return new AdminError("bad_request", `Expected \`${field}\` to be ${expectation}`, { field });
+}
+
+/** May a name somebody sent be repeated? An odd one may be anything, a secret too. */
+function isTellable(name: string): boolean {
+  return /^\w{1,24}$/.test(name) && !mayBeSecret(name);
+}
+
+/** A name nobody knows, with the one that was probably meant. */
+export function unknownName(kind: string, name: string, known: readonly string[]): string {
+  const message = `Expected only known ${kind} (${known.length === 0 ? "none" : known.join(", ")})`;
+  if (!isTellable(name)) return message;
+  const closest = closestName(name, known);
+  return `${message}, got \`${name}\`${closest === undefined ? "" : `; did you mean \`${closest}\`?`}`;
+}
+
+/** A field nobody knows; it is named by itself, where that can be told. */
+export function unknownField(name: string, known: readonly string[]): AdminError {
+  const field = isTellable(name) ? name : "body";
+  return new AdminError("bad_request", unknownName("fields", name, known), { field });
 }
 
 /** An answer for whatever a call threw. What nobody foresaw is told to nobody: it may hold anything. */

@@ -43,10 +43,7 @@ async function importIntoChannel(call: AdminCall): Promise<Response> {
   const channel = channelIn(call, fields);
   const mode = fields.oneOf("mode", [0, 1]);
   const batch = fields.optionalText("batch_id");
-  // An asynchronous source is read first: what is imported is laid over it.
-  await channel.rotator.snapshot();
-  const report = importKeys(channel.rotator, fields, { mode: mode === 0 ? "replace" : "append", batch });
-  await channel.stored();
+  const report = await importKeys(channel, fields, { mode: mode === 0 ? "replace" : "append", batch });
   const count = report.created + report.existed;
   const { batch: batchId, created, existed, invalid, duplicates, removed, results } = report;
   const data = {

@@ -32,10 +32,10 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "part-failed": "kept",
 };
 
-const names = Object.keys(kinds) as EventName[];
+export const eventNames = Object.keys(kinds) as readonly EventName[];
 
-export const keptEvents: readonly EventName[] = names.filter((name) => kinds[name] === "kept");
-export const liveEvents: readonly EventName[] = names.filter((name) => kinds[name] === "live");
+export const keptEvents: readonly EventName[] = eventNames.filter((name) => kinds[name] === "kept");
+export const liveEvents: readonly EventName[] = eventNames.filter((name) => kinds[name] === "live");
 
 /** Longer texts are cut: one that somebody else wrote must not fill the memory. */
 const longestText = 500;

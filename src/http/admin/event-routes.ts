@@ -1,8 +1,10 @@
+import { closestName } from "../../core/closest-name.ts";
 import { plainHeaders } from "../json-answers.ts";
 import type { AdminCall } from "./admin-call.ts";
 import { badField } from "./admin-error.ts";
 import { done } from "./answers.ts";
 import { createFeed } from "./event-feed.ts";
+import { eventNames } from "./event-kinds.ts";
 import type { LoggedEvent } from "./event-log.ts";
 import type { Route } from "./routes.ts";
 
@@ -23,9 +25,17 @@ function recent(call: AdminCall): Response {
 function filterOf(call: AdminCall): (event: LoggedEvent) => boolean {
   const id = call.query("channel");
   const channel = id === undefined ? undefined : call.parts.channels.named(id, "channel").idForClients;
-  const name = call.query("event");
+  const name = eventNameOf(call.query("event"));
   return (event) =>
     (channel === undefined || event.channel === channel) && (name === undefined || event.event === name);
+}
+
+/** An event nobody knows never comes: who waits for it would never hear of the mistake. */
+function eventNameOf(text: string | undefined): string | undefined {
+  if (text === undefined || (eventNames as readonly string[]).includes(text)) return text;
+  const closest = closestName(text, eventNames);
+  const hint = closest === undefined ? "" : `; did you mean \`${closest}\`?`;
+  throw badField("event", `one of ${eventNames.join(", ")}${hint}`);
 }
 
 function limitOf(text: string | undefined): number | undefined {

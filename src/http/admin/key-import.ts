@@ -1,7 +1,7 @@
 import type { ImportReport, ImportResult } from "../../core/key-import.ts";
-import type { KeyRotator } from "../../core/key-rotator.ts";
 import type { KeyConfig } from "../../types.ts";
-import { AdminError, badField } from "./admin-error.ts";
+import { AdminError, badField, unknownName } from "./admin-error.ts";
+import type { Channel } from "./channel.ts";
 import type { RequestFields } from "./request-fields.ts";
 
 type Entry = string | KeyConfig;
@@ -17,10 +17,19 @@ export interface ImportWish {
 }
 
 /**
- * Imports the keys in a body's field `keys`: a list of secrets and key objects, or a string with one secret a line.
+ * Imports the keys in a body's field `keys`: a list of secrets and key objects, or a string with one secret a line. Ends when
+ * they are stored.
  * @throws AdminError when there is none among them that can be a key; nothing is changed then.
  */
-export function importKeys(rotator: KeyRotator, fields: RequestFields, { mode, batch }: ImportWish): ImportReport {
+export async function importKeys(channel: Channel, fields: RequestFields, wish: ImportWish): Promise<ImportReport> {
+  // An asynchronous source is read first: what is imported is laid over it.
+  await channel.rotator.snapshot();
+  const report = reportOf(channel, fields, wish);
+  await channel.stored();
+  return report;
+}
+
+function reportOf({ rotator }: Channel, fields: RequestFields, { mode, batch }: ImportWish): ImportReport {
   const entries = entriesIn(fields);
   const refused = entries.map(refusalOf);
   const places = [...entries.keys()].filter((place) => refused[place] === undefined);
@@ -57,7 +66,7 @@ function refusalOf(entry: unknown): ImportResult | undefined {
     return invalid("Expected a secret, or an object with a `secret`");
   }
   const other = Object.keys(entry).find((name) => !allowedFields.includes(name));
-  if (other !== undefined) return invalid(`Expected only known fields (${allowedFields.join(", ")})`);
+  if (other !== undefined) return invalid(unknownName("fields", other, allowedFields));
   const fields = new Map<string, unknown>(Object.entries(entry));
   const secret = fields.get("secret");
   if (typeof secret !== "string" || secret.trim() === "") return invalid("Expected `secret` to be a non-empty string");

@@ -44,9 +44,7 @@ async function importMany(call: AdminCall): Promise<Response> {
   fields.expectOnly(["keys", "mode", "batch"]);
   const mode = fields.has("mode") ? fields.oneOf("mode", ["append", "replace"]) : "append";
   const batch = fields.optionalText("batch");
-  await channel.rotator.snapshot();
-  const report = importKeys(channel.rotator, fields, { mode, batch });
-  await channel.stored();
+  const report = await importKeys(channel, fields, { mode, batch });
   return done(report, `${report.created} created, ${report.existed} existed, ${report.removed} removed`);
 }
 

@@ -1,6 +1,6 @@
 import type { Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
-import type { UpstreamBody } from "./upstream-body.ts";
+import type { BodyControl, UpstreamBody } from "./upstream-body.ts";
 
 /** Whoever is told of a body as it comes. */
 export type BytesTaker = Pick<UpstreamBody, "push" | "end" | "fail">;
@@ -31,6 +31,24 @@ export function decoded(decoder: Transform, body: UpstreamBody): BytesTaker {
     fail(error) {
       decoder.destroy();
       body.fail(error);
+    },
+  };
+}
+
+/** Little that comes may be much when it is unpacked: whoever is held back holds the unpacking back as well. */
+export function withDecoder(decoder: Transform, control: BodyControl): BodyControl {
+  return {
+    pause() {
+      decoder.pause();
+      control.pause();
+    },
+    resume() {
+      decoder.resume();
+      control.resume();
+    },
+    cancel(reason) {
+      control.cancel(reason);
+      decoder.destroy();
     },
   };
 }

@@ -1,5 +1,7 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
 import type { Lease } from "../../core/lease.ts";
+import { giveUp } from "../../fetch/abort-watch.ts";
+import { type BodyReader, type IdleLimit, readerOf, readWithin } from "../../fetch/passed-body.ts";
 import type { ProxiedCall, ProxyTransport } from "../../http/proxied-call.ts";
 import { madeAnswer } from "./made-answer.ts";
 import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
@@ -13,13 +15,16 @@ interface FetchedAnswer extends NodeAnswer {
 /** Sends through a `fetch`, for where undici itself is not to be had. */
 export class FetchNodeTransport implements Transport<ProxiedCall, NodeAnswer> {
   readonly #inner: ProxyTransport;
+  readonly #fetched: (response: Response) => FetchedAnswer;
 
-  constructor(inner: ProxyTransport) {
+  /** @param idle @default a body may be silent for as long as the transport lets it */
+  constructor(inner: ProxyTransport, idle?: IdleLimit | undefined) {
     this.#inner = inner;
+    this.#fetched = (response) => fetched(response, idle);
   }
 
   send(call: ProxiedCall, lease: Lease, signal: AbortSignal | undefined): Promise<NodeAnswer> {
-    return this.#inner.send(call, lease, signal).then(fetched);
+    return this.#inner.send(call, lease, signal).then(this.#fetched);
   }
 
   async follow(
@@ -30,7 +35,7 @@ export class FetchNodeTransport implements Transport<ProxiedCall, NodeAnswer> {
   ): Promise<NodeAnswer> {
     const { response } = answer as FetchedAnswer;
     const last = await this.#inner.follow(call, lease, response, signal);
-    return last === response ? answer : fetched(last);
+    return last === response ? answer : this.#fetched(last);
   }
 
   open(answer: NodeAnswer): NodeReply {
@@ -42,13 +47,13 @@ export class FetchNodeTransport implements Transport<ProxiedCall, NodeAnswer> {
   }
 }
 
-function fetched(response: Response): FetchedAnswer {
+function fetched(response: Response, idle: IdleLimit | undefined): FetchedAnswer {
   const { status, statusText, headers } = response;
   return {
     status,
     statusText,
     headers: new NodeHeaders(recordOf(headers)),
-    body: bodyOf(response),
+    body: bodyOf(response, idle),
     isDecoded: headers.has("content-encoding"),
     response,
   };
@@ -61,17 +66,18 @@ function recordOf(headers: Headers): Record<string, string> {
 }
 
 /** Reads on whenever somebody takes what comes; not before anybody does, because redirects are followed without. */
-function bodyOf({ body: stream }: Response): UpstreamBody {
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+function bodyOf(response: Response, idle: IdleLimit | undefined): UpstreamBody {
+  const { body: stream } = response;
+  let reader: BodyReader | undefined;
   let isWanted = false;
   let isReading = false;
   const pump = async (): Promise<void> => {
     if (isReading) return;
     isReading = true;
     try {
-      reader ??= stream?.getReader();
+      if (stream !== null) reader ??= readerOf(stream);
       while (isWanted) {
-        const part = await reader?.read();
+        const part = reader === undefined ? undefined : await readWithin(reader, idle);
         if (part === undefined || part.done) return body.end();
         body.push(part.value);
       }
@@ -92,8 +98,8 @@ function bodyOf({ body: stream }: Response): UpstreamBody {
       },
       cancel(reason) {
         isWanted = false;
-        const cancelled = reader === undefined ? stream?.cancel(reason) : reader.cancel(reason);
-        cancelled?.catch(() => {});
+        if (reader === undefined) giveUp(response);
+        else reader.cancel(reason).catch(() => {});
       },
     },
     true,

@@ -67,5 +67,5 @@ function throughFetch(
 ): NodeTransport {
   const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock: rotator.options.clock };
   const placement = rotator.provider.credential;
-  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, placement, idle, mayFollow }));
+  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, placement, mayFollow }), idle);
 }

@@ -4,7 +4,7 @@ import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
 import type { ProxiedCall } from "../../http/proxied-call.ts";
 import type { CredentialPlacement } from "../../providers/provider.ts";
-import { type BytesTaker, decoded, decoderFor } from "./decoded-body.ts";
+import { type BytesTaker, decoded, decoderFor, withDecoder } from "./decoded-body.ts";
 import { madeAnswer } from "./made-answer.ts";
 import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
 import { NodeReply } from "./node-reply.ts";
@@ -73,7 +73,7 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
     for (let hops = 0; isRedirect(answer.status); hops++) {
       const hop = nextHop(answer, outgoing.url, outgoing.method);
       // Elsewhere the client goes by itself, and without a key.
-      if (hop === undefined || !this.#options.mayFollow(hop.url)) break;
+      if (hop === undefined || hop.crossesOrigin || !this.#options.mayFollow(hop.url)) break;
       answer.body.cancel();
       if (hops === mostRedirects) throw redirectFailure("redirect count exceeded");
       outgoing = {
@@ -149,7 +149,8 @@ class Exchange implements BodyControl {
 
   onRequestStart(controller: Controller): void {
     this.#controller = controller;
-    if (this.#signal?.aborted === true) this.cancel(this.#signal.reason);
+    // Given up while it waited for a connection: there was nobody to be told until now.
+    if (this.#isOver) controller.abort(asError(this.#signal?.reason));
   }
 
   onResponseStart(
@@ -159,11 +160,11 @@ class Exchange implements BodyControl {
     statusText?: string,
   ): void {
     if (status < 200) return;
-    const body = new UpstreamBody(this);
-    this.#body = body;
     // What nobody is to read in a refusal has to be found in it.
     const decoder = status < 300 ? undefined : decoderFor(headers["content-encoding"]);
     const isDecoded = decoder !== undefined;
+    const body = new UpstreamBody(isDecoded ? withDecoder(decoder, this) : this);
+    this.#body = body;
     this.#into = isDecoded ? decoded(decoder, body) : body;
     this.#resolve({
       status,
@@ -205,7 +206,7 @@ class Exchange implements BodyControl {
 
   cancel(reason: unknown): void {
     if (this.#isOver) return;
-    const error = reason instanceof Error ? reason : new Error("given up", { cause: reason });
+    const error = asError(reason);
     if (this.#controller === undefined) this.onResponseError(undefined, error);
     else this.#controller.abort(error);
   }
@@ -214,4 +215,8 @@ class Exchange implements BodyControl {
     this.#isOver = true;
     this.#signal?.removeEventListener("abort", this);
   }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error("given up", { cause: reason });
 }

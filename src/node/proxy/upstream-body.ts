@@ -34,6 +34,8 @@ export class UpstreamBody {
   // What a transport tells.
 
   push(chunk: Uint8Array): void {
+    // Given up: what was on its way is for nobody.
+    if (this.#over !== undefined) return;
     if (this.#sink !== undefined) {
       this.#sink.data(chunk);
       return;

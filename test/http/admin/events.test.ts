@@ -61,6 +61,18 @@ describe("GET /api/events", () => {
     expect(await ask("/api/events?limit=0")).toMatchObject({ status: 400, field: "limit" });
   });
 
+  it.each(["/api/events", "/api/events/stream"])(
+    "answers an event nobody knows with 400 and the names: %s",
+    async (path) => {
+      const { ask } = rig();
+      const { status, field, message } = await ask(`${path}?event=key-disable`);
+      expect([status, field]).toEqual([400, "event"]);
+      expect(message).toMatch(/one of .*key-selected, .*part-failed; did you mean `key-disabled`\?$/);
+      const secret = newSecret();
+      expect((await ask(`${path}?event=${secret}`)).message).not.toContain(secret);
+    },
+  );
+
   it("keeps refusals, and not what happens in every request", async () => {
     const fetch = createRotatingFetch({
       provider: "openai",

@@ -212,6 +212,22 @@ describe("an admin handler", () => {
     },
   );
 
+  it("names a field or parameter nobody knows, and the one that was meant, but none that may be a secret", async () => {
+    const { ask } = rig();
+    const secret = newSecret();
+    const edited = await ask("/api/keys/0", { method: "PATCH", body: { wieght: 2 } });
+    expect(edited).toMatchObject({ status: 400, field: "wieght" });
+    expect(edited.message).toMatch(/\(weight, .*\), got `wieght`; did you mean `weight`\?$/);
+    expect((await ask("/api/keys?chanel=1")).message).toMatch(/got `chanel`; did you mean `channel`\?$/);
+    const imported = await ask("/api/keys", { body: { keys: [newSecret(), { secret, acount: "a" }] } });
+    expect(imported.data.results[1].message).toMatch(/got `acount`; did you mean `account`\?$/);
+    for (const name of [secret, `k1${secret.replaceAll(/\W/g, "").slice(-16)}`]) {
+      const refused = await ask("/api/keys/0", { method: "PATCH", body: { [name]: 1 } });
+      expect(refused).toMatchObject({ status: 400, field: "body" });
+      expect(JSON.stringify(refused)).not.toContain(name);
+    }
+  });
+
   it("is found below the base path, and only there", async () => {
     const { handler } = rig({ admin: { basePath: "/admin" } });
     const status = async (path: string): Promise<number> => (await handler(requestTo(path))).status;

@@ -160,4 +160,23 @@ describe("a redirect of the provider", () => {
     expect([response.status, response.headers.get("location")]).toEqual([302, "/admin/keys"]);
     expect(asked).toEqual(["https://api.example.test/v1/models", "https://api.example.test/v1/models-2"]);
   });
+
+  it.each(["/v1/files", "/v1/models/../files", "/v1/models%2f..%2ffiles"])(
+    "is handed over where it leads below the target to no allowed path: %s",
+    async (location) => {
+      const asked: string[] = [];
+      const handle = createProxyHandler({
+        keys: [newSecret()],
+        target: "https://api.example.test/v1",
+        allowedPaths: ["/models*"],
+        authorize: "public",
+        fetch: async (url) => {
+          asked.push(url);
+          return new Response(null, { status: 302, headers: { location } });
+        },
+      });
+      expect((await handle(new Request("https://proxy.example.test/models"))).status).toBe(302);
+      expect(asked).toHaveLength(1);
+    },
+  );
 });

@@ -30,6 +30,14 @@ describe("createProxyHandler", () => {
     }
   });
 
+  it("hands on no empty pieces of what it cleans", async () => {
+    const { body } = await proxyTo(() => new Response("short", { status: 400 }))();
+    const pieces: string[] = [];
+    for await (const piece of body as unknown as AsyncIterable<Uint8Array>)
+      pieces.push(new TextDecoder().decode(piece));
+    expect(pieces).toEqual(["short"]);
+  });
+
   it("cancels the provider's body when the client's is cancelled", async () => {
     for (const status of [200, 400]) {
       let cancel = (): void => {};

@@ -60,6 +60,67 @@ describe("createNodeProxy", () => {
     }
   });
 
+  it("sends nothing for a client that left before there was a connection", async () => {
+    const given: Error[] = [];
+    let tell = (_connected: () => void): void => {};
+    const isAsked = new Promise<() => void>((resolve) => {
+      tell = resolve;
+    });
+    const dispatcher: Dispatching = {
+      dispatch(_options, handler) {
+        const controller = { abort: (reason: Error) => void given.push(reason), pause() {}, resume() {} };
+        tell(() => (handler as { onRequestStart(one: object): void }).onRequestStart(controller));
+        return true;
+      },
+    };
+    const { rotator, upstream } = await startRig();
+    const target = `${upstream.origin}/v1`;
+    const proxy = createNodeProxy({ rotator, target, authorize: "public", transport: dispatcher });
+    let isClosed: Promise<unknown> | undefined;
+    const origin = await serving((request, response) => {
+      isClosed = once(response, "close");
+      proxy(request, response);
+    });
+    const sending = begin(`${origin}/a`);
+    const connected = await isAsked;
+    sending.destroy();
+    await isClosed;
+    connected();
+    expect(given).toHaveLength(1);
+  });
+
+  it.each(["fetch", "web"] as const)("breaks off what is silent for longer than `idleTimeoutMs`: %s", async (face) => {
+    const rig = await startRig({ face, options: { idleTimeoutMs: 50 } as never });
+    const sending = begin(`${rig.origin}/stream/a`, { headers: rig.headers });
+    await rig.upstream.arrived("a");
+    rig.upstream.release("a");
+    const answer = await answering(sending);
+    await nextPiece(answer);
+    await expect(nextPiece(answer)).rejects.toThrow();
+    await rig.upstream.left("a");
+  });
+
+  it("follows no redirect from a key's own endpoint to another origin with the key", async () => {
+    const rig = await startRig();
+    const endpoint = await startRig();
+    const secret = endpoint.upstream.key("good");
+    endpoint.upstream.behave("away", (response) => {
+      response.writeHead(307, { location: `${rig.upstream.origin}/v1/echo/b` }).end();
+    });
+    for (const transport of ["undici", "fetch"] as const) {
+      const proxy = createNodeProxy({
+        provider: "generic",
+        keys: [{ secret, baseURL: `${endpoint.upstream.origin}/v1` }],
+        target: `${rig.upstream.origin}/v1`,
+        authorize: "public",
+        transport,
+      });
+      const origin = await serving((request, response) => proxy(request, response));
+      expect((await ask(`${origin}/away/a`)).status).toBe(307);
+    }
+    expect(rig.upstream.arrivals).toEqual([]);
+  });
+
   it("gives up a body that comes through a fetch which knows no signals", async () => {
     const given = { fetch: (url: string, { signal: _, ...init }: RequestInit = {}) => fetch(url, init) };
     const rig = await startRig({ face: "fetch", options: given as never });

@@ -1,0 +1,48 @@
+import type { Clock } from "../types.ts";
+import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
+import type { Call } from "./call.ts";
+
+export interface TimeBoundsOptions {
+  readonly clock: Clock;
+  /** Milliseconds to response headers; `undefined`: no bound. */
+  readonly attemptTimeoutMs: number | undefined;
+  /** Milliseconds for the whole call up to response headers; `undefined`: no bound. */
+  readonly totalTimeoutMs: number | undefined;
+  /** Milliseconds a call may wait inside, for keys and before repeats. */
+  readonly maxWaitMs: number;
+}
+
+/** How long a call, its attempts and its waits may take. */
+export class TimeBounds {
+  readonly #options: TimeBoundsOptions;
+
+  constructor(options: TimeBoundsOptions) {
+    this.#options = options;
+  }
+
+  /** Monotonic time at which a call is over, Infinity where it has no bound; notes in the call what set it. */
+  endsAt(call: Call): number {
+    const { totalTimeoutMs, clock } = this.#options;
+    let endsAt = Number.POSITIVE_INFINITY;
+    if (totalTimeoutMs !== undefined) endsAt = clock.monotonic() + totalTimeoutMs;
+    const { deadline } = call;
+    if (deadline === undefined) return endsAt;
+    const deadlineAt = clock.monotonic() + deadline - clock.wall();
+    if (deadlineAt < endsAt) call.endedBy = "deadline";
+    return Math.min(endsAt, deadlineAt);
+  }
+
+  /** A signal of its own for an attempt that is bounded in time; others are sent with the caller's. */
+  signalFor(call: Call, endsAt: number): BoundedSignal | undefined {
+    const { attemptTimeoutMs, clock } = this.#options;
+    if (attemptTimeoutMs === undefined && endsAt === Number.POSITIVE_INFINITY) return undefined;
+    return boundedSignal(call.signal, attemptTimeoutMs, endsAt - clock.monotonic(), call.endedBy, clock);
+  }
+
+  /** How long the call may still wait: all its waits together take no longer than one may. */
+  patienceMs(call: Call, endsAt: number): number {
+    const { maxWaitMs, clock } = this.#options;
+    const leftMs = maxWaitMs - (call.trail?.waitedMs ?? 0);
+    return Math.max(0, Math.min(leftMs, endsAt - clock.monotonic()));
+  }
+}
