@@ -8,6 +8,8 @@ import type { ScriptRequest } from "./request.ts";
 
 /** One call carries at most so many questions, about so many candidates: a script holds up the whole server. */
 const mostQuestions = 32;
+/** Up to so many go together in any case. More are sent in two halves: while the server answers one, the other is read here. */
+const fewQuestions = 8;
 const mostCandidates = 64;
 /** With so many calls under way, the next waits for one of them: more would only stand in line at the server. */
 const mostUnderWay = 16;
@@ -42,12 +44,15 @@ export class Questions {
   readonly #batches: Batch[] = [];
   #underWay = 0;
   #isDue = false;
+  /** Questions that have no answer yet. */
+  #open = 0;
 
   constructor(options: QuestionsOptions) {
     this.#options = options;
   }
 
   ask(question: Question): Promise<Reservation | Refusal> {
+    this.#open++;
     return new Promise((answered) => {
       const { request, asked } = this.#batch();
       request.reserve(question.number, question.candidates, question.options);
@@ -55,9 +60,14 @@ export class Questions {
     });
   }
 
+  /** How many questions one call carries. */
+  get #together(): number {
+    return Math.max(fewQuestions, Math.min(mostQuestions, Math.ceil(this.#open / 2)));
+  }
+
   #batch(): Batch {
     const last = this.#batches.at(-1);
-    if (last !== undefined && last.asked.length < mostQuestions && last.request.candidates < mostCandidates)
+    if (last !== undefined && last.asked.length < this.#together && last.request.candidates < mostCandidates)
       return last;
     const batch = { request: this.#options.newRequest(), asked: [] };
     this.#batches.push(batch);
@@ -108,6 +118,7 @@ export class Questions {
   }
 
   #answer({ asked }: Batch, answer: ScriptAnswer, lagMs: number): void {
+    this.#open -= asked.length;
     for (const [place, { question, answered }] of asked.entries()) {
       answered(this.#understood(answer, place, question, lagMs));
     }
@@ -126,6 +137,7 @@ export class Questions {
   }
 
   #answerAlone({ asked }: Batch): void {
+    this.#open -= asked.length;
     for (const { question, answered } of asked) answered(this.#options.alone(question));
   }
 
