@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "../../src/stores/memory.ts";
-import type { Store } from "../../src/stores/store.ts";
+import type { Candidate, Store } from "../../src/stores/store.ts";
 import {
   type StoreCapabilities,
   type StoreContractOptions,
@@ -75,6 +75,31 @@ describe("storeContract", () => {
   it("passes a store that keeps it, with nothing but describe and it", async () => {
     const ended = await failures((environment) => new MemoryStore(environment), { capabilities: able });
     expect(ended.failed).toEqual([]);
+  });
+
+  it("says which reservation went wrong, and when", async () => {
+    const said: string[] = [];
+    const makeStore = broken((store) => ({
+      // Everything fits again five seconds too early.
+      reserve: (candidates, options) =>
+        store.reserve(store.clock.monotonic() > 10_000 ? [{ ...first(candidates), needs: [] }] : candidates, options),
+    }));
+    const first = ([candidate]: readonly Candidate[]): Candidate => candidate as Candidate;
+    const bodies: Promise<unknown>[] = [];
+    const runner: TestRunner = {
+      describe: (_name, body) => body(),
+      it: (name, body) => {
+        if (name.startsWith("frees a slot a window")) bodies.push(body().catch(({ message }) => said.push(message)));
+      },
+    };
+    storeContract(runner, (environment) => ({
+      store: makeStore(environment),
+      advance: (ms) => environment.clock.advance(ms),
+    }));
+    await Promise.all(bodies);
+    expect(said).toEqual([
+      "The store breaks its contract: expected reservation 2 of this test, 10199 ms after its beginning, to be refused, got one granted",
+    ]);
   });
 
   it("asks the least of a store that claims nothing", async () => {

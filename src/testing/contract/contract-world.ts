@@ -50,6 +50,12 @@ export interface StoreContractOptions {
 const windowMs = 10_000;
 const guardMs = 200;
 
+/** How far a test has come, over all its handles: what fails names the step. */
+interface Progress {
+  passedMs: number;
+  reservations: number;
+}
+
 /** One test's store, with the questions the contract asks it. */
 export class ContractWorld {
   readonly store: Store;
@@ -58,8 +64,15 @@ export class ContractWorld {
   readonly #advance: (ms: number) => Promise<void>;
   readonly #makeAnother: StoreUnderTest["another"];
   readonly #others: Store[] = [];
+  readonly #progress: Progress;
 
-  constructor({ store, advance, another }: StoreUnderTest, clock: FakeClock, slackMs: number) {
+  constructor(
+    { store, advance, another }: StoreUnderTest,
+    clock: FakeClock,
+    slackMs: number,
+    progress: Progress = { passedMs: 0, reservations: 0 },
+  ) {
+    this.#progress = progress;
     this.store = store;
     this.#advance = advance;
     this.#makeAnother = another;
@@ -75,7 +88,7 @@ export class ContractWorld {
     );
     const store = await this.#makeAnother();
     this.#others.push(store);
-    return new ContractWorld({ store, advance: this.#advance }, this.clock, this.slackMs);
+    return new ContractWorld({ store, advance: this.#advance }, this.clock, this.slackMs, this.#progress);
   }
 
   /** Ends all that was opened. What is open elsewhere goes first. */
@@ -91,6 +104,7 @@ export class ContractWorld {
   }
 
   advance(ms: number): Promise<void> {
+    this.#progress.passedMs += ms;
     return this.#advance(ms);
   }
 
@@ -99,19 +113,25 @@ export class ContractWorld {
     options: Partial<ReserveOptions> = {},
   ): Promise<Reservation | Refusal> {
     const list = "keyId" in candidates ? [candidates] : candidates;
+    this.#progress.reservations++;
     return this.store.reserve(list, { session: "contract", leaseMs: 600_000, purpose: "request", ...options });
   }
 
   async granted(candidates: Candidate | readonly Candidate[], options?: Partial<ReserveOptions>): Promise<Reservation> {
     const answer = await this.reserve(candidates, options);
-    check(answer.granted, answer.granted ? "" : `a reservation to be granted, got ${JSON.stringify(answer)}`);
+    check(answer.granted, answer.granted ? "" : `${this.#step()} to be granted, got ${JSON.stringify(answer)}`);
     return answer;
   }
 
   async refused(candidates: Candidate | readonly Candidate[], options?: Partial<ReserveOptions>): Promise<Refusal> {
     const answer = await this.reserve(candidates, options);
-    check(!answer.granted, "a reservation to be refused, got one granted");
+    check(!answer.granted, `${this.#step()} to be refused, got one granted`);
     return answer;
+  }
+
+  #step(): string {
+    const { passedMs, reservations } = this.#progress;
+    return `reservation ${reservations} of this test, ${passedMs} ms after its beginning,`;
   }
 
   /** Refused until `ms` from now have passed, granted then: a window is half-open. */
