@@ -25,7 +25,14 @@ export function makeConfigs(count: number): KeyConfig[] {
 }
 
 export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
-  const book = new KeyBook({ keys: configs, clock, idSecret: undefined, limits: [], keyStore: undefined, keyOwner: "" });
+  const book = new KeyBook({
+    keys: configs,
+    clock,
+    idSecret: undefined,
+    limits: [],
+    keyStore: undefined,
+    keyOwner: "",
+  });
   book.open();
   return book.pool;
 }

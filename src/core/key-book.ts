@@ -22,7 +22,7 @@ export interface ReloadResult {
   readonly touched: ReadonlySet<Account>;
 }
 
-type KeyBookOptions = Pick<ResolvedRotatorOptions, "keys" | "clock" | "idSecret" | "limits" | "keyStore">;
+type KeyBookOptions = Pick<ResolvedRotatorOptions, "keys" | "clock" | "idSecret" | "limits" | "keyStore" | "keyOwner">;
 
 export interface KeyBookListeners {
   readonly storeFailed: (error: unknown) => void;
@@ -52,14 +52,14 @@ export class KeyBook {
   loaded = false;
 
   constructor(options: KeyBookOptions, { storeFailed, othersChanged }: KeyBookListeners = nobodyListens) {
-    const { keyStore: store, clock, idSecret } = options;
+    const { keyStore: store, keyOwner: owner, clock, idSecret } = options;
     this.#options = options;
     const fingerprint = createFingerprint(idSecret);
     this.fingerprint = fingerprint;
     const changed = (ids: ReadonlySet<string>): void => {
       if (this.loaded) othersChanged(this.#followAll(ids));
     };
-    this.ledger = new KeyLedger({ store, clock, failed: storeFailed, changed });
+    this.ledger = new KeyLedger({ store, owner, clock, failed: storeFailed, changed });
     this.#listed = new ListedKeys(fingerprint);
     const { ledger } = this;
     this.#sync = new PoolSync({ ledger, listed: this.#listed, fingerprint, clock, failed: storeFailed });
@@ -72,7 +72,8 @@ export class KeyBook {
 
   /**
    * Begins with keys that are there already, unless the key store takes its time.
-   * @throws InvalidOptionsError for what cannot be a list of keys; KeyStoreError when the store cannot be read.
+   * @throws InvalidOptionsError for what cannot be a list of keys, and a store with another provider's; KeyStoreError when the store
+   * cannot be read.
    */
   open(): void {
     const { keys } = this.#options;

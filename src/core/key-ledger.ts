@@ -1,7 +1,8 @@
-import { KeyStoreError } from "../errors.ts";
+import { InvalidOptionsError, KeyStoreError } from "../errors.ts";
 import type { KeyRecord, KeyRecords, KeyStore } from "../stores/key-store.ts";
 import type { Unsubscribe } from "../stores/store.ts";
 import type { Awaitable, Clock } from "../types.ts";
+import { expectOwner } from "./key-owner.ts";
 import { type RecordChange, RecordSheet } from "./record-sheet.ts";
 
 /** What could not be stored is tried again after so long, then twice that, and so on; milliseconds. */
@@ -12,6 +13,8 @@ const mostConflicts = 100;
 
 export interface KeyLedgerOptions {
   readonly store: KeyStore | undefined;
+  /** Whose keys these are. */
+  readonly owner: string;
   readonly clock: Clock;
   /** The store could not be read or written. */
   readonly failed: (error: unknown) => void;
@@ -33,6 +36,8 @@ export class KeyLedger {
   /** A version somebody else may have made. */
   #told: string | undefined;
   #isStale = false;
+  /** The store has these keys' owner. */
+  #isOwn = false;
   #working: Promise<void> | undefined;
   #loading: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -65,17 +70,16 @@ export class KeyLedger {
 
   /**
    * Reads the store. Synchronous when the store is. Changes made before stay.
-   * @throws KeyStoreError when that fails.
+   * @throws KeyStoreError when that fails; InvalidOptionsError when it holds another provider's keys.
    */
   load(): Awaitable<void> {
     const store = this.#store;
     if (store === undefined) return;
     // What is read now must not take the place of what is stored meanwhile.
     if (this.#working !== undefined) return this.#working.then(() => this.load());
-    this.#unsubscribe ??= store.watch?.((version) => this.#hear(version));
     let loaded: Awaitable<KeyRecords>;
     try {
-      loaded = store.load();
+      loaded = this.#read(store);
     } catch (cause) {
       throw unread(cause);
     }
@@ -118,7 +122,8 @@ export class KeyLedger {
   /** @throws KeyStoreError when the last changes cannot be stored. The store is closed all the same. */
   async close(): Promise<void> {
     this.#unsubscribe?.();
-    this.#unsubscribe = undefined;
+    // Nor does what is read from here on begin to listen.
+    this.#unsubscribe = () => {};
     try {
       await this.flushed();
     } finally {
@@ -126,6 +131,19 @@ export class KeyLedger {
       this.#cancelRetry?.();
       await this.#store?.close?.();
     }
+  }
+
+  /** Of a store that is somebody else's nothing is read. */
+  #read(store: KeyStore): Awaitable<KeyRecords> {
+    const holder = this.#isOwn ? undefined : store.claim?.(this.#options.owner);
+    return holder instanceof Promise ? holder.then((late) => this.#readOwn(store, late)) : this.#readOwn(store, holder);
+  }
+
+  #readOwn(store: KeyStore, holder = this.#options.owner): Awaitable<KeyRecords> {
+    expectOwner(this.#options.owner, holder);
+    this.#isOwn = true;
+    this.#unsubscribe ??= store.watch?.((version) => this.#hear(version));
+    return store.load();
   }
 
   async #takeLate(loaded: Promise<KeyRecords>): Promise<void> {
@@ -158,7 +176,8 @@ export class KeyLedger {
     this.#cancelRetry = undefined;
     try {
       for (let conflicts = 0; ; ) {
-        if (this.#isStale || (this.#told ?? this.#version) !== this.#version) {
+        const isUnread = !this.#isOwn && this.#waiting.length > 0;
+        if (isUnread || this.#isStale || (this.#told ?? this.#version) !== this.#version) {
           await this.#catchUp(store);
           continue;
         }
@@ -203,7 +222,7 @@ export class KeyLedger {
     this.#isStale = false;
     this.#told = undefined;
     try {
-      this.#take(await store.load());
+      this.#take(await this.#read(store));
     } catch (cause) {
       this.#isStale = true;
       throw unread(cause);
@@ -228,6 +247,7 @@ export class KeyLedger {
   }
 }
 
-function unread(cause: unknown): KeyStoreError {
+function unread(cause: unknown): Error {
+  if (InvalidOptionsError.isInstance(cause) && cause.field === "keyStore") return cause;
   return new KeyStoreError("What operators changed of the keys could not be read from the key store.", { cause });
 }

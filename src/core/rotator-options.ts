@@ -15,6 +15,7 @@ import {
   unexpected,
   unexpectedSecret,
 } from "./expectations.ts";
+import { type Addressed, expectOwner, keyOwner, sentTo } from "./key-owner.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "./limits.ts";
 import { type OtherName, type ProviderName, resolveProvider, resolveStore, resolveStrategy } from "./registry.ts";
 
@@ -111,6 +112,8 @@ export interface ResolvedRotatorOptions {
   readonly limits: readonly LimitTemplate[];
   readonly store: Store;
   readonly keyStore: KeyStore | undefined;
+  /** Whose keys these are. */
+  readonly keyOwner: string;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly stickyWaitMs: number;
@@ -216,6 +219,7 @@ export function resolveRotatorOptions(
   }
   const provider = resolveProvider(options.provider);
   const store = resolveStore(options.store, { clock, random });
+  const owner = keyOwner(provider, (options as Addressed)[sentTo]);
   const session = isShared(store) ? nameOf(random) : "local";
   const cooldownMs =
     options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
@@ -228,7 +232,8 @@ export function resolveRotatorOptions(
       options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
     ),
     store,
-    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore, provider),
+    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore, owner),
+    keyOwner: owner,
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
     stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
@@ -279,19 +284,16 @@ function resolveHealthCheck(value: HealthCheck): HealthCheck {
 }
 
 /** Whose keys a store was used for first: those of one provider must not be sent to another. */
-const providersOfStores = new WeakMap<KeyStore, string>();
+const ownersOfStores = new WeakMap<KeyStore, string>();
 
-function expectKeyStore(value: unknown, { name: provider }: Provider): KeyStore {
+function expectKeyStore(value: unknown, owner: string): KeyStore {
   const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
-  for (const name of ["watch", "close"] as const) {
+  for (const name of ["claim", "watch", "close"] as const) {
     if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
   }
   expectBoolean("keyStore.storesSecrets", store.storesSecrets);
-  const other = providersOfStores.get(store) ?? provider;
-  if (other !== provider) {
-    throw unexpectedSecret("keyStore", "one of this pool alone", `one that a pool of provider "${other}" uses`);
-  }
-  providersOfStores.set(store, provider);
+  expectOwner(owner, ownersOfStores.get(store) ?? owner);
+  ownersOfStores.set(store, owner);
   return store;
 }
 

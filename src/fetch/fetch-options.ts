@@ -10,6 +10,7 @@ import {
   unexpected,
   unexpectedSecret,
 } from "../core/expectations.ts";
+import { type Addressed, sentTo } from "../core/key-owner.ts";
 import { KeyRotator } from "../core/key-rotator.ts";
 import { providerAt } from "../core/registry.ts";
 import { knownRotatorOptions, type RotatorOptions, type TokenEstimate } from "../core/rotator-options.ts";
@@ -169,8 +170,9 @@ export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotato
   const known = shared ? { rotator: true as const } : knownRotatorOptions;
   expectKnown("options", options, { ...known, ...knownCallingOptions });
   const calling = resolveCalling(options);
-  const rotator = sharedRotator ?? new KeyRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL));
-  const origins = resolveOrigins(options, calling.baseURL, rotator);
+  const own = resolveOwnOrigins(options);
+  const rotator = sharedRotator ?? new KeyRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL, own));
+  const origins = resolveOrigins(own, calling.baseURL, rotator);
   const { healthCheck } = options as RotatingFetchOptions;
   if (healthCheck?.path !== undefined) expectReachable(healthCheck.path, origins, rotator.provider);
   return { ...calling, rotator, origins };
@@ -249,20 +251,30 @@ function expectRotator(options: SharedRotatorOptions): KeyRotator {
   );
 }
 
-function rotatorPart(options: RotatingFetchOptions, baseURL: URL | undefined): RotatorOptions {
+function rotatorPart(
+  options: RotatingFetchOptions,
+  baseURL: URL | undefined,
+  own: readonly string[],
+): RotatorOptions & Addressed {
   const part = Object.entries(options).filter(([name]) => name in knownRotatorOptions);
   const found = options.provider === undefined && baseURL !== undefined ? { provider: providerAt(baseURL) } : undefined;
-  return { keys: options.keys, ...Object.fromEntries(part), ...found };
+  // A key store holds the keys of one address.
+  const address = { base: baseURL?.origin, own };
+  return { keys: options.keys, ...Object.fromEntries(part), ...found, [sentTo]: address };
 }
 
-function resolveOrigins(options: CallingOptions, baseURL: URL | undefined, rotator: KeyRotator): readonly string[] {
+/** Those the options name. */
+function resolveOwnOrigins({ origins }: CallingOptions): readonly string[] {
+  if (origins === undefined) return [];
+  if (!Array.isArray(origins)) throw unexpected("origins", "a list of origins", origins);
+  return origins.map((origin, place) => expectOrigin(`origins[${place}]`, origin));
+}
+
+function resolveOrigins(own: readonly string[], baseURL: URL | undefined, rotator: KeyRotator): readonly string[] {
   const origins = new Set(
     baseURL === undefined ? rotator.provider.origins.map((origin) => new URL(origin).origin) : [baseURL.origin],
   );
-  if (options.origins !== undefined) {
-    if (!Array.isArray(options.origins)) throw unexpected("origins", "a list of origins", options.origins);
-    for (const [place, origin] of options.origins.entries()) origins.add(expectOrigin(`origins[${place}]`, origin));
-  }
+  for (const origin of own) origins.add(origin);
   for (const origin of rotator.endpointOrigins()) origins.add(origin);
   if (origins.size === 0) throw noOrigin(rotator.provider);
   return [...origins];

@@ -12,14 +12,22 @@ import { InvalidOptionsError, StateFileError } from "../errors.ts";
 import type { KeyRecord } from "../stores/key-store.ts";
 
 const format = "rotating-fetch/keys";
-const formatVersion = 1;
+/** From 2 on, files say whose keys they hold; an earlier version would not mind, and so cannot read them. */
+const formatVersion = 2;
+
+export interface KeyFileContent {
+  /** Whose keys these are. @default nobody said so yet */
+  readonly owner: string | undefined;
+  readonly records: readonly KeyRecord[];
+}
 
 export const adviceToBeginAnew =
   "It is left as it is. Move it away to begin without what operators changed, or put a copy of it back.";
 
 /** The text of a key file, a line for a record. */
-export function* keyFileText(records: Iterable<KeyRecord>): Generator<string, void> {
-  yield `{"format":${JSON.stringify(format)},"version":${formatVersion},"records":[`;
+export function* keyFileText(owner: string | undefined, records: Iterable<KeyRecord>): Generator<string, void> {
+  const told = owner === undefined ? '"version":1' : `"version":${formatVersion},"owner":${JSON.stringify(owner)}`;
+  yield `{"format":${JSON.stringify(format)},${told},"records":[`;
   let separator = "\n";
   for (const record of records) {
     yield separator + JSON.stringify(record);
@@ -29,23 +37,28 @@ export function* keyFileText(records: Iterable<KeyRecord>): Generator<string, vo
 }
 
 /**
- * The records of a file's parsed text.
+ * What a file's parsed text holds.
  * @throws StateFileError when it is something else's, damaged or of a later version. No value of it is told: it may be a secret.
  */
-export function recordsIn(path: string, content: unknown): readonly KeyRecord[] {
-  const file = content as { format?: unknown; version?: unknown; records?: unknown } | null;
+export function contentOf(path: string, content: unknown): KeyFileContent {
+  const file = content as { [field in "format" | "version" | "owner" | "records"]?: unknown } | null;
   if (typeof file !== "object" || file === null || file.format !== format) {
     throw refused(path, "foreign", "is no key file of rotating-fetch's");
   }
-  const { version, records } = file;
+  const { version, owner, records } = file;
   if (typeof version === "number" && version > formatVersion) {
     const message = `was written by a later version of rotating-fetch (format ${version}, this one reads ${formatVersion}). Use that version`;
     throw refused(path, "too_new", message);
   }
-  if (version !== formatVersion) throw refused(path, "damaged", "is damaged (its `version` is none)");
+  if (version !== 1 && version !== formatVersion) {
+    throw refused(path, "damaged", "is damaged (its `version` is none)");
+  }
+  if (owner !== undefined && (typeof owner !== "string" || owner === "")) {
+    throw refused(path, "damaged", "is damaged (its `owner` is none)");
+  }
   if (!Array.isArray(records)) throw refused(path, "damaged", "is damaged (its `records` are no list)");
   try {
-    return expectRecords(records);
+    return { owner, records: expectRecords(records) };
   } catch (error) {
     if (!InvalidOptionsError.isInstance(error)) throw error;
     throw refused(path, "damaged", `is damaged (\`${error.field}\` is not what it should be)`);

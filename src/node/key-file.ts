@@ -4,8 +4,9 @@ import { InvalidOptionsError, StateFileError } from "../errors.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../stores/key-store.ts";
 import { keepable } from "../stores/memory-key-store.ts";
 import type { Unsubscribe } from "../stores/store.ts";
+import type { Awaitable } from "../types.ts";
 import { FileLock } from "./file-lock.ts";
-import { adviceToBeginAnew, keyFileText, recordsIn } from "./key-file-format.ts";
+import { adviceToBeginAnew, contentOf, type KeyFileContent, keyFileText } from "./key-file-format.ts";
 import { prepareFile, readFile, removeDrafts, tightenMode, writeFile, writeFileNow } from "./state-file.ts";
 
 export interface KeyFileOptions {
@@ -38,6 +39,7 @@ export class KeyFile implements KeyStore {
   readonly storesSecrets: boolean;
   readonly #lock: FileLock;
   readonly #listeners = new Set<(version: string) => void>();
+  #owner: string | undefined;
   #records: ReadonlyMap<string, KeyRecord>;
   /** What is being written. */
   #writing: ReadonlyMap<string, KeyRecord> | undefined;
@@ -47,10 +49,11 @@ export class KeyFile implements KeyStore {
   #closing: Promise<void> | undefined;
   readonly #atExit = (): void => this.#endAtExit();
 
-  private constructor(path: string, storesSecrets: boolean, lock: FileLock, records: readonly KeyRecord[]) {
+  private constructor(path: string, storesSecrets: boolean, lock: FileLock, { owner, records }: KeyFileContent) {
     this.path = path;
     this.storesSecrets = storesSecrets;
     this.#lock = lock;
+    this.#owner = owner;
     this.#records = new Map(records.map((record) => [record.id, keepable(record, true)]));
     process.on("exit", this.#atExit);
   }
@@ -69,15 +72,28 @@ export class KeyFile implements KeyStore {
     const lock = new FileLock(file);
     try {
       const content = readFile(file, adviceToBeginAnew);
-      const records = content === undefined ? [] : recordsIn(file, content);
-      if (!storeSecrets) refuseSecrets(file, records);
+      const kept = content === undefined ? { owner: undefined, records: [] } : contentOf(file, content);
+      if (!storeSecrets) refuseSecrets(file, kept.records);
       tightenMode(file);
       removeDrafts(file);
-      return new KeyFile(file, storeSecrets, lock, records);
+      return new KeyFile(file, storeSecrets, lock, kept);
     } catch (error) {
       lock.release();
       throw error;
     }
+  }
+
+  /**
+   * Whose keys the file holds: the first to say so. It is in the file at once, or with the first record.
+   * @throws StateFileError when that cannot be written.
+   */
+  claim(owner: string): Awaitable<string> {
+    if (this.#owner !== undefined) return this.#owner;
+    // What is being written now does not tell of an owner.
+    if (this.#writing !== undefined) return this.#last.then(() => this.claim(owner));
+    if (this.#records.size > 0) this.#writeOwner(owner);
+    this.#owner = owner;
+    return owner;
   }
 
   load(): KeyRecords {
@@ -120,13 +136,21 @@ export class KeyFile implements KeyStore {
     this.#writing = records;
     try {
       this.#lock.confirm();
-      await writeFile(this.path, keyFileText(records.values()), systemClock);
+      await writeFile(this.path, keyFileText(this.#owner, records.values()), systemClock);
     } catch (cause) {
-      if (StateFileError.isInstance(cause)) throw cause;
-      const { code } = cause as NodeJS.ErrnoException;
-      throw unsaved(this.path, code ?? "it failed", cause);
+      throw unwritten(this.path, cause);
     } finally {
       this.#writing = undefined;
+    }
+  }
+
+  #writeOwner(owner: string): void {
+    if (this.#closing !== undefined) throw unsaved(this.path, "it was closed", undefined);
+    try {
+      this.#lock.confirm();
+      writeFileNow(this.path, keyFileText(owner, this.#records.values()));
+    } catch (cause) {
+      throw unwritten(this.path, cause);
     }
   }
 
@@ -151,7 +175,7 @@ export class KeyFile implements KeyStore {
     try {
       if (this.#writing !== undefined) {
         this.#lock.confirm();
-        writeFileNow(this.path, keyFileText(this.#writing.values()));
+        writeFileNow(this.path, keyFileText(this.#owner, this.#writing.values()));
       }
     } catch {
       // The file is as it was, and nobody is left to be told.
@@ -173,6 +197,11 @@ function refuseSecrets(path: string, records: readonly KeyRecord[]): void {
     `Expected \`storeSecrets\` to be true, as ${path} holds the secrets of ${count} keys, got false. ` +
       "To have them forgotten, delete `given` from its records",
   );
+}
+
+function unwritten(path: string, cause: unknown): StateFileError {
+  if (StateFileError.isInstance(cause)) return cause;
+  return unsaved(path, (cause as NodeJS.ErrnoException).code ?? "it failed", cause);
 }
 
 function unsaved(path: string, why: string, cause: unknown): StateFileError {

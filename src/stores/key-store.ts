@@ -76,6 +76,13 @@ export interface KeyChangeAnswer {
 export interface KeyStore {
   /** May records carry secrets? Otherwise they never do. */
   readonly storesSecrets: boolean;
+  /**
+   * Says whose keys these are, before any of them is read: the provider, and where it lives unless that is well known. No
+   * secret. The first to say so is remembered as long as the records are; returns who that was, in one atomic step. With another
+   * owner than oneself the records are to be left alone: keys would be sent to a stranger.
+   * @default nobody remembers: only rotators of one process are kept apart
+   */
+  claim?(owner: string): Awaitable<string>;
   load(): Awaitable<KeyRecords>;
   /** One atomic step: changes nothing unless the records are at `expectedVersion`. */
   apply(changes: KeyChanges, expectedVersion: string): Awaitable<KeyChangeAnswer>;

@@ -20,6 +20,7 @@ export class MemoryKeyStore implements KeyStore {
   readonly #records = new Map<string, KeyRecord>();
   readonly #listeners = new Set<(version: string) => void>();
   #revision = 0;
+  #owner: string | undefined;
 
   /** @throws InvalidOptionsError when `storeSecrets` is neither true nor false. */
   constructor({ storeSecrets = false }: MemoryKeyStoreOptions = {}) {
@@ -28,6 +29,11 @@ export class MemoryKeyStore implements KeyStore {
       throw new InvalidOptionsError("storeSecrets", message);
     }
     this.storesSecrets = storeSecrets;
+  }
+
+  claim(owner: string): string {
+    this.#owner ??= owner;
+    return this.#owner;
   }
 
   load(): KeyRecords {

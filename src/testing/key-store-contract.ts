@@ -82,6 +82,7 @@ export function keyStoreContract(runner: TestRunner, makeStore: KeyStoreMaker): 
   runner.describe("keeping", () => keepingContract(test));
   runner.describe("versions", () => versionContract(test));
   runner.describe("watching", () => watchingContract(test));
+  runner.describe("claiming", () => claimingContract(test));
 }
 
 type Test = (name: string, body: (under: KeyStoreUnderTest) => Promise<void>) => void;
@@ -197,6 +198,59 @@ function watchingContract(test: Test): void {
     const version = await applied(store, put(source));
     await nextMacrotask();
     checkEqual(told, [version], "what the other listener was told");
+  });
+}
+
+const [one, other] = ['"openai"', '"generic" at https://api.example.com, https://b.example.com:8443'] as const;
+
+/** Optional: of a store that cannot be claimed nothing is asked. */
+function claimingContract(test: Test): void {
+  test("belongs to whoever claims it first, and tells others who that is", async ({ store }) => {
+    if (store.claim === undefined) return;
+    for (const owner of [other, one, other]) checkEqual(await store.claim(owner), other, "the owner after a claim");
+    checkEqual((await store.load()).records, [], "the records of a store that was only claimed");
+  });
+
+  test("has one owner where several claim it at once", async ({ store }) => {
+    if (store.claim === undefined) return;
+    const owners = await Promise.all([one, other, one, other].map((owner) => store.claim?.(owner)));
+    check(owners[0] === one || owners[0] === other, "the owner to be one of those who claimed");
+    checkEqual(new Set(owners).size, 1, "how many owners several claims at once made");
+  });
+
+  test("can be claimed when it has records already, and keeps them", async ({ store }) => {
+    if (store.claim === undefined) return;
+    await applied(store, put(source, full));
+    checkEqual(await store.claim(one), one, "the owner of records that had none");
+    await applied(store, put(gone));
+    await expectRecords(store, [source, full, gone]);
+    await applied(store, { put: [], drop: [source.id, full.id, gone.id] });
+    checkEqual(await store.claim(other), one, "the owner after all records were dropped");
+  });
+
+  test("has its owner again after it ended, if it outlives its process", async ({ store, reopen }) => {
+    if (store.claim === undefined || reopen === undefined) return;
+    await applied(store, put(source));
+    await store.claim(one);
+    const again = await reopen();
+    try {
+      checkEqual(await again.claim?.(other), one, "the owner after the store ended");
+      await applied(again, put(full));
+    } finally {
+      await again.close?.();
+    }
+  });
+
+  test("keeps the owner that the first of the records was written with", async ({ store, reopen }) => {
+    if (store.claim === undefined || reopen === undefined) return;
+    await store.claim(other);
+    await applied(store, put(source));
+    const again = await reopen();
+    try {
+      checkEqual(await again.claim?.(one), other, "the owner after the store ended");
+    } finally {
+      await again.close?.();
+    }
   });
 }
 

@@ -10,6 +10,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -110,6 +112,81 @@ describe("KeyFile", () => {
     expect(lease.secret === mine).toBe(true);
   });
 
+  it("is refused to another provider after a restart, which gets none of its keys", async () => {
+    const secret = newSecret();
+    const received: string[] = [];
+    const server = createServer((request, response) => {
+      received.push(JSON.stringify([request.url, request.rawHeaders]));
+      response.end("{}");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const baseURL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const first = new KeyRotator({ keys: newSecret(), provider: "openai", keyStore: open({ storeSecrets: true }) });
+    first.import([{ id: "imported", secret }]);
+    await first.close();
+    const before = readFileSync(path, "utf8");
+
+    const refused = open({ storeSecrets: true });
+    const begin = () => createRotatingFetch({ provider: "anthropic", baseURL, keys: newSecret(), keyStore: refused });
+    expect(begin).toThrow(/provider "anthropic".*got one with the keys of provider "openai"/);
+    expect(begin).toThrow(expect.objectContaining({ field: "keyStore" }));
+    await refused.close();
+    expect(readFileSync(path, "utf8")).toBe(before);
+
+    const own = open({ path: join(directory, "other.json"), storeSecrets: true });
+    const second = createRotatingFetch({ provider: "anthropic", baseURL, keys: newSecret(), keyStore: own });
+    opened.unshift(second.rotator);
+    for (let call = 0; call < 3; call++) await (await second(`${baseURL}/v1/messages`)).text();
+    server.close();
+    expect(received).toHaveLength(3);
+    expectNoSecrets(received, [secret]);
+
+    const again = new KeyRotator({ keys: newSecret(), provider: "openai", keyStore: open({ storeSecrets: true }) });
+    opened.unshift(again);
+    const lease = await again.acquire({ prefer: "imported" });
+    expect(lease.secret === secret).toBe(true);
+  });
+
+  it("binds a file that was written before to the first that opens it, before a key of it is used", async () => {
+    write(record);
+    const store = open();
+    expect(await store.claim('"openai"')).toBe('"openai"');
+    const { version, owner, records } = JSON.parse(readFileSync(path, "utf8"));
+    // An earlier version, which does not mind owners, refuses the file.
+    expect([version, owner, records]).toEqual([2, '"openai"', [record]]);
+    await store.close();
+    expect(await open().claim('"anthropic"')).toBe('"openai"');
+  });
+
+  it("takes the first claim where somebody took the owner out of the file", async () => {
+    writeFileSync(path, JSON.stringify({ format: "rotating-fetch/keys", version: 2, records: [record] }));
+    const store = open();
+    expect(store.load().records).toEqual([record]);
+    expect(await store.claim('"groq"')).toBe('"groq"');
+  });
+
+  it("lets nobody use records whose owner cannot be written down", async () => {
+    write(record);
+    const before = readFileSync(path, "utf8");
+    const store = open();
+    await store.close();
+    expect(() => start(store, newSecret())).toThrow(
+      expect.objectContaining({ code: "ERR_KEY_STORE", cause: expect.objectContaining({ problem: "unsaved" }) }),
+    );
+    expect(readFileSync(path, "utf8")).toBe(before);
+  });
+
+  it("has a claim wait for a change that is being written without one", async () => {
+    const store = open();
+    const change = store.apply({ put: [record], drop: [] }, store.load().version);
+    await Promise.resolve();
+    const claims = [store.claim('"openai"'), store.claim('"groq"')];
+    await change;
+    expect(await Promise.all(claims)).toEqual(['"openai"', '"openai"']);
+    await store.close();
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ owner: '"openai"', records: [record] });
+  });
+
   it("holds no secret unless it is to keep them, and is this user's alone", async () => {
     const secrets = newSecrets(3) as [string, string, string];
     const rotator = start(open(), secrets.slice(0, 1));
@@ -158,8 +235,9 @@ describe("KeyFile", () => {
     ["something else's", '{"format":"rotating-fetch/store","version":1}', "foreign"],
     ["no object", "5", "foreign"],
     ["nothing", "null", "foreign"],
-    ["of a later version", '{"format":"rotating-fetch/keys","version":2,"records":[]}', "too_new"],
+    ["of a later version", '{"format":"rotating-fetch/keys","version":3,"records":[]}', "too_new"],
     ["without a version", '{"format":"rotating-fetch/keys","records":[]}', "damaged"],
+    ["with an owner that is none", '{"format":"rotating-fetch/keys","version":2,"owner":7,"records":[]}', "damaged"],
     ["without records", '{"format":"rotating-fetch/keys","version":1}', "damaged"],
   ])("refuses a file that is %s, and leaves it as it is", (_, text, problem) => {
     writeFileSync(path, text);

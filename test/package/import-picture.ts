@@ -26,6 +26,8 @@ export const importPicture: Readonly<Record<string, Part>> = {
   "strategies/": { may: ["types.ts", "clock.ts"] },
   "providers/": { may: ["types.ts", "clock.ts"] },
   "stores/": { may: vocabulary },
+  // Option checks are pure helpers, and their words the same everywhere.
+  "stores/redis/": { may: [...vocabulary, "core/expectations.ts"] },
 
   "core/": { may: vocabulary, mayTypes: pluginTypes },
   // The one place where names become objects.

@@ -32,6 +32,7 @@ function ended(store: RedisKeyStore): KeyStore {
   const stops: (() => void)[] = [];
   return {
     storesSecrets: store.storesSecrets,
+    claim: (owner) => store.claim(owner),
     load: () => store.load(),
     apply: (changes, version) => store.apply(changes, version),
     watch: (listener) => {

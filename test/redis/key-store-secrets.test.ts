@@ -314,4 +314,15 @@ describe("RedisKeyStoreOptions", () => {
     }
     expect(fieldOf({ encryptionKey: [] })[0]).toBe("encryptionKey");
   });
+
+  it("says what to do with a key that was written as hex, which is base64 of something else", () => {
+    const hex = randomBytes(32).toString("hex");
+    for (const text of [hex, hex.toUpperCase(), `${hex}\n`]) {
+      const [field, message] = fieldOf({ encryptionKey: text });
+      expect(field).toBe("encryptionKey");
+      expect(message).toContain("the base64 text of 32 bytes");
+      expect(message).toContain('64 hex digits: pass `Buffer.from(text, "hex")`');
+      expectNoSecrets(message, [hex, hex.toUpperCase()]);
+    }
+  });
 });

@@ -25,6 +25,7 @@ function broken(change: (inner: MemoryKeyStore) => Partial<KeyStore>, storeSecre
     const inner = new MemoryKeyStore({ storeSecrets });
     const store: KeyStore = {
       storesSecrets: inner.storesSecrets,
+      claim: (owner) => inner.claim(owner),
       load: () => inner.load(),
       apply: (changes, version) => inner.apply(changes, version),
       watch: (listener) => inner.watch(listener),
@@ -38,6 +39,7 @@ describe("keyStoreContract", () => {
     expect(await failures(() => new MemoryKeyStore())).toEqual([]);
     expect(await failures(() => new MemoryKeyStore({ storeSecrets: true }))).toEqual([]);
     expect(await failures(broken(() => ({ watch: undefined as never })))).toEqual([]);
+    expect(await failures(broken(() => ({ claim: undefined as never })))).toEqual([]);
     const shared = (): KeyStoreUnderTest => {
       const store = new MemoryKeyStore();
       return { store, reopen: () => store };
@@ -78,6 +80,30 @@ describe("keyStoreContract", () => {
 
   it("catches a store that has nothing after its end", async () => {
     const forgetful = (): KeyStoreUnderTest => ({ store: new MemoryKeyStore(), reopen: () => new MemoryKeyStore() });
-    expect(await failures(forgetful)).toEqual(["has everything again after it ended, if it outlives its process"]);
+    expect(await failures(forgetful)).toEqual([
+      "has everything again after it ended, if it outlives its process",
+      "has its owner again after it ended, if it outlives its process",
+      "keeps the owner that the first of the records was written with",
+    ]);
+  });
+
+  it("catches a store that belongs to everybody, or to the last who said so", async () => {
+    const obliging = broken(() => ({ claim: (owner) => owner }));
+    expect(await failures(obliging)).toContain("belongs to whoever claims it first, and tells others who that is");
+    expect(await failures(obliging)).toContain("has one owner where several claim it at once");
+  });
+
+  it("catches a store that looks whose it is and writes it down later", async () => {
+    const slow = broken(() => {
+      let owner: string | undefined;
+      const claim = async (claimed: string): Promise<string> => {
+        const before = owner;
+        await Promise.resolve();
+        owner = before ?? claimed;
+        return owner;
+      };
+      return { claim };
+    });
+    expect(await failures(slow)).toEqual(["has one owner where several claim it at once"]);
   });
 });

@@ -49,6 +49,10 @@ function materialOf(field: string, given: unknown): Bytes | CryptoKey {
   if (typeof given === "string") {
     const bytes = fromBase64(given);
     if (bytes?.length === keyBytes) return bytes;
+    // It is base64, too, though of more bytes than a key has: taken for what it is not, it would be another key.
+    if (/^[\da-f]{64}$/i.test(given.trim())) {
+      throw unfit(field, 'what looks like 64 hex digits: pass `Buffer.from(text, "hex")`, or that as base64');
+    }
     throw unfit(field, bytes === undefined ? "a text that is no base64" : `the base64 of ${bytes.length} bytes`);
   }
   if (given instanceof Uint8Array) {

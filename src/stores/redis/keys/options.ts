@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from "../../../errors.ts";
+import { expectKnown, expectNumber } from "../../../core/expectations.ts";
 import type { Clock, Random } from "../../../types.ts";
 import type { RedisClient } from "../client.ts";
 import { checkOptions } from "../options.ts";
@@ -43,22 +43,9 @@ const known: { readonly [name in keyof Required<RedisKeyStoreOptions>]: true } =
 
 /** @throws InvalidOptionsError naming the option that cannot work. */
 export function checkKeyStoreOptions(options: RedisKeyStoreOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionsError(
-      "options",
-      `Expected \`options\` to be an object, got a value of type ${typeof options}`,
-    );
-  }
   // A typing error must not silently mean that secrets are not kept.
-  const unknownName = Object.keys(options).find((name) => !Object.hasOwn(known, name));
-  if (unknownName !== undefined) {
-    const names = Object.keys(known).join(", ");
-    const came = /^[a-z]{1,24}$/i.test(unknownName) ? `\`${unknownName}\`` : "another one";
-    throw new InvalidOptionsError("options", `Expected \`options\` to have only known fields (${names}), got ${came}`);
-  }
+  expectKnown("options", options, known);
   const { client, pool, prefix, commandTimeoutMs, pollMs } = options;
   checkOptions({ client, pool, prefix, commandTimeoutMs });
-  if (pollMs === undefined || (typeof pollMs === "number" && pollMs >= 1 && Number.isFinite(pollMs))) return;
-  const came = typeof pollMs === "number" ? `\`${pollMs}\` (number)` : `a value of type ${typeof pollMs}`;
-  throw new InvalidOptionsError("pollMs", `Expected \`pollMs\` to be a number >= 1, got ${came}`);
+  if (pollMs !== undefined) expectNumber("pollMs", pollMs, { min: 1, finite: true });
 }

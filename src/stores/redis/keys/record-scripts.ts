@@ -5,7 +5,9 @@ import type { Commander } from "../client.ts";
 /** Part of the names: versions that understand the records differently do not meet. Raise it when their layout changes. */
 const layoutVersion = 1;
 const versionField = "version";
-/** In front of ids, so that none is taken for the version. */
+/** Whose keys these are: whoever said so first. */
+const ownerField = "owner";
+/** In front of ids, so that none is taken for a field of another kind. */
 const idMark = "k:";
 /** Names the state before the first change. */
 export const noVersion = "none";
@@ -15,28 +17,45 @@ interface NamedScript {
   readonly sha: string;
 }
 
-/** A hash's fields and values, taken at one moment. */
-const reading = script("return redis.call('HGETALL', KEYS[1])");
+/** Nobody is told of in `ARGV[1]` by who has no owner. */
+const owning = `
+local owner = redis.call('HGET', KEYS[1], '${ownerField}')
+if not owner and ARGV[1] ~= '' then
+  owner = ARGV[1]
+  redis.call('HSET', KEYS[1], '${ownerField}', owner)
+end`;
+
+const claiming = script(`${owning}
+return owner`);
+
+/** A hash's fields and values, taken at one moment. Where the server lost the owner with the rest, it is told again. */
+const reading = script(`${owning}
+return redis.call('HGETALL', KEYS[1])`);
 
 /**
- * Changes the records if they are at the expected version, and answers with the version there is then. Whoever may not publish
- * still changes them: others find it a little later.
+ * Changes the records if they are at the expected version, and answers with the version there is then, and the owner. Another
+ * owner's are left alone. Whoever may not publish still changes them: others find it a little later.
  */
-const changing = script(`
+const changing = script(`${owning}
 local version = redis.call('HGET', KEYS[1], '${versionField}') or '${noVersion}'
-if version ~= ARGV[1] then return version end
-local changes = cjson.decode(ARGV[3])
+if version ~= ARGV[2] or (ARGV[1] ~= '' and owner ~= ARGV[1]) then return { version, owner or '' } end
+local changes = cjson.decode(ARGV[4])
 for _, field in ipairs(changes.drop) do redis.call('HDEL', KEYS[1], field) end
 for place = 1, #changes.put, 2 do
   redis.call('HSET', KEYS[1], changes.put[place], changes.put[place + 1])
 end
-redis.call('HSET', KEYS[1], '${versionField}', ARGV[2])
-redis.pcall('PUBLISH', ARGV[4], ARGV[2])
-return ARGV[2]`);
+redis.call('HSET', KEYS[1], '${versionField}', ARGV[3])
+redis.pcall('PUBLISH', ARGV[5], ARGV[3])
+return { ARGV[3], owner or '' }`);
+
+export interface StoredState {
+  readonly version: string;
+  /** Whose keys these are; empty where nobody said so. */
+  readonly owner: string;
+}
 
 /** What is kept, as it is kept. */
-export interface StoredTexts {
-  readonly version: string;
+export interface StoredTexts extends StoredState {
   /** By id. */
   readonly texts: ReadonlyMap<string, string>;
 }
@@ -46,7 +65,7 @@ export interface TextChanges {
   readonly drop: readonly string[];
 }
 
-/** The commands for one pool's records: one hash, a field for each, and one for the version. */
+/** The commands for one pool's records: one hash, a field for each, one for the version and one for the owner. */
 export class RecordScripts {
   readonly #commander: Commander;
   readonly #key: string;
@@ -64,31 +83,46 @@ export class RecordScripts {
     return reply === null || reply === undefined ? noVersion : String(reply);
   }
 
+  /** Returns the owner there is then. */
+  async claim(owner: string): Promise<string> {
+    const reply = await this.#run(claiming, [owner]);
+    if (typeof reply !== "string") throw unknownReply();
+    return reply;
+  }
+
   /** @throws TypeError for a reply that is none of the script's. */
-  async read(): Promise<StoredTexts> {
-    const reply = await this.#run(reading, []);
-    if (!Array.isArray(reply)) throw new TypeError("The server's answer is not what the script answers");
+  async read(ownOwner: string): Promise<StoredTexts> {
+    const reply = await this.#run(reading, [ownOwner]);
+    if (!Array.isArray(reply)) throw unknownReply();
     let version = noVersion;
+    let owner = "";
     const texts = new Map<string, string>();
     for (let place = 0; place + 1 < reply.length; place += 2) {
       const [field, value] = [String(reply[place]), reply[place + 1]];
       // Some clients of other kinds parse what looks like JSON.
       const text = typeof value === "string" ? value : JSON.stringify(value);
       if (field === versionField) version = text;
+      else if (field === ownerField) owner = text;
       else if (field.startsWith(idMark)) texts.set(field.slice(idMark.length), text);
     }
-    return { version, texts };
+    return { version, owner, texts };
   }
 
-  /** Returns the version there is then: the next one if the records were changed. */
-  async change({ put, drop }: TextChanges, expectedVersion: string, nextVersion: string): Promise<string> {
+  /** Returns what there is then: the next version if the records were changed. */
+  async change(
+    { put, drop }: TextChanges,
+    owner: string,
+    expectedVersion: string,
+    nextVersion: string,
+  ): Promise<StoredState> {
     const changes = {
       put: Array.from(put, ([id, text]) => [idMark + id, text]).flat(),
       drop: drop.map((id) => idMark + id),
     };
-    const reply = await this.#run(changing, [expectedVersion, nextVersion, JSON.stringify(changes), this.channel]);
-    if (typeof reply !== "string") throw new TypeError("The server's answer is not what the script answers");
-    return reply;
+    const args = [owner, expectedVersion, nextVersion, JSON.stringify(changes), this.channel];
+    const reply = await this.#run(changing, args);
+    if (!Array.isArray(reply) || typeof reply[0] !== "string") throw unknownReply();
+    return { version: reply[0], owner: String(reply[1]) };
   }
 
   /** Calls it by its name, and sends it along where a server does not know it (yet, or any more). */
@@ -101,6 +135,10 @@ export class RecordScripts {
       return await this.#commander.send(this.#key, ["EVAL", text, ...rest]);
     }
   }
+}
+
+function unknownReply(): TypeError {
+  return new TypeError("The server's answer is not what the script answers");
 }
 
 function script(text: string): NamedScript {

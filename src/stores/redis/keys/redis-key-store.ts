@@ -41,6 +41,8 @@ export class RedisKeyStore implements KeyStore {
   readonly #cipher: CredentialCipher | undefined;
   readonly #budget: CommandBudget;
   readonly #watch: VersionWatch;
+  /** Whose keys these are, as soon as that is known; it does not change any more. */
+  #owner = "";
   #known: Known = { version: noVersion, kept: new Map() };
   /** Answers are numbered as they come: one that takes longer to decrypt must not take the place of a later one. */
   #answers = 0;
@@ -63,9 +65,19 @@ export class RedisKeyStore implements KeyStore {
     this.#watch = new VersionWatch({ subscribe, channel: this.#scripts.channel, ask, clock, random, pollMs });
   }
 
+  /** @throws KeyStoreError when the server cannot be asked in time. */
+  async claim(owner: string): Promise<string> {
+    // Also where the server lost it: the records this process knows are not anybody else's.
+    if (this.#owner !== "") return this.#owner;
+    const holder = await this.#within("could not be claimed in Redis", this.#scripts.claim(owner));
+    if (holder === owner) this.#owner = owner;
+    return holder;
+  }
+
   /**
    * Where the server lost the records, it is given those this process knew.
-   * @throws KeyStoreError when the server cannot be asked in time, or a record is damaged or cannot be decrypted.
+   * @throws KeyStoreError when the server cannot be asked in time, a record is damaged or cannot be decrypted, or the server lost
+   * the records and has another provider's since.
    */
   async load(): Promise<KeyRecords> {
     const { version, kept } = await this.#load();
@@ -103,7 +115,8 @@ export class RedisKeyStore implements KeyStore {
 
   async #load(): Promise<Known> {
     for (let round = 0; round < mostRounds; round++) {
-      const stored = await this.#within("could not be read from Redis", this.#scripts.read());
+      const stored = await this.#within("could not be read from Redis", this.#scripts.read(this.#owner));
+      this.#expectOwner(stored.owner);
       const order = ++this.#answers;
       if (stored.version === noVersion && this.#known.kept.size > 0) {
         const { kept } = this.#known;
@@ -125,8 +138,9 @@ export class RedisKeyStore implements KeyStore {
   ): Promise<KeyChangeAnswer> {
     const next = globalThis.crypto.randomUUID();
     const texts = put.map(({ record, text }) => [record.id, text] as const);
-    const changing = this.#scripts.change({ put: texts, drop }, expectedVersion, next);
-    const version = await this.#within("could not be changed in Redis", changing);
+    const changing = this.#scripts.change({ put: texts, drop }, this.#owner, expectedVersion, next);
+    const { version, owner } = await this.#within("could not be changed in Redis", changing);
+    this.#expectOwner(owner);
     // Also where a client sent it again after a lost connection, and the second one found what the first one did.
     const applied = version === next;
     if (!applied) return { applied, version };
@@ -148,6 +162,13 @@ export class RedisKeyStore implements KeyStore {
       return [id, same?.text === text ? same : await this.#texts.read(id, text)] as const;
     });
     return new Map(opened);
+  }
+
+  /** What a process knows of one provider's keys is not told to, or taken from, another's. */
+  #expectOwner(owner: string): void {
+    if (this.#owner === "") this.#owner = owner;
+    if (owner !== "" && owner !== this.#owner)
+      throw this.#failure(`were those of provider ${this.#owner}, and are those of ${owner} now`);
   }
 
   #learn(known: Known, order: number): void {

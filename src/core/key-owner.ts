@@ -1,0 +1,36 @@
+import { InvalidOptionsError } from "../errors.ts";
+import type { Provider } from "../providers/provider.ts";
+import { providers } from "./registry.ts";
+
+/** Beside a rotator's options: where the fetch it is made for sends keys. */
+export const sentTo = Symbol("sentTo");
+
+export interface Address {
+  /** Origin that takes the place of the provider's. */
+  readonly base?: string | undefined;
+  /** Further origins. */
+  readonly own: readonly string[];
+}
+
+export interface Addressed {
+  readonly [sentTo]?: Address | undefined;
+}
+
+/** Names whose keys a pool's are: the provider's, and all origins they go to unless each is the preset's own. */
+export function keyOwner({ name, origins }: Provider, { base, own }: Address = { own: [] }): string {
+  const home = providers.find((preset) => preset.name === name)?.origins ?? [];
+  const targets = [...(base === undefined ? origins : [base]), ...own];
+  const places = [...new Set(targets.map((target) => new URL(target).origin))].sort();
+  const quoted = JSON.stringify(name);
+  return places.every((place) => home.includes(place)) ? quoted : `${quoted} at ${places.join(", ")}`;
+}
+
+/** @throws InvalidOptionsError where keys would be sent to a stranger. */
+export function expectOwner(owner: string, holder: string): void {
+  if (owner === holder) return;
+  throw new InvalidOptionsError(
+    "keyStore",
+    `Expected \`keyStore\` to be one of this pool alone (provider ${owner}), got one with the keys of provider ${holder}. ` +
+      "Give it another pool name or file; if its provider moved, stop all processes and take `owner` out of that one",
+  );
+}
