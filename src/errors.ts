@@ -39,6 +39,8 @@ export interface BlockedReasons {
   readonly disabled: number;
   /** Not meant for this request (model). */
   readonly unsuitable: number;
+  /** Kept back because the store that counts for them cannot be asked. @default 0 */
+  readonly store?: number | undefined;
 }
 
 interface ExhaustedDetails {
@@ -88,11 +90,12 @@ function roundedUp(ms: number | null): number | null {
   return ms === null ? null : Math.ceil(ms);
 }
 
-const inWords: { readonly [reason in keyof BlockedReasons]: (count: number) => string } = {
+const inWords: { readonly [reason in keyof BlockedReasons]-?: (count: number) => string } = {
   limited: () => "resting or at a limit",
   credential: (count) => (count === 1 ? "with a refused credential" : "with refused credentials"),
   disabled: () => "switched off",
   unsuitable: () => "not meant for this request",
+  store: () => "kept back, as the store cannot be asked",
 };
 
 function exhaustedMessage({ retryAfterMs, reasons, account, cause }: ExhaustedDetails): string {

@@ -114,10 +114,12 @@ export type {
   ReserveOptions,
   ScopeId,
   ScopeState,
+  SharingChange,
   Store,
   StoreChange,
   StoreDump,
   StoreReading,
+  StoreSharing,
   Unsubscribe,
   Usage,
 } from "./stores/store.ts";

@@ -220,7 +220,7 @@ export class Dispatcher implements PickerHost {
     if (lane.waiting.size > 0) this.#room.serve(lane);
   }
 
-  /** A store told that something was freed elsewhere. */
+  /** A store told that something was freed elsewhere, or that it can be asked again. */
   freed(): void {
     for (const lane of this.lanes) {
       lane.wakeStuck();
@@ -290,6 +290,8 @@ export class Dispatcher implements PickerHost {
   }
 
   #dueAt(lane: Lane, request: AcquireRequest, roomAt: number): number {
+    // It may be back at any moment.
+    if (this.picker.refusals.isStoreAway && lane.count(standing.ready) > 0) return Number.NEGATIVE_INFINITY;
     const own = request.account === undefined ? undefined : this.#pool.accountOf(request.account);
     if (own !== undefined) {
       const now = lane.standingOf(own.slot);
@@ -309,7 +311,9 @@ export class Dispatcher implements PickerHost {
   }
 
   #exhausted(lane: Lane, request: AcquireRequest): Error {
-    const error = exhaustedError(this.#standingFor(lane, request), this.#options.clock, this.picker.secretFailure());
+    const { isStoreAway } = this.picker.refusals;
+    const pool = { ...this.#standingFor(lane, request), isStoreAway };
+    const error = exhaustedError(pool, this.#options.clock, this.picker.secretFailure());
     if (request.isTrial !== true && this.#events.wants("pool-exhausted")) {
       const { retryAfterMs, reasons } = error;
       this.#events.emit("pool-exhausted", { requestId: this.#names.of(request), retryAfterMs, reasons });

@@ -103,6 +103,27 @@ export interface RotatorEvents {
   };
   /** The body could be sent only once, so the call got one attempt. */
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
+  /** The shared store cannot be asked: this process decides alone, or refuses, as the store was told to. */
+  "store-alone": {
+    /** What went wrong, in words without a secret. */
+    readonly cause: string | undefined;
+    /** By how many it divides what was left. */
+    readonly instances: number;
+  };
+  /** The shared store answers, for the first time or again. */
+  "store-shared": {
+    /** Milliseconds without it; 0: it was not lost. */
+    readonly aloneForMs: number;
+  };
+  /** The shared store lost what it counted, and is told again what its processes know. */
+  "store-forgot": {
+    /** How many processes share it, as last heard. */
+    readonly instances: number;
+  };
+  /** The shared store cannot tell what other processes change: it is learnt with the next request. */
+  "store-deaf": {
+    readonly cause: string | undefined;
+  };
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "part-failed": {
     readonly part:
@@ -144,6 +165,10 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "request-queued": true,
   "pool-exhausted": true,
   "body-not-replayable": true,
+  "store-alone": true,
+  "store-shared": true,
+  "store-forgot": true,
+  "store-deaf": true,
   "part-failed": true,
 };
 const names = Object.keys(known) as (keyof RotatorEvents)[];
@@ -162,6 +187,10 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "keys-reload-failed": "error",
   "pool-exhausted": "error",
   "body-not-replayable": "warn",
+  "store-alone": "warn",
+  "store-shared": "info",
+  "store-forgot": "warn",
+  "store-deaf": "warn",
   "part-failed": "error",
   "key-recovered": "info",
   "accounts-joined": "warn",

@@ -13,7 +13,12 @@ export interface PoolStanding {
   readonly wakeInMs: number | null;
   /** The one account that counts, where the request belongs to it. */
   readonly only?: string | undefined;
+  /** Do the ready ones not serve because the store cannot be asked? */
+  readonly isStoreAway?: boolean | undefined;
 }
+
+/** Whoever was refused because the store cannot be asked may come back so soon, milliseconds. */
+const storeRetryMs = 1000;
 
 /** Keys that cannot be used because the function that fetches their secret failed. */
 export interface SecretFailure {
@@ -23,19 +28,28 @@ export interface SecretFailure {
 
 /**
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
- * refused credentials, 401; all switched off, unfit or without a secret, 503.
+ * refused credentials, 401; all switched off, unfit, without a secret or kept back by a store that cannot be asked, 503.
  */
 export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: SecretFailure): AllKeysExhaustedError {
   const { limited, refused, disabled, unsuitable } = pool;
   const recovers = limited + pool.ready > 0;
   const hasNoSecrets = failure !== undefined && failure.accounts >= limited + pool.ready;
-  const status = recovers && !hasNoSecrets ? 429 : refused > 0 ? 401 : 503;
-  const retryAfterMs = recovers && pool.wakeInMs !== null ? Math.ceil(pool.wakeInMs) : null;
+  const store = pool.isStoreAway ? pool.ready : 0;
+  const isForStore = store > 0 && limited === 0 && !hasNoSecrets;
+  const status = isForStore ? 503 : recovers && !hasNoSecrets ? 429 : refused > 0 ? 401 : 503;
+  const wakeInMs = isForStore ? storeRetryMs : pool.wakeInMs;
+  const retryAfterMs = recovers && wakeInMs !== null ? Math.ceil(wakeInMs) : null;
   return new AllKeysExhaustedError({
     status,
     retryAfterMs,
     retryAt: retryAfterMs === null ? null : clock.wall() + retryAfterMs,
-    reasons: { limited: limited + pool.ready, credential: refused, disabled, unsuitable },
+    reasons: {
+      limited: limited + pool.ready - store,
+      credential: refused,
+      disabled,
+      unsuitable,
+      ...(store > 0 && { store }),
+    },
     account: pool.only,
     cause: failure?.cause,
   });

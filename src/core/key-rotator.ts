@@ -37,7 +37,7 @@ export class KeyRotator extends KeyManagement {
   readonly #dispatcher: Dispatcher;
   readonly #settlement: Settlement;
   /** Does the choice of keys depend on how long answers take to end? Then leases last as long as the response's body. */
-  readonly #stopWatching: (() => void) | undefined;
+  readonly #stopWatching: readonly ((() => void) | undefined)[];
 
   /** @throws InvalidOptionsError naming the option that cannot work. */
   constructor(options: RotatorOptions) {
@@ -50,12 +50,20 @@ export class KeyRotator extends KeyManagement {
     this.#dispatcher = parts.dispatcher;
     this.#settlement = parts.settlement;
     this.learnsFromHeaders = parts.settlement.learnt.hasGrammar;
-    this.#stopWatching = parts.options.store.watch?.((change) => {
-      const { shared } = this.#dispatcher;
-      if (shared !== undefined) shared.heard(change);
-      // What this rotator gives back itself is handed on by whoever settles it.
-      else if (change.type === "freed" && !this.#settlement.isSettling) this.#dispatcher.freed();
-    });
+    const { store } = parts.options;
+    this.#stopWatching = [
+      store.watch?.((change) => {
+        const { shared } = this.#dispatcher;
+        if (shared !== undefined) shared.heard(change);
+        // What this rotator gives back itself is handed on by whoever settles it.
+        else if (change.type === "freed" && !this.#settlement.isSettling) this.#dispatcher.freed();
+      }),
+      store.onSharing?.(({ type, ...told }) => {
+        // Each type has the payload of its event.
+        this.#events.emit(`store-${type}`, told as never);
+        if (type === "shared") this.#dispatcher.freed();
+      }),
+    ];
   }
 
   /** What is known of the provider these keys are for. */
@@ -226,7 +234,7 @@ export class KeyRotator extends KeyManagement {
   async close({ drainMs = 0 }: { drainMs?: number | undefined } = {}): Promise<void> {
     if (this.#parts.isClosed) return;
     this.#parts.isClosed = true;
-    this.#stopWatching?.();
+    for (const stop of this.#stopWatching) stop?.();
     this.#parts.health.close();
     this.#dispatcher.empty(new RotatorClosedError());
     if (drainMs > 0 && this.#dispatcher.inFlight > 0) await this.#settlement.idle(drainMs);

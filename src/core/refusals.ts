@@ -5,7 +5,7 @@ import { type Lane, standing } from "./lane.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck, type Rechecks, rampStart } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope } from "./scopes.ts";
+import { isKeyScope, storeScope } from "./scopes.ts";
 import type { SharedRests } from "./shared-rests.ts";
 import { TooLarge } from "./token-amounts.ts";
 
@@ -25,6 +25,8 @@ export class Refusals {
   readonly #parts: RefusalParts;
   /** Was the last refusal judged by windows that had passed? */
   wasOutdated = false;
+  /** Could the store not be asked, when it refused last? Then no account is to blame. */
+  isStoreAway = false;
 
   constructor(parts: RefusalParts) {
     this.#parts = parts;
@@ -37,6 +39,13 @@ export class Refusals {
     this.wasOutdated = tracker.hasCalendars && tracker.refresh(clock.wall());
     if (this.wasOutdated) return before;
     const now = clock.monotonic();
+    const [first] = refusal.blocked;
+    this.isStoreAway = first?.by === storeScope;
+    if (this.isStoreAway) {
+      // Also those who want a certain account ask again then.
+      lane.waiting.roomAt = Math.min(lane.waiting.roomAt, now + (first?.until ?? refusal.now) - refusal.now);
+      return before;
+    }
     let tooLarge = before;
     for (const { index, by, until, anyUntil, source, reason } of refusal.blocked) {
       const key = keys[index] as PooledKey;
@@ -50,10 +59,10 @@ export class Refusals {
     return tooLarge;
   }
 
-  /** Does what counts this machine stand against every account? Then nobody else need be asked. */
+  /** Does what counts this machine, or the store itself, stand against every account? Then nobody else need be asked. */
   holdsForAll(lane: Lane, { blocked, now }: Refusal): boolean {
     const [first] = blocked;
-    if (first === undefined || !first.by.startsWith("ip:")) return false;
+    if (first === undefined || !(first.by.startsWith("ip:") || first.by === storeScope)) return false;
     // Somebody who wants less may still find room.
     lane.isShut = first.anyUntil === undefined || first.anyUntil > now;
     const until = lane.isShut ? (first.anyUntil ?? first.until) : first.until;

@@ -141,7 +141,7 @@ export function providerNamed(value: unknown, field = "provider"): Provider {
 export function resolveStore(value: unknown, options: MemoryStoreOptions): Store {
   if (value === undefined) return new MemoryStore(options);
   const store = expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read", "renew"], value);
-  for (const name of ["watch", "dump", "load", "close"] as const) {
+  for (const name of ["watch", "dump", "load", "close", "sharing", "onSharing"] as const) {
     if (store[name] !== undefined) expectFunction(`store.${name}`, store[name]);
   }
   return store;

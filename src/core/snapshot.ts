@@ -1,4 +1,4 @@
-import type { BucketState, ScopeState, Store } from "../stores/store.ts";
+import type { BucketState, ScopeState, Store, StoreSharing } from "../stores/store.ts";
 import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
@@ -99,6 +99,8 @@ export interface PoolSnapshot {
   readonly inFlight: number;
   /** Requests that wait for a key in this process. */
   readonly waiting: number;
+  /** How the store stands with the other processes, where it has others and tells. */
+  readonly store?: StoreSharing | undefined;
 }
 
 /** What a snapshot is taken of. */
@@ -118,7 +120,8 @@ export async function takeSnapshot(sources: SnapshotSources, facts: PoolFacts): 
   const keys: KeySnapshot[] = [];
   const inOrder = [...pool.keys.values()].sort((one, other) => one.ordinal - other.ordinal);
   for (const key of inOrder) keys.push(await snapshotOf(key, sources));
-  return { keys, ...facts, ...standingOf(pool, keys) };
+  const store = sources.store.sharing?.();
+  return { keys, ...facts, ...standingOf(pool, keys), ...(store && { store }) };
 }
 
 /** How the accounts stand by how their keys do; the best one of an account speaks for it. */

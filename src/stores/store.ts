@@ -74,7 +74,7 @@ export interface Reservation {
 
 export interface Blocked {
   readonly index: number;
-  /** Scope id or bucket id that refused. */
+  /** Scope id or bucket id that refused; `"store"`: the store cannot be asked, and refuses everybody. */
   readonly by: string;
   /** Store time at which it may be asked again; `null`: only a release helps. */
   readonly until: number | null;
@@ -193,6 +193,32 @@ export type StoreChange =
 
 export type Unsubscribe = () => void;
 
+/** How a store of several processes stands. */
+export interface StoreSharing {
+  /** Is what is counted shared, or does this process decide alone? `unknown`: nothing was asked yet. */
+  readonly state: "unknown" | "shared" | "alone";
+  /** Since when, epoch milliseconds on this process's clock. */
+  readonly since: number;
+  /** How many instances share it, this one among them, as last heard. */
+  readonly instances: number;
+  /** Which of them this one is, from 0. */
+  readonly rank: number;
+  /** Is what others change told at once? */
+  readonly listening: boolean;
+  /** Why it is alone, or cannot listen; in words, without a secret. @default nothing is wrong */
+  readonly cause?: string | undefined;
+}
+
+/** What a store tells of its sharing. No `cause` has a secret in it. */
+export type SharingChange =
+  | { readonly type: "alone"; readonly cause: string | undefined; readonly instances: number }
+  /** Told of the first answer, too. @property aloneForMs milliseconds without the others; 0 at first */
+  | { readonly type: "shared"; readonly aloneForMs: number }
+  /** What was counted and what rested is lost; this process tells again what it knows. */
+  | { readonly type: "forgot"; readonly instances: number }
+  /** What others change is not told, but learnt with the next question. */
+  | { readonly type: "deaf"; readonly cause: string | undefined };
+
 /** Counters and cooldowns as plain data, keyed by id. Its shape belongs to the store that wrote it. */
 export interface StoreDump {
   readonly format: string;
@@ -235,4 +261,8 @@ export interface Store {
   dump?(): Awaitable<StoreDump>;
   load?(dump: StoreDump): Awaitable<void>;
   close?(): Awaitable<void>;
+  /** Whether it is shared with others at the moment, for a store of several processes. */
+  sharing?(): StoreSharing;
+  /** Tells when that changes. Once it is told `shared`, whoever waits may ask again. */
+  onSharing?(listener: (change: SharingChange) => void): Unsubscribe;
 }

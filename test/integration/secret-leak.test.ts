@@ -48,6 +48,10 @@ const eventNames = Object.keys({
   "request-queued": true,
   "pool-exhausted": true,
   "body-not-replayable": true,
+  "store-alone": true,
+  "store-shared": true,
+  "store-forgot": true,
+  "store-deaf": true,
   "part-failed": true,
 } satisfies Record<keyof RotatorEvents, true>) as (keyof RotatorEvents)[];
 

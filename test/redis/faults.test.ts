@@ -144,7 +144,8 @@ describe("RedisStore without its server", () => {
   it("gives nothing out alone where it is told so, and says when to ask again", async () => {
     const { store } = storeOn({ pool: randomUUID(), insurance: "closed" }, 1);
     const answer = await ask(store, wanting("a", rolling("a#r", 6, 60_000)));
-    expect(answer).toMatchObject({ granted: false, blocked: [{ index: 0, by: "a#r" }] });
+    const blocked = [{ index: 0, by: "store", reason: "store unavailable" }];
+    expect(answer).toMatchObject({ granted: false, blocked });
     expect(answer.granted ? 0 : (answer.retryAt ?? 0) - answer.now).toBeGreaterThan(0);
   });
 

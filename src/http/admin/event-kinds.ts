@@ -29,6 +29,10 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "keys-reloaded": "kept",
   "keys-reload-failed": "kept",
   "pool-exhausted": "kept",
+  "store-alone": "kept",
+  "store-shared": "kept",
+  "store-forgot": "kept",
+  "store-deaf": "kept",
   "part-failed": "kept",
 };
 

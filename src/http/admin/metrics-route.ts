@@ -1,5 +1,6 @@
 import type { Forecast } from "../../core/forecast.ts";
 import type { KeySnapshot, PoolSnapshot } from "../../core/snapshot.ts";
+import type { StoreSharing } from "../../stores/store.ts";
 import { plainHeaders } from "../json-answers.ts";
 import type { AdminCall } from "./admin-call.ts";
 import type { Channel } from "./channel.ts";
@@ -56,6 +57,8 @@ function addPool(text: MetricText, readings: readonly Reading[]): void {
     states.map((state) => [{ channel: channel.id, state }, pool.keys.filter((key) => key.state === state).length]);
   const accountsByState = ({ channel, pool }: Reading): readonly Sample[] =>
     standings.map((state) => [{ channel: channel.id, state }, pool[state]]);
+  const ofStore = (value: (store: StoreSharing) => number): readonly Sample[] =>
+    of(readings, ({ channel, pool: { store } }) => (store ? [[{ channel: channel.id }, value(store)] as const] : []));
   text
     .add("rotating_fetch_keys", "gauge", "Keys by state.", of(readings, keysByState))
     .add("rotating_fetch_accounts", "gauge", "Accounts by how their best key stands.", of(readings, accountsByState))
@@ -70,6 +73,18 @@ function addPool(text: MetricText, readings: readonly Reading[]): void {
       "gauge",
       "Requests that wait for a key.",
       one(({ pool }) => pool.waiting),
+    )
+    .add(
+      "rotating_fetch_store_shared",
+      "gauge",
+      "1: counters are shared with the other processes; 0: not, or not asked for yet.",
+      ofStore(({ state }) => Number(state === "shared")),
+    )
+    .add(
+      "rotating_fetch_store_instances",
+      "gauge",
+      "Processes that share the store, as last heard.",
+      ofStore(({ instances }) => instances),
     )
     .add(
       "rotating_fetch_keys_without_series",

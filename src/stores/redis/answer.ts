@@ -44,9 +44,12 @@ export interface ScriptAnswer {
 
 /** @throws TypeError for a reply that is none of the script's. */
 export function parseAnswer(reply: unknown): ScriptAnswer {
-  const answer = JSON.parse(String(reply)) as ScriptAnswer | null;
+  // Some clients have parsed it already.
+  const text = String(reply);
+  const isParsed = typeof reply === "object" && reply !== null && "n" in reply;
+  const answer = (isParsed ? reply : text.startsWith("{") ? JSON.parse(text) : null) as ScriptAnswer | null;
   if (typeof answer?.n === "number" && typeof answer.e === "string") return answer;
-  throw new TypeError("The server's reply is none that this store's script gives");
+  throw new TypeError("The client's reply is none that this store's script gives: expected its text");
 }
 
 /** A question, as it was asked. */

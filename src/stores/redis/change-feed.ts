@@ -2,6 +2,7 @@ import type { ScopeState, StoreChange, Unsubscribe } from "../store.ts";
 import { scopeState } from "./answer.ts";
 import type { Commander, Subscription } from "./client.ts";
 import type { KeyNames } from "./key-names.ts";
+import type { Sharing } from "./sharing.ts";
 
 type Message = [
   kind: "c" | "f",
@@ -20,12 +21,19 @@ export class ChangeFeed {
   readonly #names: KeyNames;
   readonly #cooled: (state: ScopeState) => void;
   readonly #listeners = new Set<(change: StoreChange) => void>();
+  readonly #sharing: Pick<Sharing, "listening" | "deaf">;
   #connection: Subscription | undefined;
 
-  constructor(subscribe: NonNullable<Commander["subscribe"]>, names: KeyNames, cooled: (state: ScopeState) => void) {
+  constructor(
+    subscribe: NonNullable<Commander["subscribe"]>,
+    names: KeyNames,
+    cooled: (state: ScopeState) => void,
+    sharing: Pick<Sharing, "listening" | "deaf">,
+  ) {
     this.#cooled = cooled;
     this.#subscribe = subscribe;
     this.#names = names;
+    this.#sharing = sharing;
   }
 
   listen(listener: (change: StoreChange) => void): Unsubscribe {
@@ -42,9 +50,16 @@ export class ChangeFeed {
     await this.#connection?.opened.catch(() => {});
   }
 
+  /** Tries again where listening failed: what was wrong may be mended. */
+  reopen(): void {
+    if (this.#listeners.size > 0) this.#open();
+  }
+
   close(): void {
-    this.#connection?.stop();
+    if (this.#connection === undefined) return;
+    this.#connection.stop();
     this.#connection = undefined;
+    this.#sharing.listening(false);
   }
 
   #open(): void {
@@ -52,10 +67,17 @@ export class ChangeFeed {
     const connection = this.#subscribe(this.#names.channel, (message) => this.#heard(message));
     this.#connection = connection;
     // Without it, changes are learnt with the next question.
-    connection.opened.catch(() => {
-      connection.stop();
-      if (this.#connection === connection) this.#connection = undefined;
-    });
+    connection.opened.then(
+      () => {
+        if (this.#connection === connection) this.#sharing.listening(true);
+      },
+      (error: unknown) => {
+        connection.stop();
+        if (this.#connection !== connection) return;
+        this.#connection = undefined;
+        this.#sharing.deaf(error);
+      },
+    );
   }
 
   #heard(message: string): void {

@@ -32,6 +32,8 @@ export interface Commander {
   send(key: string, args: string[]): Promise<unknown>;
   /** Listens to a channel on a connection of its own; absent where the client has no such thing. */
   readonly subscribe?: ((channel: string, heard: (message: string) => void) => Subscription) | undefined;
+  /** What the client says of its connection, while that does not work; absent where it says nothing. */
+  readonly status?: (() => string | undefined) | undefined;
 }
 
 type Call = (...args: unknown[]) => Promise<unknown>;
@@ -39,13 +41,20 @@ type Methods = Readonly<Record<string, Call>>;
 
 /** Which client it is, by what it can do: none of them is a dependency. @throws InvalidOptionsError for anything else. */
 export function commanderOf(client: RedisClient): Commander {
-  if (typeof client === "function") return { send: (_key, args) => client(args) };
+  // Whatever it returns, or throws.
+  if (typeof client === "function") return { send: async (_key, args) => client(args) };
   const methods = client as unknown as Methods;
   if (has(client, "call")) return ofIoredis(methods);
   if (has(client, "sendCommand")) return ofNodeRedis(methods);
-  const came = client === null ? "null" : typeof client;
   const expected = "an ioredis or node-redis client, or a function that sends a command";
-  throw new InvalidOptionsError("client", `Expected \`client\` to be ${expected}, got ${came}`);
+  throw new InvalidOptionsError("client", `Expected \`client\` to be ${expected}, got ${whatCame(client)}`);
+}
+
+/** What it is instead, and what to do. The value is not told: an address may have a password in it. */
+function whatCame(client: unknown): string {
+  if (has(client, "then")) return "a promise; await it";
+  if (typeof client === "string" || client instanceof URL) return "an address; make a client of it";
+  return client === null ? "null" : typeof client;
 }
 
 function has(client: unknown, method: string): boolean {
@@ -53,10 +62,12 @@ function has(client: unknown, method: string): boolean {
 }
 
 function ofIoredis(client: Methods): Commander {
-  const send = (_key: string, args: string[]): Promise<unknown> => (client["call"] as Call)(...args);
-  if (!has(client, "duplicate")) return { send: send.bind(client) };
+  const send = (_key: string, args: string[]): Promise<unknown> => (client["call"] as Call).apply(client, args);
+  const status = (): string | undefined => ioredisStatus(client["status"]);
+  if (!has(client, "duplicate")) return { send, status };
   return {
-    send: (_key, args) => (client["call"] as Call).apply(client, args),
+    send,
+    status,
     subscribe: (channel, heard) => {
       const listener = listenerOf(client);
       listener.on("error", ignore);
@@ -67,6 +78,10 @@ function ofIoredis(client: Methods): Commander {
       return { opened, stop: () => void listener["disconnect"]?.() };
     },
   };
+}
+
+function ioredisStatus(status: unknown): string | undefined {
+  return typeof status === "string" && status !== "ready" ? status : undefined;
 }
 
 /** However the client is set, this one waits for its server as long as it takes. */
@@ -92,9 +107,11 @@ function ofNodeRedis(client: Methods): Commander {
       : has(client, "getSentinelNode")
         ? (_key, args) => sendCommand.call(client, false, args)
         : (_key, args) => sendCommand.call(client, args);
-  if (!has(client, "duplicate") || !has(client, "subscribe")) return { send };
+  const status = (): string | undefined => nodeRedisStatus(client["isOpen"], client["isReady"]);
+  if (!has(client, "duplicate") || !has(client, "subscribe")) return { send, status };
   return {
     send,
+    status,
     subscribe: (channel, heard) => {
       const listener = client["duplicate"]?.() as unknown as Methods & Emitter;
       listener.on("error", ignore);
@@ -120,6 +137,11 @@ function ofNodeRedis(client: Methods): Commander {
       return { opened, stop };
     },
   };
+}
+
+function nodeRedisStatus(isOpen: unknown, isReady: unknown): string | undefined {
+  if (isOpen === false) return "not connected";
+  return isReady === false ? "connecting" : undefined;
 }
 
 /** A client without a listener for errors would end the process. What failed shows where it is used. */

@@ -131,8 +131,6 @@ function asKnownToServer(reservation: InsuredReservation): RedisReservation {
 
 function closed(candidates: readonly Candidate[], now: number): Refusal {
   const until = now + askAgainMs;
-  const blocked = candidates.map(({ keyId, scopes, needs }, index) => {
-    return { index, by: needs[0]?.bucket.id ?? scopes[0] ?? keyId, until };
-  });
+  const blocked = candidates.map((_candidate, index) => ({ index, by: "store", until, reason: "store unavailable" }));
   return { granted: false, now, retryAt: candidates.length === 0 ? null : until, blocked };
 }

@@ -34,6 +34,8 @@ export interface LinkOptions {
   readonly commandTimeoutMs: number;
   readonly expectedInstances: number;
   readonly newRequest: () => ScriptRequest;
+  /** A command failed, or had no answer in time. */
+  readonly failed: (cause: unknown) => void;
   /** The server was lost. */
   readonly lost: (cause: unknown) => void;
   /** It answers again. What it is to be told first is told when the promise resolves. */
@@ -120,7 +122,10 @@ export class Link {
         this.#heard(answer, askedAt);
         arrived(ride, answer);
       },
-      () => ride?.failed(),
+      (error: unknown) => {
+        ride?.failed();
+        this.#options.failed(error);
+      },
     );
     try {
       const answer = await this.#budget.within(running, late);
@@ -152,7 +157,10 @@ export class Link {
       this.#probesUnderWay--;
     };
     this.#probesUnderWay++;
-    probing.then(ended, ended);
+    probing.then(ended, (error: unknown) => {
+      ended();
+      this.#options.failed(error);
+    });
     this.#budget
       .within(probing, () => {})
       .then((answer) => {
@@ -208,6 +216,7 @@ export class Link {
 
   #failed(error: unknown): void {
     if (!this.isUp) return;
+    this.#options.failed(error);
     this.#timeouts++;
     if (error instanceof CommandTimeoutError && this.#timeouts < timeoutsUntilLost) return;
     this.#state = "alone";

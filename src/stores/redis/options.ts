@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from "../../errors.ts";
+import { expectFunction, expectKnown, expectNumber, unexpected } from "../../core/expectations.ts";
 import type { Clock, Random } from "../../types.ts";
 import type { RedisClient } from "./client.ts";
 
@@ -30,32 +30,49 @@ export interface RedisStoreOptions {
   readonly random?: Random | undefined;
 }
 
+const known: { readonly [name in keyof Required<RedisStoreOptions>]: true } = {
+  client: true,
+  pool: true,
+  prefix: true,
+  commandTimeoutMs: true,
+  insurance: true,
+  onState: true,
+  clock: true,
+  random: true,
+};
+
 /** @throws InvalidOptionsError naming the option that cannot work. */
-export function checkOptions({ pool, prefix, commandTimeoutMs, insurance }: RedisStoreOptions): void {
-  expectName("pool", pool);
-  if (prefix !== undefined) expectName("prefix", prefix);
-  if (commandTimeoutMs !== undefined) expectNumber("commandTimeoutMs", commandTimeoutMs);
+export function checkStoreOptions(options: RedisStoreOptions): void {
+  expectKnown("options", options, known);
+  checkOptions(options);
+  const { insurance, onState } = options;
+  if (onState !== undefined) expectFunction("onState", onState);
   if (insurance === undefined || insurance === "closed") return;
   if (typeof insurance !== "object" || insurance === null) {
     throw unexpected("insurance", 'an object or "closed"', insurance);
   }
-  if (insurance.expectedInstances !== undefined) {
-    expectNumber("insurance.expectedInstances", insurance.expectedInstances);
-  }
+  expectKnown("insurance", insurance, { expectedInstances: true });
+  const { expectedInstances } = insurance;
+  if (expectedInstances === undefined) return;
+  expectNumber("insurance.expectedInstances", expectedInstances, { min: 1, integer: true, finite: true });
+}
+
+/**
+ * What the options of all that works on a server have in common.
+ * @throws InvalidOptionsError naming the option that cannot work.
+ */
+export function checkOptions({
+  pool,
+  prefix,
+  commandTimeoutMs,
+}: Pick<RedisStoreOptions, "client" | "pool" | "prefix" | "commandTimeoutMs">): void {
+  expectName("pool", pool);
+  if (prefix !== undefined) expectName("prefix", prefix);
+  if (commandTimeoutMs !== undefined) expectNumber("commandTimeoutMs", commandTimeoutMs, { min: 1, finite: true });
 }
 
 /** Braces would end the hash tag that keeps a pool's keys together. */
 function expectName(field: string, value: unknown): void {
   if (typeof value === "string" && value !== "" && !/[{}]/.test(value)) return;
-  throw unexpected(field, "a text without braces", value);
-}
-
-function expectNumber(field: string, value: unknown): void {
-  if (typeof value === "number" && value >= 1 && Number.isFinite(value)) return;
-  throw unexpected(field, "a number >= 1", value);
-}
-
-function unexpected(field: string, expectation: string, value: unknown): InvalidOptionsError {
-  const came = `\`${String(value)}\` (${value === null ? "null" : typeof value})`;
-  return new InvalidOptionsError(field, `Expected \`${field}\` to be ${expectation}, got ${came}`);
+  throw unexpected(field, "a text that is not empty and has no braces", value);
 }

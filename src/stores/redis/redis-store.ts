@@ -11,9 +11,11 @@ import type {
   ReserveOptions,
   ScopeId,
   ScopeState,
+  SharingChange,
   Store,
   StoreChange,
   StoreReading,
+  StoreSharing,
   Unsubscribe,
 } from "../store.ts";
 import { type Question, readingOf, touchedOf } from "./answer.ts";
@@ -24,7 +26,7 @@ import { InsuredReservation } from "./insurance.ts";
 import { KeyNames } from "./key-names.ts";
 import { LastSeen } from "./last-seen.ts";
 import { Link } from "./link.ts";
-import { checkOptions, type RedisStoreOptions } from "./options.ts";
+import { checkStoreOptions, type RedisStoreOptions, type SharingState } from "./options.ts";
 import { OwnCharges } from "./own-charges.ts";
 import { OwnPlaces } from "./own-places.ts";
 import { Questions } from "./questions.ts";
@@ -34,6 +36,7 @@ import { ScriptRequest } from "./request.ts";
 import { ScriptRunner } from "./script-runner.ts";
 import { ServerTime } from "./server-time.ts";
 import { isIdle, settlingOf } from "./settling.ts";
+import { Sharing } from "./sharing.ts";
 
 /** So much is read or changed in one call: a script holds up the whole server. */
 const mostInPart = 500;
@@ -49,12 +52,13 @@ const mergesWithinMs = 1500;
  */
 export class RedisStore implements Store {
   readonly candidatesPerReserve = 16;
-  /** Absent where the client cannot listen: with a function. */
+  /** Absent where the client cannot listen: with a function. `onSharing` is there for all. */
   readonly watch?: (listener: (change: StoreChange) => void) => Unsubscribe;
   readonly #names: KeyNames;
   readonly #link: Link;
   readonly #reports: ReportQueue;
   readonly #feed: ChangeFeed | undefined;
+  readonly #sharing: Sharing;
   readonly #random: Random;
   readonly #instance = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #time: ServerTime;
@@ -66,12 +70,17 @@ export class RedisStore implements Store {
   readonly #questions: Questions;
   #reservations = 0;
   #requests = 0;
+  #isClosed = false;
 
   /** @throws InvalidOptionsError naming the option that cannot work. */
   constructor(options: RedisStoreOptions) {
-    checkOptions(options);
+    checkStoreOptions(options);
     const { clock = systemClock, random = Math.random, insurance = {}, onState } = options;
     const commander = commanderOf(options.client);
+    this.#sharing = new Sharing({ clock, standing: () => this.#link.standing, status: () => commander.status?.() });
+    const tell = (state: SharingState, cause?: unknown): void => {
+      if (!this.#isClosed) onState?.(state, cause);
+    };
     this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
     this.#random = random;
     this.#time = new ServerTime(clock);
@@ -82,16 +91,22 @@ export class RedisStore implements Store {
       commandTimeoutMs: options.commandTimeoutMs ?? 50,
       expectedInstances: insurance === "closed" ? 1 : (insurance.expectedInstances ?? 4),
       newRequest: () => this.#request(),
+      failed: (cause) => this.#sharing.failed(cause),
       lost: (cause) => {
         this.#reports.letGo();
-        onState?.("alone", cause);
+        this.#sharing.alone(cause);
+        tell("alone", cause);
       },
       back: async () => {
         await this.#merge();
-        onState?.("shared");
+        tell("shared");
       },
-      forgot: () => this.#replay(),
+      forgot: () => {
+        this.#replay();
+        this.#sharing.forgot();
+      },
       answered: () => {
+        if (this.#link.isUp && this.#sharing.shared()) this.#feed?.reopen();
         // Shares hold until what is granted can be relied on: one that is ended would be given anew.
         if (this.#gap.isOpen && this.#link.maySpend) void this.#merge();
       },
@@ -111,7 +126,8 @@ export class RedisStore implements Store {
       alone: (question) => this.#reserveAlone(question),
     });
     if (commander.subscribe === undefined) return;
-    const feed = new ChangeFeed(commander.subscribe, this.#names, (state) => this.#seen.rests([state]));
+    const cooled = (state: ScopeState): void => this.#seen.rests([state]);
+    const feed = new ChangeFeed(commander.subscribe, this.#names, cooled, this.#sharing);
     this.#feed = feed;
     this.watch = (listener) => feed.listen(listener);
   }
@@ -155,6 +171,14 @@ export class RedisStore implements Store {
     if (this.#link.isUp) this.#reports.observe(observations);
   }
 
+  sharing(): StoreSharing {
+    return this.#sharing.now;
+  }
+
+  onSharing(listener: (change: SharingChange) => void): Unsubscribe {
+    return this.#sharing.listen(listener);
+  }
+
   /** Instances are processes, whatever sessions are in them. Gives this one's sign of life, which it also gives by itself. */
   async renew(_session: string): Promise<{ instances: number; rank: number; epoch: string; now: number }> {
     if (this.#link.isUp) {
@@ -165,12 +189,28 @@ export class RedisStore implements Store {
     return { ...this.#link.standing, epoch: this.#link.epoch ?? "none", now: this.#time.monotonic() };
   }
 
-  /** Sends what has not been reported yet, and listens no longer. The client stays open. */
+  /**
+   * Sends what has not been reported yet, gives up the places that requests under way still hold, and listens no longer.
+   * Whoever waits for it hears nothing more of `onState`. The client stays open.
+   */
   async close(): Promise<void> {
-    if (this.#link.isUp) await this.#reports.drained(closesWithinMs);
+    if (this.#link.isUp) {
+      this.#giveUpPlaces();
+      await this.#reports.drained(closesWithinMs);
+    }
+    this.#isClosed = true;
+    this.#sharing.close();
     this.#reports.stop();
     this.#link.close();
     this.#feed?.close();
+  }
+
+  /** A process that ends may not live to tell what becomes of them, and others would wait for their leases to run out. */
+  #giveUpPlaces(): void {
+    for (const holder of this.#places.holders(this.#time.monotonic())) {
+      if (!(holder instanceof RedisReservation) && !(holder instanceof InsuredReservation)) continue;
+      void this.#settleOne({ reservation: holder, outcome: "aborted", sent: "unknown" });
+    }
   }
 
   async #cooldownPart(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KeyRotator } from "../../../src/index.ts";
+import { KeyRotator, MemoryStore, type Store } from "../../../src/index.ts";
 import { newSecret } from "../../core/test-keys.ts";
 import { type Rig, readToken, rig, use } from "./fixture.ts";
 
@@ -114,5 +114,16 @@ describe("GET /metrics", () => {
     expect(metrics.get("rotating_fetch_key_ready")?.samples.size).toBe(1000);
     expect(samplesOf(metrics, "rotating_fetch_keys_without_series")).toEqual({ '{channel="big"}': 5 });
     expect(samplesOf(metrics, "rotating_fetch_keys")['{channel="big",state="ready"}']).toBe(1005);
+  });
+
+  it("tells of a store of several processes whether it is shared, and of none without others", async () => {
+    const sharing = { state: "alone", since: 1, instances: 3, rank: 0, listening: false, cause: "gone" } as const;
+    const store: Store = Object.assign(new MemoryStore(), { sharing: () => sharing });
+    const made = rig({ pool: { store } });
+    const metrics = await metricsOf(made);
+    expect(samplesOf(metrics, "rotating_fetch_store_shared")).toEqual({ '{channel="1"}': 0 });
+    expect(samplesOf(metrics, "rotating_fetch_store_instances")).toEqual({ '{channel="1"}': 3 });
+    expect((await made.ask("/api/channels")).data.channels[0].store).toEqual(sharing);
+    expect(samplesOf(await metricsOf(rig()), "rotating_fetch_store_shared")).toEqual({});
   });
 });

@@ -1,0 +1,106 @@
+import type { Clock } from "../../types.ts";
+import type { SharingChange, StoreSharing, Unsubscribe } from "../store.ts";
+import { causeText } from "./cause-text.ts";
+import { CommandTimeoutError } from "./command-budget.ts";
+import type { Standing } from "./insurance.ts";
+
+export interface SharingOptions {
+  readonly clock: Clock;
+  readonly standing: () => Standing;
+  /** What the client says of itself, where it says anything. */
+  readonly status: () => string | undefined;
+}
+
+/** Knows, and tells whoever wants to know, whether what this process counts is shared. */
+export class Sharing {
+  readonly #options: SharingOptions;
+  readonly #listeners = new Set<(change: SharingChange) => void>();
+  #state: StoreSharing["state"] = "unknown";
+  #since: number;
+  #aloneAt = 0;
+  #cause: string | undefined;
+  #deafness: string | undefined;
+  #isListening = false;
+
+  constructor(options: SharingOptions) {
+    this.#options = options;
+    this.#since = Math.round(options.clock.wall());
+  }
+
+  get now(): StoreSharing {
+    const cause = this.#state === "alone" ? this.#cause : this.#deafness;
+    const { instances, rank } = this.#options.standing();
+    const now = { state: this.#state, since: this.#since, instances, rank, listening: this.#isListening };
+    return cause === undefined ? now : { ...now, cause };
+  }
+
+  listen(listener: (change: SharingChange) => void): Unsubscribe {
+    const own = (change: SharingChange): void => listener(change);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  /** Nobody is told anything any more. */
+  close(): void {
+    this.#listeners.clear();
+  }
+
+  /** A command failed. Of a server that never answered, the first one tells enough. */
+  failed(error: unknown): void {
+    if (this.#state === "unknown") this.alone(error);
+    // What comes of a command in the end says more than that it took long.
+    else if (this.#state === "alone" && !(error instanceof CommandTimeoutError)) this.#cause = this.#textOf(error);
+  }
+
+  alone(error: unknown): void {
+    if (this.#state === "alone") return;
+    this.#aloneAt = this.#options.clock.monotonic();
+    this.#cause = this.#textOf(error);
+    this.#enter("alone");
+    this.#tell({ type: "alone", cause: this.#cause, instances: this.#options.standing().instances });
+  }
+
+  /** Returns whether that is news. */
+  shared(): boolean {
+    if (this.#state === "shared") return false;
+    const aloneForMs = this.#state === "alone" ? Math.ceil(this.#options.clock.monotonic() - this.#aloneAt) : 0;
+    this.#enter("shared");
+    this.#tell({ type: "shared", aloneForMs });
+    return true;
+  }
+
+  forgot(): void {
+    this.#tell({ type: "forgot", instances: this.#options.standing().instances });
+  }
+
+  /** What others change is heard of, or not any more. */
+  listening(isListening: boolean): void {
+    this.#isListening = isListening;
+    this.#deafness = undefined;
+  }
+
+  deaf(error: unknown): void {
+    this.#isListening = false;
+    this.#deafness = causeText(error);
+    this.#tell({ type: "deaf", cause: this.#deafness });
+  }
+
+  #enter(state: "shared" | "alone"): void {
+    this.#state = state;
+    this.#since = Math.round(this.#options.clock.wall());
+  }
+
+  #textOf(error: unknown): string {
+    return causeText(error, error instanceof CommandTimeoutError ? this.#options.status() : undefined);
+  }
+
+  #tell(change: SharingChange): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(change);
+      } catch {
+        // A listener of the caller's must not fail a request.
+      }
+    }
+  }
+}
