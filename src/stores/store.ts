@@ -48,7 +48,6 @@ export interface ReserveOptions {
   readonly leaseMs: number;
   /** A probe passes `heuristic` and `credit` cooldowns, but only one at a time over all processes: the claim is the reservation. */
   readonly purpose: "request" | "probe";
-  readonly affinity?: string | undefined;
   /** Decide, but take nothing. Serves `explain()`. */
   readonly dryRun?: boolean | undefined;
 }
