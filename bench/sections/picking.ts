@@ -8,5 +8,5 @@ export async function picking(): Promise<void> {
   await indexPicks();
   await acquiring();
   minuteBoundary();
-  manyKeys();
+  await manyKeys();
 }
