@@ -7,7 +7,7 @@ import { type RedisClient, RedisKeyStore, RedisStore } from "rotating-fetch/redi
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { newSecret } from "./support/key-stores.ts";
 import { RedisProcess } from "./support/redis-process.ts";
-import { until } from "./support/shared-limits.ts";
+import { ask, rolling, until, wanting } from "./support/shared-limits.ts";
 
 const page = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8");
 /** What stands behind the user's password in the page's `ACL SETUSER`. */
@@ -141,5 +141,19 @@ describe("a user of an ACL with the rights of docs/redis.md", () => {
       const [name = "", ...args] = command;
       await expect(client.call(name, ...args), name).rejects.toThrow("NOPERM");
     }
+  });
+
+  it("goes on where the right to hear of changes is taken away while it runs", async () => {
+    const user = await userWithout();
+    const store = new RedisStore({ client: ioredisAs(user), pool: user.pool, commandTimeoutMs: 5000 });
+    ends.push(() => store.close());
+    store.watch?.(() => {});
+    const wanted = wanting("a", rolling("a#r", 10, 60_000));
+    expect((await ask(store, wanted)).granted).toBe(true);
+    await until(() => store.sharing().listening);
+    await server.command("ACL", "SETUSER", user.name, "resetchannels");
+    // The server ends the connection that listens, and refuses the next one.
+    await until(async () => (await server.command("ACL", "LOG")).includes("channel"));
+    expect((await ask(store, wanted)).granted).toBe(true);
   });
 });

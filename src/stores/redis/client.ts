@@ -75,6 +75,8 @@ function ofIoredis(client: Methods): Commander {
         if (from === channel) heard(String(message));
       });
       const opened = Promise.resolve(listener["subscribe"]?.(channel));
+      // A new connection begins without it. The client would do that by itself, and end the process where it may not.
+      listener.on("ready", () => void listener["subscribe"]?.(channel).catch(ignore));
       return { opened, stop: () => void listener["disconnect"]?.() };
     },
   };
@@ -90,7 +92,7 @@ function listenerOf(client: Methods): Methods & Emitter {
   const waits = { enableOfflineQueue: true };
   const made = isCluster
     ? client["duplicate"]?.([], waits)
-    : client["duplicate"]?.({ ...waits, maxRetriesPerRequest: null });
+    : client["duplicate"]?.({ ...waits, maxRetriesPerRequest: null, autoResubscribe: false });
   return made as unknown as Methods & Emitter;
 }
 
