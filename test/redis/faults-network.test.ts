@@ -1,9 +1,10 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { InsuredReservation } from "../../src/stores/redis/insurance.ts";
+import { expectCounted } from "./support/counted.ts";
 import { Load } from "./support/load.ts";
 import { RedisProcess } from "./support/redis-process.ts";
-import { bothClients, commandTimeoutMs, ioredis, isAlone, isShared, type Rig, Rigs, usedOf } from "./support/rigs.ts";
+import { bothClients, commandTimeoutMs, ioredis, isAlone, isShared, type Rig, Rigs } from "./support/rigs.ts";
 import { ask, rolling, until, wanting } from "./support/shared-limits.ts";
 import { Wire } from "./support/wire.ts";
 
@@ -12,15 +13,6 @@ const limit = 20_000;
 const wanted = wanting("a", rolling("a#r", limit, 60_000));
 const few = 150;
 const wantedOfFew = wanting("b", rolling("b#r", few, 60_000));
-
-/** Everything that was given out is counted in the end, and nothing twice. */
-async function expectCounted(rig: Rig, load: Load, lost = 0): Promise<void> {
-  let used: number | undefined;
-  await until(async () => {
-    used = await usedOf(rig, load.wanted);
-    return used !== undefined && used >= load.granted && used <= load.granted + lost;
-  }, 3000).catch(() => expect(used).toBe(load.granted));
-}
 
 describe("RedisStore behind a network that fails", () => {
   const rigs = new Rigs();

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { expectCounted } from "./support/counted.ts";
 import { Load } from "./support/load.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import {
@@ -32,14 +33,6 @@ describe("RedisStore whose server is slow, full or forgets", () => {
     rigs.stopWatching();
     return server.end();
   });
-
-  async function expectCounted(rig: Rig, load: Load, lost = 0): Promise<void> {
-    let used: number | undefined;
-    await until(async () => {
-      used = await usedOf(rig, load.wanted);
-      return used !== undefined && used >= load.granted && used <= load.granted + lost;
-    }, 3000).catch(() => expect(used).toBe(load.granted));
-  }
 
   /** Until nobody gets anything any more. */
   async function exhausted(load: Load): Promise<void> {

@@ -94,7 +94,10 @@ function isGranted(reply: Reply | undefined): reply is Granted {
 }
 
 export function refusalOf({ n: now, r }: ScriptAnswer, place: number, { candidates }: Question): Refusal {
-  const blocked = blockedIn(list(r?.[place] as Blocking[] | undefined), candidates);
+  const reply = r?.[place];
+  if (typeof reply !== "object" || reply === null)
+    throw new TypeError("The server's answer has no reply to this question");
+  const blocked = blockedIn(list(reply as Blocking[]), candidates);
   let retryAt: number | null = null;
   for (const { until } of blocked) if (until !== null && (retryAt === null || until < retryAt)) retryAt = until;
   return { granted: false, now, retryAt, blocked };

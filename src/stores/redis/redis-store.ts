@@ -18,7 +18,7 @@ import type {
   StoreSharing,
   Unsubscribe,
 } from "../store.ts";
-import { type Question, readingOf, touchedOf } from "./answer.ts";
+import { type Question, readingOf, type ScriptAnswer, touchedOf } from "./answer.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { commanderOf } from "./client.ts";
 import { Gap } from "./gap.ts";
@@ -215,11 +215,8 @@ export class RedisStore implements Store {
 
   async #cooldownPart(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
     if (this.#link.isUp) {
-      const request = this.#request();
-      const ride = this.#reports.board(request);
-      request.cool(changes, this.#random);
       try {
-        const answer = await this.#link.ask(request, ride, () => {});
+        const { request, answer } = await this.#ask((made) => made.cool(changes, this.#random));
         const states = touchedOf(answer, request).flatMap(({ report, state }) => (report === 0 ? state : []));
         this.#seen.rests(states);
         return states;
@@ -232,16 +229,22 @@ export class RedisStore implements Store {
 
   async #readPart(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
     if (this.#link.isUp) {
-      const request = this.#request();
-      const ride = this.#reports.board(request);
-      request.read(scopes, buckets);
       try {
-        return readingOf(await this.#link.ask(request, ride, () => {}), scopes, buckets);
+        const { answer } = await this.#ask((made) => made.read(scopes, buckets));
+        return readingOf(answer, scopes, buckets);
       } catch {
         // What is known here is better than nothing.
       }
     }
     return this.#gap.read(scopes, buckets);
+  }
+
+  /** With what there is to report. */
+  async #ask(fill: (request: ScriptRequest) => void): Promise<{ request: ScriptRequest; answer: ScriptAnswer }> {
+    const request = this.#request();
+    const ride = this.#reports.board(request);
+    fill(request);
+    return { request, answer: await this.#link.ask(request, ride, () => {}) };
   }
 
   #granted(reservation: RedisReservation, lagMs: number): RedisReservation {
