@@ -3,8 +3,8 @@ import { createCluster } from "redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { ioredisClusterOf, type OpenClient } from "./support/clients.ts";
 import { Load } from "./support/load.ts";
-import { RedisCluster } from "./support/redis-cluster.ts";
-import { commandTimeoutMs, isAlone, isShared, type Rig, Rigs, usedOf } from "./support/rigs.ts";
+import { RedisCluster, replicated } from "./support/redis-cluster.ts";
+import { commandTimeoutMs, isAlone, isShared, type Rig, Rigs, reached, usedOf } from "./support/rigs.ts";
 import { rolling, until, wanting } from "./support/shared-limits.ts";
 
 /** Nobody comes near it. */
@@ -77,10 +77,14 @@ describe("RedisStore on a cluster that changes", () => {
       const three = await rigs.joined(3, () => opens(own), { pool });
       const load = new Load(three, wanted);
       await until(() => load.isServed() && load.granted > 100);
-      await replica.command("WAIT", "1", "1000");
+      // What a master had no time to tell its replica is lost with it.
+      const resume = await load.pause();
+      await replicated(master);
       await master.kill();
+      resume();
       await until(() => three.every(isAlone));
       await own.promoted(replica);
+      await Promise.all(three.map((rig) => reached(rig, pool)));
       await until(() => three.every(isShared) && load.isServed(), 2000);
       await load.stop();
       load.expectAnswersInTime(commandTimeoutMs);

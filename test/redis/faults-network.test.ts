@@ -75,7 +75,7 @@ describe("RedisStore behind a network that fails", () => {
     const two = await rigs.joined(2, () => ioredis(wire.port));
     const load = new Load(two, wanted);
     await until(() => load.isServed() && load.granted > 30);
-    wire.holdReplies(commandTimeoutMs + 80);
+    wire.holdReplies(10 * commandTimeoutMs);
     await until(() => two.every(isAlone));
     // Alive, and too slow to be of use: nobody goes back and forth.
     const before = load.answers;

@@ -3,9 +3,9 @@ import { createSentinel } from "redis";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { OpenClient } from "./support/clients.ts";
 import { Load } from "./support/load.ts";
-import { saying } from "./support/redis-cluster.ts";
+import { replicated, saying } from "./support/redis-cluster.ts";
 import { RedisProcess } from "./support/redis-process.ts";
-import { commandTimeoutMs, isAlone, isShared, type Rig, Rigs, usedOf } from "./support/rigs.ts";
+import { commandTimeoutMs, isAlone, isShared, type Rig, Rigs, reached, usedOf } from "./support/rigs.ts";
 import { rolling, until, wanting } from "./support/shared-limits.ts";
 
 /** Nobody comes near it. */
@@ -61,10 +61,15 @@ describe("RedisStore behind Sentinel", () => {
       const three = await rigs.joined(3, () => opens(sentinel));
       const load = new Load(three, wanted);
       await until(() => load.isServed() && load.granted > 100);
+      // What a master had no time to tell its replica is lost with it.
+      const resume = await load.pause();
+      await replicated(master);
       await master.kill();
+      resume();
       await until(() => three.every(isAlone));
       await saying(replica, "role:master", "INFO", "replication");
       await saying(sentinel, String(replica.port), "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "pool");
+      await Promise.all(three.map((rig) => reached(rig)));
       await until(() => three.every(isShared) && load.isServed(), 2000);
       await load.stop();
       load.expectAnswersInTime(commandTimeoutMs);

@@ -170,6 +170,31 @@ describe("RedisKeyStore.watch", () => {
     expect(told).toEqual([version]);
   });
 
+  it("does not take the answer to a question from before a change for a later state", async () => {
+    const { client, end } = functionOf(server);
+    const late: (() => void)[] = [];
+    const slow: SendCommand = async (words) => {
+      const reply = await (client as SendCommand)(words);
+      if (words[0] === "HGET") await new Promise<void>((resolve) => late.push(resolve));
+      return reply;
+    };
+    world = new KeyStoreWorld(() => ({ client: slow, end }));
+    const clock = new FakeClock();
+    const one = await world.store({ clock });
+    await one.load();
+    const told = world.watch(one);
+    await clock.advance(2400);
+    await until(() => late.length === 1);
+    const version = await persist(one, put(recordOf("a")));
+    late[0]?.();
+    // It asks again when it has its answer.
+    await until(async () => {
+      await clock.advance(2400);
+      return late.length === 2;
+    });
+    expect(told).toEqual([version]);
+  });
+
   it("stops asking when nobody watches any more, and does not begin where timers end with a request", async () => {
     const clock = new FakeClock();
     const asked: string[] = [];

@@ -4,6 +4,7 @@ import { createClient } from "redis";
 import { AllKeysExhaustedError, KeyRotator, type RotatorEvents, type RotatorOptions } from "rotating-fetch";
 import type { RedisClient, RedisStore, RedisStoreOptions } from "rotating-fetch/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { ownTime } from "../support/own-time.ts";
 import { functionOf, ioredisOf, nodeRedisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { commandTimeoutMs, ioredis, Rigs } from "./support/rigs.ts";
@@ -115,10 +116,10 @@ describe("RedisStore to those who operate it", () => {
     const waiting = [rotator.acquire(), rotator.acquire({ account: "a" })];
     await redis.restart();
     await until(() => store.sharing().state === "shared");
-    const back = performance.now();
+    const back = ownTime.now();
     await Promise.all(waiting);
     // One second for the others to notice what the server lost, too.
-    expect(performance.now() - back).toBeLessThan(2000);
+    expect(ownTime.now() - back).toBeLessThan(2000);
   });
 
   const broken: [name: string, open: () => OpenClient | Promise<OpenClient>, cause: RegExp][] = [
@@ -156,7 +157,8 @@ describe("RedisStore to those who operate it", () => {
     client.on("error", () => {});
     const { rotator, told, store } = begin({ client, end: () => client.disconnect() });
     await rotator.acquire();
-    expect(told.map(([event]) => event)).toEqual(["store-alone"]);
+    // That it cannot listen either may be known before.
+    expect(told.map(([event]) => event).filter((event) => String(event) !== "store-deaf")).toEqual(["store-alone"]);
     expect(store.sharing().cause).toMatch(/NOAUTH|WRONGPASS/);
     expect(JSON.stringify([told, store.sharing()])).not.toContain(wrong);
   });

@@ -6,6 +6,7 @@ import { RedisStore } from "rotating-fetch/redis";
 import type { ProviderLimit } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type BuiltPrograms, buildPrograms } from "../support/built-programs.ts";
+import { ownTime } from "../support/own-time.ts";
 import { CrewMember } from "./support/crew.ts";
 import type { SeenRequest } from "./support/provider.ts";
 import { ProviderProcess } from "./support/provider-process.ts";
@@ -17,6 +18,13 @@ const processes = 8;
 const windowMs = 2000;
 /** 15 s unless told otherwise: `SOAK_SECONDS=60`. */
 const seconds = Number(process.env["SOAK_SECONDS"] ?? 15);
+
+interface Outcome {
+  readonly seen: readonly SeenRequest[];
+  /** Of those that lived to tell. */
+  readonly sums: readonly WorkerSums[];
+  readonly stalledMs: number;
+}
 
 const newSecret = (): string => `test-${randomBytes(16).toString("hex")}`;
 const keys = [
@@ -33,8 +41,12 @@ const limits = [
 ] as const satisfies readonly (Limit & ProviderLimit)[];
 /** Of each account: the two keys of `a` share one limit that is lower than both together. */
 const perWindow = { a: 35, b: 20, c: 20 } as const;
+/** So long may a process on a machine with fewer cores than processes be kept from sending what it reserved. */
+const guardMs = 200;
 /** Until each process has done everything once, and its first requests of a cold process have left the windows. */
 const warmUpMs = 5000;
+/** Of three runs, milliseconds. */
+const timeout = 3 * (warmUpMs + seconds * 1000 + 20_000);
 
 describe("a pool that eight processes share", () => {
   let server: RedisProcess;
@@ -47,10 +59,7 @@ describe("a pool that eight processes share", () => {
     const sources = { worker: at("support/worker.ts"), provider: at("support/provider.ts") };
     [server, programs] = await Promise.all([RedisProcess.start(), buildPrograms(sources, at("."))]);
   });
-  afterEach(async () => {
-    await Promise.all(crew.splice(0).map((member) => member.kill()));
-    await provider.end();
-  });
+  afterEach(end);
   afterAll(() => Promise.all([server.end(), programs.remove()]));
 
   function ordersFor(pool: string, given: Partial<WorkerOrders> = {}): WorkerOrders {
@@ -65,8 +74,7 @@ describe("a pool that eight processes share", () => {
       skewMs: 0,
       redisDelayMs: 0,
       leaseMs: 60_000,
-      // So long may a process on a machine with fewer cores than processes be kept from sending what it reserved.
-      guardMs: 200,
+      guardMs,
       // Eight processes on two cores wait for each other, not for Redis.
       commandTimeoutMs: 1000,
       ...given,
@@ -96,6 +104,37 @@ describe("a pool that eight processes share", () => {
     return pool;
   }
 
+  async function end(): Promise<void> {
+    await Promise.all(crew.splice(0).map((member) => member.kill()));
+    await provider.end();
+  }
+
+  /**
+   * Nothing is refused, and so much is used. A run on a machine that stood still for longer than requests are allowed for says
+   * nothing of the pool where it falls short: it is printed, and done again.
+   */
+  async function expectUse(name: string, least: number, run: () => Promise<Outcome>): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const { seen, sums, stalledMs } = await run();
+      const refusals = refusalsIn(seen);
+      const used = utilisation(seen);
+      const alone = sums.filter((each) => each.alone > 0);
+      process.stdout.write(
+        `${name}: ${seen.length} requests, ${refusals.length} refused, ${(used * 100).toFixed(1)} % used, ` +
+          `held up for ${stalledMs.toFixed()} ms at most\n`,
+      );
+      const isShort = refusals.length > 0 || used < least || alone.length > 0;
+      if (isShort && stalledMs > guardMs && tries < 3) {
+        await end();
+        continue;
+      }
+      expect(refusals).toEqual([]);
+      expect(alone).toEqual([]);
+      expect(used).toBeGreaterThanOrEqual(least);
+      return;
+    }
+  }
+
   async function stop(): Promise<WorkerSums[]> {
     for (const member of crew) member.stop();
     const sums = await Promise.all(crew.map((member) => member.sums));
@@ -111,51 +150,48 @@ describe("a pool that eight processes share", () => {
   ];
   for (const [name, given] of variants) {
     it(`is never refused by a strict provider, and uses 95 % of what it allows, ${name}`, {
-      timeout: 120_000,
+      timeout,
     }, async () => {
-      await start(given);
-      await pause(warmUpMs + seconds * 1000);
-      const seen = await provider.seen();
-      const sums = await stop();
-      tell(name, seen);
-      expect(refusalsIn(seen)).toEqual([]);
-      expect(sums.map(({ alone }) => alone)).toEqual(Array(processes).fill(0));
-      expect(utilisation(seen)).toBeGreaterThanOrEqual(0.95);
+      await expectUse(name, 0.95, async () => {
+        await start(given);
+        ownTime.takeLongestStall();
+        await pause(warmUpMs + seconds * 1000);
+        const seen = await provider.seen();
+        const sums = await stop();
+        expect(sums).toHaveLength(processes);
+        return { seen, sums, stalledMs: Math.max(ownTime.takeLongestStall(), ...sums.map((each) => each.stalledMs)) };
+      });
     });
   }
 
   it("is not refused either where processes are killed, and their places come back with their lease", {
-    timeout: 120_000,
+    timeout,
   }, async () => {
     const leaseMs = 1500;
     const held = [...limits, { id: "places", concurrency: 6, scope: "account" }] as unknown as typeof limits;
-    const pool = await start(() => ({ limits: held, leaseMs }), held);
-    const endsAt = performance.now() + warmUpMs + seconds * 1000;
-    while (performance.now() < endsAt) {
-      await pause(3000);
-      const [victim] = crew.splice(Math.floor(Math.random() * crew.length), 1);
-      await victim?.kill();
-      const next = await hire(ordersFor(pool, { limits: held, leaseMs }));
-      next.go();
-    }
-    const seen = await provider.seen();
-    await Promise.all(crew.map((member) => member.kill()));
-    const client = new Redis({ port: server.port, host: "127.0.0.1" });
-    const buckets = ["a", "b", "c"].map((account) => places(`account:${account}#places`, 6));
-    const store = new RedisStore({ client, pool });
-    await until(async () => (await store.read([], buckets)).buckets.every(({ used }) => used === 0), leaseMs + 500);
-    await store.close();
-    client.disconnect();
-    tell("with processes killed", seen);
-    expect(refusalsIn(seen)).toEqual([]);
-    expect(utilisation(seen)).toBeGreaterThanOrEqual(0.85);
+    await expectUse("with processes killed", 0.85, async () => {
+      const pool = await start(() => ({ limits: held, leaseMs }), held);
+      ownTime.takeLongestStall();
+      const endsAt = performance.now() + warmUpMs + seconds * 1000;
+      while (performance.now() < endsAt) {
+        await pause(3000);
+        const [victim] = crew.splice(Math.floor(Math.random() * crew.length), 1);
+        await victim?.kill();
+        const next = await hire(ordersFor(pool, { limits: held, leaseMs }));
+        next.go();
+      }
+      const seen = await provider.seen();
+      await Promise.all(crew.map((member) => member.kill()));
+      const client = new Redis({ port: server.port, host: "127.0.0.1" });
+      const buckets = ["a", "b", "c"].map((account) => places(`account:${account}#places`, 6));
+      const store = new RedisStore({ client, pool });
+      await until(async () => (await store.read([], buckets)).buckets.every(({ used }) => used === 0), leaseMs + 500);
+      await store.close();
+      client.disconnect();
+      return { seen, sums: [], stalledMs: ownTime.takeLongestStall() };
+    });
   });
 });
-
-function tell(name: string, seen: readonly SeenRequest[]): void {
-  const use = (utilisation(seen) * 100).toFixed(1);
-  process.stdout.write(`${name}: ${seen.length} requests, ${refusalsIn(seen).length} refused, ${use} % used\n`);
-}
 
 function refusalsIn(seen: readonly SeenRequest[]): unknown[] {
   return seen

@@ -1,8 +1,9 @@
 import { expect } from "vitest";
 import { InsuredReservation } from "../../../src/stores/redis/insurance.ts";
 import type { Candidate, Refusal, Reservation } from "../../../src/stores/store.ts";
+import { ownTime } from "../../support/own-time.ts";
 import type { Rig } from "./rigs.ts";
-import { ask } from "./shared-limits.ts";
+import { ask, until } from "./shared-limits.ts";
 
 /** How much later than its budget an answer may be seen where two cores do all the work; milliseconds. */
 const schedulingMs = 200;
@@ -20,6 +21,8 @@ export class Load {
   readonly #askers: Promise<void>[];
   readonly #answered = new Map<Rig, Answered[]>();
   #isOver = false;
+  #underWay = 0;
+  #resumed: Promise<void> | undefined;
 
   constructor(rigs: readonly Rig[], wanted: Candidate, atOnce = 2) {
     this.wanted = wanted;
@@ -32,6 +35,16 @@ export class Load {
   async stop(): Promise<void> {
     this.#isOver = true;
     await Promise.all(this.#askers);
+  }
+
+  /** Resolves when nothing is under way; goes on when what it resolves with is called. */
+  async pause(): Promise<() => void> {
+    let resume = (): void => {};
+    this.#resumed = new Promise((resolve) => {
+      resume = resolve;
+    });
+    await until(() => this.#underWay === 0);
+    return resume;
   }
 
   /** How many were answered so far. */
@@ -91,13 +104,16 @@ export class Load {
   async #ask(rig: Rig): Promise<void> {
     const answered = this.#answered.get(rig) as Answered[];
     while (!this.#isOver) {
-      const startedAt = performance.now();
+      await this.#resumed;
+      const startedAt = ownTime.now();
+      this.#underWay++;
       const answer = await ask(rig.store, this.wanted);
-      answered.push({ answer, tookMs: performance.now() - startedAt });
+      answered.push({ answer, tookMs: ownTime.now() - startedAt });
       if (answer.granted) {
         const reports = [{ reservation: answer, outcome: "success", sent: "yes", headersAfterMs: 1 }] as const;
         void rig.store.settle(reports);
       }
+      this.#underWay--;
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }

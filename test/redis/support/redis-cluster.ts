@@ -90,6 +90,11 @@ async function idOf(node: RedisProcess): Promise<string> {
   return id;
 }
 
+/** Resolves when the master's only replica has all that the master has. */
+export async function replicated(master: RedisProcess): Promise<void> {
+  await saying(master, /slave0:[^\r]*offset=(\d+)[\s\S]*master_repl_offset:\1\r/, "INFO", "replication");
+}
+
 /** Resolves when the node answers something with this in it. */
 export async function saying(node: RedisProcess, what: string | RegExp, ...command: readonly string[]): Promise<void> {
   let said = "";

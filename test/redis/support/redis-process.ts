@@ -23,10 +23,18 @@ export class RedisProcess {
   }
 
   static async start(flags: readonly string[] = [], port?: number): Promise<RedisProcess> {
-    const directory = await mkdtemp(join(tmpdir(), "rotating-fetch-redis-"));
-    const started = new RedisProcess(port ?? (await freePort()), directory, flags);
-    await started.#listening();
-    return started;
+    for (let tries = 1; ; tries++) {
+      const directory = await mkdtemp(join(tmpdir(), "rotating-fetch-redis-"));
+      const started = new RedisProcess(port ?? (await freePort()), directory, flags);
+      try {
+        await started.#listening();
+        return started;
+      } catch (error) {
+        await started.end();
+        // Somebody may have taken a free port before the server did.
+        if (port !== undefined || tries === 3) throw error;
+      }
+    }
   }
 
   /** One that watches over a master. It keeps what it learns in its configuration. */
@@ -55,7 +63,7 @@ export class RedisProcess {
   }
 
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    if (this.#hasEnded) return;
     const ended = once(this.#process, "exit");
     this.#process.kill(signal);
     await ended;
@@ -69,6 +77,10 @@ export class RedisProcess {
   async end(): Promise<void> {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  get #hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
   #spawn(): ChildProcess {
@@ -89,6 +101,7 @@ export class RedisProcess {
     for (let tries = 0; tries < 200; tries++) {
       const reply = await this.command("PING").catch(() => "");
       if (reply.startsWith("+PONG")) return;
+      if (this.#hasEnded) break;
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
     throw new Error(`redis-server did not listen on port ${this.port}`);

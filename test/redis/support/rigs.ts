@@ -3,6 +3,7 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { type RedisClient, RedisStore, type RedisStoreOptions, type SharingState } from "rotating-fetch/redis";
 import { expect } from "vitest";
+import { commanderOf } from "../../../src/stores/redis/client.ts";
 import type { Candidate, StoreReading } from "../../../src/stores/store.ts";
 import type { OpenClient } from "./clients.ts";
 import { options, until } from "./shared-limits.ts";
@@ -114,6 +115,18 @@ export async function readingOf({ store }: Rig, { scopes, needs }: Candidate): P
 /** Of the first of its limits. */
 export async function usedOf(rig: Rig, wanted: Candidate): Promise<number | undefined> {
   return (await readingOf(rig, wanted)).buckets[0]?.used;
+}
+
+/** Resolves when the client itself has found its server again: which one that is it learns in its own time. */
+export async function reached({ client }: Rig, pool = "any"): Promise<void> {
+  const key = `{rf:${pool}}reached`;
+  await until(async () => {
+    const answer = commanderOf(client).send(key, ["SET", key, "", "PX", "1"]);
+    return answer.then(
+      () => true,
+      () => false,
+    );
+  }, 10_000);
 }
 
 export const isShared = ({ states }: Rig): boolean => states.at(-1) !== "alone";

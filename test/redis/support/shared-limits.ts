@@ -1,4 +1,5 @@
 import type { Bucket, Candidate, Refusal, Reservation, ReserveOptions, Store } from "../../../src/stores/store.ts";
+import { ownTime } from "../../support/own-time.ts";
 
 export const options: ReserveOptions = { session: "local", leaseMs: 60_000, purpose: "request" };
 
@@ -35,9 +36,9 @@ export async function room(store: Store, candidate: Candidate): Promise<Reservat
 
 /** Resolves when it holds; fails after so many milliseconds. */
 export async function until(holds: () => boolean | Promise<boolean>, withinMs = 5000): Promise<void> {
-  const deadline = performance.now() + withinMs;
+  const deadline = ownTime.now() + withinMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`It did not come true within ${withinMs} ms`);
+    if (ownTime.now() > deadline) throw new Error(`It did not come true within ${withinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

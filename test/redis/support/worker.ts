@@ -3,6 +3,7 @@ import { systemClock } from "../../../src/clock.ts";
 import { createRotatingFetch, type KeyConfig, type Limit } from "../../../src/index.ts";
 import { RedisStore } from "../../../src/stores/redis.ts";
 import type { Clock } from "../../../src/types.ts";
+import { ownTime } from "../../support/own-time.ts";
 
 /** What a worker is told, as JSON in its first message. */
 export interface WorkerOrders {
@@ -26,6 +27,8 @@ export interface WorkerSums {
   readonly served: number;
   readonly refused: number;
   readonly alone: number;
+  /** The longest time it was kept from running while it worked, milliseconds. */
+  readonly stalledMs: number;
 }
 
 /** One of many processes that share a pool: as many requests at once as it is told, until it is told to stop. */
@@ -66,6 +69,7 @@ async function work(orders: WorkerOrders, stopped: () => boolean, ready: () => P
   const warm = Array.from({ length: orders.atOnce }, async () => (await globalThis.fetch(orders.providerUrl)).text());
   await Promise.all([...warm, store.renew("local")]);
   await ready();
+  ownTime.takeLongestStall();
   let [served, refused] = [0, 0];
   const loop = async (): Promise<void> => {
     while (!stopped()) {
@@ -76,9 +80,10 @@ async function work(orders: WorkerOrders, stopped: () => boolean, ready: () => P
     }
   };
   await Promise.all(Array.from({ length: orders.atOnce }, loop));
+  const stalledMs = ownTime.takeLongestStall();
   await fetch.rotator.close();
   client.disconnect();
-  return { served, refused, alone };
+  return { served, refused, alone, stalledMs };
 }
 
 let isStopped = false;

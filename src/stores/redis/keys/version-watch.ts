@@ -25,6 +25,8 @@ export class VersionWatch {
   /** The latest at the end. */
   readonly #told = new Set<string>();
   #last: string | undefined;
+  /** How many were learnt of: the answer to a question asked before the last one may be older than that one. */
+  #changes = 0;
   #lookout: Lookout | undefined;
 
   constructor(parts: VersionWatchParts) {
@@ -47,6 +49,10 @@ export class VersionWatch {
   read(version: string): void {
     if (this.#last === undefined) this.#remember(version);
     else this.heard(version);
+  }
+
+  get changes(): number {
+    return this.#changes;
   }
 
   /** There is or was this version. */
@@ -72,6 +78,7 @@ export class VersionWatch {
   }
 
   #remember(version: string): void {
+    this.#changes++;
     this.#last = version;
     this.#told.delete(version);
     this.#told.add(version);
@@ -131,8 +138,9 @@ class Lookout {
   async #look(): Promise<void> {
     if (this.#isOver) return;
     try {
+      const { changes } = this.#watch;
       const version = await this.#parts.ask();
-      if (!this.#isOver) this.#watch.found(version);
+      if (!this.#isOver && changes === this.#watch.changes) this.#watch.found(version);
     } catch {
       // Next time.
     }

@@ -1,0 +1,42 @@
+const everyMs = 5;
+
+/**
+ * Time in which this process could run. A machine that stands still, or has no core left for it, takes time away that says nothing
+ * of what is tested; time that the process itself spends computing counts.
+ */
+class OwnTime {
+  #lostMs = 0;
+  #longestMs = 0;
+  #seenAt = performance.now();
+  #cpu = process.cpuUsage();
+
+  constructor() {
+    setInterval(() => this.#look(), everyMs).unref();
+  }
+
+  /** Milliseconds, from any beginning. */
+  now(): number {
+    this.#look();
+    return this.#seenAt - this.#lostMs;
+  }
+
+  /** The longest time it was kept from running since it was last asked for; milliseconds. */
+  takeLongestStall(): number {
+    this.#look();
+    const longest = this.#longestMs;
+    this.#longestMs = 0;
+    return longest;
+  }
+
+  #look(): void {
+    const now = performance.now();
+    const cpu = process.cpuUsage();
+    const workedMs = (cpu.user + cpu.system - this.#cpu.user - this.#cpu.system) / 1000;
+    const lost = Math.max(0, now - this.#seenAt - everyMs - workedMs);
+    this.#lostMs += lost;
+    this.#longestMs = Math.max(this.#longestMs, lost);
+    [this.#seenAt, this.#cpu] = [now, cpu];
+  }
+}
+
+export const ownTime = new OwnTime();
