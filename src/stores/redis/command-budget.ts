@@ -3,7 +3,7 @@ import type { Clock } from "../../types.ts";
 interface Command {
   readonly deadline: number;
   isOver: boolean;
-  readonly giveUp: () => void;
+  giveUp: () => void;
 }
 
 /** A command had no answer within its budget. It may still be carried out. */
@@ -41,18 +41,25 @@ export class CommandBudget {
       };
       running.then(
         (value) => {
-          command.isOver = true;
+          this.#end(command);
           if (isGivenUp) tell(late, value);
           else resolve(value);
         },
         (error: unknown) => {
-          command.isOver = true;
+          this.#end(command);
           reject(error);
         },
       );
       this.#commands.push(command);
       this.#watch();
     });
+  }
+
+  #end(command: Command): void {
+    command.isOver = true;
+    // Until its deadline nothing of it is to be kept alive: what outlives two collections is costly.
+    command.giveUp = nothing;
+    this.#dropAnswered();
   }
 
   #watch(): void {
@@ -87,6 +94,8 @@ export class CommandBudget {
     if (answered > 0) this.#commands.splice(0, answered);
   }
 }
+
+function nothing(): void {}
 
 /** Nobody waits any longer: what goes wrong with it is nobody's error. */
 function tell<T>(late: (value: T) => void, value: T): void {
