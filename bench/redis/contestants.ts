@@ -22,6 +22,8 @@ export function acquiring(size: number, cooling: number): string {
   return `acquire and settle, ${size} keys${cooling === 0 ? "" : `, ${cooling * 100} % cooling`}`;
 }
 
+let pools = 0;
+
 async function poolOf(client: IoredisClient, size: number, cooling: number, settles: boolean): Promise<Contestant> {
   let sent = 0;
   const counted = (args: string[]): Promise<unknown> => {
@@ -29,7 +31,10 @@ async function poolOf(client: IoredisClient, size: number, cooling: number, sett
     return client.call(...(args as [string]));
   };
   // What others taught is known at start, as it is in a pool that has been running.
-  const store = new RedisStore({ client: counted, pool: randomUUID(), commandTimeoutMs: 5000 });
+  const name = settles ? acquiring(size, cooling) : withoutReport;
+  // As short as names of pools are.
+  const pool = `pool-${++pools}`;
+  const store = new RedisStore({ client: counted, pool, commandTimeoutMs: 5000 });
   const keys = Array.from({ length: size }, (_, place) => ({ id: `key-${place}`, secret: `test-${randomUUID()}` }));
   const resting = keys.slice(0, Math.floor(size * cooling));
   await store.cooldown(
@@ -46,7 +51,6 @@ async function poolOf(client: IoredisClient, size: number, cooling: number, sett
     if (settles) lease.settle({ outcome: "success" });
   };
   for (let count = 0; count < size; count++) await act();
-  const name = settles ? acquiring(size, cooling) : withoutReport;
   return { name, act, sent: () => sent, close: () => rotator.close() };
 }
 

@@ -140,18 +140,22 @@ export class SharedRests {
   }
 
   /** Whatever is heard of these meanwhile is no news: this process tells the store itself. */
-  async during<T>(work: Promise<T>, account: Account, changes: readonly CooldownChange[] = []): Promise<T> {
-    const names = [account, ...changes.map(({ scope }) => scope)];
-    for (const name of names) this.#own.set(name, (this.#own.get(name) ?? 0) + 1);
-    try {
-      return await work;
-    } finally {
-      for (const name of names) {
-        const left = (this.#own.get(name) as number) - 1;
-        if (left === 0) this.#own.delete(name);
-        else this.#own.set(name, left);
-      }
-    }
+  during<T>(work: Promise<T>, account: Account, changes: readonly CooldownChange[] = []): Promise<T> {
+    this.#count(account, 1);
+    for (const { scope } of changes) this.#count(scope, 1);
+    const ended = (): void => {
+      this.#count(account, -1);
+      for (const { scope } of changes) this.#count(scope, -1);
+    };
+    // Before whoever waits for it goes on.
+    work.then(ended, ended);
+    return work;
+  }
+
+  #count(name: Account | ScopeId, change: 1 | -1): void {
+    const count = (this.#own.get(name) ?? 0) + change;
+    if (count === 0) this.#own.delete(name);
+    else this.#own.set(name, count);
   }
 
   /** Rests may be ended elsewhere without a word of it: now and then some are looked at again. Are there any? */

@@ -1,6 +1,9 @@
 import type { Bucket, ScopeId } from "../store.ts";
 import { scriptVersion } from "./scripts/script.ts";
 
+/** So many names of each kind are kept: to put one together for every question costs more than to look it up. */
+const mostKept = 20_000;
+
 const letters: Readonly<Record<Bucket["kind"], string>> = {
   rolling: "r",
   calendar: "d",
@@ -14,7 +17,8 @@ const letters: Readonly<Record<Bucket["kind"], string>> = {
  */
 export class KeyNames {
   readonly #tag: string;
-  readonly #scopes: string;
+  readonly #scopes: KeptNames;
+  readonly #buckets: Readonly<Record<Bucket["kind"], KeptNames>>;
   readonly epoch: string;
   readonly instances: string;
   /** Not a key: where changes are told. */
@@ -22,18 +26,25 @@ export class KeyNames {
 
   constructor(prefix: string, pool: string) {
     this.#tag = `{${prefix}:${pool}}${scriptVersion}`;
-    this.#scopes = `${this.#tag}s:`;
+    this.#scopes = new KeptNames(`${this.#tag}s:`);
+    const kept = (kind: Bucket["kind"]): KeptNames => new KeptNames(`${this.#tag}${letters[kind]}:`);
+    this.#buckets = {
+      rolling: kept("rolling"),
+      calendar: kept("calendar"),
+      anchored: kept("anchored"),
+      concurrency: kept("concurrency"),
+    };
     this.epoch = `${this.#tag}epoch`;
     this.instances = `${this.#tag}instances`;
     this.channel = `${this.#tag}changes`;
   }
 
   bucket({ id, kind }: Bucket): string {
-    return `${this.#tag}${letters[kind]}:${id}`;
+    return this.#buckets[kind].of(id);
   }
 
   scope(id: ScopeId): string {
-    return this.#scopes + id;
+    return this.#scopes.of(id);
   }
 
   /** The number of the last reports an instance sent. */
@@ -43,7 +54,27 @@ export class KeyNames {
 
   /** The scope a key is of. A client may have put a prefix of its own before it. */
   scopeOf(key: string): ScopeId | undefined {
-    const at = key.indexOf(this.#scopes);
-    return at === -1 ? undefined : key.slice(at + this.#scopes.length);
+    const { prefix } = this.#scopes;
+    const at = key.indexOf(prefix);
+    return at === -1 ? undefined : key.slice(at + prefix.length);
+  }
+}
+
+class KeptNames {
+  readonly prefix: string;
+  readonly #names = new Map<string, string>();
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  of(id: string): string {
+    let name = this.#names.get(id);
+    if (name === undefined) {
+      name = this.prefix + id;
+      if (this.#names.size >= mostKept) this.#names.clear();
+      this.#names.set(id, name);
+    }
+    return name;
   }
 }

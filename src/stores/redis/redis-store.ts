@@ -242,8 +242,8 @@ export class RedisStore implements Store {
   /** With what there is to report. */
   async #ask(fill: (request: ScriptRequest) => void): Promise<{ request: ScriptRequest; answer: ScriptAnswer }> {
     const request = this.#request();
-    const ride = this.#reports.board(request);
     fill(request);
+    const ride = this.#reports.board(request);
     return { request, answer: await this.#link.ask(request, ride, () => {}) };
   }
 
@@ -295,8 +295,8 @@ export class RedisStore implements Store {
   #report(settling: Parameters<ReportQueue["add"]>[0]): readonly ScopeState[] | Promise<readonly ScopeState[]> {
     if (isIdle(settling)) return nothing;
     const told = this.#reports.add(settling);
-    if (!this.#link.isUp) return nothing;
-    return told.then((states) => {
+    if (!this.#link.isUp || Array.isArray(told)) return nothing;
+    return (told as Promise<readonly ScopeState[]>).then((states) => {
       if (states.length > 0) this.#seen.rests(states);
       return states;
     });

@@ -1,8 +1,9 @@
 import type { Clock, Random } from "../../types.ts";
 import type { Observation, ScopeState } from "../store.ts";
 import { type ScriptAnswer, touchedOf } from "./answer.ts";
+import { type AnsweredSlot, AnsweredSlots } from "./answered-slots.ts";
 import type { Charge, ScriptRequest, Stated } from "./request.ts";
-import type { Settling } from "./settling.ts";
+import { isIdle, type Settling } from "./settling.ts";
 
 /** So many reports travel together: a script holds up the whole server. */
 const mostInBatch = 64;
@@ -26,6 +27,7 @@ interface Batch {
   readonly number: number;
   readonly charges: readonly Charge[];
   readonly reports: readonly Waiting[];
+  readonly answered: readonly AnsweredSlot[];
   readonly stated: readonly Stated[];
   tries: number;
 }
@@ -51,18 +53,21 @@ const nothing: readonly ScopeState[] = Object.freeze([]);
 
 /**
  * Reports wait here for the next question, or for a moment, and travel one batch at a time: in order, so that one number tells
- * the server which of them it has carried out.
+ * the server which of them it has carried out. What can wait longer does, for the next question about the same bucket.
  */
 export class ReportQueue {
   readonly #options: ReportQueueOptions;
   readonly #waiting: Waiting[] = [];
   readonly #charges: Charge[] = [];
+  readonly #answered = new AnsweredSlots();
   /** Of each bucket what was sent last. */
   readonly #stated = new Map<string, Stated>();
   #number = 0;
   #batch: Batch | undefined;
   #isUnderWay = false;
   #cancelTimer: (() => void) | undefined;
+  /** When the timer is due, on this process's clock. */
+  #armedFor = Number.POSITIVE_INFINITY;
   readonly #whenEmpty = new Set<() => void>();
 
   constructor(options: ReportQueueOptions) {
@@ -74,15 +79,37 @@ export class ReportQueue {
   }
 
   get #isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#charges.length === 0 && this.#stated.size === 0;
+    return !this.#isUrgent && this.#answered.isEmpty;
   }
 
-  add(settling: Settling): Promise<readonly ScopeState[]> {
+  /** Is there anything that does not wait for a question about the same bucket? */
+  get #isUrgent(): boolean {
+    return this.#waiting.length > 0 || this.#charges.length > 0 || this.#stated.size > 0;
+  }
+
+  /** Tells which scopes it touched, as soon as that is known. */
+  add(whole: Settling): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    const settling = this.#gather(whole);
+    if (isIdle(settling)) {
+      this.#arm();
+      return nothing;
+    }
     if (this.#waiting.length >= mostWaiting) this.#waiting.shift()?.done(nothing);
     return new Promise((done) => {
       this.#waiting.push({ settling, done });
       this.#arm(waitsMs);
     });
+  }
+
+  /** Returns what is left of it. */
+  #gather(settling: Settling): Settling {
+    const now = this.#options.clock.monotonic();
+    const needs = settling.needs.filter(({ bucket, ticket, change, delayMs }) => {
+      if (bucket.kind !== "rolling" || change !== 0) return true;
+      this.#answered.add(bucket, ticket, delayMs, now);
+      return false;
+    });
+    return needs.length === settling.needs.length ? settling : { ...settling, needs };
   }
 
   charge(charges: readonly Charge[]): void {
@@ -114,20 +141,32 @@ export class ReportQueue {
   board(request: ScriptRequest): Ride | undefined {
     if (this.#isUnderWay || this.isEmpty) return undefined;
     const { random, now } = this.#options;
-    this.#batch ??= {
-      number: ++this.#number,
-      charges: this.#charges.splice(0, mostChargesInBatch),
-      reports: this.#waiting.splice(0, mostInBatch),
-      stated: this.#takeStated(),
-      tries: 0,
-    };
+    this.#batch ??= this.#nextBatch(request);
     const batch = this.#batch;
-    const { number, charges, reports, stated } = batch;
+    if (batch === undefined) return undefined;
+    const { number, charges, reports, answered, stated } = batch;
     batch.tries++;
     this.#isUnderWay = true;
     const settlings = reports.map(({ settling }) => settling);
-    request.settle({ number, charges, settlings, stated }, now(), random);
+    request.settle({ number, charges, settlings, answered, stated }, now(), random);
     return this.#ride(batch, batch.tries, request);
+  }
+
+  /** With what the request has to do with anyway. */
+  #nextBatch(request: ScriptRequest): Batch | undefined {
+    // Whoever waits until all is told waits for nothing else.
+    const now = this.#whenEmpty.size > 0 ? Number.POSITIVE_INFINITY : this.#options.clock.monotonic();
+    const answered = this.#answered.takeDue(now, mostInBatch);
+    for (const bucket of request.buckets) answered.push(...this.#answered.take(bucket));
+    if (!this.#isUrgent && answered.length === 0) return undefined;
+    return {
+      number: ++this.#number,
+      charges: this.#charges.splice(0, mostChargesInBatch),
+      reports: this.#waiting.splice(0, mostInBatch),
+      answered,
+      stated: this.#takeStated(),
+      tries: 0,
+    };
   }
 
   /** Resolves when all reports have arrived, at the latest after so many milliseconds. */
@@ -139,8 +178,6 @@ export class ReportQueue {
         giveUp();
         resolve();
       });
-      this.#cancelTimer?.();
-      this.#cancelTimer = undefined;
       this.#arm(0);
     });
   }
@@ -187,19 +224,37 @@ export class ReportQueue {
   #done(): void {
     this.#batch = undefined;
     this.#isUnderWay = false;
-    if (!this.#isIdle) this.#arm(this.#whenEmpty.size > 0 ? 0 : waitsMs);
+    if (!this.#isIdle) this.#arm(this.#whenEmpty.size > 0 ? 0 : this.#isUrgent ? waitsMs : undefined);
     else {
       for (const told of this.#whenEmpty) told();
       this.#whenEmpty.clear();
     }
   }
 
-  #arm(afterMs: number): void {
-    if (this.#cancelTimer !== undefined || this.#isUnderWay) return;
-    this.#cancelTimer = this.#options.clock.timer(() => {
-      this.#cancelTimer = undefined;
-      this.#options.send();
-    }, afterMs);
+  /** @param afterMs when at the latest it is to be sent; without, when what was gathered can wait no longer */
+  #arm(afterMs?: number): void {
+    if (this.#isUnderWay) return;
+    const { clock } = this.#options;
+    const now = clock.monotonic();
+    const dueAt = afterMs === undefined ? this.#answered.dueAt : now + afterMs;
+    if (dueAt >= this.#armedFor) return;
+    this.#cancelTimer?.();
+    this.#armedFor = dueAt;
+    const cancel = clock.timer(
+      () => {
+        this.#disarm();
+        this.#options.send();
+        // Nothing was due, after all.
+        if (this.#answered.dueAt > clock.monotonic()) this.#arm();
+      },
+      Math.max(0, Math.ceil(dueAt - now)),
+    );
+    this.#cancelTimer = cancel;
+  }
+
+  #disarm(): void {
+    this.#cancelTimer = undefined;
+    this.#armedFor = Number.POSITIVE_INFINITY;
   }
 }
 

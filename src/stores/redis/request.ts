@@ -1,7 +1,8 @@
 import type { CooldownSource, Random } from "../../types.ts";
 import type { Bucket, Candidate, CooldownChange, Need, Observation, ReserveOptions, ScopeId } from "../store.ts";
+import type { AnsweredSlot } from "./answered-slots.ts";
 import type { KeyNames } from "./key-names.ts";
-import { mayClear, type Settling } from "./settling.ts";
+import type { Settling } from "./settling.ts";
 
 const kinds: Readonly<Record<Bucket["kind"], number>> = { rolling: 1, calendar: 2, anchored: 3, concurrency: 4 };
 export const sources: readonly CooldownSource[] = ["authoritative", "heuristic", "credit", "operator"];
@@ -24,9 +25,9 @@ interface Asked {
   h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number];
   s?: [number: number, charges: unknown[], answered: number[], reports: unknown[], stated?: number[]];
   c?: unknown[];
-  /** Candidates, each once, and the questions about them. */
-  readonly k: number[][];
-  r?: number[][];
+  /** Candidates, each once, and the questions about them: all in one list each. */
+  readonly k: number[];
+  r?: number[];
   q?: { s: number[]; b: number[] };
 }
 
@@ -51,6 +52,7 @@ export interface Reports {
   readonly number: number;
   readonly charges: readonly Charge[];
   readonly settlings: readonly Settling[];
+  readonly answered: readonly AnsweredSlot[];
   readonly stated: readonly Stated[];
 }
 
@@ -66,6 +68,8 @@ export class ScriptRequest {
   readonly #scopePlaces = new Map<ScopeId, number>();
   readonly #scopes: ScopeId[] = [];
   readonly #candidates = new Map<Candidate, number>();
+  /** Those that candidates need. */
+  readonly #needed: Bucket[] = [];
 
   constructor(names: KeyNames, instance: string, epoch: string) {
     this.#names = names;
@@ -88,14 +92,14 @@ export class ScriptRequest {
     return h === undefined && s === undefined && c === undefined && r === undefined && q === undefined;
   }
 
-  /** How many reservations are asked for. */
-  get questions(): number {
-    return this.#asked.r?.length ?? 0;
+  /** How many candidates the questions are about. */
+  get candidates(): number {
+    return this.#candidates.size;
   }
 
-  /** How many candidates these are about. */
-  get candidates(): number {
-    return this.#asked.k.length;
+  /** What the questions are about. */
+  get buckets(): readonly Bucket[] {
+    return this.#needed;
   }
 
   /** The scope at a place as the script counts them. */
@@ -109,21 +113,17 @@ export class ScriptRequest {
     return this;
   }
 
-  settle({ number, charges, settlings, stated }: Reports, now: number, random: Random): this {
+  settle({ number, charges, settlings, answered, stated }: Reports, now: number, random: Random): this {
     const charged = charges.map(({ bucket, amount, at, holder }) => {
       const held = holder === undefined ? [] : [holder.id, Math.ceil(holder.expiresAt - now)];
       return [...this.#bucket(bucket), finite(amount), Math.max(0, Math.floor(now - at)), ...held];
     });
-    const answered = new Answered();
-    const reports: unknown[] = [];
-    for (const [at, settling] of settlings.entries()) {
-      if (isPlain(settling)) {
-        for (const { bucket, ticket, delayMs } of settling.needs) {
-          answered.add(this.#place(this.#names.bucket(bucket)), this.#spec(bucket), ticket, delayMs);
-        }
-      } else reports.push(this.#report(at + 1, settling, random));
+    const counted: number[] = [];
+    for (const { bucket, ticket, count, delayMs } of answered) {
+      counted.push(...this.#bucket(bucket), ticket, count, delayMs);
     }
-    this.#asked.s = [number, charged, answered.flat(), reports];
+    const reports = settlings.map((settling, at) => this.#report(at + 1, settling, random));
+    this.#asked.s = [number, charged, counted, reports];
     if (stated.length === 0) return this;
     this.#asked.s[4] = stated.flatMap(({ bucket, limit, sentAt, toldAt }) => {
       return [...this.#bucket(bucket), finite(limit), finite(sentAt), Math.max(0, Math.floor(now - toldAt))];
@@ -151,15 +151,15 @@ export class ScriptRequest {
   /** May be asked several times: the script answers in this order, each as if the ones before had been answered. */
   reserve(number: number, candidates: readonly Candidate[], { leaseMs, purpose, dryRun }: ReserveOptions): this {
     const purposeCode = (purpose === "probe" ? 1 : 0) + (dryRun === true ? 2 : 0);
-    const question = [number, finite(Math.ceil(leaseMs)), purposeCode];
-    for (const candidate of candidates) question.push(this.#candidate(candidate));
     this.#asked.r ??= [];
-    this.#asked.r.push(question);
+    this.#asked.r.push(number, finite(Math.ceil(leaseMs)), purposeCode, candidates.length);
+    for (const candidate of candidates) this.#asked.r.push(this.#candidate(candidate));
     return this;
   }
 
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): this {
     this.#asked.q = { s: scopes.map((each) => this.#scope(each)), b: buckets.flatMap((each) => this.#bucket(each)) };
+    this.#needed.push(...buckets);
     return this;
   }
 
@@ -167,14 +167,17 @@ export class ScriptRequest {
     const before = this.#candidates.get(candidate);
     if (before !== undefined) return before;
     const { scopes, needs } = candidate;
-    const asked = [scopes.length];
+    const asked = this.#asked.k;
+    // Counted from 1.
+    const place = asked.length + 1;
+    asked.push(scopes.length, needs.length);
     for (const scope of scopes) asked.push(this.#scope(scope));
     const amountsVary = needs.some(isOfTokens);
     for (const { bucket, amount } of needs) {
       const again = amountsVary && bucket.dimension !== "requests" ? 1 : amount;
       asked.push(this.#place(this.#names.bucket(bucket)), this.#spec(bucket), finite(amount), finite(again));
+      this.#needed.push(bucket);
     }
-    const place = this.#asked.k.push(asked);
     this.#candidates.set(candidate, place);
     return place;
   }
@@ -220,47 +223,6 @@ export class ScriptRequest {
     const spread = 1 + jitter * random();
     return [place, "l", from, reason, finite(baseMs), factor, finite(maxMs), spread, finite(set.attemptStartedAt)];
   }
-}
-
-/** What answers say of windows that were charged the right amount: those to one entry of one bucket come together. */
-class Answered {
-  readonly #entries = new Map<number, Map<number, AnsweredEntry>>();
-
-  add(place: number, spec: number, ticket: number, delayMs: number): void {
-    let entries = this.#entries.get(place);
-    if (entries === undefined) {
-      entries = new Map();
-      this.#entries.set(place, entries);
-    }
-    const entry = entries.get(ticket);
-    if (entry === undefined) entries.set(ticket, { spec, count: 1, delayMs });
-    else {
-      entry.count++;
-      entry.delayMs = Math.max(entry.delayMs, delayMs);
-    }
-  }
-
-  /** Bucket, its description, entry, how many, and the longest delay. */
-  flat(): number[] {
-    const list: number[] = [];
-    for (const [place, entries] of this.#entries) {
-      for (const [ticket, { spec, count, delayMs }] of entries) list.push(place, spec, ticket, count, delayMs);
-    }
-    return list;
-  }
-}
-
-interface AnsweredEntry {
-  readonly spec: number;
-  count: number;
-  delayMs: number;
-}
-
-/** Does it say no more than when rolling windows had counted? */
-function isPlain(settling: Settling): boolean {
-  const { needs, changes } = settling;
-  if (changes.length > 0 || mayClear(settling)) return false;
-  return needs.every(({ bucket, change }) => bucket.kind === "rolling" && change === 0);
 }
 
 /** After the epoch and the last report. */

@@ -17,10 +17,12 @@ if request.h then
 end
 if request.s then settleAll(request.s) end
 if request.c then changeAll(request.c, 0) end
-if request.r then answer.r = reserveAll(request.r) end
+local replies = request.r and reserveAll(request.r)
 if request.q then answer.q = read(request.q) end
 writeAll()
 if #touched > 0 then answer.t = touched end
 if freed then tell({ 'f' }) end
-return cjson.encode(answer)
+local text = cjson.encode(answer)
+if replies then text = string.sub(text, 1, -2) .. ',"r":' .. replies .. '}' end
+return text
 `;

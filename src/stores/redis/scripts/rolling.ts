@@ -8,7 +8,8 @@
  */
 export const rolling = `
 local function rollingKind()
-  local rolling = {}
+  -- Plain: once something was taken, what is used stands in the bucket, and what fits need not wait.
+  local rolling = { plain = true }
 
   local HEADER, ENTRY, ROOM, GRAIN = 112, 40, 128, 0.01
 

@@ -16,6 +16,6 @@ local function heed(b, raw, from)
   local function used(_, spec)
     return kind.used(b, spec) + max(spec[2] - b.stated, 0)
   end
-  b.kind = setmetatable({ wait = wait, used = used }, { __index = kind })
+  b.kind = setmetatable({ plain = false, wait = wait, used = used }, { __index = kind })
 end
 `;
