@@ -144,6 +144,14 @@ export class KeySourceError extends RotatingFetchError {
 export class KeyStoreError extends RotatingFetchError {
   override readonly name = "KeyStoreError" as const;
   readonly code = "ERR_KEY_STORE";
+  /** What failed. Where records cannot be read, no request can be served; changes that cannot be written hold in this process. */
+  readonly operation: "read" | "write";
+
+  /** @param options `operation` is `"write"` unless told otherwise */
+  constructor(message: string, options?: ErrorOptions & { readonly operation?: "read" | "write" }) {
+    super(message, options);
+    this.operation = options?.operation ?? "write";
+  }
 
   static isInstance(error: unknown): error is KeyStoreError {
     return isNamed(error, "KeyStoreError");

@@ -249,5 +249,8 @@ export class KeyLedger {
 
 function unread(cause: unknown): Error {
   if (InvalidOptionsError.isInstance(cause) && cause.field === "keyStore") return cause;
-  return new KeyStoreError("What operators changed of the keys could not be read from the key store.", { cause });
+  return new KeyStoreError("What operators changed of the keys could not be read from the key store.", {
+    cause,
+    operation: "read",
+  });
 }

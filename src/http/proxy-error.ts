@@ -1,4 +1,4 @@
-import { AllKeysExhaustedError, RotatingFetchError } from "../errors.ts";
+import { AllKeysExhaustedError, KeySourceError, KeyStoreError, RotatingFetchError } from "../errors.ts";
 
 /** A request that a proxy could not bring to an answer. Frameworks answer with its `status`. */
 export class ProxyError extends RotatingFetchError {
@@ -62,6 +62,9 @@ export function proxyErrorOf(error: unknown): ProxyError {
     return new ProxyError(503, "closing", "This proxy is closing.", { cause: error });
   }
   if (AllKeysExhaustedError.isInstance(error)) return noKey(error);
+  if (KeyStoreError.isInstance(error) || KeySourceError.isInstance(error)) {
+    return new ProxyError(503, "keys_unavailable", "The keys of this proxy cannot be read now.", { cause: error });
+  }
   if (code === "ERR_INVALID_OPTIONS") {
     return new ProxyError(500, "misconfigured", "This proxy is not set up rightly.", { cause: error });
   }

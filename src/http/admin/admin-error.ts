@@ -86,18 +86,23 @@ export function errorAnswer(error: unknown): Response {
 }
 
 function toAdminError(error: unknown): AdminError {
+  if (isOfKeys(error)) return new AdminError("unavailable", error.message);
   if (InvalidOptionsError.isInstance(error)) {
     // Without a fetch there is nobody to send probes: no other request would help.
     const code = error.field === "check" ? "conflict" : "bad_request";
     return new AdminError(code, error.message, { field: error.field });
   }
-  if (KeySourceError.isInstance(error) || RotatorClosedError.isInstance(error)) {
-    return new AdminError("unavailable", error.message);
-  }
+  if (RotatorClosedError.isInstance(error)) return new AdminError("unavailable", error.message);
   if (KeyStoreError.isInstance(error)) {
     const message =
       "The change holds in this process, but is not stored yet: a restart would undo it. It is tried again";
     return new AdminError("not_stored", message);
   }
   return new AdminError("internal", "The call failed for a reason of the server's own");
+}
+
+/** Are the keys not to be had: from their source, or from a key store that fails or is another provider's? */
+function isOfKeys(error: unknown): error is Error {
+  if (KeyStoreError.isInstance(error)) return error.operation === "read";
+  return KeySourceError.isInstance(error) || (InvalidOptionsError.isInstance(error) && error.field === "keyStore");
 }

@@ -54,7 +54,7 @@ export function isIdle(settling: Settling): boolean {
 }
 
 /** May it clear, or give back, what a scope was known to have? */
-export function mayClear({ reservation, isSuccess }: Settling): boolean {
+function mayClear({ reservation, isSuccess }: Settling): boolean {
   return (isSuccess || reservation.isProbe) && reservation.known.length > 0;
 }
 

@@ -19,6 +19,25 @@ describe("an admin handler over stored keys", () => {
     expect((await rotator.snapshot()).keys[1]?.weight).toBe(2);
   });
 
+  it("says of what needs keys that they cannot be read, or are another provider's", async () => {
+    const failing = new MemoryKeyStore();
+    failing.load = (() => Promise.reject(new Error("down at /secret/place"))) as unknown as typeof failing.load;
+    const others = new MemoryKeyStore();
+    others.claim = (() => Promise.resolve('"another provider"')) as unknown as typeof others.claim;
+    for (const [keyStore, message] of [
+      [failing, "could not be read"],
+      [others, "another provider"],
+    ] as const) {
+      const { ask } = rig({ keys: 1, pool: { keyStore } });
+      for (const init of [{}, { method: "PATCH", body: { weight: 2 } }]) {
+        const answer = await ask("/api/keys/1", init);
+        expect(answer).toMatchObject({ status: 503, success: false, code: "unavailable" });
+        expect(answer.message).toContain(message);
+        expect(answer.message).not.toContain("/secret/place");
+      }
+    }
+  });
+
   it("says of a key whose secret nobody kept why it stays off", async () => {
     const keyStore = new MemoryKeyStore();
     const first = rig({ keys: 1, pool: { keyStore } });

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { createProxyHandler } from "../../../src/index.ts";
+import { createProxyHandler, type ProxyOptions } from "../../../src/index.ts";
+import { MemoryKeyStore } from "../../../src/stores/memory-key-store.ts";
 import { newSecret } from "../../core/test-keys.ts";
 
 /** A proxy whose provider answers as is said. */
-function proxyTo(answer: (secret: string) => Response, options: { readonly idleTimeoutMs?: number } = {}) {
+function proxyTo(answer: (secret: string) => Response, options: Partial<ProxyOptions> = {}) {
   const secret = newSecret();
   const handle = createProxyHandler({
     provider: "generic",
@@ -18,6 +19,19 @@ function proxyTo(answer: (secret: string) => Response, options: { readonly idleT
 }
 
 describe("createProxyHandler", () => {
+  it("answers 503 where its keys cannot be read, and says nothing of the reason", async () => {
+    const keyStore = new MemoryKeyStore();
+    const fails = () => Promise.reject(new Error("down at /secret/place"));
+    keyStore.load = fails as unknown as typeof keyStore.load;
+    for (const given of [{ keyStore }, { keys: fails }]) {
+      const response = await proxyTo(() => new Response("never"), given)();
+      expect(response.status).toBe(503);
+      const body = await response.text();
+      expect(JSON.parse(body)).toMatchObject({ error: { code: "keys_unavailable" } });
+      expect(body).not.toContain("/secret/place");
+    }
+  });
+
   it("takes the key out of a status line", async () => {
     const ask = proxyTo((secret) => new Response("no", { status: 400, statusText: `Bad key ${secret}` }));
     expect((await ask()).statusText).toBe("Bad key [secret]");
