@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { Redis } from "ioredis";
 import { RedisStore, type RedisStoreOptions, type SendCommand, type SharingState } from "rotating-fetch/redis";
+import { FakeClock } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Candidate } from "../../src/stores/store.ts";
 import { ownTime } from "../support/own-time.ts";
 import { RedisProcess } from "./support/redis-process.ts";
-import { ask, options, places, rolling, room, until, wanting } from "./support/shared-limits.ts";
+import { allStarted, ask, options, places, rolling, room, until, wanting } from "./support/shared-limits.ts";
 
 /** Long enough for a busy machine, short enough to see that nobody waits. */
 const commandTimeoutMs = 100;
@@ -42,7 +43,7 @@ describe("RedisStore without its server", () => {
   /** So many processes that know of each other. */
   async function joined(count: number, given: Partial<RedisStoreOptions> = {}, port?: number): Promise<Rig[]> {
     const pool = randomUUID();
-    const rigs = Array.from({ length: count }, () => storeOn({ pool, ...given }, port));
+    const rigs = Array.from({ length: count }, () => storeOn({ pool, ...allStarted, ...given }, port));
     for (let round = 0; round < 2; round++) for (const { store } of rigs) await store.renew("local");
     return rigs;
   }
@@ -156,6 +157,22 @@ describe("RedisStore without its server", () => {
     expect(await room(usual.store, wanted)).toHaveLength(5);
     const told = storeOn({ pool: randomUUID(), insurance: { expectedInstances: 10 } }, 1);
     expect(await room(told.store, wanted)).toHaveLength(2);
+  });
+
+  it("takes in its first second no more than where others are about to start", async () => {
+    const clock = new FakeClock();
+    const wanted = wanting("a", rolling("a#r", 20, 60_000));
+    const own = await RedisProcess.start();
+    cleanups.push(() => own.end());
+    const { store } = storeOn({ pool: randomUUID(), clock, commandTimeoutMs: 5000 }, own.port);
+    const instancesNow = async (): Promise<number> => (await store.renew("local")).instances;
+    expect(await instancesNow()).toBe(4);
+    await clock.advance(1000);
+    expect(await instancesNow()).toBe(1);
+    const early = storeOn({ pool: randomUUID() }, own.port);
+    expect((await early.store.renew("local")).instances).toBe(4);
+    await own.kill();
+    expect(await room(early.store, wanted)).toHaveLength(5);
   });
 
   it("gives a late success back", async () => {

@@ -56,6 +56,8 @@ export class Link {
   #epochSince = Number.NEGATIVE_INFINITY;
   #alonePastForgetting = 0;
   #standing: Standing | undefined;
+  /** When the server first told it. Others may be about to start as well. */
+  #joinedAt: number | undefined;
   /** Until then, those who gave no sign of life yet are not taken for dead. */
   #allHeardAt = 0;
   #beatAt = Number.NEGATIVE_INFINITY;
@@ -211,7 +213,13 @@ export class Link {
     const before = this.#standing;
     // Nonsense is none.
     if (!(heard.instances >= 1 && heard.rank >= 0)) return;
-    if (before === undefined || heard.instances >= before.instances || now >= this.#allHeardAt) this.#standing = heard;
+    this.#joinedAt ??= now;
+    const { expectedInstances } = this.#options;
+    const isEarly = now < this.#joinedAt + allHeardWithinMs;
+    const instances = isEarly ? Math.max(heard.instances, expectedInstances) : heard.instances;
+    if (before === undefined || instances >= before.instances || now >= this.#allHeardAt) {
+      this.#standing = { instances, rank: heard.rank };
+    }
   }
 
   #failed(error: unknown): void {

@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { commanderOf } from "../../../src/stores/redis/client.ts";
 import type { Candidate, StoreReading } from "../../../src/stores/store.ts";
 import type { OpenClient } from "./clients.ts";
-import { options, until } from "./shared-limits.ts";
+import { allStarted, options, until } from "./shared-limits.ts";
 
 /** Long enough for a busy machine, short enough to see that nobody waits. */
 export const commandTimeoutMs = 100;
@@ -91,7 +91,7 @@ export class Rigs {
   ): Promise<Rig[]> {
     const pool = randomUUID();
     const rigs: Rig[] = [];
-    while (rigs.length < count) rigs.push(this.store(await open(), { pool, ...given }));
+    while (rigs.length < count) rigs.push(this.store(await open(), { pool, ...allStarted, ...given }));
     await until(async () => {
       for (const rig of rigs) rig.standing = await rig.store.renew("local");
       return rigs.every(({ standing }) => standing.instances === count);

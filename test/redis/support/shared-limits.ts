@@ -3,6 +3,9 @@ import { ownTime } from "../../support/own-time.ts";
 
 export const options: ReserveOptions = { session: "local", leaseMs: 60_000, purpose: "request" };
 
+/** Nobody else is about to start: otherwise that is known only after a second. */
+export const allStarted = { insurance: { expectedInstances: 1 } } as const;
+
 export function rolling(id: string, limit: number, windowMs: number): Bucket {
   return { id, kind: "rolling", dimension: "requests", limit, windowMs, guardMs: 25 };
 }

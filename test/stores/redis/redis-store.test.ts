@@ -63,7 +63,8 @@ describe("RedisStore on a real server", () => {
     await store.renew("local");
     await ask(store, tenAMinute);
     await own.kill();
-    expect(await room(store, tenAMinute)).toHaveLength(9);
+    // In its first second it does not take itself for the only one: a quarter.
+    expect(await room(store, tenAMinute)).toHaveLength(3);
     expect(states).toEqual(["alone"]);
     await own.restart();
     await until(() => states.at(-1) === "shared", 2000);
