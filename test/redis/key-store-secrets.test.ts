@@ -298,6 +298,12 @@ describe("RedisKeyStoreOptions", () => {
     expect(fieldOf({ encryptionkey: "x" })[1]).toContain("got `encryptionkey`");
   });
 
+  it("does not take an encryption key whose variable is not set for none", () => {
+    const [field, message] = fieldOf({ encryptionKey: undefined });
+    expect(field).toBe("encryptionKey");
+    expect(message).toContain("got undefined: is its variable set?");
+  });
+
   it("repeats nothing of an encryption key that is none", async () => {
     const hex = randomBytes(32).toString("hex");
     const short = randomBytes(16);

@@ -1,4 +1,4 @@
-import { expectKnown, expectNumber } from "../../../core/expectations.ts";
+import { expectKnown, expectNumber, unexpectedSecret } from "../../../core/expectations.ts";
 import type { Clock, Random } from "../../../types.ts";
 import type { RedisClient } from "../client.ts";
 import { checkOptions } from "../options.ts";
@@ -45,6 +45,11 @@ const known: { readonly [name in keyof Required<RedisKeyStoreOptions>]: true } =
 export function checkKeyStoreOptions(options: RedisKeyStoreOptions): void {
   // A typing error must not silently mean that secrets are not kept.
   expectKnown("options", options, known);
+  // Nor must a variable that is not set.
+  if ("encryptionKey" in options && options.encryptionKey === undefined) {
+    const came = "undefined: is its variable set? Leave it out to keep no secrets";
+    throw unexpectedSecret("encryptionKey", "a key of 256 bits", came);
+  }
   const { client, pool, prefix, commandTimeoutMs, pollMs } = options;
   checkOptions({ client, pool, prefix, commandTimeoutMs });
   if (pollMs !== undefined) expectNumber("pollMs", pollMs, { min: 1, finite: true });
