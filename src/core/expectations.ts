@@ -95,7 +95,8 @@ export function expectMethods<T>(field: string, methods: readonly (keyof T & str
   const named = methods.length === 1 ? `method ${last}` : `methods ${methods.slice(0, -1).join(", ")} and ${last}`;
   const expectation = `an object with the ${named}`;
   const { message } = unexpected(field, expectation, value);
-  throw new InvalidOptionsError(field, isObject ? `${message} without ${missing.join(", ")}` : message);
+  const client = isObject && "sendCommand" in (value as object) ? "; a Redis client goes into a `RedisStore`" : "";
+  throw new InvalidOptionsError(field, isObject ? `${message} without ${missing.join(", ")}${client}` : message);
 }
 
 export function expectOneOf<T extends string>(field: string, value: unknown, known: readonly T[]): T {

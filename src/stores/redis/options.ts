@@ -1,4 +1,5 @@
 import { expectFunction, expectKnown, expectNumber, unexpected } from "../../core/expectations.ts";
+import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock, Random } from "../../types.ts";
 import type { RedisClient } from "./client.ts";
 
@@ -30,6 +31,10 @@ export interface RedisStoreOptions {
   readonly random?: Random | undefined;
 }
 
+interface Methods {
+  readonly sendCommand?: unknown;
+}
+
 const known: { readonly [name in keyof Required<RedisStoreOptions>]: true } = {
   client: true,
   pool: true,
@@ -43,6 +48,7 @@ const known: { readonly [name in keyof Required<RedisStoreOptions>]: true } = {
 
 /** @throws InvalidOptionsError naming the option that cannot work. */
 export function checkStoreOptions(options: RedisStoreOptions): void {
+  expectNoClient(options);
   expectKnown("options", options, known);
   checkOptions(options);
   const { insurance, onState } = options;
@@ -55,6 +61,12 @@ export function checkStoreOptions(options: RedisStoreOptions): void {
   const { expectedInstances } = insurance;
   if (expectedInstances === undefined) return;
   expectNumber("insurance.expectedInstances", expectedInstances, { min: 1, integer: true, finite: true });
+}
+
+/** It is easily taken for the only argument. @throws InvalidOptionsError for a client. */
+export function expectNoClient(options: unknown): void {
+  const isClient = typeof options === "function" || typeof (options as Methods | undefined)?.sendCommand === "function";
+  if (isClient) throw new InvalidOptionsError("options", "Expected options such as `{ client, pool }`, got a client");
 }
 
 /**

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { InvalidOptionsError } from "../../../src/errors.ts";
-import { RedisStore, type RedisStoreOptions } from "../../../src/stores/redis.ts";
+import { KeyRotator } from "../../../src/index.ts";
+import { RedisKeyStore, RedisStore, type RedisStoreOptions } from "../../../src/stores/redis.ts";
 
 const client = (): Promise<never> => Promise.reject(new Error("nobody is asked"));
 
@@ -43,6 +44,18 @@ describe("RedisStoreOptions", () => {
   it("refuses to be made of nothing", () => {
     const make = RedisStore as unknown as new () => RedisStore;
     expect(refusal(() => new make())).toEqual(["options", "Expected `options` to be an object, got `undefined`"]);
+  });
+
+  it("says where a client goes that was given for options, or for a store", () => {
+    const made = { call: () => {}, sendCommand: () => {} };
+    for (const Made of [RedisStore, RedisKeyStore] as unknown as (new (
+      client: unknown,
+    ) => object)[]) {
+      for (const each of [made, () => {}]) expect(refusal(() => new Made(each))[1]).toContain("`{ client, pool }`");
+    }
+    const keys = [`test-${randomBytes(16).toString("hex")}`];
+    const [field, message] = refusal(() => new KeyRotator({ keys, store: made as never }));
+    expect([field, message]).toEqual(["store", expect.stringContaining("a Redis client goes into a `RedisStore`")]);
   });
 
   it("wants a client, not its address, and repeats nothing of that", () => {

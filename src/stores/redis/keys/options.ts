@@ -1,7 +1,7 @@
 import { expectKnown, expectNumber, unexpectedSecret } from "../../../core/expectations.ts";
 import type { Clock, Random } from "../../../types.ts";
 import type { RedisClient } from "../client.ts";
-import { checkOptions } from "../options.ts";
+import { checkOptions, expectNoClient } from "../options.ts";
 import type { EncryptionKey } from "./encryption-keys.ts";
 
 export interface RedisKeyStoreOptions {
@@ -43,6 +43,7 @@ const known: { readonly [name in keyof Required<RedisKeyStoreOptions>]: true } =
 
 /** @throws InvalidOptionsError naming the option that cannot work. */
 export function checkKeyStoreOptions(options: RedisKeyStoreOptions): void {
+  expectNoClient(options);
   // A typing error must not silently mean that secrets are not kept.
   expectKnown("options", options, known);
   // Nor must a variable that is not set.
