@@ -12,7 +12,7 @@ import {
 } from "./support/clients.ts";
 import { RedisCluster } from "./support/redis-cluster.ts";
 import { RedisProcess } from "./support/redis-process.ts";
-import { allStarted, ask, options, places, rolling, room, until, wanting } from "./support/shared-limits.ts";
+import { ask, options, places, rolling, room, until, wanting } from "./support/shared-limits.ts";
 
 const patient = { commandTimeoutMs: 5000 };
 
@@ -34,7 +34,7 @@ describe("RedisStore in several processes", () => {
   async function storeOn(made: OpenClient | Promise<OpenClient>, pool: string): Promise<RedisStore> {
     const client = await made;
     opened.push(client);
-    const store = new RedisStore({ client: client.client, pool, ...patient, ...allStarted });
+    const store = new RedisStore({ client: client.client, pool, ...patient });
     stores.push(store);
     return store;
   }

@@ -56,8 +56,9 @@ export class Link {
   #epochSince = Number.NEGATIVE_INFINITY;
   #alonePastForgetting = 0;
   #standing: Standing | undefined;
-  /** When the server first told it. Others may be about to start as well. */
-  #joinedAt: number | undefined;
+  /** When the server first told it. */
+  #joinedAt = Number.POSITIVE_INFINITY;
+  #isEarly = true;
   /** Until then, those who gave no sign of life yet are not taken for dead. */
   #allHeardAt = 0;
   #beatAt = Number.NEGATIVE_INFINITY;
@@ -95,6 +96,12 @@ export class Link {
 
   get standing(): Standing {
     return this.#standing ?? { instances: this.#options.expectedInstances, rank: 0 };
+  }
+
+  /** Among how many, and as which of them, to share what is left. At first others may be about to start as well. */
+  get shareStanding(): Standing {
+    const { instances, rank } = this.standing;
+    return { instances: this.#isEarly ? Math.max(instances, this.#options.expectedInstances) : instances, rank };
   }
 
   /** A sign of life goes along with a question when it is due. Once asked, it is taken to be given. */
@@ -213,13 +220,9 @@ export class Link {
     const before = this.#standing;
     // Nonsense is none.
     if (!(heard.instances >= 1 && heard.rank >= 0)) return;
-    this.#joinedAt ??= now;
-    const { expectedInstances } = this.#options;
-    const isEarly = now < this.#joinedAt + allHeardWithinMs;
-    const instances = isEarly ? Math.max(heard.instances, expectedInstances) : heard.instances;
-    if (before === undefined || instances >= before.instances || now >= this.#allHeardAt) {
-      this.#standing = { instances, rank: heard.rank };
-    }
+    if (before === undefined) this.#joinedAt = now;
+    this.#isEarly = now < this.#joinedAt + allHeardWithinMs;
+    if (before === undefined || heard.instances >= before.instances || now >= this.#allHeardAt) this.#standing = heard;
   }
 
   #failed(error: unknown): void {

@@ -113,7 +113,7 @@ export class RedisStore implements Store {
     });
     this.#reports = this.#makeQueue(clock);
     const [seen, places, time] = [this.#seen, this.#places, this.#time];
-    const standing = () => this.#link.standing;
+    const standing = () => this.#link.shareStanding;
     this.#gap = new Gap({ time, random, seen, places, standing, isClosed: insurance === "closed" });
     this.#questions = new Questions({
       link: this.#link,

@@ -237,7 +237,8 @@ export class ReportQueue {
     const { clock } = this.#options;
     const now = clock.monotonic();
     const dueAt = afterMs === undefined ? this.#answered.dueAt : now + afterMs;
-    if (dueAt >= this.#armedFor) return;
+    // Where timers end with the request that set them, one that is long overdue never comes.
+    if (dueAt >= this.#armedFor && now < this.#armedFor + resendAfterMs) return;
     this.#cancelTimer?.();
     this.#armedFor = dueAt;
     const cancel = clock.timer(
@@ -248,6 +249,8 @@ export class ReportQueue {
         if (this.#answered.dueAt > clock.monotonic()) this.#arm();
       },
       Math.max(0, Math.ceil(dueAt - now)),
+      // A process need not stay for what others can do without.
+      afterMs === undefined,
     );
     this.#cancelTimer = cancel;
   }
