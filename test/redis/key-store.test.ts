@@ -36,6 +36,8 @@ function event<Name extends keyof RotatorEvents>(
   });
 }
 
+const hashOf = ({ pool }: KeyStoreWorld): string => `{rf:${pool}}keys1`;
+
 function bound(clock: Clock): Clock {
   return {
     wall: () => clock.wall(),
@@ -306,12 +308,88 @@ describe("RedisKeyStore without its server", () => {
     await own.end();
   });
 
+  describe("that lost everything, and where a process that never knew it began anew", () => {
+    /** Of a key in a list, of which nobody said anything. */
+    const listedOf = (id: string) => ({ ...recordOf(id), addedBy: "source" }) as const;
+    const said = { ...listedOf("a"), settings: { enabled: false, note: "leaked" } };
+    const removed = { ...listedOf("b"), ordinal: 2, removed: true };
+    const encryptionKey = crypto.getRandomValues(new Uint8Array(32));
+
+    async function three(): Promise<[RedisKeyStore, RedisKeyStore, RedisKeyStore]> {
+      const open = (): Promise<RedisKeyStore> => world.store({ encryptionKey });
+      return [await open(), await open(), await open()];
+    }
+
+    it("puts back what was said, imported and taken out, and keeps what was said since", async () => {
+      const [one, other, late] = await three();
+      const secret = newSecret();
+      const imported = { ...recordOf("imported", secret), ordinal: 3, addedBy: "operator" } as const;
+      const renamed = { ...recordOf("c"), ordinal: 4, settings: { note: "old" } };
+      await persist(one, put(said, removed, imported, renamed));
+      await other.load();
+      await server.command("DEL", hashOf(world));
+
+      const since = { ...renamed, settings: { note: "new" } };
+      const their = { ...recordOf("theirs"), ordinal: 3, addedBy: "operator" } as const;
+      const blank = [listedOf("a"), { ...listedOf("b"), ordinal: 2 }];
+      await persist(late, put(...blank, since, their));
+
+      const records = [...(await one.load()).records].sort((x, y) => (x.id < y.id ? -1 : 1));
+      expect(records.map(({ given, ...rest }) => rest)).toEqual([
+        said,
+        removed,
+        since,
+        { ...recordOf("imported"), ordinal: 5, addedBy: "operator" },
+        their,
+      ]);
+      expect(records[3]?.given?.secret === secret).toBe(true);
+      const { version } = await one.load();
+      for (const store of [other, late]) {
+        const found = await store.load();
+        expect(found.version).toBe(version);
+        expect(found.records).toHaveLength(5);
+      }
+    });
+
+    it("puts them back once: what is said afterwards holds", async () => {
+      const [one, other, late] = await three();
+      await persist(one, put(said, removed));
+      await other.load();
+      await server.command("DEL", hashOf(world));
+      await persist(late, put(listedOf("a")));
+      await one.load();
+      await persist(late, put(listedOf("a")));
+      await persist(late, { put: [], drop: ["b"] });
+      for (const store of [other, one]) expect((await store.load()).records).toEqual([listedOf("a")]);
+    });
+
+    it("leaves a key off that was switched off, in all processes", async () => {
+      const listed = [
+        { id: "a", secret: newSecret() },
+        { id: "b", secret: newSecret() },
+      ];
+      const [one, other] = [await world.rotator(listed), await world.rotator(listed)];
+      one.disable("a");
+      await one.flushed();
+      await until(async () => (await other.snapshot()).keys[0]?.state === "disabled");
+      await server.command("DEL", hashOf(world));
+      const late = await world.rotator(listed);
+      const off = event(late, "key-disabled", { keyId: "a" });
+      await late.flushed();
+      await off;
+      await Promise.all([one.flushed(), other.flushed()]);
+      for (const rotator of [one, other, late]) {
+        expect((await rotator.snapshot()).keys.map(({ state }) => state)).toEqual(["disabled", "ready"]);
+      }
+    });
+  });
+
   it("does not take changes over a state that is another one after a loss", async () => {
     const [one, other] = [await world.store(), await world.store()];
     const before = await persist(one, put(recordOf("a")));
     await server.command("DEL", `{rf:${world.pool}}keys1`);
     await persist(other, put(recordOf("b")));
     expect(await one.apply(put(recordOf("c")), before)).toMatchObject({ applied: false });
-    expect((await one.load()).records.map(({ id }) => id)).toEqual(["b"]);
+    expect((await one.load()).records.map(({ id }) => id).sort()).toEqual(["a", "b"]);
   });
 });

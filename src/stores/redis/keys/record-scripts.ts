@@ -7,6 +7,10 @@ const layoutVersion = 1;
 const versionField = "version";
 /** Whose keys these are: whoever said so first. */
 const ownerField = "owner";
+/** The version the records began with: others, where they were lost and begun anew. */
+const bornField = "born";
+/** The version of lost records that were put back last. */
+const restoredField = "restored";
 /** In front of ids, so that none is taken for a field of another kind. */
 const idMark = "k:";
 /** Names the state before the first change. */
@@ -45,6 +49,8 @@ for place = 1, #changes.put, 2 do
   redis.call('HSET', KEYS[1], changes.put[place], changes.put[place + 1])
 end
 redis.call('HSET', KEYS[1], '${versionField}', ARGV[3])
+if version == '${noVersion}' then redis.call('HSET', KEYS[1], '${bornField}', ARGV[3]) end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], '${restoredField}', ARGV[6]) end
 redis.pcall('PUBLISH', ARGV[5], ARGV[3])
 return { ARGV[3], owner or '' }`);
 
@@ -56,6 +62,10 @@ export interface StoredState {
 
 /** What is kept, as it is kept. */
 export interface StoredTexts extends StoredState {
+  /** The version they began with. */
+  readonly born: string;
+  /** The version of lost records that were put back last; empty where none were. */
+  readonly restored: string;
   /** By id. */
   readonly texts: ReadonlyMap<string, string>;
 }
@@ -63,6 +73,8 @@ export interface StoredTexts extends StoredState {
 export interface TextChanges {
   readonly put: Iterable<readonly [id: string, text: string]>;
   readonly drop: readonly string[];
+  /** The version of lost records that are put back with it; empty: it is a change like others. */
+  readonly restores: string;
 }
 
 /** The commands for one pool's records: one hash, a field for each, one for the version and one for the owner. */
@@ -94,23 +106,27 @@ export class RecordScripts {
   async read(ownOwner: string): Promise<StoredTexts> {
     const reply = await this.#run(reading, [ownOwner]);
     if (!Array.isArray(reply)) throw unknownReply();
-    let version = noVersion;
-    let owner = "";
+    const named: Record<string, string> = {};
     const texts = new Map<string, string>();
     for (let place = 0; place + 1 < reply.length; place += 2) {
       const [field, value] = [String(reply[place]), reply[place + 1]];
       // Some clients of other kinds parse what looks like JSON.
       const text = typeof value === "string" ? value : JSON.stringify(value);
-      if (field === versionField) version = text;
-      else if (field === ownerField) owner = text;
-      else if (field.startsWith(idMark)) texts.set(field.slice(idMark.length), text);
+      if (field.startsWith(idMark)) texts.set(field.slice(idMark.length), text);
+      else named[field] = text;
     }
-    return { version, owner, texts };
+    return {
+      version: named[versionField] ?? noVersion,
+      owner: named[ownerField] ?? "",
+      born: named[bornField] ?? "",
+      restored: named[restoredField] ?? "",
+      texts,
+    };
   }
 
   /** Returns what there is then: the next version if the records were changed. */
   async change(
-    { put, drop }: TextChanges,
+    { put, drop, restores }: TextChanges,
     owner: string,
     expectedVersion: string,
     nextVersion: string,
@@ -119,7 +135,7 @@ export class RecordScripts {
       put: Array.from(put, ([id, text]) => [idMark + id, text]).flat(),
       drop: drop.map((id) => idMark + id),
     };
-    const args = [owner, expectedVersion, nextVersion, JSON.stringify(changes), this.channel];
+    const args = [owner, expectedVersion, nextVersion, JSON.stringify(changes), this.channel, restores];
     const reply = await this.#run(changing, args);
     if (!Array.isArray(reply) || typeof reply[0] !== "string") throw unknownReply();
     return { version: reply[0], owner: String(reply[1]) };

@@ -18,6 +18,8 @@ const mostRounds = 20;
 /** What is known to have been kept, to be told to a server that lost it. */
 interface Known {
   readonly version: string;
+  /** The version they began with. */
+  readonly born: string;
   readonly kept: ReadonlyMap<string, KeptRecord>;
 }
 
@@ -43,7 +45,7 @@ export class RedisKeyStore implements KeyStore {
   readonly #watch: VersionWatch;
   /** Whose keys these are, as soon as that is known; it does not change any more. */
   #owner = "";
-  #known: Known = { version: noVersion, kept: new Map() };
+  #known: Known = { version: noVersion, born: "", kept: new Map() };
   /** Answers are numbered as they come: one that takes longer to decrypt must not take the place of a later one. */
   #answers = 0;
   #knownSince = 0;
@@ -75,7 +77,8 @@ export class RedisKeyStore implements KeyStore {
   }
 
   /**
-   * Where the server lost the records, it is given those this process knew.
+   * Where the server lost the records, it is given those this process knew; also where others began anew meanwhile, but for what
+   * operators have said since.
    * @throws KeyStoreError when the server cannot be asked in time, a record is damaged or cannot be decrypted, or the server lost
    * the records and has another provider's since.
    */
@@ -118,12 +121,13 @@ export class RedisKeyStore implements KeyStore {
       const stored = await this.#within("could not be read from Redis", this.#scripts.read(this.#owner));
       this.#expectOwner(stored.owner);
       const order = ++this.#answers;
-      if (stored.version === noVersion && this.#known.kept.size > 0) {
-        const { kept } = this.#known;
-        await this.#change([...kept.values()], [], noVersion);
+      const kept = await this.#opened(stored);
+      const lost = await this.#lostIn(stored, kept);
+      if (lost.length > 0) {
+        await this.#change(lost, [], stored.version, this.#known.version);
         continue;
       }
-      const known = { version: stored.version, kept: await this.#opened(stored) };
+      const known = { version: stored.version, born: stored.born, kept };
       this.#learn(known, order);
       this.#watch.read(known.version);
       return known;
@@ -131,14 +135,41 @@ export class RedisKeyStore implements KeyStore {
     throw this.#failure(`were lost by Redis ${mostRounds} times in a row`);
   }
 
+  /** What this process knows to have been kept, and others who began anew do not. */
+  async #lostIn(
+    { version, born, restored }: StoredTexts,
+    found: ReadonlyMap<string, KeptRecord>,
+  ): Promise<readonly KeptRecord[]> {
+    const known = this.#known;
+    if (known.version === noVersion || (version !== noVersion && born === known.born)) return [];
+    // Others who knew the same have put it back already.
+    if (restored === known.version) return [];
+    const lost = [...known.kept.values()].filter(({ record }) => {
+      const now = found.get(record.id);
+      return now === undefined || (saysNothing(now.record) && !saysNothing(record));
+    });
+    // Numbers are never another key's: whoever began anew may have given those of lost keys away.
+    const kept = new Set(lost.map(({ record }) => record.id));
+    const others = [...found.values()].flatMap(({ record }) => (kept.has(record.id) ? [] : (record.ordinal ?? [])));
+    let highest = Math.max(0, ...others, ...lost.map(({ record }) => record.ordinal ?? 0));
+    const taken = new Set(others);
+    return inTurns(lost, async (each) => {
+      const { ordinal } = each.record;
+      if (ordinal === null || !taken.has(ordinal)) return each;
+      return this.#texts.write({ ...each.record, ordinal: ++highest });
+    });
+  }
+
+  /** @param restores the version of lost records that are put back with it */
   async #change(
     put: readonly KeptRecord[],
     drop: readonly string[],
     expectedVersion: string,
+    restores = "",
   ): Promise<KeyChangeAnswer> {
     const next = globalThis.crypto.randomUUID();
     const texts = put.map(({ record, text }) => [record.id, text] as const);
-    const changing = this.#scripts.change({ put: texts, drop }, this.#owner, expectedVersion, next);
+    const changing = this.#scripts.change({ put: texts, drop, restores }, this.#owner, expectedVersion, next);
     const { version, owner } = await this.#within("could not be changed in Redis", changing);
     this.#expectOwner(owner);
     // Also where a client sent it again after a lost connection, and the second one found what the first one did.
@@ -148,7 +179,8 @@ export class RedisKeyStore implements KeyStore {
       const kept = new Map(this.#known.kept);
       for (const id of drop) kept.delete(id);
       for (const each of put) kept.set(each.record.id, each);
-      this.#learn({ version, kept }, ++this.#answers);
+      const born = expectedVersion === noVersion ? version : this.#known.born;
+      this.#learn({ version, born, kept }, ++this.#answers);
     }
     this.#watch.heard(version);
     return { applied, version };
@@ -190,6 +222,17 @@ export class RedisKeyStore implements KeyStore {
     const message = `The key records of the pool ${JSON.stringify(this.#pool)} ${what}.`;
     return new KeyStoreError(message, cause === undefined ? undefined : { cause });
   }
+}
+
+/** Is it what a process writes of a key in its list, of which nobody said anything? */
+function saysNothing({ addedBy, removed, settings, replaces, given }: KeyRecord): boolean {
+  return (
+    addedBy === "source" &&
+    !removed &&
+    replaces === undefined &&
+    given === undefined &&
+    Object.keys(settings).length === 0
+  );
 }
 
 async function inTurns<T, R>(values: readonly T[], work: (value: T) => Promise<R>): Promise<R[]> {
