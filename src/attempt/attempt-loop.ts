@@ -71,7 +71,8 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   run(call: C): Promise<A> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const endsAt = this.#bounds.endsAt(call);
-    if (endsAt !== Number.POSITIVE_INFINITY && endsAt <= this.#options.clock.monotonic()) return Promise.reject(timeoutReason(call.endedBy));
+    if (endsAt !== Number.POSITIVE_INFINITY && endsAt <= this.#options.clock.monotonic())
+      return Promise.reject(timeoutReason(call.endedBy));
     this.#log.begun(call);
     if (this.#prepares || this.#rotator.countsTokens) this.#preparation.prepare(call);
     try {

@@ -95,7 +95,10 @@ export function expectMethods<T>(field: string, methods: readonly (keyof T & str
   const named = methods.length === 1 ? `method ${last}` : `methods ${methods.slice(0, -1).join(", ")} and ${last}`;
   const expectation = `an object with the ${named}`;
   const { message } = unexpected(field, expectation, value);
-  const client = isObject && "sendCommand" in (value as object) ? "; a Redis client goes into a `RedisStore`" : "";
+  const client =
+    isObject && "sendCommand" in (value as object)
+      ? `; a Redis client goes into a \`Redis${field === "store" ? "" : "Key"}Store\``
+      : "";
   throw new InvalidOptionsError(field, isObject ? `${message} without ${missing.join(", ")}${client}` : message);
 }
 

@@ -45,6 +45,8 @@ export class KeyLedger {
   #cancelRetry: (() => void) | undefined;
   #unsubscribe: Unsubscribe | undefined;
   #closed = false;
+  /** Was it told that the records cannot be read? Every request would find out again. */
+  #isUnreadTold = false;
 
   constructor(options: KeyLedgerOptions) {
     this.#options = options;
@@ -126,6 +128,10 @@ export class KeyLedger {
     this.#unsubscribe = () => {};
     try {
       await this.flushed();
+    } catch (error) {
+      if (!KeyStoreError.isInstance(error)) throw error;
+      const message = "Changes to keys could not be stored before closing, and are lost.";
+      throw new KeyStoreError(message, { cause: error.cause });
     } finally {
       this.#closed = true;
       this.#cancelRetry?.();
@@ -149,8 +155,14 @@ export class KeyLedger {
   async #takeLate(loaded: Promise<KeyRecords>): Promise<void> {
     try {
       this.#take(await loaded);
+      this.#isUnreadTold = false;
     } catch (cause) {
-      throw unread(cause);
+      const error = unread(cause);
+      if (!this.#isUnreadTold) {
+        this.#isUnreadTold = true;
+        this.#options.failed(error);
+      }
+      throw error;
     }
   }
 

@@ -427,10 +427,14 @@ describe("KeyManagement when its store fails", () => {
   });
 
   it("fails requests as long as it is not known which keys operators took out", async () => {
-    const { store, rotator } = failing();
+    const { store, rotator, told } = failing();
     store.failure = new Error("unreachable");
     await settled();
-    await expect(Promise.resolve(rotator.acquire())).rejects.toThrow(KeyStoreError);
+    for (let call = 0; call < 3; call++) {
+      await expect(Promise.resolve(rotator.acquire())).rejects.toMatchObject({ operation: "read" });
+    }
+    const error = expect.objectContaining({ code: "ERR_KEY_STORE", cause: store.failure });
+    expect(told).toEqual([{ part: "keyStore", error }]);
     store.failure = undefined;
     expect((await rotator.acquire()).keyId).toBe("a");
   });
@@ -440,7 +444,8 @@ describe("KeyManagement when its store fails", () => {
     await rotator.flushed();
     store.failure = new Error("disk full");
     rotator.disable("a");
-    await expect(rotator.close()).rejects.toThrow(KeyStoreError);
+    const message = expect.stringContaining("are lost");
+    await expect(rotator.close()).rejects.toMatchObject({ code: "ERR_KEY_STORE", cause: store.failure, message });
   });
 
   it("throws at once what a store that answers at once fails with", () => {

@@ -41,6 +41,9 @@ type Methods = Readonly<Record<string, Call>>;
 
 /** Which client it is, by what it can do: none of them is a dependency. @throws InvalidOptionsError for anything else. */
 export function commanderOf(client: RedisClient): Commander {
+  if (isClass(client)) {
+    throw new InvalidOptionsError("client", "Expected `client` to be a client, got a class; make a client of it");
+  }
   // Whatever it returns, or throws.
   if (typeof client === "function") return { send: async (_key, args) => client(args) };
   const methods = client as unknown as Methods;
@@ -48,6 +51,11 @@ export function commanderOf(client: RedisClient): Commander {
   if (has(client, "sendCommand")) return ofNodeRedis(methods);
   const expected = "an ioredis or node-redis client, or a function that sends a command";
   throw new InvalidOptionsError("client", `Expected \`client\` to be ${expected}, got ${whatCame(client)}`);
+}
+
+/** No function that sends commands either: it cannot be called. */
+function isClass(value: unknown): boolean {
+  return typeof value === "function" && Function.prototype.toString.call(value).startsWith("class");
 }
 
 /** What it is instead, and what to do. The value is not told: an address may have a password in it. */

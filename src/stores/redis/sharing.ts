@@ -30,7 +30,9 @@ export class Sharing {
   get now(): StoreSharing {
     const cause = this.#state === "alone" ? this.#cause : this.#deafness;
     const { instances, rank } = this.#options.standing();
-    const now = { state: this.#state, since: this.#since, instances, rank, listening: this.#isListening };
+    // Whoever cannot ask hears nothing either, whatever its connection says.
+    const listening = this.#isListening && this.#state !== "alone";
+    const now = { state: this.#state, since: this.#since, instances, rank, listening };
     return cause === undefined ? now : { ...now, cause };
   }
 

@@ -53,9 +53,12 @@ describe("RedisStoreOptions", () => {
     ) => object)[]) {
       for (const each of [made, () => {}]) expect(refusal(() => new Made(each))[1]).toContain("`{ client, pool }`");
     }
+    class Client {}
+    expect(refused({ client: Client })).toEqual(["client", expect.stringContaining("got a class")]);
     const keys = [`test-${randomBytes(16).toString("hex")}`];
     const [field, message] = refusal(() => new KeyRotator({ keys, store: made as never }));
     expect([field, message]).toEqual(["store", expect.stringContaining("a Redis client goes into a `RedisStore`")]);
+    expect(refusal(() => new KeyRotator({ keys, keyStore: made as never }))[1]).toContain("into a `RedisKeyStore`");
   });
 
   it("wants a client, not its address, and repeats nothing of that", () => {
