@@ -159,6 +159,23 @@ describe("RedisStore without its server", () => {
     expect(await room(told.store, wanted)).toHaveLength(2);
   });
 
+  it("tells the server what it took while others noticed the loss, before it asks again", async () => {
+    const clock = new FakeClock();
+    const own = await RedisProcess.start();
+    cleanups.push(() => own.end());
+    const { store } = storeOn({ pool: randomUUID(), clock, commandTimeoutMs: 5000, ...allStarted }, own.port);
+    const wanted = wanting("a", rolling("a#r", 10, 60_000));
+    await store.reserve([wanted], { ...options, dryRun: true });
+    await own.command("FLUSHALL");
+    await store.renew("local");
+    expect(await room(store, wanted)).toHaveLength(10);
+    await clock.advance(1000);
+    const asking = Promise.all(Array.from({ length: 10 }, () => ask(store, wanted)));
+    await clock.advance(1);
+    expect((await asking).filter(({ granted }) => granted)).toEqual([]);
+    await clock.advance(1);
+  });
+
   it("takes in its first second no more than where others are about to start", async () => {
     const clock = new FakeClock();
     const wanted = wanting("a", rolling("a#r", 20, 60_000));

@@ -90,6 +90,11 @@ export class Link {
     return this.isUp && this.#options.clock.monotonic() >= this.#alonePastForgetting;
   }
 
+  /** Did it answer when it was asked last? */
+  get isAnswering(): boolean {
+    return this.#timeouts === 0;
+  }
+
   get epoch(): string | undefined {
     return this.#epoch;
   }

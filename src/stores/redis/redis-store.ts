@@ -21,6 +21,7 @@ import type {
 import { type Question, readingOf, type ScriptAnswer, touchedOf } from "./answer.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { commanderOf } from "./client.ts";
+import { CommandBudget } from "./command-budget.ts";
 import { Gap } from "./gap.ts";
 import { InsuredReservation } from "./insurance.ts";
 import { KeyNames } from "./key-names.ts";
@@ -68,6 +69,10 @@ export class RedisStore implements Store {
   readonly #charges = new OwnCharges();
   readonly #gap: Gap;
   readonly #questions: Questions;
+  /** Half of a question's time: it comes before one. */
+  readonly #mergeBudget: CommandBudget;
+  /** While the server is told what was taken without it: asked now, it would give that out again. */
+  #merging: Promise<void> | undefined;
   #reservations = 0;
   #requests = 0;
   #isClosed = false;
@@ -84,6 +89,7 @@ export class RedisStore implements Store {
     this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
     this.#random = random;
     this.#time = new ServerTime(clock);
+    this.#mergeBudget = new CommandBudget(clock, (options.commandTimeoutMs ?? 50) / 2);
     this.#link = new Link({
       runner: new ScriptRunner(commander, this.#names.channel),
       clock,
@@ -107,8 +113,7 @@ export class RedisStore implements Store {
       },
       answered: () => {
         if (this.#link.isUp && this.#sharing.shared()) this.#feed?.reopen();
-        // Shares hold until what is granted can be relied on: one that is ended would be given anew.
-        if (this.#gap.isOpen && this.#link.maySpend) void this.#merge();
+        this.#mergeIfDue();
       },
     });
     this.#reports = this.#makeQueue(clock);
@@ -136,7 +141,13 @@ export class RedisStore implements Store {
     const number = ++this.#reservations;
     const question = { number, id: `${this.#instance}.${number}`, candidates, options };
     if (!this.#link.maySpend) return Promise.resolve(this.#reserveAlone(question));
-    return this.#questions.ask(question);
+    this.#mergeIfDue();
+    if (this.#merging === undefined) return this.#questions.ask(question);
+    // What takes longer is on its way, or travels with the question.
+    return this.#merging.then(() => {
+      const asks = this.#link.maySpend && this.#link.isAnswering;
+      return asks ? this.#questions.ask(question) : this.#reserveAlone(question);
+    });
   }
 
   async settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
@@ -300,6 +311,16 @@ export class RedisStore implements Store {
       if (states.length > 0) this.#seen.rests(states);
       return states;
     });
+  }
+
+  /** Shares hold until what is granted can be relied on: one that is ended would be given anew. */
+  #mergeIfDue(): void {
+    if (this.#merging !== undefined || !this.#gap.isOpen) return;
+    if (!this.#link.maySpend || !this.#link.isAnswering) return;
+    const ended = (): void => {
+      this.#merging = undefined;
+    };
+    this.#merging = this.#mergeBudget.within(this.#merge(), () => {}).then(ended, ended);
   }
 
   /** Tells the server what happened without it. */
