@@ -33,7 +33,7 @@ export default defineConfig({
     ],
   },
   test: {
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     maxWorkers: 2,
     // .ci/run counts the tests in the second one.
     reporters: [...(process.env["CI"] === undefined ? ["default"] : ["default", "json"]), new LeftOutReporter()],

@@ -12,5 +12,5 @@ export default defineConfig({
       { find: /^rotating-fetch$/, replacement: at("../../src/index.ts") },
     ],
   },
-  test: { include: ["**/*.test.ts"], testTimeout: 30_000, maxWorkers: 1 },
+  test: { include: ["**/*.test.ts"], testTimeout: 90_000, maxWorkers: 1 },
 });

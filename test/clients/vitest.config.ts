@@ -17,7 +17,7 @@ export default defineConfig({
   test: {
     include: ["**/*.test.ts"],
     setupFiles: ["./support/stray-keys.ts"],
-    testTimeout: 20_000,
+    testTimeout: 60_000,
     maxWorkers: 2,
   },
 });

@@ -26,8 +26,8 @@ export default defineConfig({
   test: {
     include: isInstalled ? ["**/*.test.ts"] : [],
     passWithNoTests: !isInstalled,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     maxWorkers: 1,
   },
 });

@@ -34,7 +34,7 @@ export function testSuite(found: Found, start: (binary: string) => Promise<reado
   let outcomes: Promise<readonly Outcome[]> | undefined;
   describe("runs the suite", () => {
     for (const { name } of suite) {
-      it(name, { timeout: 120_000 }, async (context) => {
+      it(name, { timeout: 300_000 }, async (context) => {
         const binary = binaryOr(context, found);
         outcomes ??= start(binary);
         const outcome = (await outcomes).find((one) => one.name === name);

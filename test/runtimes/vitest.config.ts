@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     include: ["test/runtimes/*.test.ts"],
     globalSetup: ["test/runtimes/setup.ts"],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     maxWorkers: 2,
     reporters: process.env["CI"] === undefined ? ["default"] : ["default", "json"],
     outputFile: { json: "node_modules/.cache/runtime-results.json" },

@@ -48,7 +48,7 @@ describe("generateWorld", () => {
 });
 
 describe("KeyRotator", () => {
-  it(`keeps its promises in ${worlds} random worlds`, { timeout: Math.max(120_000, worlds * 400) }, async () => {
+  it(`keeps its promises in ${worlds} random worlds`, { timeout: Math.max(300_000, worlds * 3000) }, async () => {
     const wrong: string[] = [];
     for (let seed = 1; seed <= worlds && wrong.length < 5; seed++) {
       const world = generateWorld(seed);
