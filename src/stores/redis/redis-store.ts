@@ -306,8 +306,8 @@ export class RedisStore implements Store {
   #report(settling: Parameters<ReportQueue["add"]>[0]): readonly ScopeState[] | Promise<readonly ScopeState[]> {
     if (isIdle(settling)) return nothing;
     const told = this.#reports.add(settling);
-    if (!this.#link.isUp || Array.isArray(told)) return nothing;
-    return (told as Promise<readonly ScopeState[]>).then((states) => {
+    if (!this.#link.isUp || !(told instanceof Promise)) return nothing;
+    return told.then((states) => {
       if (states.length > 0) this.#seen.rests(states);
       return states;
     });

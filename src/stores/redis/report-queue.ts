@@ -15,6 +15,8 @@ const waitsMs = 1;
 const retryMs = 250;
 /** A batch without an answer is sent again after so long; the server knows it by its number. Milliseconds. */
 const resendAfterMs = 500;
+/** A timer so much overdue ended with the request that set it, as they do on some platforms; milliseconds. */
+const neverComesAfterMs = 500;
 /** Something is wrong with a batch that fails so often while others do not. */
 const mostTries = 60;
 
@@ -237,8 +239,7 @@ export class ReportQueue {
     const { clock } = this.#options;
     const now = clock.monotonic();
     const dueAt = afterMs === undefined ? this.#answered.dueAt : now + afterMs;
-    // Where timers end with the request that set them, one that is long overdue never comes.
-    if (dueAt >= this.#armedFor && now < this.#armedFor + resendAfterMs) return;
+    if (dueAt >= this.#armedFor && now < this.#armedFor + neverComesAfterMs) return;
     this.#cancelTimer?.();
     this.#armedFor = dueAt;
     const cancel = clock.timer(
