@@ -6,7 +6,7 @@ const entry = {
   koa: "src/middleware/koa.ts",
   hono: "src/middleware/hono.ts",
   redis: "src/stores/redis.ts",
-  node: "src/node/index.ts",
+  node: "src/node.ts",
   testing: "src/testing/index.ts",
 };
 

@@ -26,7 +26,6 @@ export { KeyRotator } from "./core/key-rotator.ts";
 export type { LearntLimit } from "./core/learnt-limits.ts";
 export { Lease, type LeaseResult } from "./core/lease.ts";
 export type { LimitTemplate } from "./core/limits.ts";
-export { maskSecret } from "./core/mask.ts";
 export { RateLimitTracker, type RateLimitTrackerOptions } from "./core/rate-limit-tracker.ts";
 export type { ProviderName } from "./core/registry.ts";
 export type {
@@ -70,6 +69,7 @@ export { createProxyHandler, type ProxyHandler } from "./http/create-proxy-handl
 export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./http/proxy-authorize.ts";
 export { ProxyError } from "./http/proxy-error.ts";
 export type { ProxyingOptions, ProxyOptions } from "./http/proxy-options.ts";
+export { maskSecret } from "./mask.ts";
 export type {
   CredentialPlacement,
   ErrorRule,

@@ -1,7 +1,7 @@
 import { Agent, createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import type * as NodeEntry from "../../src/node/index.ts";
+import type * as NodeEntry from "../../src/node.ts";
 import { type Handler, loadExpress, loadFastify, loadHono, loadProxyMiddleware, loadUndici } from "./peers.ts";
 
 // What runs for every request has no named functions inside: the loader that makes these files run names each of them anew.

@@ -1,9 +1,9 @@
+import { expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Provider } from "../providers/provider.ts";
 import type { Classification, Kind } from "../types.ts";
 import { kindDefaults } from "./classification/verdict.ts";
 import { type ClassifierInput, ErrorClassifier } from "./error-classifier.ts";
-import { expectOneOf, unexpected } from "./expectations.ts";
 import { shaped } from "./shape-checks.ts";
 import { classificationShape, kinds } from "./vocabulary.ts";
 

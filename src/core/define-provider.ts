@@ -1,5 +1,5 @@
+import { expectKnown } from "../checks.ts";
 import type { CredentialPlacement, Provider } from "../providers/provider.ts";
-import { expectKnown } from "./expectations.ts";
 import { expectProvider, providerShape } from "./provider-options.ts";
 import { type OtherName, type ProviderName, providerNamed } from "./registry.ts";
 

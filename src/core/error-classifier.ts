@@ -1,3 +1,4 @@
+import { expectKnown } from "../checks.ts";
 import type { Provider } from "../providers/provider.ts";
 import type {
   Classification,
@@ -30,7 +31,6 @@ import { readDeclaredBuckets, ruledResetMs } from "./classification/stated-reset
 import { verdictByStatus } from "./classification/status-table.ts";
 import { classifyTransportError } from "./classification/transport.ts";
 import { type Facts, kindDefaults, type Stage, type Verdict } from "./classification/verdict.ts";
-import { expectKnown } from "./expectations.ts";
 import { type OtherName, type ProviderName, resolveProvider } from "./registry.ts";
 
 export { normaliseEnvelope } from "./classification/envelope.ts";

@@ -1,7 +1,7 @@
 import { EventEmitter } from "eventemitter3";
+import { expectFunction, expectOneOf } from "../checks.ts";
 import type { BlockedReasons } from "../errors.ts";
 import type { CooldownSource, Kind, Logger, Scope } from "../types.ts";
-import { expectFunction, expectOneOf } from "./expectations.ts";
 
 /** What a rotator tells, by event name. Keys go by their id; a secret is in none of them. */
 export interface RotatorEvents {

@@ -1,5 +1,5 @@
+import { expectKnown } from "../checks.ts";
 import type { Blocked, ReserveOptions, Store } from "../stores/store.ts";
-import { expectKnown } from "./expectations.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import type { Lane } from "./lane.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";

@@ -1,13 +1,13 @@
+import { expectHeaders, expectKnown, expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../errors.ts";
+import { maskSecret } from "../mask.ts";
 import type { HealthProbe } from "../providers/provider.ts";
 import type { Bucket, Candidate, CooldownChange, Reservation } from "../stores/store.ts";
 import type { Classification, Kind } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
-import { expectHeaders, expectKnown, expectOneOf, unexpected } from "./expectations.ts";
 import { type KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
 import { Lease } from "./lease.ts";
-import { maskSecret } from "./mask.ts";
 import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";

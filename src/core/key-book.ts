@@ -1,8 +1,8 @@
+import { mayBeSecret, unexpectedSecret } from "../checks.ts";
 import { InvalidOptionsError, KeySourceError } from "../errors.ts";
 import type { KeyRecord, KeySettings } from "../stores/key-store.ts";
 import type { Awaitable, KeyConfig, KeyList } from "../types.ts";
 import { atMost } from "./bounded-wait.ts";
-import { mayBeSecret, unexpectedSecret } from "./expectations.ts";
 import { createFingerprint } from "./fingerprint.ts";
 import { KeyLedger } from "./key-ledger.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";

@@ -1,6 +1,6 @@
+import { expectKnown, expectOneOf, expectString } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { KeyConfig } from "../types.ts";
-import { expectKnown, expectOneOf, expectString } from "./expectations.ts";
 import type { KeyBook, KeyIndex } from "./key-book.ts";
 import type { PooledKey } from "./key-pool.ts";
 import { type KeyEntry, type ResolvedKey, resolveKey, toEntries } from "./key-source.ts";

@@ -1,6 +1,6 @@
+import { unexpectedSecret } from "../checks.ts";
 import { RotatorClosedError } from "../errors.ts";
 import type { KeyConfig } from "../types.ts";
-import { unexpectedSecret } from "./expectations.ts";
 import type { CheckReport } from "./health-checker.ts";
 import { type ImportOptions, type ImportReport, KeyImport, planImport } from "./key-import.ts";
 import type { PooledKey } from "./key-pool.ts";

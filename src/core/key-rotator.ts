@@ -1,10 +1,10 @@
+import { expectRest } from "../checks.ts";
 import { RotatorClosedError } from "../errors.ts";
 import type { Strategy } from "../strategies/strategy.ts";
 import type { ClassificationContext } from "../types.ts";
 import { untilEnded } from "./bounded-wait.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
-import { expectRest } from "./expectations.ts";
 import { type Explanation, expectRequest, explainRequest } from "./explanation.ts";
 import { type Forecast, forecastPool } from "./forecast.ts";
 import type { CheckOptions, CheckReport, ProbeRequest, SendProbe } from "./health-checker.ts";

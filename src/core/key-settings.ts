@@ -1,5 +1,5 @@
+import { expectBoolean, expectKnown, expectNumber, expectString } from "../checks.ts";
 import type { KeySettings } from "../stores/key-store.ts";
-import { expectBoolean, expectKnown, expectNumber, expectString } from "./expectations.ts";
 import { expectPriority, expectWeight, resolveModels } from "./key-source.ts";
 
 /** What may be changed of a key in use. A setting that is left out stays. */

@@ -1,5 +1,3 @@
-import { InvalidOptionsError } from "../errors.ts";
-import type { KeyConfig, KeyList, Limit } from "../types.ts";
 import {
   expectBoolean,
   expectHeaders,
@@ -10,7 +8,9 @@ import {
   expectUrl,
   unexpected,
   unexpectedSecret,
-} from "./expectations.ts";
+} from "../checks.ts";
+import { InvalidOptionsError } from "../errors.ts";
+import type { KeyConfig, KeyList, Limit } from "../types.ts";
 import { type LimitTemplate, resolveLimits } from "./limits.ts";
 import { badCharacter } from "./secret-text.ts";
 

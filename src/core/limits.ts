@@ -1,6 +1,6 @@
+import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Dimension, Limit, WindowName } from "../types.ts";
-import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "./expectations.ts";
 import { matchesModel } from "./model-pattern.ts";
 
 /** A declared limit, checked: what a bucket is made of for every key, account or model it counts for. */

@@ -1,3 +1,4 @@
+import { expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
 import type {
   CredentialPlacement,
   ErrorRule,
@@ -11,7 +12,6 @@ import type {
   StreamShape,
   UsageShape,
 } from "../providers/provider.ts";
-import { expectHeaders, expectNumber, expectUrl, unexpected } from "./expectations.ts";
 import { expectTimeZone, resolveLimits } from "./limits.ts";
 import {
   anyText,

@@ -1,3 +1,4 @@
+import { expectFunction, expectMethods, expectOneOf, unexpected } from "../checks.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { azureOpenai } from "../providers/azure-openai.ts";
 import { cerebras } from "../providers/cerebras.ts";
@@ -42,7 +43,6 @@ import { random } from "../strategies/random.ts";
 import { roundRobin } from "../strategies/round-robin.ts";
 import type { ChoosingStrategy, OrderingStrategy } from "../strategies/strategy.ts";
 import { weighted } from "../strategies/weighted.ts";
-import { expectFunction, expectMethods, expectOneOf, unexpected } from "./expectations.ts";
 import { detectProvider } from "./provider-detection.ts";
 import { expectProvider } from "./provider-options.ts";
 

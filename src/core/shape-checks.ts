@@ -1,4 +1,4 @@
-import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "./expectations.ts";
+import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../checks.ts";
 
 /** Looks at one value; `field` is its path in messages. Throws `InvalidOptionsError`. */
 export type Check = (field: string, value: unknown) => void;

@@ -1,10 +1,10 @@
+import { maskSecret } from "../mask.ts";
 import type { BucketState, ScopeState, Store, StoreSharing } from "../stores/store.ts";
 import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import { lengthOf } from "./limits.ts";
-import { maskSecret } from "./mask.ts";
 import type { LimitedBucket, RateLimitTracker } from "./rate-limit-tracker.ts";
 import { modelScope } from "./scopes.ts";
 

@@ -1,5 +1,5 @@
+import { expectNumber } from "../checks.ts";
 import type { Classification, Dimension, Kind, Scope, SharedBy, StatedLimit, WindowName } from "../types.ts";
-import { expectNumber } from "./expectations.ts";
 import { type Check, durationMs, flag, oneOf, optional, orNull, type Shape, shaped } from "./shape-checks.ts";
 
 /** The words of a union type, all of them: the compiler holds the list to the type. */

@@ -1,4 +1,4 @@
-import { expectFunction, expectKnown, expectNumber } from "../core/expectations.ts";
+import { expectFunction, expectKnown, expectNumber } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Awaitable } from "../types.ts";
 import type { CallFacts } from "./call-facts.ts";

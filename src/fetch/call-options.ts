@@ -1,5 +1,5 @@
 import type { CallOptions } from "../attempt/call.ts";
-import { expectKnown, expectNumber, expectString, expectStringRecord, unexpected } from "../core/expectations.ts";
+import { expectKnown, expectNumber, expectString, expectStringRecord, unexpected } from "../checks.ts";
 
 const known: { readonly [name in keyof Required<CallOptions>]: true } = {
   deadline: true,

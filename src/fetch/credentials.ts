@@ -1,5 +1,5 @@
 import type { Lease } from "../core/lease.ts";
-import { scrubSecrets } from "../core/mask.ts";
+import { scrubSecrets } from "../mask.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
 import { hasParameter, withParameter } from "./endpoints.ts";
 

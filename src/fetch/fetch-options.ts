@@ -1,5 +1,4 @@
 import type { OnExhausted } from "../attempt/final-answer.ts";
-import { type ClassifyHook, expectPolicy, type Policy } from "../core/classification-hooks.ts";
 import {
   expectBoolean,
   expectFunction,
@@ -9,7 +8,8 @@ import {
   expectUrl,
   unexpected,
   unexpectedSecret,
-} from "../core/expectations.ts";
+} from "../checks.ts";
+import { type ClassifyHook, expectPolicy, type Policy } from "../core/classification-hooks.ts";
 import { type Addressed, sentTo } from "../core/key-owner.ts";
 import { KeyRotator } from "../core/key-rotator.ts";
 import { providerAt } from "../core/registry.ts";

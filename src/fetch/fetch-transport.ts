@@ -1,6 +1,6 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
 import type { Lease } from "../core/lease.ts";
-import { scrubSecrets } from "../core/mask.ts";
+import { scrubSecrets } from "../mask.ts";
 import type { CredentialPlacement } from "../providers/provider.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
 import { goesInQuery, headerIn, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";

@@ -3,8 +3,8 @@ import { type ErrorClassifier, normaliseEnvelope } from "../core/error-classifie
 import type { ProbeAnswer, ProbeRequest, SendProbe } from "../core/health-checker.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
-import { scrubSecrets } from "../core/mask.ts";
 import { InvalidOptionsError } from "../errors.ts";
+import { scrubSecrets } from "../mask.ts";
 import type { CredentialPlacement, Provider } from "../providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";

@@ -1,12 +1,5 @@
 import type { CallOptions } from "../attempt/call.ts";
-import {
-  expectBoolean,
-  expectFunction,
-  expectKnown,
-  expectString,
-  unexpected,
-  unexpectedSecret,
-} from "../core/expectations.ts";
+import { expectBoolean, expectFunction, expectKnown, expectString, unexpected, unexpectedSecret } from "../checks.ts";
 import { expectCallOptions } from "../fetch/call-options.ts";
 import type { Awaitable } from "../types.ts";
 import { digestOf, type MakeDigest, type TokenDigest, whoHas } from "./constant-time.ts";

@@ -1,11 +1,4 @@
-import {
-  expectHeaders,
-  expectNumber,
-  expectString,
-  expectUrl,
-  unexpected,
-  unexpectedSecret,
-} from "../core/expectations.ts";
+import { expectHeaders, expectNumber, expectString, expectUrl, unexpected, unexpectedSecret } from "../checks.ts";
 import { resolveProvider } from "../core/registry.ts";
 import {
   type CallingOptions,

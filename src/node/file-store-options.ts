@@ -1,5 +1,5 @@
+import { expectFunction, expectKnown, expectMethods, expectNumber, expectString } from "../checks.ts";
 import { systemClock } from "../clock.ts";
-import { expectFunction, expectKnown, expectMethods, expectNumber, expectString } from "../core/expectations.ts";
 import type { StateFileError } from "../errors.ts";
 import type { Clock, Logger, Random } from "../types.ts";
 

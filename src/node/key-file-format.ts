@@ -1,11 +1,4 @@
-import {
-  expectBoolean,
-  expectKnown,
-  expectNumber,
-  expectOneOf,
-  expectString,
-  unexpected,
-} from "../core/expectations.ts";
+import { expectBoolean, expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../checks.ts";
 import { expectUpdate } from "../core/key-settings.ts";
 import { resolveKey } from "../core/key-source.ts";
 import { InvalidOptionsError, StateFileError } from "../errors.ts";

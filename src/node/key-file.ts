@@ -1,5 +1,5 @@
+import { expectBoolean, expectKnown, expectString } from "../checks.ts";
 import { systemClock } from "../clock.ts";
-import { expectBoolean, expectKnown, expectString } from "../core/expectations.ts";
 import { InvalidOptionsError, StateFileError } from "../errors.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../stores/key-store.ts";
 import { keepable } from "../stores/memory-key-store.ts";

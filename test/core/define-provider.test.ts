@@ -7,7 +7,7 @@ import {
 } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
 import { providerNamed, providers } from "../../src/core/registry.ts";
-import { newSecret } from "./test-keys.ts";
+import { newSecret } from "../support/test-keys.ts";
 
 const openai = providerNamed("openai");
 

@@ -8,7 +8,7 @@ import { expectNoSecrets } from "../../src/testing/expect-no-secrets.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { nextMacrotask } from "../../src/testing/next-macrotask.ts";
 import type { KeyConfig, KeyList } from "../../src/types.ts";
-import { newSecret, newSecrets } from "./test-keys.ts";
+import { newSecret, newSecrets } from "../support/test-keys.ts";
 
 /** The same records behind a network: everything is a copy and takes a while. */
 class SlowKeyStore implements KeyStore {

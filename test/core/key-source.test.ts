@@ -7,7 +7,7 @@ import type { RotatorOptions } from "../../src/core/rotator-options.ts";
 import { InvalidOptionsError } from "../../src/errors.ts";
 import { expectNoSecrets } from "../../src/testing/expect-no-secrets.ts";
 import type { KeyConfig, KeyList } from "../../src/types.ts";
-import { newSecret, newSecrets } from "./test-keys.ts";
+import { newSecret, newSecrets } from "../support/test-keys.ts";
 
 const fingerprint = createFingerprint();
 const secret = newSecret();

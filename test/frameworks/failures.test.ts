@@ -8,7 +8,7 @@ import { ProxyError } from "../../src/index.ts";
 import { rotatingProxy as expressProxy } from "../../src/middleware/express.ts";
 import { rotatingProxy as honoProxy } from "../../src/middleware/hono.ts";
 import { rotatingProxy as koaProxy } from "../../src/middleware/koa.ts";
-import { createNodeProxy } from "../../src/node/index.ts";
+import { createNodeProxy } from "../../src/node.ts";
 import { answering, ask, begin, nextPiece, whole } from "../http/proxy/client.ts";
 import { type Rig, serving, startRig } from "./support/rig.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { bearerToken, digestOf, isSameDigest, whoHas } from "../../src/http/constant-time.ts";
-import { newSecret } from "../core/test-keys.ts";
+import { newSecret } from "../support/test-keys.ts";
 
 /** Bytes that count how often one of them is looked at. */
 function counting(bytes: Uint8Array) {

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { FileStore, StateFileError } from "../../src/node/index.ts";
+import { FileStore, StateFileError } from "../../src/node.ts";
 import { countOne, usedToday } from "./counted.ts";
 import { startsProgram } from "./processes.ts";
 

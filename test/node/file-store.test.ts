@@ -15,7 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRotatingFetch } from "../../src/index.ts";
-import { FileStore, type FileStoreOptions, StateFileError } from "../../src/node/index.ts";
+import { FileStore, type FileStoreOptions, StateFileError } from "../../src/node.ts";
 import { expectNoSecrets, FakeClock, storeContract } from "../../src/testing/index.ts";
 import { countOne, takeOften, usedToday, wanting } from "./counted.ts";
 

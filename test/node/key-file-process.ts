@@ -1,5 +1,5 @@
 import { KeyRotator } from "../../src/index.ts";
-import { KeyFile, StateFileError } from "../../src/node/index.ts";
+import { KeyFile, StateFileError } from "../../src/node.ts";
 
 /** A process with a rotator whose operators' changes are in a file. Says in one line how it went, then does what its mode says. */
 const [, , mode, path = ""] = process.argv;

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { KeyFile, StateFileError } from "../../src/node/index.ts";
+import { KeyFile, StateFileError } from "../../src/node.ts";
 import { type FileProcess, startsProgram } from "./processes.ts";
 
 const start = startsProgram(new URL("./key-file-process.ts", import.meta.url));

@@ -17,10 +17,10 @@ import { join } from "node:path";
 import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRotatingFetch, KeyRotator, type Logger } from "../../src/index.ts";
-import { FileStore, KeyFile, type KeyFileOptions, StateFileError } from "../../src/node/index.ts";
+import { FileStore, KeyFile, type KeyFileOptions, StateFileError } from "../../src/node.ts";
 import type { KeyRecord } from "../../src/stores/key-store.ts";
 import { expectNoSecrets, keyStoreContract } from "../../src/testing/index.ts";
-import { newSecret, newSecrets } from "../core/test-keys.ts";
+import { newSecret, newSecrets } from "../support/test-keys.ts";
 
 let directory: string;
 let path: string;

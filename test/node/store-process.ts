@@ -1,4 +1,4 @@
-import { FileStore, StateFileError } from "../../src/node/index.ts";
+import { FileStore, StateFileError } from "../../src/node.ts";
 import { countOne, takeOften } from "./counted.ts";
 
 /** A process with a store in a file. Says in one line how opening it went, then does what its mode says. */

@@ -3,7 +3,7 @@ import type { RotatorOptions } from "../../src/core/rotator-options.ts";
 import { MemoryStore } from "../../src/stores/memory.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
 import type { KeyConfig } from "../../src/types.ts";
-import { newSecret } from "../core/test-keys.ts";
+import { newSecret } from "../support/test-keys.ts";
 import { ClearRoom } from "./clear-room.ts";
 import { Draws } from "./draws.ts";
 import { KeyStates } from "./key-states.ts";

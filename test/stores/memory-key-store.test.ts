@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { KeyRecord } from "../../src/stores/key-store.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { expectNoSecrets, keyStoreContract } from "../../src/testing/index.ts";
-import { newSecret } from "../core/test-keys.ts";
+import { newSecret } from "../support/test-keys.ts";
 
 const record: KeyRecord = {
   id: "a",

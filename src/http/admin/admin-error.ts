@@ -1,5 +1,5 @@
-import { closestName } from "../../core/closest-name.ts";
-import { mayBeSecret } from "../../core/expectations.ts";
+import { mayBeSecret } from "../../checks.ts";
+import { closestName } from "../../closest-name.ts";
 import { InvalidOptionsError, KeySourceError, KeyStoreError, RotatorClosedError } from "../../errors.ts";
 import { jsonAnswer } from "../json-answers.ts";
 

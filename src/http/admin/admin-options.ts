@@ -6,7 +6,7 @@ import {
   expectString,
   expectStringRecord,
   unexpected,
-} from "../../core/expectations.ts";
+} from "../../checks.ts";
 import type { KeyRotator } from "../../core/key-rotator.ts";
 import type { Clock } from "../../types.ts";
 import type { Rights } from "./access.ts";

@@ -1,4 +1,4 @@
-import { closestName } from "../../core/closest-name.ts";
+import { closestName } from "../../closest-name.ts";
 import { plainHeaders } from "../json-answers.ts";
 import type { AdminCall } from "./admin-call.ts";
 import { badField } from "./admin-error.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
 import type { CallOptions } from "../../attempt/call.ts";
 import type { OnExhausted } from "../../attempt/final-answer.ts";
-import { unexpected } from "../../core/expectations.ts";
+import { unexpected } from "../../checks.ts";
 import type { KeyRotator } from "../../core/key-rotator.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";

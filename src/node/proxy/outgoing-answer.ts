@@ -1,9 +1,9 @@
 import type { ServerResponse } from "node:http";
-import { scrubSecrets } from "../../core/mask.ts";
 import type { ProxiedCall } from "../../http/proxied-call.ts";
 import { ProxyError } from "../../http/proxy-error.ts";
 import { goesBack, listedIn, unbuffered } from "../../http/proxy-headers.ts";
 import { SecretScrubber } from "../../http/secret-scrubber.ts";
+import { scrubSecrets } from "../../mask.ts";
 import { asBytes, type NodeAnswer } from "./node-answer.ts";
 import type { BodySink } from "./upstream-body.ts";
 

@@ -1,5 +1,5 @@
 import type { Transport } from "../../attempt/call.ts";
-import { expectMethods, unexpected } from "../../core/expectations.ts";
+import { expectMethods, unexpected } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { ResolvedCallingOptions } from "../../fetch/fetch-options.ts";
 import { type ProxiedCall, ProxyTransport } from "../../http/proxied-call.ts";

@@ -1,4 +1,4 @@
-import { expectFunction, expectKnown, expectNumber, unexpected } from "../../core/expectations.ts";
+import { expectFunction, expectKnown, expectNumber, unexpected } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock, Random } from "../../types.ts";
 import type { RedisClient } from "./client.ts";

@@ -9,7 +9,7 @@ import { NastyStore } from "../../../src/testing/nasty-store.ts";
 import { nextMacrotask } from "../../../src/testing/next-macrotask.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
 import type { Classification, Clock, KeyConfig, Random } from "../../../src/types.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 
 export interface StoreKind {
   readonly name: string;

@@ -3,7 +3,7 @@ import type { ImportReport } from "../../../src/core/key-management.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../../../src/errors.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyList } from "../../../src/types.ts";
-import { newSecret, newSecrets } from "../test-keys.ts";
+import { newSecret, newSecrets } from "../../support/test-keys.ts";
 import { named, RotatorWorld, rateLimit, storeKinds } from "./fixture.ts";
 
 function outcomes({ results }: ImportReport): unknown[] {

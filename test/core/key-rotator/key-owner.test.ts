@@ -3,7 +3,7 @@ import { type Address, keyOwner, sentTo } from "../../../src/core/key-owner.ts";
 import { providerNamed } from "../../../src/core/registry.ts";
 import { defineProvider, InvalidOptionsError, KeyRotator, MemoryKeyStore } from "../../../src/index.ts";
 import type { KeyStore } from "../../../src/stores/key-store.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 
 const rotators: KeyRotator[] = [];
 

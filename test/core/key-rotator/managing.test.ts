@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { InvalidOptionsError, KeySourceError, RotatorClosedError } from "../../../src/errors.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyList } from "../../../src/types.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
 
 const allEvents = [

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { KeySourceError } from "../../../src/errors.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { DynamicSecret, KeyConfig } from "../../../src/types.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
 
 function dynamicKey(id: string, read: () => string | DynamicSecret | Promise<string | DynamicSecret>): KeyConfig {

@@ -6,7 +6,7 @@ import { AllKeysExhaustedError } from "../../../src/errors.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
 import type { KeyConfig } from "../../../src/types.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, judged, named, rateLimit, settled, watch } from "./fixture.ts";
 import { type Door, SharedStore } from "./shared-store.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyConfig, KeyList } from "../../../src/types.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, judged, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
 
 type Named = KeyConfig & { secret: string };

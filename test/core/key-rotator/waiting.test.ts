@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { AllKeysExhaustedError, RotatorClosedError } from "../../../src/errors.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
-import { newSecret } from "../test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { named, RotatorWorld, rateLimit, settled, storeKinds, watch } from "./fixture.ts";
 
 describe.each(storeKinds)("KeyRotator waiting inside over $name", ({ makeStore }) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { AdminOptions } from "../../../src/http/admin/admin-options.ts";
 import { createAdminHandler } from "../../../src/http/admin/create-admin-handler.ts";
 import { createRotatingFetch, InvalidOptionsError } from "../../../src/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { readToken, requestTo, rig, writeToken } from "./fixture.ts";
 
 function refusalOf(options: Readonly<Record<string, unknown>>): InvalidOptionsError {

@@ -1,8 +1,8 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch } from "../../../src/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
 import { limited, post } from "../../fetch/fixture.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { type Rig, readToken, rig, serve } from "./fixture.ts";
 
 /** Reads a feed message by message, as a browser does. */

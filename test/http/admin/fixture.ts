@@ -7,7 +7,7 @@ import type { AdminOptions } from "../../../src/http/admin/admin-options.ts";
 import { type AdminHandler, createAdminHandler } from "../../../src/http/admin/create-admin-handler.ts";
 import { type KeyConfig, KeyRotator, type RotatorOptions } from "../../../src/index.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 
 export const writeToken = randomBytes(24).toString("hex");
 export const readToken = randomBytes(24).toString("hex");

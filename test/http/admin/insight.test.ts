@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch, KeyRotator, RotatorClosedError } from "../../../src/index.ts";
-import { newSecret, newSecrets } from "../../core/test-keys.ts";
+import { newSecret, newSecrets } from "../../support/test-keys.ts";
 import { readToken, rig, use } from "./fixture.ts";
 
 describe("GET /api/explain", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch } from "../../../src/index.ts";
-import { newSecret, newSecrets } from "../../core/test-keys.ts";
 import { ok, refusal } from "../../fetch/fixture.ts";
+import { newSecret, newSecrets } from "../../support/test-keys.ts";
 import { readToken, rig, use } from "./fixture.ts";
 
 describe("GET /api/keys", () => {

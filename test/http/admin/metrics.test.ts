@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KeyRotator, MemoryStore, type Store } from "../../../src/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { type Rig, readToken, rig, use } from "./fixture.ts";
 
 interface Metric {

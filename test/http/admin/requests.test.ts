@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { isAdminPath } from "../../../src/http/admin/create-admin-handler.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { requestTo, rig, serve, writeToken } from "./fixture.ts";
 
 const toggle = "/api/channel/keys/toggle";

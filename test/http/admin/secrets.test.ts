@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectNoSecrets } from "../../../src/testing/index.ts";
-import { newSecret, newSecrets } from "../../core/test-keys.ts";
+import { newSecret, newSecrets } from "../../support/test-keys.ts";
 import { type CallInit, readToken, rig, use, writeToken } from "./fixture.ts";
 
 describe("answers of an admin handler", () => {

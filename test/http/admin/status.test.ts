@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KeyRotator } from "../../../src/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { readToken, rig, use } from "./fixture.ts";
 
 const masked = (secret = ""): string => `${secret.slice(0, 7)}...${secret.slice(-4)}`;

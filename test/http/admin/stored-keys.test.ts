@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryKeyStore } from "../../../src/stores/memory-key-store.ts";
-import { newSecrets } from "../../core/test-keys.ts";
+import { newSecrets } from "../../support/test-keys.ts";
 import { rig } from "./fixture.ts";
 
 describe("an admin handler over stored keys", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KeyRotator } from "../../../src/index.ts";
-import { newSecrets } from "../../core/test-keys.ts";
+import { newSecrets } from "../../support/test-keys.ts";
 import { type Answer, rig, serve, use, writeToken } from "./fixture.ts";
 
 const headers = { authorization: `Bearer ${writeToken}`, "content-type": "application/json" };

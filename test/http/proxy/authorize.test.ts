@@ -1,8 +1,8 @@
 import { EventEmitter, once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { createProxyHandler, InvalidOptionsError, type ProxyOptions } from "../../../src/index.ts";
-import { createNodeProxy } from "../../../src/node/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { createNodeProxy } from "../../../src/node.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { ask, begin, open } from "./client.ts";
 import { faces, newToken, startRig } from "./rig.ts";
 

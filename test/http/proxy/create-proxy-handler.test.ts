@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createProxyHandler, type ProxyOptions } from "../../../src/index.ts";
 import { MemoryKeyStore } from "../../../src/stores/memory-key-store.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 
 /** A proxy whose provider answers as is said. */
 function proxyTo(answer: (secret: string) => Response, options: Partial<ProxyOptions> = {}) {

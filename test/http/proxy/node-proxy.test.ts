@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { Agent } from "undici";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createNodeProxy, type Dispatching } from "../../../src/node/index.ts";
+import { createNodeProxy, type Dispatching } from "../../../src/node.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { answering, ask, begin, nextPiece, whole } from "./client.ts";
 import { serving, startRig } from "./rig.ts";
 

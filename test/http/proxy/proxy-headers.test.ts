@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createProxyHandler } from "../../../src/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 import { ask } from "./client.ts";
 import { startRig } from "./rig.ts";
 

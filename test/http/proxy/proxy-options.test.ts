@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createProxyHandler, type InvalidOptionsError, type ProxyOptions } from "../../../src/index.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 
 /** A proxy that tells what it sent. */
 function proxyWith(options: Partial<ProxyOptions>) {

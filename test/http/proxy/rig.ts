@@ -4,8 +4,8 @@ import { createServer, type RequestListener, type ServerOptions } from "node:htt
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { createProxyHandler, type KeyRotator, type ProxyOptions } from "../../../src/index.ts";
-import { createNodeProxy } from "../../../src/node/index.ts";
 import { nodeHandlerOf } from "../../../src/node/web-bridge.ts";
+import { createNodeProxy } from "../../../src/node.ts";
 import { type KeyRole, Upstream } from "./upstream.ts";
 
 /** Ways a request takes through the library: by node:http with either transport, and by `Request` and `Response`. */

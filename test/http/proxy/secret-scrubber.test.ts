@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SecretScrubber } from "../../../src/http/secret-scrubber.ts";
-import { newSecret } from "../../core/test-keys.ts";
+import { newSecret } from "../../support/test-keys.ts";
 
 function scrubbed(pieces: readonly string[], secrets: readonly string[]): string {
   const scrubber = new SecretScrubber(secrets);

@@ -1,4 +1,4 @@
-import { expectKnown, expectNumber, unexpectedSecret } from "../../../core/expectations.ts";
+import { expectKnown, expectNumber, unexpectedSecret } from "../../../checks.ts";
 import type { Clock, Random } from "../../../types.ts";
 import type { RedisClient } from "../client.ts";
 import { checkOptions, expectNoClient } from "../options.ts";

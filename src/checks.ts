@@ -1,5 +1,5 @@
-import { InvalidOptionsError } from "../errors.ts";
 import { closestName } from "./closest-name.ts";
+import { InvalidOptionsError } from "./errors.ts";
 
 /** Keys of 32 digits are common; names of time zones are seldom longer. */
 const longestShown = 31;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { maskSecret, scrubSecrets } from "../../src/core/mask.ts";
-import { newSecret } from "./test-keys.ts";
+import { maskSecret, scrubSecrets } from "../src/mask.ts";
+import { newSecret } from "./support/test-keys.ts";
 
 describe("maskSecret", () => {
   it("shows at most a third of a key, and only its ends", () => {
