@@ -25,8 +25,6 @@ export type {
 export { KeyRotator } from "./core/key-rotator.ts";
 export type { LearntLimit } from "./core/learnt-limits.ts";
 export { Lease, type LeaseResult } from "./core/lease.ts";
-export type { LimitTemplate } from "./core/limits.ts";
-export { RateLimitTracker, type RateLimitTrackerOptions } from "./core/rate-limit-tracker.ts";
 export type { ProviderName } from "./core/registry.ts";
 export type {
   AcquireRequest,
@@ -69,35 +67,11 @@ export { createProxyHandler, type ProxyHandler } from "./http/create-proxy-handl
 export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./http/proxy-authorize.ts";
 export { ProxyError } from "./http/proxy-error.ts";
 export type { ProxyingOptions, ProxyOptions } from "./http/proxy-options.ts";
-export { maskSecret } from "./mask.ts";
-export type {
-  CredentialPlacement,
-  ErrorRule,
-  HeaderCounter,
-  HealthProbe,
-  Provider,
-  RequestShape,
-  ResetPlace,
-  ResetRule,
-  ResetUnit,
-  ResourceShape,
-  RuleVerdict,
-  StreamShape,
-  UsageShape,
-} from "./providers/provider.ts";
-export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./stores/cooldown-rules.ts";
-export type {
-  GivenCredential,
-  KeyChangeAnswer,
-  KeyChanges,
-  KeyRecord,
-  KeyRecords,
-  KeySettings,
-  KeyStore,
-} from "./stores/key-store.ts";
-export { MemoryStore, type MemoryStoreOptions } from "./stores/memory.ts";
-export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
-export { realAmount } from "./stores/reserved-amounts.ts";
+export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
+export type { LimitTemplate } from "./limits/limits.ts";
+export { MemoryStore, type MemoryStoreOptions } from "./limits/memory/memory.ts";
+export { realAmount } from "./limits/memory/reserved-amounts.ts";
+export { RateLimitTracker, type RateLimitTrackerOptions } from "./limits/rate-limit-tracker.ts";
 export type {
   Blocked,
   Bucket,
@@ -122,7 +96,33 @@ export type {
   StoreSharing,
   Unsubscribe,
   Usage,
-} from "./stores/store.ts";
+} from "./limits/store.ts";
+export { maskSecret } from "./mask.ts";
+export type {
+  CredentialPlacement,
+  ErrorRule,
+  HeaderCounter,
+  HealthProbe,
+  Provider,
+  RequestShape,
+  ResetPlace,
+  ResetRule,
+  ResetUnit,
+  ResourceShape,
+  RuleVerdict,
+  StreamShape,
+  UsageShape,
+} from "./providers/provider.ts";
+export type {
+  GivenCredential,
+  KeyChangeAnswer,
+  KeyChanges,
+  KeyRecord,
+  KeyRecords,
+  KeySettings,
+  KeyStore,
+} from "./stores/key-store.ts";
+export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
 export type {
   ChoosingStrategy,
   GroupFacts,

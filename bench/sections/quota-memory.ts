@@ -1,4 +1,4 @@
-import type { Bucket, Candidate, Report, Reservation } from "../../src/stores/store.ts";
+import type { Bucket, Candidate, Report, Reservation } from "../../src/limits/store.ts";
 import { type KeyRotator, type Limit, library } from "../library.ts";
 import { roundsOf } from "../measure.ts";
 import { makeConfigs } from "../pools.ts";

@@ -1,4 +1,4 @@
-import type { Bucket, Candidate, Report, Reservation, Usage } from "../../src/stores/store.ts";
+import type { Bucket, Candidate, Report, Reservation, Usage } from "../../src/limits/store.ts";
 import { library } from "../library.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { byHandRow } from "../quota-by-hand.ts";

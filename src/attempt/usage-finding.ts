@@ -1,5 +1,5 @@
+import type { Usage } from "../limits/store.ts";
 import type { UsageShape } from "../providers/provider.ts";
-import type { Usage } from "../stores/store.ts";
 import { nextQuote, numberAt, skipSpace, stringEnd } from "./request-facts.ts";
 
 const quote = 34;

@@ -1,5 +1,5 @@
 import { AllKeysExhaustedError } from "../errors.ts";
-import type { ReserveOptions } from "../stores/store.ts";
+import type { ReserveOptions } from "../limits/store.ts";
 import type { OrderingStrategy } from "../strategies/strategy.ts";
 import { Affinity } from "./affinity.ts";
 import { untilEnded } from "./bounded-wait.ts";

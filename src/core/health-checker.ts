@@ -1,17 +1,17 @@
 import { expectHeaders, expectKnown, expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../errors.ts";
+import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import { isKeyScope, modelScope } from "../limits/scopes.ts";
+import type { Bucket, Candidate, CooldownChange, Reservation } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import type { HealthProbe } from "../providers/provider.ts";
-import type { Bucket, Candidate, CooldownChange, Reservation } from "../stores/store.ts";
 import type { Classification, Kind } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import { type KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
 import { Lease } from "./lease.ts";
-import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope, modelScope } from "./scopes.ts";
 import type { Settlement } from "./settlement.ts";
 import { anyText, optional, type Shape, shaped, text } from "./shape-checks.ts";
 

@@ -1,4 +1,4 @@
-import type { ScopeId, StoreReading } from "../stores/store.ts";
+import type { ScopeId, StoreReading } from "../limits/store.ts";
 import type { Clock } from "../types.ts";
 
 /** So many scopes are read at once: a large pool must not hold up a server that others ask, too. */

@@ -10,8 +10,8 @@ import {
   unexpectedSecret,
 } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
+import { type LimitTemplate, resolveLimits } from "../limits/limits.ts";
 import type { KeyConfig, KeyList, Limit } from "../types.ts";
-import { type LimitTemplate, resolveLimits } from "./limits.ts";
 import { badCharacter } from "./secret-text.ts";
 
 /** A key as the rest of the core knows it: checked, defaults filled in. */

@@ -1,6 +1,6 @@
+import type { OwnCandidate } from "../limits/rate-limit-tracker.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
-import type { OwnCandidate } from "./rate-limit-tracker.ts";
 import { WaitingLine } from "./waiting-line.ts";
 import { WakeHeap } from "./wake-heap.ts";
 

@@ -1,9 +1,9 @@
 import { LRUCache } from "lru-cache";
+import { countsModel } from "../limits/limits.ts";
+import { matchesModel } from "../limits/model-pattern.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import { Lane } from "./lane.ts";
-import { countsModel } from "./limits.ts";
-import { matchesModel } from "./model-pattern.ts";
 
 /** Model names come from outside: lanes for them are capped. With many accounts a lane is large, so fewer are kept. */
 const mostLanes = 64;

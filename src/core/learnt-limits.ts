@@ -1,12 +1,12 @@
+import { periodMs } from "../limits/limits.ts";
+import { modelScope } from "../limits/scopes.ts";
+import type { CooldownChange, ScopeId } from "../limits/store.ts";
 import type { HeaderCounter, Provider } from "../providers/provider.ts";
-import type { CooldownChange, ScopeId } from "../stores/store.ts";
 import type { Clock, Dimension, WindowName } from "../types.ts";
 import { limitOf } from "./classification/stated-limit.ts";
 import { calendarResetMs, readDeclaredBuckets } from "./classification/stated-resets.ts";
 import type { Account } from "./key-pool.ts";
 import type { Lease } from "./lease.ts";
-import { periodMs } from "./limits.ts";
-import { modelScope } from "./scopes.ts";
 import type { StatedLimits } from "./stated-limits.ts";
 
 /** What an answer said of a limit, as far as it still holds. */

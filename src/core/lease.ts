@@ -1,4 +1,4 @@
-import type { CooldownChange, Outcome, Reservation, Usage } from "../stores/store.ts";
+import type { CooldownChange, Outcome, Reservation, Usage } from "../limits/store.ts";
 import type { Classification } from "../types.ts";
 import type { Allowance } from "./counting-delay.ts";
 import type { PooledKey } from "./key-pool.ts";

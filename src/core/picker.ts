@@ -1,4 +1,6 @@
-import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../stores/store.ts";
+import type { OwnCandidate, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import { modelScope } from "../limits/scopes.ts";
+import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../limits/store.ts";
 import type { Awaitable } from "../types.ts";
 import { isEnding, untilEnded } from "./bounded-wait.ts";
 import { CountingDelay } from "./counting-delay.ts";
@@ -9,11 +11,9 @@ import { type Lane, standing } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import { OriginRests } from "./origin-rests.ts";
-import type { OwnCandidate, RateLimitTracker } from "./rate-limit-tracker.ts";
 import { Rechecks } from "./rechecks.ts";
 import { Refusals } from "./refusals.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
-import { modelScope } from "./scopes.ts";
 import type { SharedRests } from "./shared-rests.ts";
 import { TokenAmounts, type TooLarge } from "./token-amounts.ts";
 

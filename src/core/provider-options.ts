@@ -1,4 +1,5 @@
 import { expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
+import { expectTimeZone, resolveLimits } from "../limits/limits.ts";
 import type {
   CredentialPlacement,
   ErrorRule,
@@ -12,7 +13,6 @@ import type {
   StreamShape,
   UsageShape,
 } from "../providers/provider.ts";
-import { expectTimeZone, resolveLimits } from "./limits.ts";
 import {
   anyText,
   type Check,

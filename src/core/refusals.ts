@@ -1,11 +1,11 @@
-import type { Refusal } from "../stores/store.ts";
+import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import { isKeyScope, storeScope } from "../limits/scopes.ts";
+import type { Refusal } from "../limits/store.ts";
 import type { CooldownSource } from "../types.ts";
 import type { PooledKey } from "./key-pool.ts";
 import { type Lane, standing } from "./lane.ts";
-import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck, type Rechecks, rampStart } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope, storeScope } from "./scopes.ts";
 import type { SharedRests } from "./shared-rests.ts";
 import { TooLarge } from "./token-amounts.ts";
 

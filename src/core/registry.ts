@@ -1,4 +1,6 @@
 import { expectFunction, expectMethods, expectOneOf, unexpected } from "../checks.ts";
+import { MemoryStore, type MemoryStoreOptions } from "../limits/memory/memory.ts";
+import type { Store } from "../limits/store.ts";
 import { anthropic } from "../providers/anthropic.ts";
 import { azureOpenai } from "../providers/azure-openai.ts";
 import { cerebras } from "../providers/cerebras.ts";
@@ -32,8 +34,6 @@ import { vertex } from "../providers/vertex.ts";
 import { volcengineArk } from "../providers/volcengine-ark.ts";
 import { xai } from "../providers/xai.ts";
 import { zhipu } from "../providers/zhipu.ts";
-import { MemoryStore, type MemoryStoreOptions } from "../stores/memory.ts";
-import type { Store } from "../stores/store.ts";
 import { fromChoice } from "../strategies/choosing.ts";
 import { fillFirst } from "../strategies/fill-first.ts";
 import { leastBusy } from "../strategies/least-busy.ts";

@@ -1,10 +1,10 @@
+import { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { EventHub } from "./events.ts";
 import { HealthChecker } from "./health-checker.ts";
 import { KeyBook } from "./key-book.ts";
 import { secretUnknown } from "./key-pool.ts";
 import type { KeyChange } from "./pool-sync.ts";
-import { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { RequestNames } from "./request-names.ts";
 import { type ResolvedRotatorOptions, type RotatorOptions, resolveRotatorOptions } from "./rotator-options.ts";
 import { Settlement } from "./settlement.ts";

@@ -1,4 +1,6 @@
-import type { CooldownChange, Observation, Report, ScopeState, Store } from "../stores/store.ts";
+import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import { isKeyScope, modelScope } from "../limits/scopes.ts";
+import type { CooldownChange, Observation, Report, ScopeState, Store } from "../limits/store.ts";
 import type { Awaitable, Classification, StatedLimit } from "../types.ts";
 import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
@@ -7,10 +9,8 @@ import type { EventHub } from "./events.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import { type HeaderReader, LearntLimits } from "./learnt-limits.ts";
 import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
-import type { RateLimitTracker } from "./rate-limit-tracker.ts";
 import { mayRecheck, rampStart } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import { isKeyScope, modelScope } from "./scopes.ts";
 import { SecretOverlaps } from "./secret-overlap.ts";
 import { StatedLimits } from "./stated-limits.ts";
 import { UsageEvidence } from "./usage-evidence.ts";

@@ -1,11 +1,11 @@
-import type { CooldownChange, ScopeId, ScopeState, StoreChange, StoreReading } from "../stores/store.ts";
+import { isKeyScope, modelScope } from "../limits/scopes.ts";
+import type { CooldownChange, ScopeId, ScopeState, StoreChange, StoreReading } from "../limits/store.ts";
 import type { DispatcherParts } from "./dispatcher.ts";
 import { Hydration } from "./hydration.ts";
 import type { Account, PooledKey } from "./key-pool.ts";
 import { type Lane, standing } from "./lane.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Picker } from "./picker.ts";
-import { isKeyScope, modelScope } from "./scopes.ts";
 
 /** So many rests are looked at again at a time, and that often; milliseconds. */
 const mostLookedAt = 500;

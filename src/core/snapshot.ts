@@ -1,12 +1,12 @@
+import { lengthOf } from "../limits/limits.ts";
+import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import { modelScope } from "../limits/scopes.ts";
+import type { BucketState, ScopeState, Store, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
-import type { BucketState, ScopeState, Store, StoreSharing } from "../stores/store.ts";
 import type { Clock, CooldownSource, Dimension } from "../types.ts";
 import type { InferredAccount } from "./account-inference.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
-import { lengthOf } from "./limits.ts";
-import type { LimitedBucket, RateLimitTracker } from "./rate-limit-tracker.ts";
-import { modelScope } from "./scopes.ts";
 
 export interface CooldownSnapshot {
   readonly scope: string;

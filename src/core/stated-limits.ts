@@ -1,8 +1,8 @@
+import { periodMs } from "../limits/limits.ts";
 import type { Classification, Clock, StatedLimit } from "../types.ts";
 import type { Account } from "./key-pool.ts";
 import type { LearntLimit } from "./learnt-limits.ts";
 import type { Lease } from "./lease.ts";
-import { periodMs } from "./limits.ts";
 
 /** A limit that a refusal or a header stated. Times are monotonic. */
 export interface StatedEntry extends StatedLimit {

@@ -1,5 +1,5 @@
-import type { Candidate } from "../stores/store.ts";
-import { fillTokens, type OwnCandidate } from "./rate-limit-tracker.ts";
+import { fillTokens, type OwnCandidate } from "../limits/rate-limit-tracker.ts";
+import type { Candidate } from "../limits/store.ts";
 import type { AcquireRequest, TokenEstimate } from "./rotator-options.ts";
 
 /** Tokens kept free for the answer: at most, and where a request does not say how long it may get. */

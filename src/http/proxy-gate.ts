@@ -1,8 +1,8 @@
 import type { CallOptions } from "../attempt/call.ts";
-import { matchesModel } from "../core/model-pattern.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { expectCallOptions } from "../fetch/call-options.ts";
 import { withParameter } from "../fetch/endpoints.ts";
+import { matchesModel } from "../limits/model-pattern.ts";
 import type { Awaitable } from "../types.ts";
 import { type Admission, type ProxyRequest, tokenParameter } from "./proxy-authorize.ts";
 import { expectMethod, ProxyError } from "./proxy-error.ts";

@@ -1,6 +1,6 @@
 import { InvalidOptionsError, StateFileError } from "../errors.ts";
-import { MemoryStore } from "../stores/memory.ts";
-import { dumpText, dumpVersion } from "../stores/memory-dump.ts";
+import { MemoryStore } from "../limits/memory/memory.ts";
+import { dumpText, dumpVersion } from "../limits/memory/memory-dump.ts";
 import type {
   Candidate,
   CooldownChange,
@@ -10,7 +10,7 @@ import type {
   ReserveOptions,
   ScopeState,
   StoreDump,
-} from "../stores/store.ts";
+} from "../limits/store.ts";
 import { FileLock } from "./file-lock.ts";
 import { type FileStoreOptions, type ResolvedFileStoreOptions, resolveFileStoreOptions } from "./file-store-options.ts";
 import {

@@ -1,9 +1,9 @@
 import { expectBoolean, expectKnown, expectString } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import { InvalidOptionsError, StateFileError } from "../errors.ts";
+import type { Unsubscribe } from "../limits/store.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../stores/key-store.ts";
 import { keepable } from "../stores/memory-key-store.ts";
-import type { Unsubscribe } from "../stores/store.ts";
 import type { Awaitable } from "../types.ts";
 import { FileLock } from "./file-lock.ts";
 import { adviceToBeginAnew, contentOf, type KeyFileContent, keyFileText } from "./key-file-format.ts";

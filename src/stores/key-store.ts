@@ -1,5 +1,5 @@
+import type { Unsubscribe } from "../limits/store.ts";
 import type { Awaitable, Limit } from "../types.ts";
-import type { Unsubscribe } from "./store.ts";
 
 /** What operators set of a key, over what its source says. A setting that is absent is the source's. */
 export interface KeySettings {

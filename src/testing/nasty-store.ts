@@ -1,5 +1,5 @@
 import { systemClock } from "../clock.ts";
-import { MemoryStore } from "../stores/memory.ts";
+import { MemoryStore } from "../limits/memory/memory.ts";
 import type {
   Bucket,
   Candidate,
@@ -13,7 +13,7 @@ import type {
   ScopeState,
   Store,
   StoreReading,
-} from "../stores/store.ts";
+} from "../limits/store.ts";
 import type { Clock, Random } from "../types.ts";
 import { nextMacrotask } from "./next-macrotask.ts";
 

@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReader } from "../../src/attempt/usage-reader.ts";
 import { providers } from "../../src/core/registry.ts";
+import type { Usage } from "../../src/limits/store.ts";
 import type { UsageShape } from "../../src/providers/provider.ts";
-import type { Usage } from "../../src/stores/store.ts";
 
 const encoder = new TextEncoder();
 

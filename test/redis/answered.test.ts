@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { RedisStore, type SendCommand } from "rotating-fetch/redis";
 import { FakeClock } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Candidate, Reservation } from "../../src/stores/store.ts";
+import type { Candidate, Reservation } from "../../src/limits/store.ts";
 import type { Clock } from "../../src/types.ts";
 import { ioredisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";

@@ -12,7 +12,7 @@ import type {
   Reservation,
   ScopeState,
   Store,
-} from "../../src/stores/store.ts";
+} from "../../src/limits/store.ts";
 import { functionOf, ioredisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { standing, withServerTime } from "./support/timed-client.ts";

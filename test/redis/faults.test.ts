@@ -3,7 +3,7 @@ import { Redis } from "ioredis";
 import { RedisStore, type RedisStoreOptions, type SendCommand, type SharingState } from "rotating-fetch/redis";
 import { FakeClock } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { Candidate } from "../../src/stores/store.ts";
+import type { Candidate } from "../../src/limits/store.ts";
 import { ownTime } from "../support/own-time.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { allStarted, ask, options, places, rolling, room, until, wanting } from "./support/shared-limits.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type RedisClient, RedisStore } from "rotating-fetch/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import type { StoreChange } from "../../src/stores/store.ts";
+import type { StoreChange } from "../../src/limits/store.ts";
 import {
   functionOf,
   ioredisClusterOf,

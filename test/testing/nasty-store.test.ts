@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Candidate, Reservation } from "../../src/stores/store.ts";
+import type { Candidate, Reservation } from "../../src/limits/store.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
 import { seededRandom } from "../../src/testing/seeded-random.ts";

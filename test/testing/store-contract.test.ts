@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { MemoryStore } from "../../src/stores/memory.ts";
-import type { Candidate, Store } from "../../src/stores/store.ts";
+import { MemoryStore } from "../../src/limits/memory/memory.ts";
+import type { Candidate, Store } from "../../src/limits/store.ts";
 import {
   type StoreCapabilities,
   type StoreContractOptions,

@@ -1,5 +1,5 @@
+import { Calendar } from "../../limits/calendar.ts";
 import type { HeaderCounter, Provider, ResetPlace, ResetRule, ResetUnit } from "../../providers/provider.ts";
-import { Calendar } from "../calendar.ts";
 import { readPath } from "./guarded.ts";
 import type { HeaderView } from "./headers.ts";
 import type { HeaderBucket } from "./rate-limit-headers.ts";

@@ -9,7 +9,7 @@ import type {
   ScopeId,
   ScopeState,
   StoreReading,
-} from "../store.ts";
+} from "../../limits/store.ts";
 import { RedisReservation } from "./redis-reservation.ts";
 import { type ScriptRequest, sources } from "./request.ts";
 

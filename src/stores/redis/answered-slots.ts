@@ -1,4 +1,4 @@
-import type { Bucket } from "../store.ts";
+import type { Bucket } from "../../limits/store.ts";
 
 /** What answers said of the reservations in one entry of a window: the amounts were right. */
 export interface AnsweredSlot {

@@ -1,4 +1,4 @@
-import type { ScopeState, StoreChange, Unsubscribe } from "../store.ts";
+import type { ScopeState, StoreChange, Unsubscribe } from "../../limits/store.ts";
 import { scopeState } from "./answer.ts";
 import type { Commander, Subscription } from "./client.ts";
 import type { KeyNames } from "./key-names.ts";

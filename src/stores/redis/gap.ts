@@ -1,4 +1,3 @@
-import type { Random } from "../../types.ts";
 import type {
   Bucket,
   Candidate,
@@ -8,7 +7,8 @@ import type {
   ScopeId,
   ScopeState,
   StoreReading,
-} from "../store.ts";
+} from "../../limits/store.ts";
+import type { Random } from "../../types.ts";
 import type { Question } from "./answer.ts";
 import { Insurance, InsuredReservation, type Standing } from "./insurance.ts";
 import type { LastSeen } from "./last-seen.ts";

@@ -1,5 +1,4 @@
-import type { Random } from "../../types.ts";
-import { MemoryStore } from "../memory.ts";
+import { MemoryStore } from "../../limits/memory/memory.ts";
 import type {
   Blocked,
   Bucket,
@@ -12,7 +11,8 @@ import type {
   ScopeId,
   ScopeState,
   StoreReading,
-} from "../store.ts";
+} from "../../limits/store.ts";
+import type { Random } from "../../types.ts";
 import type { Question } from "./answer.ts";
 import type { LastSeen } from "./last-seen.ts";
 import type { OwnPlaces } from "./own-places.ts";

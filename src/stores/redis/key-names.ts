@@ -1,4 +1,4 @@
-import type { Bucket, ScopeId } from "../store.ts";
+import type { Bucket, ScopeId } from "../../limits/store.ts";
 import { scriptVersion } from "./scripts/script.ts";
 
 /** So many names of each kind are kept: to put one together for every question costs more than to look it up. */

@@ -1,4 +1,4 @@
-import type { Bucket } from "../store.ts";
+import type { Bucket } from "../../limits/store.ts";
 
 /** What one bucket was charged at about the same time, milliseconds on the server's clock. */
 export interface OwnCharge {

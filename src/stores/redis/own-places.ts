@@ -1,4 +1,4 @@
-import type { Bucket, Need } from "../store.ts";
+import type { Bucket, Need } from "../../limits/store.ts";
 
 interface Holder {
   readonly id: string;

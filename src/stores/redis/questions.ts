@@ -1,5 +1,5 @@
+import type { Refusal, Reservation } from "../../limits/store.ts";
 import type { Clock } from "../../types.ts";
-import type { Refusal, Reservation } from "../store.ts";
 import { type Question, refusalOf, reservationOf, type ScriptAnswer } from "./answer.ts";
 import type { Link } from "./link.ts";
 import type { RedisReservation } from "./redis-reservation.ts";

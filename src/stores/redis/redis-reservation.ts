@@ -1,4 +1,4 @@
-import type { Blocked, Need, Reservation, ScopeId } from "../store.ts";
+import type { Blocked, Need, Reservation, ScopeId } from "../../limits/store.ts";
 
 /** What was reserved, with all that settling it needs: the server keeps nothing of a reservation by itself. */
 export class RedisReservation implements Reservation {

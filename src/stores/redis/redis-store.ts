@@ -1,5 +1,4 @@
 import { systemClock } from "../../clock.ts";
-import type { Clock, Random } from "../../types.ts";
 import type {
   Bucket,
   Candidate,
@@ -17,7 +16,8 @@ import type {
   StoreReading,
   StoreSharing,
   Unsubscribe,
-} from "../store.ts";
+} from "../../limits/store.ts";
+import type { Clock, Random } from "../../types.ts";
 import { type Question, readingOf, type ScriptAnswer, touchedOf } from "./answer.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { commanderOf } from "./client.ts";

@@ -1,5 +1,5 @@
+import type { Observation, ScopeState } from "../../limits/store.ts";
 import type { Clock, Random } from "../../types.ts";
-import type { Observation, ScopeState } from "../store.ts";
 import { type ScriptAnswer, touchedOf } from "./answer.ts";
 import { type AnsweredSlot, AnsweredSlots } from "./answered-slots.ts";
 import type { Charge, ScriptRequest, Stated } from "./request.ts";

@@ -1,5 +1,13 @@
+import type {
+  Bucket,
+  Candidate,
+  CooldownChange,
+  Need,
+  Observation,
+  ReserveOptions,
+  ScopeId,
+} from "../../limits/store.ts";
 import type { CooldownSource, Random } from "../../types.ts";
-import type { Bucket, Candidate, CooldownChange, Need, Observation, ReserveOptions, ScopeId } from "../store.ts";
 import type { AnsweredSlot } from "./answered-slots.ts";
 import type { KeyNames } from "./key-names.ts";
 import type { Settling } from "./settling.ts";

@@ -1,5 +1,5 @@
-import { realAmount } from "../reserved-amounts.ts";
-import type { Bucket, CooldownChange, Report } from "../store.ts";
+import { realAmount } from "../../limits/memory/reserved-amounts.ts";
+import type { Bucket, CooldownChange, Report } from "../../limits/store.ts";
 import type { RedisReservation } from "./redis-reservation.ts";
 
 /** What becomes of one amount taken. */

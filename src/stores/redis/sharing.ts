@@ -1,5 +1,5 @@
+import type { SharingChange, StoreSharing, Unsubscribe } from "../../limits/store.ts";
 import type { Clock } from "../../types.ts";
-import type { SharingChange, StoreSharing, Unsubscribe } from "../store.ts";
 import { causeText } from "./cause-text.ts";
 import { CommandTimeoutError } from "./command-budget.ts";
 import type { Standing } from "./insurance.ts";

@@ -13,7 +13,7 @@ import type {
   ScopeState,
   Store,
   StoreChange,
-} from "../../stores/store.ts";
+} from "../../limits/store.ts";
 import type { Awaitable, CooldownSource, Dimension, Random } from "../../types.ts";
 import type { FakeClock } from "../fake-clock.ts";
 import { check } from "./assertions.ts";

@@ -1,4 +1,4 @@
-import type { Bucket, StoreDump } from "../../stores/store.ts";
+import type { Bucket, StoreDump } from "../../limits/store.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { seededRandom } from "../seeded-random.ts";
 import type { TestRunner } from "../store-contract.ts";

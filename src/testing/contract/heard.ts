@@ -1,4 +1,4 @@
-import type { StoreChange, Unsubscribe } from "../../stores/store.ts";
+import type { StoreChange, Unsubscribe } from "../../limits/store.ts";
 import { nextMacrotask } from "../next-macrotask.ts";
 
 /** So often something is made to happen before nobody expects any more that it is told. */

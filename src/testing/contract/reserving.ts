@@ -1,4 +1,4 @@
-import type { Candidate } from "../../stores/store.ts";
+import type { Candidate } from "../../limits/store.ts";
 import { check, checkEqual, checkNear } from "./assertions.ts";
 import { type ContractSuite, candidate, concurrency, rolling, times } from "./contract-world.ts";
 

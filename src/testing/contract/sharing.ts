@@ -1,4 +1,4 @@
-import type { StoreChange } from "../../stores/store.ts";
+import type { StoreChange } from "../../limits/store.ts";
 import { check, checkEqual, checkNear } from "./assertions.ts";
 import {
   anchored,

@@ -1,4 +1,4 @@
-import type { Bucket } from "../../stores/store.ts";
+import type { Bucket } from "../../limits/store.ts";
 import { checkEqual, checkNear } from "./assertions.ts";
 import { anchored, type ContractSuite, type ContractWorld, candidate, rolling, times } from "./contract-world.ts";
 

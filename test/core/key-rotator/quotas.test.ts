@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../../src/core/lease.ts";
 import type { AcquireRequest, RotatorOptions } from "../../../src/core/rotator-options.ts";
-import type { Usage } from "../../../src/stores/store.ts";
+import type { Usage } from "../../../src/limits/store.ts";
 import { named, RotatorWorld, type StoreKind, settled, storeKinds, watch } from "./fixture.ts";
 
 describe.each(storeKinds)("KeyRotator with limits of every kind over $name", ({ makeStore }) => {

@@ -1,4 +1,4 @@
-import { MemoryStore } from "../../../src/stores/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type {
   Candidate,
   CooldownChange,
@@ -13,7 +13,7 @@ import type {
   StoreChange,
   StoreReading,
   Unsubscribe,
-} from "../../../src/stores/store.ts";
+} from "../../../src/limits/store.ts";
 import { nextMacrotask } from "../../../src/testing/next-macrotask.ts";
 import type { Clock } from "../../../src/types.ts";
 

@@ -3,7 +3,7 @@ import { KeyRotator } from "../../../src/core/key-rotator.ts";
 import type { Lease } from "../../../src/core/lease.ts";
 import type { RotatorOptions } from "../../../src/core/rotator-options.ts";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
-import { MemoryStore } from "../../../src/stores/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type {
   Candidate,
   Refusal,
@@ -13,7 +13,7 @@ import type {
   Store,
   StoreSharing,
   Unsubscribe,
-} from "../../../src/stores/store.ts";
+} from "../../../src/limits/store.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { named, settled } from "./fixture.ts";
 

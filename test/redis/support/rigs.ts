@@ -3,8 +3,8 @@ import { Redis } from "ioredis";
 import { createClient } from "redis";
 import { type RedisClient, RedisStore, type RedisStoreOptions, type SharingState } from "rotating-fetch/redis";
 import { expect } from "vitest";
+import type { Candidate, StoreReading } from "../../../src/limits/store.ts";
 import { commanderOf } from "../../../src/stores/redis/client.ts";
-import type { Candidate, StoreReading } from "../../../src/stores/store.ts";
 import type { OpenClient } from "./clients.ts";
 import { allStarted, options, until } from "./shared-limits.ts";
 

@@ -1,4 +1,4 @@
-import type { Bucket, Candidate, Refusal, Reservation, ReserveOptions, Store } from "../../../src/stores/store.ts";
+import type { Bucket, Candidate, Refusal, Reservation, ReserveOptions, Store } from "../../../src/limits/store.ts";
 import { ownTime } from "../../support/own-time.ts";
 
 export const options: ReserveOptions = { session: "local", leaseMs: 60_000, purpose: "request" };

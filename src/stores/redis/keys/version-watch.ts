@@ -1,5 +1,5 @@
+import type { Unsubscribe } from "../../../limits/store.ts";
 import type { Clock, Random } from "../../../types.ts";
-import type { Unsubscribe } from "../../store.ts";
 import type { Commander, Subscription } from "../client.ts";
 
 /** Who listens still asks, so many times less often: what is told while a connection is lost is told once. */

@@ -1,7 +1,7 @@
-import type { CooldownRecord } from "./cooldown-rules.ts";
-import type { Counter, Instant } from "./counters/counter.ts";
-import { limitOf } from "./counters/statement.ts";
-import type { Candidate, Reservation } from "./store.ts";
+import type { CooldownRecord } from "../cooldown-rules.ts";
+import type { Candidate, Reservation } from "../store.ts";
+import type { Counter, Instant } from "../windows/counter.ts";
+import { limitOf } from "../windows/statement.ts";
 
 /** What a reservation asks of its store. */
 interface CountingStore {

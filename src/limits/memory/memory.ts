@@ -1,13 +1,7 @@
-import { systemClock } from "../clock.ts";
-import { InvalidOptionsError } from "../errors.ts";
-import type { Clock, Random } from "../types.ts";
-import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "./cooldown-rules.ts";
-import { type Counter, type Instant, untilRelease } from "./counters/counter.ts";
-import { createCounter } from "./counters/create-counter.ts";
-import { limitOf, takeIn, waitFor } from "./counters/statement.ts";
-import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
-import { CandidateMemo, Holders, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
-import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
+import { systemClock } from "../../clock.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import type { Clock, Random } from "../../types.ts";
+import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "../cooldown-rules.ts";
 import type {
   Blocked,
   Bucket,
@@ -27,7 +21,13 @@ import type {
   StoreDump,
   StoreReading,
   Unsubscribe,
-} from "./store.ts";
+} from "../store.ts";
+import { type Counter, type Instant, untilRelease } from "../windows/counter.ts";
+import { createCounter } from "../windows/create-counter.ts";
+import { limitOf, takeIn, waitFor } from "../windows/statement.ts";
+import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
+import { CandidateMemo, Holders, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
+import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
 
 export interface MemoryStoreOptions {
   /** @default the platform's clock */

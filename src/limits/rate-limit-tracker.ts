@@ -1,8 +1,7 @@
-import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, Observation, ScopeId } from "../stores/store.ts";
+import type { PooledKey } from "../core/key-pool.ts";
+import type { KeySecret } from "../core/key-secret.ts";
 import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
-import type { PooledKey } from "./key-pool.ts";
-import type { KeySecret } from "./key-secret.ts";
 import {
   countsJust,
   countsModel,
@@ -14,6 +13,7 @@ import {
   periodMs,
 } from "./limits.ts";
 import { modelScope, providerScope } from "./scopes.ts";
+import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, Observation, ScopeId } from "./store.ts";
 
 export interface RateLimitTrackerOptions {
   readonly limits: readonly LimitTemplate[];

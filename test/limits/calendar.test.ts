@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Calendar } from "../../src/core/calendar.ts";
+import { Calendar } from "../../src/limits/calendar.ts";
 import { calendarPeriod } from "../../src/testing/calendar-period.ts";
 import type { WindowName } from "../../src/types.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { matchesModel } from "../../src/core/model-pattern.ts";
+import { matchesModel } from "../../src/limits/model-pattern.ts";
 
 describe("matchesModel", () => {
   it.each([

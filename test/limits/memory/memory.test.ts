@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
-import { MemoryStore } from "../../src/stores/memory.ts";
-import { storeContract } from "../../src/testing/store-contract.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { storeContract } from "../../../src/testing/store-contract.ts";
 
 describe("MemoryStore", () => {
   storeContract(

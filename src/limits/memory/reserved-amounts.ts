@@ -1,7 +1,7 @@
-import type { Clock } from "../types.ts";
-import type { Counter, Instant } from "./counters/counter.ts";
+import type { Clock } from "../../types.ts";
+import type { Bucket, Need, Report, Usage } from "../store.ts";
+import type { Counter, Instant } from "../windows/counter.ts";
 import type { MemoryReservation } from "./memory-reservation.ts";
-import type { Bucket, Need, Report, Usage } from "./store.ts";
 
 /** What a reservation that takes nothing holds. */
 export const noTickets: number[] = [];

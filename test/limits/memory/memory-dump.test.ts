@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Counter, Instant } from "../../src/stores/counters/counter.ts";
-import { createCounter } from "../../src/stores/counters/create-counter.ts";
-import { MemoryStore } from "../../src/stores/memory.ts";
-import { dumpContents, dumpText } from "../../src/stores/memory-dump.ts";
-import type { Bucket, Candidate, StoreDump } from "../../src/stores/store.ts";
-import { FakeClock } from "../../src/testing/index.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { dumpContents, dumpText } from "../../../src/limits/memory/memory-dump.ts";
+import type { Bucket, Candidate, StoreDump } from "../../../src/limits/store.ts";
+import type { Counter, Instant } from "../../../src/limits/windows/counter.ts";
+import { createCounter } from "../../../src/limits/windows/create-counter.ts";
+import { FakeClock } from "../../../src/testing/index.ts";
 
 const windowMs = 60_000;
 const guardMs = 1000;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Counter, Instant } from "../../src/stores/counters/counter.ts";
-import { createCounter } from "../../src/stores/counters/create-counter.ts";
-import type { Bucket } from "../../src/stores/store.ts";
+import type { Bucket } from "../../src/limits/store.ts";
+import type { Counter, Instant } from "../../src/limits/windows/counter.ts";
+import { createCounter } from "../../src/limits/windows/create-counter.ts";
 
 const windowMs = 1000;
 const guardMs = 20;

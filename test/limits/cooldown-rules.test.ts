@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "../../src/stores/cooldown-rules.ts";
-import type { CooldownChange } from "../../src/stores/store.ts";
+import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "../../src/limits/cooldown-rules.ts";
+import type { CooldownChange } from "../../src/limits/store.ts";
 import { seededRandom } from "../../src/testing/seeded-random.ts";
 import type { CooldownSource } from "../../src/types.ts";
 

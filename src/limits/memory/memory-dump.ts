@@ -1,6 +1,7 @@
-import { InvalidOptionsError } from "../errors.ts";
-import type { CooldownSource } from "../types.ts";
-import type { CooldownRecord } from "./cooldown-rules.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import type { CooldownSource } from "../../types.ts";
+import type { CooldownRecord } from "../cooldown-rules.ts";
+import type { ScopeId, StoreDump } from "../store.ts";
 import {
   type Counter,
   type CounterDump,
@@ -8,10 +9,9 @@ import {
   fromWallTime,
   type Instant,
   toWallTime,
-} from "./counters/counter.ts";
-import { createCounter } from "./counters/create-counter.ts";
-import type { Statement } from "./counters/statement.ts";
-import type { ScopeId, StoreDump } from "./store.ts";
+} from "../windows/counter.ts";
+import { createCounter } from "../windows/create-counter.ts";
+import type { Statement } from "../windows/statement.ts";
 
 const format = "rotating-fetch/memory";
 export const dumpVersion = 1;
