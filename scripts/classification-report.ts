@@ -6,8 +6,8 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { ErrorClassifier } from "../src/core/error-classifier.ts";
-import { providerNamed } from "../src/core/registry.ts";
+import { ErrorClassifier } from "../src/judgement/error-classifier.ts";
+import { providerNamed } from "../src/judgement/registry.ts";
 import type { Classification, ClassificationContext, Kind, Scope } from "../src/types.ts";
 
 interface ProviderCase {

@@ -2,14 +2,6 @@ import type { RotatorEvents } from "./core/events.ts";
 
 export type { CallOptions } from "./attempt/call.ts";
 export type { OnExhausted } from "./attempt/final-answer.ts";
-export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./core/classification-hooks.ts";
-export { defineProvider, type ProviderDefinition } from "./core/define-provider.ts";
-export {
-  type ClassifierInput,
-  ErrorClassifier,
-  type ErrorClassifierOptions,
-  type HeaderSource,
-} from "./core/error-classifier.ts";
 export type { RotatorEvents } from "./core/events.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./core/explanation.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./core/forecast.ts";
@@ -23,9 +15,7 @@ export type {
   ReplaceOptions,
 } from "./core/key-management.ts";
 export { KeyRotator } from "./core/key-rotator.ts";
-export type { LearntLimit } from "./core/learnt-limits.ts";
 export { Lease, type LeaseResult } from "./core/lease.ts";
-export type { ProviderName } from "./core/registry.ts";
 export type {
   AcquireRequest,
   HealthCheck,
@@ -67,6 +57,31 @@ export { createProxyHandler, type ProxyHandler } from "./http/create-proxy-handl
 export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./http/proxy-authorize.ts";
 export { ProxyError } from "./http/proxy-error.ts";
 export type { ProxyingOptions, ProxyOptions } from "./http/proxy-options.ts";
+export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
+export { defineProvider, type ProviderDefinition } from "./judgement/define-provider.ts";
+export {
+  type ClassifierInput,
+  ErrorClassifier,
+  type ErrorClassifierOptions,
+  type HeaderSource,
+} from "./judgement/error-classifier.ts";
+export type { LearntLimit } from "./judgement/learning/learnt-limits.ts";
+export type {
+  CredentialPlacement,
+  ErrorRule,
+  HeaderCounter,
+  HealthProbe,
+  Provider,
+  RequestShape,
+  ResetPlace,
+  ResetRule,
+  ResetUnit,
+  ResourceShape,
+  RuleVerdict,
+  StreamShape,
+  UsageShape,
+} from "./judgement/providers/provider.ts";
+export type { ProviderName } from "./judgement/registry.ts";
 export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
 export type { LimitTemplate } from "./limits/limits.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./limits/memory/memory.ts";
@@ -98,21 +113,6 @@ export type {
   Usage,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";
-export type {
-  CredentialPlacement,
-  ErrorRule,
-  HeaderCounter,
-  HealthProbe,
-  Provider,
-  RequestShape,
-  ResetPlace,
-  ResetRule,
-  ResetUnit,
-  ResourceShape,
-  RuleVerdict,
-  StreamShape,
-  UsageShape,
-} from "./providers/provider.ts";
 export type {
   GivenCredential,
   KeyChangeAnswer,

@@ -1,5 +1,5 @@
-import { type ClassifierInput, ErrorClassifier } from "../../src/core/error-classifier.ts";
-import { providerNamed } from "../../src/core/registry.ts";
+import { type ClassifierInput, ErrorClassifier } from "../../src/judgement/error-classifier.ts";
+import { providerNamed } from "../../src/judgement/registry.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { quantile } from "../statistics.ts";
 import { figure, printGoal, printTable, printTitle, spreadText } from "../table.ts";

@@ -1,5 +1,5 @@
 import { UsageReader } from "../../src/attempt/usage-reader.ts";
-import { openai } from "../../src/providers/openai.ts";
+import { openai } from "../../src/judgement/providers/openai.ts";
 import { type Send, url } from "../calls.ts";
 import { type Limit, library, makeKeys } from "../library.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";

@@ -1,9 +1,9 @@
-import { organizationIn } from "../core/account-inference.ts";
 import { timeoutReason, untilEnded } from "../core/bounded-wait.ts";
-import { classifyTransportError, type ErrorClassifier } from "../core/error-classifier.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Lease } from "../core/lease.ts";
-import type { RequestShape } from "../providers/provider.ts";
+import { classifyTransportError, type ErrorClassifier } from "../judgement/error-classifier.ts";
+import { organizationIn } from "../judgement/learning/account-inference.ts";
+import type { RequestShape } from "../judgement/providers/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";

@@ -1,5 +1,5 @@
+import type { UsageShape } from "../judgement/providers/provider.ts";
 import type { Usage } from "../limits/store.ts";
-import type { UsageShape } from "../providers/provider.ts";
 import { skipSpace } from "./request-facts.ts";
 import { endOfLine, UsageFinding } from "./usage-finding.ts";
 

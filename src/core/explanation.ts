@@ -1,9 +1,9 @@
 import { expectKnown } from "../checks.ts";
+import type { LearntLimit, LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import type { Blocked, ReserveOptions, Store } from "../limits/store.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import type { Lane } from "./lane.ts";
-import type { LearntLimit, LearntLimits } from "./learnt-limits.ts";
 import type { AcquireRequest } from "./rotator-options.ts";
 import type { TokenAmounts } from "./token-amounts.ts";
 

@@ -1,10 +1,11 @@
 import { expectHeaders, expectKnown, expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../errors.ts";
+import type { HealthProbe } from "../judgement/providers/provider.ts";
+import { anyText, optional, type Shape, shaped, text } from "../judgement/shape-checks.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";
 import type { Bucket, Candidate, CooldownChange, Reservation } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
-import type { HealthProbe } from "../providers/provider.ts";
 import type { Classification, Kind } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
@@ -13,7 +14,6 @@ import { Lease } from "./lease.ts";
 import { mayRecheck } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import type { Settlement } from "./settlement.ts";
-import { anyText, optional, type Shape, shaped, text } from "./shape-checks.ts";
 
 /** A request of one's own that says whether a key works. */
 export interface ProbeRequest {

@@ -1,11 +1,11 @@
+import type { LearntAnswer } from "../judgement/learning/learnt-limits.ts";
+import type { StatedEntry } from "../judgement/learning/stated-limits.ts";
 import { countsTokens, type LimitTemplate } from "../limits/limits.ts";
 import type { OwnCandidate } from "../limits/rate-limit-tracker.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";
-import type { LearntAnswer } from "./learnt-limits.ts";
 import type { SecretOverlap } from "./secret-overlap.ts";
-import type { StatedEntry } from "./stated-limits.ts";
 
 /** Why a key is off whose secret nobody kept. */
 export const secretUnknown = "secret unknown";

@@ -1,5 +1,7 @@
 import { expectRest } from "../checks.ts";
 import { RotatorClosedError } from "../errors.ts";
+import type { HeaderReader } from "../judgement/learning/learnt-limits.ts";
+import { resolveStrategy } from "../judgement/registry.ts";
 import type { Strategy } from "../strategies/strategy.ts";
 import type { ClassificationContext } from "../types.ts";
 import { untilEnded } from "./bounded-wait.ts";
@@ -10,9 +12,7 @@ import { type Forecast, forecastPool } from "./forecast.ts";
 import type { CheckOptions, CheckReport, ProbeRequest, SendProbe } from "./health-checker.ts";
 import type { KeyBook } from "./key-book.ts";
 import { KeyManagement } from "./key-management.ts";
-import type { HeaderReader } from "./learnt-limits.ts";
 import type { Lease } from "./lease.ts";
-import { resolveStrategy } from "./registry.ts";
 import type { AcquireRequest, ResolvedRotatorOptions, RotatorOptions, StrategyName } from "./rotator-options.ts";
 import { RotatorParts } from "./rotator-parts.ts";
 import type { Settlement } from "./settlement.ts";

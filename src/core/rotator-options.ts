@@ -10,14 +10,20 @@ import {
   unexpectedSecret,
 } from "../checks.ts";
 import { systemClock } from "../clock.ts";
+import type { Provider } from "../judgement/providers/provider.ts";
+import {
+  type OtherName,
+  type ProviderName,
+  resolveProvider,
+  resolveStore,
+  resolveStrategy,
+} from "../judgement/registry.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import type { Store } from "../limits/store.ts";
-import type { Provider } from "../providers/provider.ts";
 import type { KeyStore } from "../stores/key-store.ts";
 import type { OrderingStrategy, Strategy } from "../strategies/strategy.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import { type Addressed, expectOwner, keyOwner, sentTo } from "./key-owner.ts";
-import { type OtherName, type ProviderName, resolveProvider, resolveStore, resolveStrategy } from "./registry.ts";
 
 export type StrategyName =
   | "round_robin"

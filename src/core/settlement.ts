@@ -1,19 +1,19 @@
+import { AccountInference } from "../judgement/learning/account-inference.ts";
+import { type HeaderReader, LearntLimits } from "../judgement/learning/learnt-limits.ts";
+import { StatedLimits } from "../judgement/learning/stated-limits.ts";
+import { UsageEvidence } from "../judgement/learning/usage-evidence.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";
 import type { CooldownChange, Observation, Report, ScopeState, Store } from "../limits/store.ts";
 import type { Awaitable, Classification, StatedLimit } from "../types.ts";
-import { AccountInference } from "./account-inference.ts";
 import { CredentialWatch } from "./credential-watch.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
-import { type HeaderReader, LearntLimits } from "./learnt-limits.ts";
 import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
 import { mayRecheck, rampStart } from "./rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { SecretOverlaps } from "./secret-overlap.ts";
-import { StatedLimits } from "./stated-limits.ts";
-import { UsageEvidence } from "./usage-evidence.ts";
 
 /** With so many requests under way, a group that came back from a cooldown is back for good. */
 const rampEnd = 32;

@@ -3,7 +3,7 @@ import { topLevelString } from "../attempt/request-facts.ts";
 import { estimateTokens } from "../attempt/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
 import type { TokenEstimate } from "../core/rotator-options.ts";
-import type { Provider, RequestShape } from "../providers/provider.ts";
+import type { Provider, RequestShape } from "../judgement/providers/provider.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 import type { PreparedBody } from "./replayable-body.ts";
 

@@ -9,13 +9,13 @@ import {
   unexpected,
   unexpectedSecret,
 } from "../checks.ts";
-import { type ClassifyHook, expectPolicy, type Policy } from "../core/classification-hooks.ts";
 import { type Addressed, sentTo } from "../core/key-owner.ts";
 import { KeyRotator } from "../core/key-rotator.ts";
-import { providerAt } from "../core/registry.ts";
 import { knownRotatorOptions, type RotatorOptions, type TokenEstimate } from "../core/rotator-options.ts";
 import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
-import type { Provider } from "../providers/provider.ts";
+import { type ClassifyHook, expectPolicy, type Policy } from "../judgement/classification-hooks.ts";
+import type { Provider } from "../judgement/providers/provider.ts";
+import { providerAt } from "../judgement/registry.ts";
 import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache-options.ts";
 import type { CallFacts } from "./call-facts.ts";
 import { leadsUp } from "./endpoints.ts";

@@ -1,5 +1,4 @@
 import { expectHeaders, expectNumber, expectString, expectUrl, unexpected, unexpectedSecret } from "../checks.ts";
-import { resolveProvider } from "../core/registry.ts";
 import {
   type CallingOptions,
   type ResolvedCallingOptions,
@@ -7,6 +6,7 @@ import {
   resolveFetchOptions,
   type SharedRotatorOptions,
 } from "../fetch/fetch-options.ts";
+import { resolveProvider } from "../judgement/registry.ts";
 import type { Awaitable } from "../types.ts";
 import type { MakeDigest } from "./constant-time.ts";
 import { type Admission, type Authorize, type ProxyRequest, resolveAuthorize } from "./proxy-authorize.ts";

@@ -3,9 +3,9 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReader } from "../../src/attempt/usage-reader.ts";
-import { providers } from "../../src/core/registry.ts";
+import type { UsageShape } from "../../src/judgement/providers/provider.ts";
+import { providers } from "../../src/judgement/registry.ts";
 import type { Usage } from "../../src/limits/store.ts";
-import type { UsageShape } from "../../src/providers/provider.ts";
 
 const encoder = new TextEncoder();
 

@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, inject, it } from "vitest";
 import { EventHub } from "../../src/core/events.ts";
-import { providers } from "../../src/core/registry.ts";
 import { knownRotatorOptions } from "../../src/core/rotator-options.ts";
 import type { RotatorEvents } from "../../src/index.ts";
+import { providers } from "../../src/judgement/registry.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const packageDirectory = inject("packageDirectory");

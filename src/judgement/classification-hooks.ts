@@ -1,0 +1,160 @@
+import { expectOneOf, unexpected } from "../checks.ts";
+import { InvalidOptionsError } from "../errors.ts";
+import type { Classification, Kind } from "../types.ts";
+import { type ClassifierInput, ErrorClassifier } from "./error-classifier.ts";
+import type { Provider } from "./providers/provider.ts";
+import { shaped } from "./shape-checks.ts";
+import { kindDefaults } from "./verdict.ts";
+import { classificationShape, kinds } from "./vocabulary.ts";
+
+/** What a `classify` hook may answer: a judgement of its own, or what is to be different in ours. */
+export type ClassificationChange = { readonly [field in keyof Classification]?: Classification[field] | undefined };
+
+/**
+ * Overrules a judgement. `undefined` leaves it as it is. Fields that are left out stay as they were judged; where another
+ * `kind` is named, scope, sharedBy, retryable and failover are what that kind means, and no key is given up.
+ */
+export type ClassifyHook = (input: ClassifierInput, judged: Classification) => ClassificationChange | undefined;
+
+/**
+ * - `"disable"`: the credential is dead. It is treated as any definitively refused one, and another account is tried.
+ * - `"cooldown"`: the key is limited. It rests, for as long as stated or ever longer, and another account is tried.
+ * - `"failover"`: another account is tried; nothing rests.
+ * - `"return"`: the answer goes back as it came; nothing rests.
+ * - `"retry"`: the request is repeated on the same key after a pause, if that is safe; nothing rests.
+ */
+export type PolicyAction = "disable" | "cooldown" | "failover" | "return" | "retry";
+
+/** What to do, by status (400 to 999) or by kind. */
+export type Policy = {
+  readonly [statusOrKind in number | Exclude<Kind, "none" | "aborted">]?: PolicyAction | undefined;
+};
+
+export interface ClassificationHooks {
+  readonly classify?: ClassifyHook | undefined;
+  readonly policy?: Policy | undefined;
+}
+
+const restless = {
+  scope: "request",
+  sharedBy: "request",
+  window: null,
+  dimension: null,
+  disableKey: false,
+} as const;
+
+const actions: Readonly<Record<PolicyAction, (judged: Classification) => Classification>> = {
+  disable: () => ({
+    kind: "invalid_key",
+    scope: "key",
+    sharedBy: "key",
+    window: null,
+    dimension: null,
+    retryAfterMs: null,
+    retryable: false,
+    failover: true,
+    disableKey: true,
+  }),
+  cooldown: (judged) => {
+    const isLimit = judged.kind === "rate_limit" || judged.kind === "quota_exhausted";
+    // Whose limit it is has been found out already.
+    if (isLimit) return { ...judged, failover: true, disableKey: false };
+    const rest = { kind: "rate_limit", scope: "key", sharedBy: "key" } as const;
+    return { ...judged, ...rest, retryable: true, failover: true, disableKey: false };
+  },
+  failover: (judged) => ({ ...judged, ...restless, kind: restlessKind(judged.kind), failover: true }),
+  return: (judged) => ({ ...judged, ...restless, kind: restlessKind(judged.kind), retryable: false, failover: false }),
+  retry: (judged) => ({ ...judged, ...restless, kind: restlessKind(judged.kind), retryable: true, failover: false }),
+};
+
+const keyKinds: ReadonlySet<Kind> = new Set(["rate_limit", "quota_exhausted", "invalid_key", "forbidden"]);
+
+/** These kinds are said of keys, and keys rest for them. */
+function restlessKind(kind: Kind): Kind {
+  return keyKinds.has(kind) ? "bad_request" : kind;
+}
+
+const actionNames = Object.keys(actions) as PolicyAction[];
+const ruledKinds: readonly string[] = kinds.filter((kind) => kind !== "none" && kind !== "aborted");
+
+/** @throws InvalidOptionsError naming the status or kind, or what is to be done about it. */
+export function expectPolicy(field: string, value: unknown): Policy {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw unexpected(field, 'an object such as `{ 403: "disable" }`', value);
+  }
+  for (const [name, action] of Object.entries(value)) {
+    if (!/^[4-9]\d\d$/.test(name) && !ruledKinds.includes(name)) {
+      const expected = `to have only statuses from 400 and kinds (${ruledKinds.join(", ")}) as names`;
+      const came = /^\w{1,24}$/.test(name) ? `\`${name}\`` : "another one";
+      throw new InvalidOptionsError(field, `Expected \`${field}\` ${expected}, got ${came}`);
+    }
+    if (action !== undefined) expectOneOf(`${field}.${name}`, action, actionNames);
+  }
+  return value as Policy;
+}
+
+/** The classifier, with what the user wants done otherwise. `onFailure` is told when the hook fails. */
+export function createClassifier(
+  provider: Provider,
+  hooks: ClassificationHooks,
+  onFailure: (error: unknown) => void,
+): ErrorClassifier {
+  const isPlain = hooks.classify === undefined && hooks.policy === undefined;
+  return isPlain ? new ErrorClassifier({ provider }) : new HookedClassifier(provider, hooks, onFailure);
+}
+
+class HookedClassifier extends ErrorClassifier {
+  readonly #hook: ClassifyHook | undefined;
+  readonly #policy: Policy;
+  readonly #onFailure: (error: unknown) => void;
+
+  constructor(provider: Provider, { classify, policy }: ClassificationHooks, onFailure: (error: unknown) => void) {
+    super({ provider });
+    this.#hook = classify;
+    // Taken over once: what is changed later was never checked.
+    this.#policy = { ...policy };
+    this.#onFailure = onFailure;
+  }
+
+  override classify(input: ClassifierInput): Classification {
+    const judged = this.#ruled(super.classify(input), input.status);
+    if (this.#hook === undefined) return judged;
+    try {
+      return changed(judged, this.#hook(input, { ...judged }));
+    } catch (error) {
+      this.#onFailure(error);
+      return judged;
+    }
+  }
+
+  #ruled(judged: Classification, status: number | undefined): Classification {
+    const { kind } = judged;
+    if (kind === "none" || kind === "aborted") return judged;
+    const action = (status === undefined ? undefined : this.#policy[status]) ?? this.#policy[kind];
+    return action === undefined ? judged : actions[action](judged);
+  }
+}
+
+const completeJudgement = shaped(classificationShape);
+
+/** @throws InvalidOptionsError when the change is none or leads to no judgement. */
+function changed(judged: Classification, change: unknown): Classification {
+  if (change === undefined) return judged;
+  if (change instanceof Promise) {
+    // It will not be waited for, and its failure is no news.
+    change.catch(() => {});
+    throw unexpected("classify()", "a judgement, not a promise of one", change);
+  }
+  if (typeof change !== "object" || change === null || Array.isArray(change)) {
+    throw unexpected("classify()", "an object with fields of a judgement, or undefined", change);
+  }
+  const given: ClassificationChange = Object.fromEntries(
+    Object.entries(change).filter(([, value]) => value !== undefined),
+  );
+  const { kind = judged.kind } = given;
+  const isOther = kind !== judged.kind && Object.hasOwn(kindDefaults, kind);
+  const base = isOther ? { ...judged, ...kindDefaults[kind], disableKey: false } : judged;
+  const result = { ...base, ...given };
+  completeJudgement("classify()", result);
+  return result as Classification;
+}

@@ -1,0 +1,147 @@
+import type { Dimension, WindowName } from "../../types.ts";
+import { readField, readList, readText } from "../reading/guarded.ts";
+import { parseDecimal } from "../reading/reset-grammar.ts";
+import { phrasePattern } from "./phrases.ts";
+
+const windowPhrases = new Map<string, WindowName>([
+  ["per second", "second"],
+  ["per-second", "second"],
+  ["/second", "second"],
+  ["/ second", "second"],
+  ["per min", "minute"],
+  ["per-min", "minute"],
+  ["per_min", "minute"],
+  ["permin", "minute"],
+  ["/min", "minute"],
+  ["/ min", "minute"],
+  ["byminute", "minute"],
+  ["per 60s", "minute"],
+  ["rpm", "minute"],
+  ["tpm", "minute"],
+  ["per hour", "hour"],
+  ["per-hour", "hour"],
+  ["/hour", "hour"],
+  ["/ hour", "hour"],
+  ["hourly", "hour"],
+  ["5-hour", "hour"],
+  ["per day", "day"],
+  ["per-day", "day"],
+  ["per_day", "day"],
+  ["perday", "day"],
+  ["/day", "day"],
+  ["/ day", "day"],
+  ["byday", "day"],
+  ["per 86400s", "day"],
+  ["daily", "day"],
+  ["weekly", "day"],
+  ["rpd", "day"],
+  ["tpd", "day"],
+  ["per month", "month"],
+  ["per-month", "month"],
+  ["/month", "month"],
+  ["/ month", "month"],
+  ["monthly", "month"],
+  ["next month", "month"],
+]);
+
+const dimensionPhrases = new Map<string, Dimension>([
+  ["concurren", "concurrency"],
+  ["tokens per", "tokens"],
+  ["token rate limit", "tokens"],
+  ["token limit", "tokens"],
+  ["token_count", "tokens"],
+  ["request tokens", "tokens"],
+  ["too many tokens", "tokens"],
+  ["tpm", "tokens"],
+  ["tpd", "tokens"],
+  ["requests per", "requests"],
+  ["tokens_per", "tokens"],
+  ["requests_per", "requests"],
+  ["_requests", "requests"],
+  ["request rate", "requests"],
+  ["api calls", "requests"],
+  ["calls per", "requests"],
+  ["operation has reached", "requests"],
+  ["rpm", "requests"],
+  ["rpd", "requests"],
+  ["rps", "requests"],
+]);
+
+/** These would be found inside other words. */
+const abbreviations = ["rpm", "tpm", "rpd", "tpd", "rps"];
+
+const windowPattern = patternOf(windowPhrases);
+const dimensionPattern = patternOf(dimensionPhrases);
+
+const windowOrder: readonly WindowName[] = ["second", "minute", "hour", "day", "month"];
+
+/** The window a message names first. @param lower the message in lower case */
+export function windowInWords(lower: string): WindowName | null {
+  return firstNamed(lower, windowPattern, windowPhrases);
+}
+
+/** What a message says was counted, by what it names first. @param lower the message in lower case */
+export function dimensionInWords(lower: string): Dimension | null {
+  return firstNamed(lower, dimensionPattern, dimensionPhrases);
+}
+
+/** The name of the largest unit that fits: 300 s is a matter of minutes, seven days one of days. */
+export function windowOfSeconds(seconds: number): WindowName | null {
+  if (!(seconds > 0)) return null;
+  if (seconds < 60) return "second";
+  if (seconds < 3_600) return "minute";
+  if (seconds < 86_400) return "hour";
+  return seconds < 28 * 86_400 ? "day" : "month";
+}
+
+export interface QuotaFailure {
+  readonly window: WindowName | null;
+  readonly dimension: Dimension | null;
+  /** Counted for each model apart. */
+  readonly isPerModel: boolean;
+  /** Counted for all keys of a project together. */
+  readonly isPerProject: boolean;
+  /** How much the quota holds; `null` when not said. */
+  readonly limit: number | null;
+  /** Does it count only what goes in? */
+  readonly isInput: boolean;
+}
+
+/** What google.rpc.QuotaFailure details say; of several violations the longest window governs. */
+export function readQuotaFailure(details: readonly unknown[]): QuotaFailure | null {
+  let longest: QuotaFailure | null = null;
+  for (const detail of details) {
+    if (readText(detail, "@type")?.endsWith("google.rpc.QuotaFailure") !== true) continue;
+    for (const violation of readList(readField(detail, "violations"))) {
+      const quotaId = (readText(violation, "quotaId") ?? "").toLowerCase();
+      const metric = (readText(violation, "quotaMetric") ?? "").toLowerCase();
+      const found: QuotaFailure = {
+        window: windowInWords(quotaId) ?? windowInWords(metric),
+        dimension: dimensionInWords(metric),
+        isPerModel: quotaId.includes("permodel") || quotaId.includes("perbasemodel"),
+        isPerProject: quotaId.includes("perproject"),
+        limit: parseDecimal(readText(violation, "quotaValue") ?? ""),
+        isInput: metric.includes("input_token"),
+      };
+      if (longest === null || rank(found.window) > rank(longest.window)) longest = found;
+    }
+  }
+  return longest;
+}
+
+function rank(window: WindowName | null): number {
+  return window === null ? -1 : windowOrder.indexOf(window);
+}
+
+function patternOf(phrases: ReadonlyMap<string, unknown>): RegExp {
+  const names = [...phrases.keys()];
+  return phrasePattern(
+    names.filter((name) => !abbreviations.includes(name)),
+    names.filter((name) => abbreviations.includes(name)),
+  );
+}
+
+function firstNamed<Name>(lower: string, pattern: RegExp, names: ReadonlyMap<string, Name>): Name | null {
+  const match = lower === "" ? null : pattern.exec(lower);
+  return match === null ? null : (names.get(match[0]) ?? null);
+}

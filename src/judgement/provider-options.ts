@@ -1,0 +1,264 @@
+import { expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
+import { expectTimeZone, resolveLimits } from "../limits/limits.ts";
+import type {
+  CredentialPlacement,
+  ErrorRule,
+  HeaderCounter,
+  HealthProbe,
+  Provider,
+  RequestShape,
+  ResetPlace,
+  ResourceShape,
+  RuleVerdict,
+  StreamShape,
+  UsageShape,
+} from "./providers/provider.ts";
+import {
+  anyText,
+  type Check,
+  durationMs,
+  flag,
+  headerName,
+  listOf,
+  oneOf,
+  oneOrMore,
+  optional,
+  orNull,
+  type Shape,
+  shaped,
+  text,
+} from "./shape-checks.ts";
+import { dimension, kind, scope, sharedBy, windowName } from "./vocabulary.ts";
+
+const resetUnit = oneOf(["duration", "instant", "epoch-seconds", "epoch-ms", "seconds", "ms"]);
+
+const url: Check = (field, value) => {
+  expectUrl(field, value);
+};
+
+const host: Check = (field, value) => {
+  if (typeof value === "string" && /^[^\s/?#@\\]+$/.test(value)) return;
+  throw unexpected(field, 'a host such as "api.example.com" or ".example.com"', value);
+};
+
+const path: Check = (field, value) => {
+  if (typeof value === "string" && value.startsWith("/")) return;
+  throw unexpected(field, 'a path that begins with "/"', value);
+};
+
+const status: Check = (field, value) => {
+  expectNumber(field, value, { min: 100, integer: true, finite: true });
+  if ((value as number) > 999) throw unexpected(field, "a status of three digits", value);
+};
+
+const pairOfTexts: Check = (field, value) => {
+  if (Array.isArray(value) && value.length === 2 && value.every((entry) => typeof entry === "string")) return;
+  throw unexpected(field, "a list of two strings", value);
+};
+
+/** It is put before the secret with a blank between; another one at its ends would be sent along. */
+const scheme: Check = (field, value) => {
+  if (typeof value === "string" && /^(?:[!-~](?:[ -~]*[!-~])?)?$/.test(value)) return;
+  throw unexpected(field, 'a word such as "Bearer", without blanks around it, or ""', value);
+};
+
+/** Headers whose value is not for anybody to choose. */
+const takenHeaders = ["connection", "content-length", "content-type", "cookie", "expect", "host", "transfer-encoding"];
+
+const credentialHeader: Check = (field, value) => {
+  headerName(field, value);
+  if (!takenHeaders.includes(value as string)) return;
+  throw unexpected(field, "a header that can hold a credential", value);
+};
+
+const parameterName: Check = (field, value) => {
+  if (typeof value === "string" && /^[\w.~-]+$/.test(value)) return;
+  throw unexpected(field, "the name of a parameter: letters, digits, `_`, `.`, `~` or `-`", value);
+};
+
+const credentialShape: Shape<CredentialPlacement> = {
+  header: optional(credentialHeader),
+  scheme: optional(scheme),
+  query: optional(parameterName),
+};
+const credentialFields = shaped(credentialShape);
+
+const credential: Check = (field, value) => {
+  credentialFields(field, value);
+  const { header, scheme: word, query } = value as CredentialPlacement;
+  if (header !== undefined) return;
+  if (query === undefined) throw unexpected(field, "a place with `header`, `query` or both", value);
+  if (word !== undefined) throw unexpected(`${field}.scheme`, "given with `header` only", word);
+};
+
+const counterShape: Shape<HeaderCounter> = {
+  dimension,
+  window: orNull(windowName),
+  limit: optional(headerName),
+  remaining: optional(headerName),
+  reset: optional(headerName),
+  unit: optional(resetUnit),
+  resetIsFull: optional(flag),
+  scope: optional(oneOf(["key", "account", "model"])),
+};
+const counterFields = shaped(counterShape);
+
+const counter: Check = (field, value) => {
+  counterFields(field, value);
+  const { limit, remaining, reset, unit } = value as HeaderCounter;
+  if (reset !== undefined && unit === undefined) {
+    throw unexpected(`${field}.unit`, "given with `reset`, which is written in many ways", unit);
+  }
+  if ((limit ?? remaining ?? reset) === undefined) {
+    throw unexpected(field, "a counter with `limit`, `remaining` or `reset`", value);
+  }
+};
+
+const resetPlaceShape: Shape<ResetPlace> = { header: optional(headerName), field: optional(text), unit: resetUnit };
+const resetPlace = shaped(resetPlaceShape);
+const resetPeriod = oneOf(["day", "minute", "month"]);
+
+const resetRule: Check = (field, value) => {
+  if (typeof value === "number") return durationMs(field, value);
+  if (typeof value === "string") return resetPeriod(field, value);
+  resetPlace(field, value);
+  const { header, field: bodyField } = value as ResetPlace;
+  if ((header ?? bodyField) === undefined) throw unexpected(field, "a place with `header` or `field`", value);
+};
+
+const verdict: Shape<RuleVerdict> = {
+  kind,
+  scope: optional(scope),
+  sharedBy: optional(sharedBy),
+  window: optional(orNull(windowName)),
+  dimension: optional(orNull(dimension)),
+  retryable: optional(flag),
+  failover: optional(flag),
+  isDefinitive: optional(flag),
+  ignoresDelay: optional(flag),
+  reset: optional(oneOrMore("reset rules", resetRule)),
+  resetWins: optional(flag),
+};
+
+const ruleHeader: Check = (field, value) => {
+  if (!Array.isArray(value)) return headerName(field, value);
+  pairOfTexts(field, value);
+  headerName(`${field}[0]`, value[0]);
+};
+
+const plainTypes: ReadonlySet<string> = new Set(["string", "number", "boolean"]);
+
+const ruleField: Check = (field, value) => {
+  if (!Array.isArray(value)) return text(field, value);
+  const [name, ...wanted] = value as readonly unknown[];
+  text(`${field}[0]`, name);
+  for (const [place, entry] of wanted.entries()) {
+    if (entry === null || plainTypes.has(typeof entry)) continue;
+    throw unexpected(`${field}[${place + 1}]`, "a string, a number, true, false or null", entry);
+  }
+};
+
+const texts = oneOrMore("strings", text);
+
+const rule: Shape<ErrorRule> = {
+  status: optional(oneOrMore("statuses", status)),
+  code: optional(texts),
+  words: optional(texts),
+  unless: optional(texts),
+  header: optional(ruleHeader),
+  field: optional(ruleField),
+  window: optional(oneOrMore("windows", windowName)),
+  embedded: optional(flag),
+  verdict: shaped(verdict),
+};
+
+const ruleFields = shaped(rule);
+
+/** One that nothing is asked of would apply to every error. */
+const ruleWithCondition: Check = (field, value) => {
+  ruleFields(field, value);
+  const { status, code, words, unless, header, field: bodyField, window, embedded } = value as ErrorRule;
+  if ((status ?? code ?? words ?? unless ?? header ?? bodyField ?? window) !== undefined || embedded === true) return;
+  const conditions = "`status`, `code`, `words`, `unless`, `header`, `field`, `window` or `embedded: true`";
+  throw unexpected(field, `a rule with a condition (${conditions})`, value);
+};
+
+const probe: Shape<HealthProbe> = {
+  method: oneOf(["GET", "POST"]),
+  path: text,
+  body: optional(anyText),
+  headers: optional((field, value) => {
+    expectHeaders(field, value);
+  }),
+  proves: oneOf(["credential", "nothing"]),
+};
+
+const request: Shape<RequestShape> = {
+  modelField: optional(text),
+  modelInPath: optional(pairOfTexts),
+  streamField: optional(text),
+  streamInPath: optional(text),
+};
+
+const paths = listOf("paths into JSON", text);
+const usage: Shape<UsageShape> = {
+  input: paths,
+  output: paths,
+  total: optional(paths),
+  cumulative: optional(flag),
+  asked: optional(flag),
+};
+
+const events = listOf("strings", text);
+const resources: Shape<ResourceShape> = {
+  prefixes: oneOrMore("texts", text),
+  made: oneOrMore("texts", text),
+  uploadHeader: optional(headerName),
+};
+const stream: Shape<StreamShape> = { preamble: events, terminal: events };
+
+const tiers: Check = (field, value) => {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw unexpected(field, "an object with a list of limits for every tier", value);
+  }
+  for (const [name, limits] of Object.entries(value)) resolveLimits(`${field}.${name}`, limits);
+};
+
+const timeZone: Check = (field, value) => {
+  expectTimeZone(field, value);
+};
+
+/** A check for every field of a provider. */
+export const providerShape: Shape<Provider> = {
+  name: text,
+  origins: listOf("origins", url),
+  hosts: optional(listOf("hosts", host)),
+  paths: optional(listOf("paths", path)),
+  baseURL: optional(url),
+  credential,
+  sharedBy: optional(sharedBy),
+  perModel: optional(flag),
+  tiers: optional(tiers),
+  headers: optional(listOf("counters", counter)),
+  errors: optional(listOf("rules", ruleWithCondition)),
+  dayZone: optional(timeZone),
+  probe: optional(shaped(probe)),
+  request: optional(shaped(request)),
+  usage: optional(shaped(usage)),
+  stream: optional(shaped(stream)),
+  resources: optional(shaped(resources)),
+  errorsInside200: optional(flag),
+  repeatsServerErrors: optional(flag),
+  errorShape: optional(oneOf(["openai", "anthropic", "gemini"])),
+};
+
+const provider = shaped(providerShape);
+
+/**
+ * Checks a provider that is not one of the library's own.
+ * @throws InvalidOptionsError naming the field, and for a rule also its place in the list.
+ */
+export function expectProvider(field: string, value: unknown): Provider {
+  provider(field, value);
+  return value as Provider;
+}

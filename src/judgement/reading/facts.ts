@@ -1,0 +1,72 @@
+import type { ClassificationContext } from "../../types.ts";
+import type { Facts } from "../verdict.ts";
+import { decodeBody } from "./body.ts";
+import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
+import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
+import { type HeaderSource, HeaderView } from "./headers.ts";
+import { readServerTime } from "./retry-delay.ts";
+
+/** How much of a page is searched for a CDN's marks. */
+const maxPageLength = 16_384;
+
+const noEnvelope: ErrorEnvelope = { code: null, type: null, message: null, details: [], effectiveStatus: null };
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: HeaderSource | undefined;
+  readonly body: unknown;
+  readonly now: number;
+  readonly context: ClassificationContext;
+}
+
+/** Takes an answer apart; `null` when its status says success and nothing in it says otherwise. */
+export function gatherFacts(
+  { status, headers: source, body, now, context }: Answer,
+  evenWithoutError = false,
+): Facts | null {
+  const { format, value, isSalvaged } = decodeBody(body);
+  const isSuccess = status < 400;
+  const isPage = isSuccess && format === "markup";
+  // Pieces of an answer that was cut off may be anything, model output too.
+  const isError = format === "structured" && isSalvaged !== true && holdsError(value);
+  if (isSuccess && !isPage && !isError && !(evenWithoutError && format === "structured")) return null;
+  const headers = HeaderView.of(source);
+  const envelope = format === "markup" ? noEnvelope : envelopeOf(value);
+  const isText = format === "text" || format === "markup";
+  return {
+    status,
+    effectiveStatus: isSuccess ? (envelope.effectiveStatus ?? status) : status,
+    isEmbedded: isSuccess,
+    isErrorObject: isObject(readField(value, "error")) || isObject(readField(value, "response")),
+    format,
+    envelope,
+    body: value,
+    codes: collectCodes(envelope, headers),
+    message: (envelope.message ?? "").toLowerCase(),
+    page: isText && typeof value === "string" ? value.slice(0, maxPageLength).toLowerCase() : "",
+    headers,
+    context,
+    serverNow: readServerTime(headers, now),
+  };
+}
+
+function collectCodes({ code, type, details }: ErrorEnvelope, headers: HeaderView): readonly string[] {
+  const codes: string[] = [];
+  const add = (identifier: string | null): void => {
+    if (identifier === null) return;
+    const folded = foldIdentifier(identifier);
+    if (folded !== "" && !codes.includes(folded)) codes.push(folded);
+  };
+  add(code);
+  add(type);
+  for (const detail of details) {
+    add(readIdentifier(detail, "reason"));
+    add(readIdentifier(detail, "error_code"));
+    add(readIdentifier(detail, "error_type"));
+    add(readIdentifier(detail, "code"));
+    add(readIdentifier(detail, "type"));
+  }
+  const amazonType = headers.get("x-amzn-errortype");
+  if (amazonType !== null) add(amazonType.slice(0, maxMessageLength).split(":", 1)[0] ?? null);
+  return codes;
+}

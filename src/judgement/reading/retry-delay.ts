@@ -1,0 +1,200 @@
+import type { Dimension, WindowName } from "../../types.ts";
+import { phrasePattern } from "../lexicon/phrases.ts";
+import type { ErrorEnvelope } from "./envelope.ts";
+import { isObject, readField, readIdentifier, readText } from "./guarded.ts";
+import { type HeaderSource, HeaderView } from "./headers.ts";
+import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./rate-limit-headers.ts";
+import {
+  boundDelay,
+  parseDecimal,
+  parseDuration,
+  parseInstant,
+  parseReset,
+  parseRetryAfter,
+  type ResetUnit,
+  scanDuration,
+} from "./reset-grammar.ts";
+import { instantInZone } from "./zoned-time.ts";
+
+/** What is already known of the limit when its delay is looked for. */
+export interface DelayHints {
+  readonly dimension?: Dimension | null | undefined;
+  readonly window?: WindowName | null | undefined;
+  /** Unit of reset headers. @default by magnitude */
+  readonly resetUnit?: ResetUnit | undefined;
+  /** The headers' counters, when they were read before. */
+  readonly buckets?: readonly HeaderBucket[] | undefined;
+  /** Zone of times in prose that name none. @default such times are not read */
+  readonly timeZone?: string | undefined;
+}
+
+/** Words an instant follows, and never a bare number; lower case. */
+const instantWords = ["again at", "reset at", "resets at", "将在", "将于"];
+
+/** Words a stated wait follows; lower case. */
+const waitPattern = phrasePattern([
+  ...instantWords,
+  "again in",
+  "again after",
+  "try after",
+  "retry in",
+  "retry after",
+  "retry-after",
+  "reset after",
+  "reset-after",
+  "reset in",
+  "resets in",
+  "available in",
+  "please wait",
+  "wait for",
+  "regain access on",
+]);
+
+/**
+ * Milliseconds the provider asks to wait: `retry-after-ms`, then `Retry-After`, then the body, then the reset header of
+ * the bucket that ran dry. `0` is a statement; `null` means nothing usable was said. Never above 31 days.
+ *
+ * @param now wall clock, epoch milliseconds; a `Date` header of the response takes its place for dates
+ */
+export function readRetryDelay(
+  headers: HeaderSource | HeaderView | undefined,
+  envelope: Pick<ErrorEnvelope, "message" | "details">,
+  now: number,
+  hints: DelayHints = {},
+): number | null {
+  const view = HeaderView.of(headers);
+  const serverNow = readServerTime(view, now);
+  const headerDelayMs = readHeaderDelay(view, serverNow);
+  if (headerDelayMs !== null) return headerDelayMs;
+  const bodyDelayMs = readBodyDelay(envelope, serverNow, hints.timeZone);
+  if (bodyDelayMs !== null) return bodyDelayMs;
+  const buckets = hints.buckets ?? readHeaderBuckets(view, serverNow, hints.resetUnit);
+  const bucket = exhaustedBucket(buckets) ?? namedBucket(buckets, hints.dimension ?? null, hints.window ?? null);
+  return bucket?.resetMs ?? null;
+}
+
+const fixdateLength = 29;
+
+/** Answers of one second state the same date. */
+let lastDate = { text: "", instant: 0 };
+
+/** The response's own time where it states one: dates in it are compared with that, not with a clock that may be off. */
+export function readServerTime(headers: HeaderView, now: number): number {
+  const date = headers.get("date");
+  if (date === null) return now;
+  if (date === lastDate.text) return lastDate.instant;
+  const instant = parseInstant(date.trim(), now);
+  // Only the form whose year has four digits means the same whenever it is read.
+  if (instant !== null && date.length === fixdateLength) lastDate = { text: date, instant };
+  return instant ?? now;
+}
+
+/** The two headers that exist to state a delay. */
+export function readHeaderDelay(headers: HeaderView, serverNow: number): number | null {
+  const milliseconds = headers.get("retry-after-ms");
+  const exactMs = milliseconds === null ? null : parseDecimal(milliseconds.trim());
+  const boundedMs = exactMs === null ? null : boundDelay(exactMs);
+  if (boundedMs !== null) return boundedMs;
+  const retryAfter = headers.get("retry-after");
+  return retryAfter === null ? null : parseRetryAfter(retryAfter, serverNow);
+}
+
+function readBodyDelay(
+  { details, message }: Pick<ErrorEnvelope, "message" | "details">,
+  now: number,
+  timeZone: string | undefined,
+): number | null {
+  for (const detail of details) {
+    if (readText(detail, "@type")?.endsWith("google.rpc.RetryInfo") !== true) continue;
+    const delayMs = parseProtoDuration(readField(detail, "retryDelay"));
+    if (delayMs !== null) return delayMs;
+  }
+  for (const detail of details) {
+    if (!isObject(detail)) continue;
+    const delayMs =
+      parseSeconds(readField(detail, "retry_after"), now) ??
+      parseSeconds(readField(detail, "estimated_time"), now) ??
+      parseSeconds(readField(readField(detail, "availability"), "retry_after"), now);
+    if (delayMs !== null) return delayMs;
+  }
+  return message === null ? null : findDelayInProse(message, now, timeZone);
+}
+
+/**
+ * A delay written into a sentence: "try again in 11m0.528s", "retry after 7 seconds", "reset-after: 30".
+ *
+ * @param timeZone of times that name none; without it they are not read
+ */
+export function findDelayInProse(message: string, now: number, timeZone?: string): number | null {
+  let rest = message.toLowerCase();
+  for (let tries = 0; tries < 8; tries += 1) {
+    const match = waitPattern.exec(rest);
+    if (match === null) return null;
+    rest = rest.slice(skipFiller(rest, match.index + match[0].length));
+    const instant = instantAt(rest, now, timeZone);
+    const delayMs = instant === null ? durationAt(rest, match[0]) : boundDelay(instant - now);
+    if (delayMs !== null) return delayMs;
+  }
+  return null;
+}
+
+function durationAt(lower: string, word: string): number | null {
+  const duration = instantWords.includes(word) ? null : scanDuration(lower, 0, 1_000);
+  return duration === null ? null : boundDelay(duration.delayMs);
+}
+
+const clockTime = /^(\d{2}:\d{2})(:\d{2})?(?:\.\d{1,9})?/;
+const zoneOffset = /^([+-]\d{2}):?(\d{2})\b/;
+/** Zones that are not understood, so that their times are not taken for local ones. */
+const otherZone = /^(?:[cemp][sd]t|[cemp]t|cest|cet|eest|eet|bst|ist|jst|kst|msk|a[ce][sd]t)\b/;
+
+/** An instant with a zone: RFC 3339, "2026-09-01 at 00:00 UTC" or "2026-09-01 00:00:00 +0800"; without one that of `timeZone`. */
+function instantAt(lower: string, now: number, timeZone: string | undefined): number | null {
+  if (lower[4] !== "-" || lower[7] !== "-") return null;
+  const words = lower.slice(0, 48).split(" ", 4);
+  const stamp = trimPunctuation(words[0] ?? "");
+  const instant = stamp.length > 10 ? parseInstant(stamp, now) : null;
+  if (instant !== null) return instant;
+  const date = stamp.slice(0, 10);
+  // "2026-09-01T00:00:00" is one word.
+  const rest = stamp[10] === "t" ? [stamp.slice(11), words[1]] : words.slice(words[1] === "at" ? 2 : 1);
+  const clock = clockTime.exec(rest[0] ?? "");
+  if (clock === null) return null;
+  const time = `${date}T${clock[1]}${clock[2] ?? ":00"}`;
+  const zone = rest[0]?.slice(clock[0].length) || (rest[1] ?? "");
+  if (/^(?:utc|gmt|z)\b/.test(zone)) return parseInstant(`${time}Z`, now);
+  const offset = zoneOffset.exec(zone);
+  if (offset !== null) return parseInstant(`${time}${offset[1]}:${offset[2]}`, now);
+  if (timeZone === undefined || otherZone.test(zone)) return null;
+  const local = parseInstant(`${time}Z`, now);
+  return local === null ? null : instantInZone(local, timeZone);
+}
+
+function trimPunctuation(text: string): string {
+  let end = text.length;
+  while (end > 0 && ".,;)]\"'".includes(text[end - 1] ?? " ")) end -= 1;
+  return text.slice(0, end);
+}
+
+function skipFiller(text: string, start: number): number {
+  let position = start;
+  while (position < text.length && " :=\"'`".includes(text[position] ?? "")) position += 1;
+  for (const word of ["at least ", "about ", "for "]) if (text.startsWith(word, position)) position += word.length;
+  return position;
+}
+
+function parseSeconds(value: unknown, now: number): number | null {
+  if (typeof value === "number") return boundDelay(value * 1_000);
+  return typeof value === "string" && value !== "" ? parseReset(value, now, "s") : null;
+}
+
+/** `"12.5s"`, or `{ seconds, nanos }` as some clients print it. */
+function parseProtoDuration(value: unknown): number | null {
+  if (typeof value === "string") {
+    const durationMs = parseDuration(value.trim());
+    return durationMs === null ? null : boundDelay(durationMs);
+  }
+  const seconds = parseDecimal(readIdentifier(value, "seconds") ?? "");
+  const nanos = parseDecimal(readIdentifier(value, "nanos") ?? "") ?? 0;
+  return seconds === null ? null : boundDelay(seconds * 1_000 + nanos / 1e6);
+}
