@@ -1,8 +1,8 @@
 import { systemClock } from "../src/clock.ts";
 import { KeyBook } from "../src/core/key-book.ts";
-import type { KeyPool } from "../src/core/key-pool.ts";
-import { Lane, standing } from "../src/core/lane.ts";
 import { resolveStrategy } from "../src/judgement/registry.ts";
+import type { KeyPool } from "../src/pool/keys/key-pool.ts";
+import { Lane, standing } from "../src/pool/ready/lane.ts";
 import type { Clock, KeyConfig } from "../src/types.ts";
 import { makeKeys, type StrategyName } from "./library.ts";
 import { shuffled } from "./measure.ts";

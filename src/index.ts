@@ -1,8 +1,7 @@
-import type { RotatorEvents } from "./core/events.ts";
+import type { RotatorEvents } from "./pool/events.ts";
 
 export type { CallOptions } from "./attempt/call.ts";
 export type { OnExhausted } from "./attempt/final-answer.ts";
-export type { RotatorEvents } from "./core/events.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./core/explanation.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./core/forecast.ts";
 export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./core/health-checker.ts";
@@ -15,14 +14,6 @@ export type {
   ReplaceOptions,
 } from "./core/key-management.ts";
 export { KeyRotator } from "./core/key-rotator.ts";
-export { Lease, type LeaseResult } from "./core/lease.ts";
-export type {
-  AcquireRequest,
-  HealthCheck,
-  RotatorOptions,
-  StrategyName,
-  TokenEstimate,
-} from "./core/rotator-options.ts";
 export type {
   CooldownSnapshot,
   KeySnapshot,
@@ -113,6 +104,7 @@ export type {
   Usage,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";
+export type { RotatorEvents } from "./pool/events.ts";
 export type {
   GivenCredential,
   KeyChangeAnswer,
@@ -121,8 +113,15 @@ export type {
   KeyRecords,
   KeySettings,
   KeyStore,
-} from "./stores/key-store.ts";
-export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
+} from "./pool/keys/key-store.ts";
+export { Lease, type LeaseResult } from "./pool/lease.ts";
+export type {
+  AcquireRequest,
+  HealthCheck,
+  RotatorOptions,
+  StrategyName,
+  TokenEstimate,
+} from "./pool/rotator-options.ts";
 export type {
   ChoosingStrategy,
   GroupFacts,
@@ -131,7 +130,8 @@ export type {
   ReadyKey,
   ReadyOrder,
   Strategy,
-} from "./strategies/strategy.ts";
+} from "./pool/strategies/strategy.ts";
+export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
 export type {
   AttemptSummary,
   Awaitable,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { closestName } from "../src/closest-name.ts";
-import { knownRotatorOptions } from "../src/core/rotator-options.ts";
 import { providers } from "../src/judgement/registry.ts";
+import { knownRotatorOptions } from "../src/pool/rotator-options.ts";
 
 const options = Object.keys(knownRotatorOptions);
 const presets = providers.map(({ name }) => name);

@@ -1,5 +1,5 @@
 import { KeyRotator } from "../../src/core/key-rotator.ts";
-import type { Lease } from "../../src/core/lease.ts";
+import type { Lease } from "../../src/pool/lease.ts";
 import type { KeyConfig } from "../../src/types.ts";
 import { makeKeys, twoLimits } from "../library.ts";
 import { roundsOf } from "../measure.ts";

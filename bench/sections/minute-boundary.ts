@@ -1,6 +1,6 @@
 import { KeyRotator } from "../../src/core/key-rotator.ts";
-import { standing } from "../../src/core/lane.ts";
-import { Lease } from "../../src/core/lease.ts";
+import { Lease } from "../../src/pool/lease.ts";
+import { standing } from "../../src/pool/ready/lane.ts";
 import type { Limit } from "../../src/types.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { roundsOf } from "../measure.ts";

@@ -1,5 +1,5 @@
 import type { KeyRotator } from "../core/key-rotator.ts";
-import type { Lease } from "../core/lease.ts";
+import type { Lease } from "../pool/lease.ts";
 import type { Classification, Clock } from "../types.ts";
 import type { Call } from "./call.ts";
 

@@ -1,8 +1,8 @@
-import { timeoutReason } from "../core/bounded-wait.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
-import type { Lease } from "../core/lease.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { ErrorClassifier } from "../judgement/error-classifier.ts";
+import type { Lease } from "../pool/lease.ts";
+import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";

@@ -1,4 +1,4 @@
-import { timeoutReason } from "../core/bounded-wait.ts";
+import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../types.ts";
 
 export interface BoundedSignal {

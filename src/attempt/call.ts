@@ -1,7 +1,7 @@
-import type { Lease } from "../core/lease.ts";
-import type { AcquireRequest, TokenEstimate } from "../core/rotator-options.ts";
 import type { HeaderSource } from "../judgement/error-classifier.ts";
 import type { RequestShape } from "../judgement/providers/provider.ts";
+import type { Lease } from "../pool/lease.ts";
+import type { AcquireRequest, TokenEstimate } from "../pool/rotator-options.ts";
 import type { AttemptSummary, Classification } from "../types.ts";
 
 /** What a caller may say of one call, beside the request itself. */

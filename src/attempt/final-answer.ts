@@ -1,6 +1,6 @@
 import type { KeyRotator } from "../core/key-rotator.ts";
-import type { Lease } from "../core/lease.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
+import type { Lease } from "../pool/lease.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";

@@ -1,9 +1,9 @@
-import { timeoutReason, untilEnded } from "../core/bounded-wait.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
-import type { Lease } from "../core/lease.ts";
 import { classifyTransportError, type ErrorClassifier } from "../judgement/error-classifier.ts";
 import { organizationIn } from "../judgement/learning/account-inference.ts";
 import type { RequestShape } from "../judgement/providers/provider.ts";
+import type { Lease } from "../pool/lease.ts";
+import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";

@@ -1,5 +1,5 @@
 import type { KeyRotator } from "../core/key-rotator.ts";
-import type { TokenEstimate } from "../core/rotator-options.ts";
+import type { TokenEstimate } from "../pool/rotator-options.ts";
 import type { Call } from "./call.ts";
 import type { ResourcePins } from "./resource-pins.ts";
 

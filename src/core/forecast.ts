@@ -1,8 +1,8 @@
 import { type LimitTemplate, periodMs } from "../limits/limits.ts";
 import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import type { BucketState, Store } from "../limits/store.ts";
+import type { KeyPool } from "../pool/keys/key-pool.ts";
 import type { Dimension } from "../types.ts";
-import type { KeyPool } from "./key-pool.ts";
 
 /** What is left of a limit for one account or key. */
 export interface AccountForecast {

@@ -6,14 +6,14 @@ import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";
 import type { Bucket, Candidate, CooldownChange, Reservation } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
+import type { Dispatcher } from "../pool/dispatcher.ts";
+import type { EventHub } from "../pool/events.ts";
+import { type KeyPool, type PooledKey, secretUnknown } from "../pool/keys/key-pool.ts";
+import { Lease } from "../pool/lease.ts";
+import { mayRecheck } from "../pool/ready/rechecks.ts";
+import type { ResolvedRotatorOptions } from "../pool/rotator-options.ts";
+import type { Settlement } from "../pool/settlement.ts";
 import type { Classification, Kind } from "../types.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import type { EventHub } from "./events.ts";
-import { type KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
-import { Lease } from "./lease.ts";
-import { mayRecheck } from "./rechecks.ts";
-import type { ResolvedRotatorOptions } from "./rotator-options.ts";
-import type { Settlement } from "./settlement.ts";
 
 /** A request of one's own that says whether a key works. */
 export interface ProbeRequest {

@@ -1,16 +1,16 @@
 import { mayBeSecret, unexpectedSecret } from "../checks.ts";
 import { InvalidOptionsError, KeySourceError } from "../errors.ts";
-import type { KeyRecord, KeySettings } from "../stores/key-store.ts";
+import { createFingerprint } from "../pool/keys/fingerprint.ts";
+import type { Account, KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
+import { type ResolvedKey, resolveKey, resolveKeys } from "../pool/keys/key-source.ts";
+import type { KeyRecord, KeySettings } from "../pool/keys/key-store.ts";
+import { ListedKeys } from "../pool/keys/listed-keys.ts";
+import type { ResolvedRotatorOptions } from "../pool/rotator-options.ts";
+import { atMost } from "../pool/waiting/bounded-wait.ts";
 import type { Awaitable, KeyConfig, KeyList } from "../types.ts";
-import { atMost } from "./bounded-wait.ts";
-import { createFingerprint } from "./fingerprint.ts";
 import { KeyLedger } from "./key-ledger.ts";
-import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
 import * as records from "./key-records.ts";
-import { type ResolvedKey, resolveKey, resolveKeys } from "./key-source.ts";
-import { ListedKeys } from "./listed-keys.ts";
 import { type KeyChange, PoolSync } from "./pool-sync.ts";
-import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 
 /** A function that lists keys and takes longer has failed; the next request asks it anew. Milliseconds. */
 const longestReadMs = 30_000;

@@ -1,11 +1,11 @@
 import { unexpectedSecret } from "../checks.ts";
 import { RotatorClosedError } from "../errors.ts";
+import type { PooledKey } from "../pool/keys/key-pool.ts";
+import { type ResolvedKey, resolveKeys } from "../pool/keys/key-source.ts";
 import type { KeyConfig } from "../types.ts";
 import type { CheckReport } from "./health-checker.ts";
 import { type ImportOptions, type ImportReport, KeyImport, planImport } from "./key-import.ts";
-import type { PooledKey } from "./key-pool.ts";
 import { expectOverlap, expectUpdate, type KeyUpdate, type ReplaceOptions } from "./key-settings.ts";
-import { type ResolvedKey, resolveKeys } from "./key-source.ts";
 import type { KeyChange } from "./pool-sync.ts";
 import type { RotatorParts } from "./rotator-parts.ts";
 

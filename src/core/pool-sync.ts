@@ -1,12 +1,12 @@
 import { InvalidOptionsError } from "../errors.ts";
-import type { KeyRecord } from "../stores/key-store.ts";
+import { type Account, KeyPool, type PooledKey, secretUnknown } from "../pool/keys/key-pool.ts";
+import { KeySecret, unknownSecret } from "../pool/keys/key-secret.ts";
+import type { ResolvedKey } from "../pool/keys/key-source.ts";
+import type { KeyRecord } from "../pool/keys/key-store.ts";
+import type { ListedKeys } from "../pool/keys/listed-keys.ts";
 import type { Clock, KeyConfig } from "../types.ts";
 import type { KeyLedger } from "./key-ledger.ts";
-import { type Account, KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
 import { differences, keyOfRecord, withSettings } from "./key-records.ts";
-import { KeySecret, unknownSecret } from "./key-secret.ts";
-import type { ResolvedKey } from "./key-source.ts";
-import type { ListedKeys } from "./listed-keys.ts";
 
 /** What became of a key when the pool was made to agree with what is known of it. */
 export interface KeyChange {

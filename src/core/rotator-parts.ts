@@ -1,14 +1,14 @@
 import { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
-import { Dispatcher } from "./dispatcher.ts";
-import { EventHub } from "./events.ts";
+import { Dispatcher } from "../pool/dispatcher.ts";
+import { EventHub } from "../pool/events.ts";
+import { secretUnknown } from "../pool/keys/key-pool.ts";
+import { SharedWork } from "../pool/keys/shared-work.ts";
+import { RequestNames } from "../pool/request-names.ts";
+import { type ResolvedRotatorOptions, type RotatorOptions, resolveRotatorOptions } from "../pool/rotator-options.ts";
+import { Settlement } from "../pool/settlement.ts";
 import { HealthChecker } from "./health-checker.ts";
 import { KeyBook } from "./key-book.ts";
-import { secretUnknown } from "./key-pool.ts";
 import type { KeyChange } from "./pool-sync.ts";
-import { RequestNames } from "./request-names.ts";
-import { type ResolvedRotatorOptions, type RotatorOptions, resolveRotatorOptions } from "./rotator-options.ts";
-import { Settlement } from "./settlement.ts";
-import { SharedWork } from "./shared-work.ts";
 
 /** What a rotator is made of, put together. */
 export class RotatorParts {

@@ -5,8 +5,8 @@ import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-track
 import { modelScope } from "../limits/scopes.ts";
 import type { BucketState, ScopeState, Store, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
+import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
 import type { Clock, CooldownSource, Dimension } from "../types.ts";
-import type { KeyPool, PooledKey } from "./key-pool.ts";
 
 export interface CooldownSnapshot {
   readonly scope: string;

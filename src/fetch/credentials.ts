@@ -1,6 +1,6 @@
-import type { Lease } from "../core/lease.ts";
 import type { CredentialPlacement } from "../judgement/providers/provider.ts";
 import { scrubSecrets } from "../mask.ts";
+import type { Lease } from "../pool/lease.ts";
 import { hasParameter, withParameter } from "./endpoints.ts";
 
 /** Headers that clients put credentials in, by their length: most headers are told apart by that alone. */

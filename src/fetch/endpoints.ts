@@ -1,4 +1,4 @@
-import type { Lease } from "../core/lease.ts";
+import type { Lease } from "../pool/lease.ts";
 
 /** Where a call's URL leads when a key has an endpoint or query parameters of its own. */
 export function urlFor(callUrl: string, lease: Lease, baseURL: URL | undefined): string {

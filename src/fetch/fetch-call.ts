@@ -2,8 +2,8 @@ import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/request-facts.ts";
 import { estimateTokens } from "../attempt/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
-import type { TokenEstimate } from "../core/rotator-options.ts";
 import type { Provider, RequestShape } from "../judgement/providers/provider.ts";
+import type { TokenEstimate } from "../pool/rotator-options.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 import type { PreparedBody } from "./replayable-body.ts";
 

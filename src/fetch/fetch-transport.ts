@@ -1,7 +1,7 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
-import type { Lease } from "../core/lease.ts";
 import type { CredentialPlacement } from "../judgement/providers/provider.ts";
 import { scrubSecrets } from "../mask.ts";
+import type { Lease } from "../pool/lease.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
 import { goesInQuery, headerIn, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";
 import { withParameter } from "./endpoints.ts";

@@ -1,5 +1,5 @@
-import type { Lease } from "../core/lease.ts";
 import type { CredentialPlacement } from "../judgement/providers/provider.ts";
+import type { Lease } from "../pool/lease.ts";
 import { goesInQuery, type HeadersLike, placeCredential, placeInUrl } from "./credentials.ts";
 import { urlFor } from "./endpoints.ts";
 

@@ -1,5 +1,5 @@
 import type { BodyWatch } from "../attempt/call.ts";
-import { idleReason } from "../core/bounded-wait.ts";
+import { idleReason } from "../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../types.ts";
 import { whenAborted } from "./abort-watch.ts";
 import { chunksOf } from "./body-chunks.ts";

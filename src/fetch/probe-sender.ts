@@ -1,11 +1,11 @@
 import { topLevelString } from "../attempt/request-facts.ts";
 import type { ProbeAnswer, ProbeRequest, SendProbe } from "../core/health-checker.ts";
 import type { KeyRotator } from "../core/key-rotator.ts";
-import type { Lease } from "../core/lease.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { type ErrorClassifier, normaliseEnvelope } from "../judgement/error-classifier.ts";
 import type { CredentialPlacement, Provider } from "../judgement/providers/provider.ts";
 import { scrubSecrets } from "../mask.ts";
+import type { Lease } from "../pool/lease.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
 import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";

@@ -1,7 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { unexpected } from "../checks.ts";
-import { isEnding, untilEnded, type WaitBound } from "../core/bounded-wait.ts";
 import type { Provider } from "../judgement/providers/provider.ts";
+import { isEnding, untilEnded, type WaitBound } from "../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../types.ts";
 import type { CacheRequest, ResolvedCacheOptions, ResponseCache } from "./cache-options.ts";
 import { cacheRequestOf } from "./cache-request.ts";

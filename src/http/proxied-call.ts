@@ -1,8 +1,8 @@
 import type { CallOptions } from "../attempt/call.ts";
-import type { Lease } from "../core/lease.ts";
 import { giveUp, untilAborted } from "../fetch/abort-watch.ts";
 import { FetchCall } from "../fetch/fetch-call.ts";
 import { FetchTransport } from "../fetch/fetch-transport.ts";
+import type { Lease } from "../pool/lease.ts";
 
 const decoder = new TextDecoder();
 

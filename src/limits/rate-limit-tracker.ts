@@ -1,5 +1,5 @@
-import type { PooledKey } from "../core/key-pool.ts";
-import type { KeySecret } from "../core/key-secret.ts";
+import type { PooledKey } from "../pool/keys/key-pool.ts";
+import type { KeySecret } from "../pool/keys/key-secret.ts";
 import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import {

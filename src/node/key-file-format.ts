@@ -1,8 +1,8 @@
 import { expectBoolean, expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../checks.ts";
 import { expectUpdate } from "../core/key-settings.ts";
-import { resolveKey } from "../core/key-source.ts";
 import { InvalidOptionsError, StateFileError } from "../errors.ts";
-import type { KeyRecord } from "../stores/key-store.ts";
+import { resolveKey } from "../pool/keys/key-source.ts";
+import type { KeyRecord } from "../pool/keys/key-store.ts";
 
 const format = "rotating-fetch/keys";
 /** From 2 on, files say whose keys they hold; an earlier version would not mind, and so cannot read them. */

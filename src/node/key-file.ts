@@ -2,7 +2,7 @@ import { expectBoolean, expectKnown, expectString } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import { InvalidOptionsError, StateFileError } from "../errors.ts";
 import type { Unsubscribe } from "../limits/store.ts";
-import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../stores/key-store.ts";
+import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../pool/keys/key-store.ts";
 import { keepable } from "../stores/memory-key-store.ts";
 import type { Awaitable } from "../types.ts";
 import { FileLock } from "./file-lock.ts";

@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from "../errors.ts";
 import type { Unsubscribe } from "../limits/store.ts";
-import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "./key-store.ts";
+import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../pool/keys/key-store.ts";
 
 export interface MemoryKeyStoreOptions {
   /** Keep the secrets operators give, so that rotators on this store can use each other's keys. @default false */

@@ -1,4 +1,4 @@
-import type { KeyChanges, KeyRecord, KeyStore } from "../stores/key-store.ts";
+import type { KeyChanges, KeyRecord, KeyStore } from "../pool/keys/key-store.ts";
 import type { Awaitable } from "../types.ts";
 import { check, checkEqual } from "./contract/assertions.ts";
 import { nextMacrotask } from "./next-macrotask.ts";

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { KeyRotator } from "../../src/core/key-rotator.ts";
-import type { RotatorOptions } from "../../src/core/rotator-options.ts";
 import { KeyStoreError } from "../../src/errors.ts";
-import type { KeyChangeAnswer, KeyChanges, KeyRecords, KeyStore } from "../../src/stores/key-store.ts";
+import type { KeyChangeAnswer, KeyChanges, KeyRecords, KeyStore } from "../../src/pool/keys/key-store.ts";
+import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { expectNoSecrets } from "../../src/testing/expect-no-secrets.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";

@@ -18,7 +18,7 @@ import { inspect } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createRotatingFetch, KeyRotator, type Logger } from "../../src/index.ts";
 import { FileStore, KeyFile, type KeyFileOptions, StateFileError } from "../../src/node.ts";
-import type { KeyRecord } from "../../src/stores/key-store.ts";
+import type { KeyRecord } from "../../src/pool/keys/key-store.ts";
 import { expectNoSecrets, keyStoreContract } from "../../src/testing/index.ts";
 import { newSecret, newSecrets } from "../support/test-keys.ts";
 

@@ -4,10 +4,10 @@ import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, inject, it } from "vitest";
-import { EventHub } from "../../src/core/events.ts";
-import { knownRotatorOptions } from "../../src/core/rotator-options.ts";
 import type { RotatorEvents } from "../../src/index.ts";
 import { providers } from "../../src/judgement/registry.ts";
+import { EventHub } from "../../src/pool/events.ts";
+import { knownRotatorOptions } from "../../src/pool/rotator-options.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const packageDirectory = inject("packageDirectory");
@@ -56,11 +56,11 @@ function rowsIn(text: string, heading?: string): ReadonlyMap<string, string> {
 describe("docs/options.md", () => {
   const text = read("docs/options.md");
   const settled: readonly (readonly [heading: string, path: string, interfaceName: string])[] = [
-    ["The pool", "src/core/rotator-options.ts", "RotatorOptions"],
+    ["The pool", "src/pool/rotator-options.ts", "RotatorOptions"],
     ["The calls", "src/fetch/fetch-options.ts", "CallingOptions"],
     ["A key", "src/types.ts", "KeyConfig"],
     ["A limit", "src/types.ts", "Limit"],
-    ["A health check", "src/core/rotator-options.ts", "HealthCheck"],
+    ["A health check", "src/pool/rotator-options.ts", "HealthCheck"],
     ["A probe", "src/core/health-checker.ts", "ProbeRequest"],
     ["One call", "src/attempt/call.ts", "CallOptions"],
   ];
@@ -100,7 +100,7 @@ describe("docs/options.md", () => {
 
 describe("docs/events.md", () => {
   const rows = rowsIn(read("docs/events.md"));
-  const events = membersOf("src/core/events.ts", "RotatorEvents");
+  const events = membersOf("src/pool/events.ts", "RotatorEvents");
 
   it.each(events)("has `$name` with all it carries", ({ name, fields }) => {
     const row = rows.get(name) ?? "";

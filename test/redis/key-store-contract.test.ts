@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { RedisKeyStore, type RedisKeyStoreOptions } from "rotating-fetch/redis";
 import { keyStoreContract } from "rotating-fetch/testing";
 import { afterAll, beforeAll, describe, it } from "vitest";
-import type { KeyStore } from "../../src/stores/key-store.ts";
+import type { KeyStore } from "../../src/pool/keys/key-store.ts";
 import {
   functionOf,
   ioredisClusterOf,

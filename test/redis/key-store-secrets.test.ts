@@ -6,7 +6,7 @@ import { InvalidOptionsError, KeyStoreError } from "rotating-fetch";
 import { RedisKeyStore, type RedisKeyStoreOptions } from "rotating-fetch/redis";
 import { expectNoSecrets } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { KeyRecord } from "../../src/stores/key-store.ts";
+import type { KeyRecord } from "../../src/pool/keys/key-store.ts";
 import { ioredisOf } from "./support/clients.ts";
 import { KeyStoreWorld, newSecret, persist, put, recordOf } from "./support/key-stores.ts";
 import { RedisProcess } from "./support/redis-process.ts";

@@ -1,6 +1,6 @@
 import { KeyRotator } from "../../src/core/key-rotator.ts";
-import type { RotatorOptions } from "../../src/core/rotator-options.ts";
 import { MemoryStore } from "../../src/limits/memory/memory.ts";
+import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
 import type { KeyConfig } from "../../src/types.ts";
 import { newSecret } from "../support/test-keys.ts";

@@ -1,7 +1,7 @@
 import type { KeyRotator } from "../../src/core/key-rotator.ts";
-import type { Lease } from "../../src/core/lease.ts";
-import type { AcquireRequest } from "../../src/core/rotator-options.ts";
 import { AllKeysExhaustedError } from "../../src/errors.ts";
+import type { Lease } from "../../src/pool/lease.ts";
+import type { AcquireRequest } from "../../src/pool/rotator-options.ts";
 import type { Classification } from "../../src/types.ts";
 import type { ClearRoom } from "./clear-room.ts";
 import type { Draws } from "./draws.ts";

@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import type { KeyRecord } from "../../src/stores/key-store.ts";
+import type { KeyRecord } from "../../src/pool/keys/key-store.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { expectNoSecrets, keyStoreContract } from "../../src/testing/index.ts";
 import { newSecret } from "../support/test-keys.ts";

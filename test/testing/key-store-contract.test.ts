@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { KeyStore } from "../../src/stores/key-store.ts";
+import type { KeyStore } from "../../src/pool/keys/key-store.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { type KeyStoreUnderTest, keyStoreContract } from "../../src/testing/index.ts";
 

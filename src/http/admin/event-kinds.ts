@@ -1,4 +1,4 @@
-import type { RotatorEvents } from "../../core/events.ts";
+import type { RotatorEvents } from "../../pool/events.ts";
 
 type EventName = keyof RotatorEvents;
 

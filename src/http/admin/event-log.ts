@@ -1,4 +1,4 @@
-import type { RotatorEvents } from "../../core/events.ts";
+import type { RotatorEvents } from "../../pool/events.ts";
 import type { Clock } from "../../types.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";

@@ -1,4 +1,4 @@
-import type { AcquireRequest } from "../../core/rotator-options.ts";
+import type { AcquireRequest } from "../../pool/rotator-options.ts";
 import type { AdminCall } from "./admin-call.ts";
 import { badField } from "./admin-error.ts";
 import { done } from "./answers.ts";

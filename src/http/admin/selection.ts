@@ -1,5 +1,5 @@
 import type { KeyRotator } from "../../core/key-rotator.ts";
-import type { StrategyName } from "../../core/rotator-options.ts";
+import type { StrategyName } from "../../pool/rotator-options.ts";
 import { AdminError } from "./admin-error.ts";
 import type { Channel } from "./channel.ts";
 

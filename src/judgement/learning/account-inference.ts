@@ -1,6 +1,6 @@
-import type { EventHub } from "../../core/events.ts";
-import type { Account } from "../../core/key-pool.ts";
-import type { Lease } from "../../core/lease.ts";
+import type { EventHub } from "../../pool/events.ts";
+import type { Account } from "../../pool/keys/key-pool.ts";
+import type { Lease } from "../../pool/lease.ts";
 import type { Classification, Clock } from "../../types.ts";
 import type { HeaderReader } from "./learnt-limits.ts";
 

@@ -1,8 +1,8 @@
-import type { Account } from "../../core/key-pool.ts";
-import type { Lease } from "../../core/lease.ts";
 import { periodMs } from "../../limits/limits.ts";
 import { modelScope } from "../../limits/scopes.ts";
 import type { CooldownChange, ScopeId } from "../../limits/store.ts";
+import type { Account } from "../../pool/keys/key-pool.ts";
+import type { Lease } from "../../pool/lease.ts";
 import type { Clock, Dimension, WindowName } from "../../types.ts";
 import type { HeaderCounter, Provider } from "../providers/provider.ts";
 import { limitOf } from "../reading/stated-limit.ts";

@@ -1,6 +1,6 @@
-import type { Account } from "../../core/key-pool.ts";
-import type { Lease } from "../../core/lease.ts";
 import { periodMs } from "../../limits/limits.ts";
+import type { Account } from "../../pool/keys/key-pool.ts";
+import type { Lease } from "../../pool/lease.ts";
 import type { Classification, Clock, StatedLimit } from "../../types.ts";
 import type { LearntLimit } from "./learnt-limits.ts";
 

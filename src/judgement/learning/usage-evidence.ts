@@ -1,5 +1,5 @@
-import type { Account, KeyPool } from "../../core/key-pool.ts";
-import type { Lease } from "../../core/lease.ts";
+import type { Account, KeyPool } from "../../pool/keys/key-pool.ts";
+import type { Lease } from "../../pool/lease.ts";
 import type { Classification } from "../../types.ts";
 import type { HeaderCounter, Provider } from "../providers/provider.ts";
 import type { AccountInference } from "./account-inference.ts";

@@ -1,8 +1,8 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
-import type { Lease } from "../../core/lease.ts";
 import { giveUp } from "../../fetch/abort-watch.ts";
 import { type BodyReader, type IdleLimit, readerOf, readWithin } from "../../fetch/passed-body.ts";
 import type { ProxiedCall, ProxyTransport } from "../../http/proxied-call.ts";
+import type { Lease } from "../../pool/lease.ts";
 import { madeAnswer } from "./made-answer.ts";
 import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
 import { NodeReply } from "./node-reply.ts";

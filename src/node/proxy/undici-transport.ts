@@ -1,9 +1,9 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
-import type { Lease } from "../../core/lease.ts";
 import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
 import type { ProxiedCall } from "../../http/proxied-call.ts";
 import type { CredentialPlacement } from "../../judgement/providers/provider.ts";
+import type { Lease } from "../../pool/lease.ts";
 import { type BytesTaker, decoded, decoderFor, withDecoder } from "./decoded-body.ts";
 import { madeAnswer } from "./made-answer.ts";
 import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";

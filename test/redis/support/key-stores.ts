@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { KeyRotator, type RotatorOptions } from "rotating-fetch";
 import { RedisKeyStore, type RedisKeyStoreOptions } from "rotating-fetch/redis";
-import type { KeyChanges, KeyRecord, KeyStore } from "../../../src/stores/key-store.ts";
+import type { KeyChanges, KeyRecord, KeyStore } from "../../../src/pool/keys/key-store.ts";
 import type { OpenClient } from "./clients.ts";
 
 export const newSecret = (): string => `test-${randomBytes(16).toString("hex")}`;

@@ -1,4 +1,4 @@
-import type { GivenCredential } from "../../key-store.ts";
+import type { GivenCredential } from "../../../pool/keys/key-store.ts";
 import { fromBase64, joined, toBase64, toHex, utf8 } from "./bytes.ts";
 import { type CipherKey, cipherKeysOf, type EncryptionKey, identifierBytes, named } from "./encryption-keys.ts";
 

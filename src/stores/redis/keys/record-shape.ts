@@ -1,4 +1,4 @@
-import type { GivenCredential, KeyRecord, KeySettings } from "../../key-store.ts";
+import type { GivenCredential, KeyRecord, KeySettings } from "../../../pool/keys/key-store.ts";
 
 /** A record as it is kept: what is secret of it encrypted. */
 export interface StoredRecord extends Omit<KeyRecord, "given"> {

@@ -1,5 +1,5 @@
 import { KeyStoreError } from "../../../errors.ts";
-import type { GivenCredential, KeyRecord } from "../../key-store.ts";
+import type { GivenCredential, KeyRecord } from "../../../pool/keys/key-store.ts";
 import { type CredentialCipher, SealError } from "./credential-cipher.ts";
 import { type StoredRecord, wrongInCredential, wrongInRecord } from "./record-shape.ts";
 

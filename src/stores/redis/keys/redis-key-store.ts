@@ -1,7 +1,7 @@
 import { systemClock } from "../../../clock.ts";
 import { KeyStoreError } from "../../../errors.ts";
 import type { Unsubscribe } from "../../../limits/store.ts";
-import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../../key-store.ts";
+import type { KeyChangeAnswer, KeyChanges, KeyRecord, KeyRecords, KeyStore } from "../../../pool/keys/key-store.ts";
 import { commanderOf } from "../client.ts";
 import { CommandBudget } from "../command-budget.ts";
 import { CredentialCipher } from "./credential-cipher.ts";

@@ -1,0 +1,321 @@
+import type { LearntAnswer } from "../../judgement/learning/learnt-limits.ts";
+import type { StatedEntry } from "../../judgement/learning/stated-limits.ts";
+import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
+import type { OwnCandidate } from "../../limits/rate-limit-tracker.ts";
+import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
+import type { KeySecret } from "./key-secret.ts";
+import type { ResolvedKey } from "./key-source.ts";
+import type { SecretOverlap } from "./secret-overlap.ts";
+
+/** Why a key is off whose secret nobody kept. */
+export const secretUnknown = "secret unknown";
+
+/** A key in the pool, with what the process knows of it. */
+export class PooledKey {
+  readonly account: Account;
+  /** Its number, from 1 in the order in which keys came; never another key's of the same list. */
+  ordinal: number;
+  config: ResolvedKey;
+  secret: KeySecret;
+  /** Is its secret fetched? */
+  isDynamic: boolean;
+  enabled: boolean;
+  /** Monotonic time until which this key alone rests, as the store last said. */
+  restUntil = 0;
+  /** What a store is asked for, and the secret's fingerprint it was made with. */
+  candidate: OwnCandidate | undefined;
+  candidateFor: string | undefined;
+  /** Does it rest because its credential was refused? */
+  credentialRefused = false;
+  /** Monotonic time at which it came into the pool. */
+  readonly addedAt: number;
+  everSucceeded = false;
+  /** Monotonic time of a success, to some seconds. */
+  lastSuccessAt = 0;
+  /** Monotonic time of the refusal of its credential that counted last. */
+  refusedAt = 0;
+  /** How often in a row its credential was refused for good. */
+  refusals = 0;
+  /** Was it switched off for that, rather than by an operator? */
+  givenUp = false;
+  /** Why it is off, where somebody said so. */
+  offReason: string | undefined;
+  /** Its secret is new, and the one before may still be needed. */
+  overlap: SecretOverlap | undefined;
+  /** Names the fetched secret that was refused last. */
+  refusedFingerprint: string | undefined;
+  used = 0;
+  failures = 0;
+  /** Monotonic milliseconds; 0: never. */
+  lastUsedAt = 0;
+  lastFailureAt = 0;
+
+  constructor(account: Account, ordinal: number, config: ResolvedKey, secret: KeySecret, addedAt: number) {
+    this.ordinal = ordinal;
+    this.addedAt = addedAt;
+    this.account = account;
+    this.config = config;
+    this.secret = secret;
+    this.isDynamic = secret.isDynamic;
+    this.enabled = config.enabled && secret.isKnown;
+    if (!secret.isKnown) this.offReason = secretUnknown;
+  }
+
+  /** Takes over what another one was, whose account it is not any more. */
+  continue(other: PooledKey): void {
+    const { enabled, givenUp, offReason, restUntil, credentialRefused, everSucceeded, lastSuccessAt } = other;
+    const { refusedAt, refusals, refusedFingerprint, used, failures, lastUsedAt, lastFailureAt, overlap } = other;
+    Object.assign(this, { enabled, givenUp, offReason, restUntil, credentialRefused, everSucceeded, lastSuccessAt });
+    Object.assign(this, {
+      refusedAt,
+      refusals,
+      refusedFingerprint,
+      used,
+      failures,
+      lastUsedAt,
+      lastFailureAt,
+      overlap,
+    });
+  }
+
+  /** Another secret: what was worked out for the one before no longer holds. */
+  take(config: ResolvedKey, secret: KeySecret): void {
+    this.config = config;
+    this.secret = secret;
+    this.isDynamic = secret.isDynamic;
+    this.candidate = undefined;
+  }
+
+  get id(): string {
+    return this.config.id;
+  }
+}
+
+/** A quota group: the unit that strategies order. A key without `account` is a group of its own. */
+export class Account {
+  readonly name: string;
+  readonly slot: number;
+  keys: PooledKey[] = [];
+  /** The key of an account that has just one, as most have: spares the way over the list. */
+  only: PooledKey | undefined = undefined;
+  position = 0;
+  weight = 1;
+  priority = 0;
+  /** Which of its keys comes next. */
+  cursor = 0;
+  inFlight = 0;
+  used = 0;
+  /** How often it had been used when the present minute of it began, and when that was; monotonic. */
+  #usedBefore = 0;
+  #minuteAt = Number.NEGATIVE_INFINITY;
+  latencyMs = 0;
+  /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
+  ramp = 0;
+  /** Monotonic time at which its rest is put to the test; 0: it has none that is. */
+  recheckAt = 0;
+  /** What answers' headers said of its limits. */
+  learnt: Map<string, LearntAnswer> | undefined = undefined;
+  /** Limits its provider stated. */
+  stated: Map<string, StatedEntry> | undefined = undefined;
+  /** Models of this account that were put to rest on their own. */
+  restedModels: Set<string> | undefined = undefined;
+
+  constructor(name: string, slot: number) {
+    this.name = name;
+    this.slot = slot;
+  }
+
+  /** Counts a request. */
+  use(now: number): void {
+    if (now - this.#minuteAt >= 60_000) {
+      this.#minuteAt = now;
+      this.#usedBefore = this.used;
+    }
+    this.used++;
+    this.inFlight++;
+  }
+
+  /** How often it was used in its present minute, which begins with its first use after the last one. */
+  usedSince(now: number): number {
+    return now - this.#minuteAt < 60_000 ? this.used - this.#usedBefore : 0;
+  }
+
+  /** Takes weight and tier from its enabled keys. */
+  refresh(): void {
+    this.only = this.keys.length === 1 ? this.keys[0] : undefined;
+    const active = this.keys.filter((key) => key.enabled);
+    const keys = active.length > 0 ? active : this.keys;
+    if (keys.length === 0) return;
+    this.weight = Math.max(...keys.map((key) => key.config.weight));
+    this.priority = Math.min(...keys.map((key) => key.config.priority));
+  }
+}
+
+/** All keys and accounts, by name and by slot. Knows nothing of time or readiness. */
+export class KeyPool implements GroupFacts {
+  readonly keys = new Map<string, PooledKey>();
+  readonly #accounts = new Map<string, Account>();
+  readonly #slots: (Account | undefined)[] = [];
+  readonly #freeSlots: number[] = [];
+  #positions = 0;
+  #lastOrdinal = 0;
+  /** Numbers of keys that left, for when they come back. */
+  readonly #formerOrdinals = new Map<string, number>();
+  /** Is any key meant for certain models only? */
+  hasModelRules = false;
+  /** Limits that count only some models, or each apart: requests for models they treat alike share a lane. */
+  readonly modelLimits: LimitTemplate[] = [];
+  /** Does any limit count tokens? */
+  countsTokens = false;
+  /** Does any limit count requests under way? */
+  countsConcurrency = false;
+  /** Does one limit count requests under way with all keys? */
+  countsTogether = false;
+  /** Has any key an endpoint of its own? */
+  hasOwnEndpoints = false;
+
+  get accounts(): Iterable<Account> {
+    return this.#accounts.values();
+  }
+
+  get accountCount(): number {
+    return this.#accounts.size;
+  }
+
+  accountAt(slot: number): Account {
+    return this.#slots[slot] as Account;
+  }
+
+  accountOf(name: string): Account | undefined {
+    return this.#accounts.get(name);
+  }
+
+  add(config: ResolvedKey, secret: KeySecret, addedAt = 0): PooledKey {
+    const account = this.#accountFor(config.account ?? config.id);
+    const key = new PooledKey(account, this.#ordinalFor(config.id), config, secret, addedAt);
+    this.keys.set(key.id, key);
+    account.keys.push(key);
+    account.refresh();
+    this.noteRules(config);
+    return key;
+  }
+
+  noteLimits(limits: readonly LimitTemplate[] | undefined): void {
+    for (const limit of limits ?? []) {
+      this.countsTokens ||= countsTokens(limit.dimension);
+      this.countsConcurrency ||= limit.dimension === "concurrency";
+      this.countsTogether ||= limit.dimension === "concurrency" && limit.scope === "ip";
+      if ((limit.models !== undefined || limit.perModel) && !this.modelLimits.includes(limit))
+        this.modelLimits.push(limit);
+    }
+  }
+
+  noteRules(config: ResolvedKey): void {
+    this.noteLimits(config.limits);
+    this.hasModelRules ||= config.models !== undefined;
+    this.hasOwnEndpoints ||= config.baseURL !== undefined;
+  }
+
+  /** Takes a key out; returns its account, which may be left without keys and is then gone from the pool. */
+  remove(key: PooledKey): Account {
+    const { account } = key;
+    this.keys.delete(key.id);
+    this.#formerOrdinals.set(key.id, key.ordinal);
+    account.keys = account.keys.filter((other) => other !== key);
+    account.cursor = 0;
+    account.refresh();
+    if (account.keys.length === 0) this.#drop(account);
+    return account;
+  }
+
+  /** The key in another account, with what is known of it. Returns both accounts. */
+  move(key: PooledKey, config: ResolvedKey): readonly [from: Account, to: Account] {
+    const from = this.remove(key);
+    const moved = this.add(config, key.secret, key.addedAt);
+    moved.continue(key);
+    moved.account.refresh();
+    return [from, moved.account];
+  }
+
+  /** Numbers given before, in this process or another: whoever comes back has the same one. */
+  noteOrdinals(ordinals: Iterable<readonly [id: string, ordinal: number]>): void {
+    for (const [id, ordinal] of ordinals) {
+      if (!this.keys.has(id)) this.#formerOrdinals.set(id, ordinal);
+      this.#lastOrdinal = Math.max(this.#lastOrdinal, ordinal);
+    }
+  }
+
+  /** Counts anew: these are the numbers given in the list that begins. */
+  beginOrdinals(ordinals: Iterable<readonly [id: string, ordinal: number]>): void {
+    this.#formerOrdinals.clear();
+    this.#lastOrdinal = 0;
+    this.noteOrdinals(ordinals);
+  }
+
+  /** The number a key has, or will have when it comes. */
+  ordinalOf(id: string): number {
+    const ordinal = this.keys.get(id)?.ordinal ?? this.#ordinalFor(id);
+    if (!this.keys.has(id)) this.#formerOrdinals.set(id, ordinal);
+    return ordinal;
+  }
+
+  #ordinalFor(id: string): number {
+    const former = this.#formerOrdinals.get(id);
+    if (former === undefined) return ++this.#lastOrdinal;
+    this.#formerOrdinals.delete(id);
+    return former;
+  }
+
+  #accountFor(name: string): Account {
+    const known = this.#accounts.get(name);
+    if (known !== undefined) return known;
+    const slot = this.#freeSlots.pop() ?? this.#slots.length;
+    const account = new Account(name, slot);
+    account.position = this.#positions++;
+    this.#slots[slot] = account;
+    this.#accounts.set(name, account);
+    return account;
+  }
+
+  #drop(account: Account): void {
+    this.#accounts.delete(account.name);
+    this.#slots[account.slot] = undefined;
+    this.#freeSlots.push(account.slot);
+  }
+
+  weight(slot: number): number {
+    return this.accountAt(slot).weight;
+  }
+
+  position(slot: number): number {
+    return this.accountAt(slot).position;
+  }
+
+  inFlight(slot: number): number {
+    return this.accountAt(slot).inFlight;
+  }
+
+  latencyMs(slot: number): number {
+    return this.accountAt(slot).latencyMs;
+  }
+
+  lastUsedAt(slot: number): number {
+    const { keys } = this.accountAt(slot);
+    return keys.length === 1 ? (keys[0] as PooledKey).lastUsedAt : Math.max(...keys.map((key) => key.lastUsedAt));
+  }
+
+  view(slot: number): ReadyKey {
+    const account = this.accountAt(slot);
+    const key = account.keys.find((candidate) => candidate.enabled) ?? (account.keys[0] as PooledKey);
+    return {
+      id: key.id,
+      account: account.name,
+      weight: account.weight,
+      priority: account.priority,
+      note: key.config.note,
+      batch: key.config.batch,
+      inFlight: account.inFlight,
+      used: account.used,
+    };
+  }
+}

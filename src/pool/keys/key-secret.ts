@@ -1,0 +1,134 @@
+import { KeySourceError } from "../../errors.ts";
+import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../../types.ts";
+import { atMost } from "../waiting/bounded-wait.ts";
+import { badCharacter } from "./secret-text.ts";
+import { SharedWork } from "./shared-work.ts";
+
+/** A function that takes longer has failed; the next request asks it anew. Milliseconds. */
+const longestFetchMs = 10_000;
+
+function tooSlow(): Error {
+  return new DOMException(`No answer within ${longestFetchMs} ms`, "TimeoutError");
+}
+
+/** Times before it, in 1973, are no times of ours: they are seconds since the epoch, or seconds from now. */
+const earliestEnd = 1e11;
+
+/** When a secret ends, epoch milliseconds. What came is told by its kind unless it is a number: a string may be the secret. */
+function endOf(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  if (typeof value === "number" && Number.isFinite(value) && value >= earliestEnd) return value;
+  let came: string = typeof value;
+  if (value instanceof Date) came = "a Date; use its `getTime()`";
+  else if (typeof value === "number") {
+    const isShort = Number.isFinite(value) && value < earliestEnd;
+    came = `\`${value}\` (number)${isShort ? ", which looks like seconds" : ""}`;
+  }
+  throw new KeySourceError(
+    `Expected \`expiresAt\` of a key's \`secret\` function to be epoch milliseconds such as \`Date.now() + 3_600_000\`, got ${came}`,
+  );
+}
+
+/** Stands for the secret of a key that is remembered without it: an operator gave it, and nobody keeps it. */
+export function unknownSecret(): never {
+  throw new KeySourceError("The key's secret is not known any more: give it again.");
+}
+
+/**
+ * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
+ * inspection and JSON.
+ */
+export class KeySecret {
+  readonly #source: KeyConfig["secret"];
+  readonly #fingerprint: (secret: string) => string;
+  readonly #clock: Clock;
+  #current: string | undefined;
+  #bearer: string | undefined;
+  #currentFingerprint: string | undefined;
+  #expiresAt = Number.POSITIVE_INFINITY;
+  /** Only a fetched secret has one. */
+  #fetching: SharedWork<string> | undefined;
+
+  constructor(source: KeyConfig["secret"], fingerprint: (secret: string) => string, clock: Clock, known?: string) {
+    this.#source = source;
+    this.#fingerprint = fingerprint;
+    this.#clock = clock;
+    if (typeof source === "string") this.#current = source;
+    this.#currentFingerprint = known;
+  }
+
+  get isDynamic(): boolean {
+    return typeof this.#source !== "string";
+  }
+
+  /** Is there one, or a way to it? */
+  get isKnown(): boolean {
+    return this.#source !== unknownSecret;
+  }
+
+  /** Names the current secret; `undefined` until a dynamic one was read. */
+  get fingerprint(): string | undefined {
+    if (this.#currentFingerprint === undefined && this.#current !== undefined) {
+      this.#currentFingerprint = this.#fingerprint(this.#current);
+    }
+    return this.#currentFingerprint;
+  }
+
+  /** As a bearer token: put together once, not for every request. */
+  get bearer(): string {
+    if (this.#bearer === undefined || this.isDynamic) this.#bearer = `Bearer ${this.#current}`;
+    return this.#bearer;
+  }
+
+  /** The secret last read; for masks and for scrubbing. */
+  peek(): string | undefined {
+    return this.#current;
+  }
+
+  /** The secret to send. A function is asked when there is none yet or the last one has expired, once for all who wait. */
+  read(): Awaitable<string> {
+    if (this.#current !== undefined && (!this.isDynamic || this.#clock.wall() < this.#expiresAt)) return this.#current;
+    this.#fetching ??= new SharedWork(this.#clock);
+    return this.#fetching.run(() => this.#fetch());
+  }
+
+  /** A provider refused it: what was fetched is forgotten, and the next read asks again. */
+  forget(): void {
+    if (!this.isDynamic) return;
+    this.#current = undefined;
+    this.#currentFingerprint = undefined;
+  }
+
+  isFrom(source: KeyConfig["secret"]): boolean {
+    return this.#source === source;
+  }
+
+  toJSON(): string {
+    return "[secret]";
+  }
+
+  async #fetch(): Promise<string> {
+    const source = this.#source as () => Awaitable<string | DynamicSecret>;
+    let answer: string | DynamicSecret;
+    try {
+      answer = await atMost(Promise.resolve(source()), longestFetchMs, this.#clock, tooSlow);
+    } catch (cause) {
+      throw new KeySourceError("The function that fetches a key's secret failed.", { cause });
+    }
+    const secret = typeof answer === "string" ? answer : answer?.secret;
+    if (typeof secret !== "string" || secret.trim() === "") {
+      throw new KeySourceError(
+        `Expected a key's \`secret\` function to return a non-empty string or { secret, expiresAt }, got ${typeof answer}`,
+      );
+    }
+    const bad = badCharacter(secret.trim());
+    if (bad !== undefined) {
+      throw new KeySourceError(`Expected a key's \`secret\` function to return a usable secret, got ${bad}`);
+    }
+    const expiresAt = typeof answer === "string" ? 0 : endOf(answer.expiresAt);
+    if (secret.trim() !== this.#current) this.#currentFingerprint = undefined;
+    this.#current = secret.trim();
+    this.#expiresAt = expiresAt;
+    return this.#current;
+  }
+}

@@ -1,0 +1,264 @@
+import {
+  expectBoolean,
+  expectHeaders,
+  expectKnown,
+  expectNumber,
+  expectString,
+  expectStringRecord,
+  expectUrl,
+  unexpected,
+  unexpectedSecret,
+} from "../../checks.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
+import type { KeyConfig, KeyList, Limit } from "../../types.ts";
+import { badCharacter } from "./secret-text.ts";
+
+/** A key as the rest of the core knows it: checked, defaults filled in. */
+export interface ResolvedKey {
+  readonly id: string;
+  readonly secret: KeyConfig["secret"];
+  readonly weight: number;
+  readonly priority: number;
+  readonly account: string | undefined;
+  readonly models: readonly string[] | undefined;
+  readonly limits: readonly LimitTemplate[] | undefined;
+  readonly baseURL: URL | undefined;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+  readonly query: Readonly<Record<string, string>> | undefined;
+  readonly note: string | undefined;
+  readonly batch: string | undefined;
+  readonly enabled: boolean;
+}
+
+const knownFields: { readonly [field in keyof Required<KeyConfig>]: true } = {
+  secret: true,
+  id: true,
+  weight: true,
+  priority: true,
+  account: true,
+  models: true,
+  limits: true,
+  baseURL: true,
+  headers: true,
+  query: true,
+  note: true,
+  batch: true,
+  enabled: true,
+};
+
+const notSet = "; if it comes from an environment variable, that variable is empty or not set";
+
+function checkedSecret(field: string, value: unknown): string {
+  if (typeof value !== "string") throw unexpectedSecret(field, "a string", value === null ? "null" : typeof value);
+  const secret = value.trim();
+  if (secret === "") throw unexpectedSecret(field, "a non-empty string", "a blank one");
+  const bad = badCharacter(secret);
+  if (bad !== undefined) throw unexpectedSecret(field, "a key without spaces or control characters", bad);
+  return secret;
+}
+
+/** A string of a list is one key. One that holds several would be sent as it stands, and refused. */
+function checkedElement(field: string, value: unknown): string {
+  const text = typeof value === "string" ? value.trim() : "";
+  const place = text.search(/[,\r\n]/);
+  if (place >= 0) {
+    const what = text[place] === "," ? "comma" : "line break";
+    const odd = what === "comma" ? "; a secret that does have a comma is given as `{ secret }`" : "";
+    const came = `one with a ${what} at position ${place}; several keys are given as one string, not in a list, or split${odd}`;
+    throw unexpectedSecret(field, "one key", came);
+  }
+  refuseBraces(field, text);
+  return checkedSecret(field, value);
+}
+
+/** An object as text, or a placeholder that was not filled in. */
+function refuseBraces(field: string, text: string): void {
+  if (!text.startsWith("{") || !text.endsWith("}")) return;
+  const expectation = "a key, keys separated by commas or line breaks, or a JSON array of strings";
+  throw unexpectedSecret(field, expectation, "a string in braces, as a JSON object is");
+}
+
+/** One entry of a list, looked at when it is wanted: what is wrong with it need not concern the others. */
+export interface KeyEntry {
+  readonly field: string;
+  /** @throws InvalidOptionsError for what cannot be a key. */
+  readonly read: () => KeyConfig;
+}
+
+/** Without the pair of quotes around it that some files and shells leave there, if there is one around the whole. */
+function unquoted(text: string): string {
+  const quote = text[0];
+  const isQuoted = (quote === '"' || quote === "'") && text.length > 1 && text.indexOf(quote, 1) === text.length - 1;
+  return isQuoted ? text.slice(1, -1).trim() : text;
+}
+
+/** The entries of a JSON array. What the parser says is not passed on: it repeats the text. */
+function entriesInJson(text: string): readonly KeyEntry[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    parsed = undefined;
+  }
+  if (!Array.isArray(parsed)) {
+    throw unexpectedSecret("keys", "a JSON array of strings, as it begins with `[`", "a string that is no JSON");
+  }
+  if (parsed.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty JSON array");
+  return parsed.map((entry: unknown, place) => {
+    const field = `keys[${place}]`;
+    return { field, read: () => ({ secret: checkedElement(field, entry) }) };
+  });
+}
+
+const separators = "; separate keys with commas or line breaks";
+
+/** One key out of a string with several. What it holds may be keys parted by something else. */
+function checkedPart(field: string, part: string): string {
+  const place = part.indexOf(";");
+  if (place >= 0) {
+    const came = `one with a \`;\` at position ${place}${separators}; a key that does have one can be an element of a list`;
+    throw unexpectedSecret(field, "a key without `;`", came);
+  }
+  if (/^["']|["']$/.test(part)) {
+    throw unexpectedSecret(field, "a key", "one with a quote at one end; put quotes around both ends or around none");
+  }
+  const bad = badCharacter(part);
+  if (bad !== undefined) {
+    throw unexpectedSecret(field, "a key without spaces or control characters", `${bad}${separators}`);
+  }
+  return part;
+}
+
+/** `a,b`, one key a line, both mixed, or a JSON array of strings; quotes around the whole or around a key are dropped. */
+function entriesInText(text: string): readonly KeyEntry[] {
+  const list = unquoted(text.trim());
+  if (list.startsWith("[")) return entriesInJson(list);
+  refuseBraces("keys", list);
+  const parts = list.split(/[,\r\n]/).map((part) => unquoted(part.trim()));
+  const given = parts.filter((part) => part !== "");
+  if (given.length === 0) {
+    throw unexpectedSecret("keys", "at least one key", `${text === "" ? "an empty" : "a blank"} string${notSet}`);
+  }
+  return given.map((part, place) => {
+    const field = `keys[${place}]`;
+    return { field, read: () => ({ secret: checkedPart(field, part) }) };
+  });
+}
+
+/**
+ * Turns whatever lists keys into its entries, in order.
+ * @throws InvalidOptionsError for what is no list of keys, or an empty one.
+ */
+export function toEntries(list: unknown): readonly KeyEntry[] {
+  if (typeof list === "string") return entriesInText(list);
+  if (list === undefined || list === null) {
+    throw unexpectedSecret("keys", "a string, a list of keys or a function that returns one", `\`${list}\`${notSet}`);
+  }
+  if (!Array.isArray(list)) throw unexpected("keys", "a string, a list of keys or a function that returns one", list);
+  if (list.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty list");
+  return list.map((entry: unknown, place) => {
+    const field = `keys[${place}]`;
+    return { field, read: () => configOf(field, entry) };
+  });
+}
+
+function configOf(field: string, entry: unknown): KeyConfig {
+  if (typeof entry === "string") return { secret: checkedElement(field, entry) };
+  if (typeof entry === "object" && entry !== null) return entry as KeyConfig;
+  throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
+}
+
+/**
+ * Checks one key object.
+ * @throws InvalidOptionsError naming the field.
+ */
+export function resolveKey(field: string, config: KeyConfig, fingerprint: (secret: string) => string): ResolvedKey {
+  expectKnown(field, config, knownFields);
+  const dynamic = typeof config.secret === "function";
+  const secret = dynamic ? config.secret : checkedSecret(`${field}.secret`, config.secret);
+  if (dynamic && config.id === undefined) {
+    throw unexpected(`${field}.id`, "given when `secret` is a function: quota follows the id", config.id);
+  }
+  return {
+    id: config.id === undefined ? fingerprint(secret as string) : expectString(`${field}.id`, config.id),
+    secret,
+    weight: config.weight === undefined ? 1 : expectWeight(`${field}.weight`, config.weight),
+    priority: config.priority === undefined ? 0 : expectPriority(`${field}.priority`, config.priority),
+    account: config.account === undefined ? undefined : expectString(`${field}.account`, config.account),
+    models: config.models === undefined ? undefined : resolveModels(`${field}.models`, config.models),
+    limits:
+      config.limits === undefined ? undefined : resolveLimits(`${field}.limits`, config.limits as readonly Limit[]),
+    baseURL: config.baseURL === undefined ? undefined : expectUrl(`${field}.baseURL`, config.baseURL),
+    headers: config.headers === undefined ? undefined : expectHeaders(`${field}.headers`, config.headers),
+    query: config.query === undefined ? undefined : expectStringRecord(`${field}.query`, config.query),
+    note: config.note === undefined ? undefined : expectString(`${field}.note`, config.note),
+    batch: config.batch === undefined ? undefined : expectString(`${field}.batch`, config.batch),
+    enabled: config.enabled === undefined ? true : expectBoolean(`${field}.enabled`, config.enabled),
+  };
+}
+
+/**
+ * Checks a list of keys. The same secret twice is one key, if it comes with the same settings.
+ * @throws InvalidOptionsError naming the entry and the field.
+ */
+export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ResolvedKey[] {
+  const byId = new Map<string, ResolvedKey>();
+  const bySecret = new Map<string, readonly [field: string, key: ResolvedKey]>();
+  for (const { field, read } of toEntries(list)) {
+    const key = resolveKey(field, read(), fingerprint);
+    if (typeof key.secret === "string") {
+      const twin = bySecret.get(key.secret);
+      if (twin !== undefined) {
+        expectSameSettings(field, key, ...twin);
+        continue;
+      }
+      bySecret.set(key.secret, [field, key]);
+    }
+    if (byId.has(key.id)) {
+      throw new InvalidOptionsError(
+        `${field}.id`,
+        `Expected \`${field}.id\` to be unique, got one that an earlier key has`,
+      );
+    }
+    byId.set(key.id, key);
+  }
+  return [...byId.values()];
+}
+
+/** A key can be used in one way only: which of two was meant is not for us to say. */
+function expectSameSettings(field: string, key: ResolvedKey, twinField: string, twin: ResolvedKey): void {
+  const names = Object.keys(knownFields) as (keyof ResolvedKey)[];
+  const other = names.find((name) => comparable(key[name]) !== comparable(twin[name]));
+  if (other === undefined) return;
+  throw new InvalidOptionsError(
+    field,
+    `Expected \`${field}\`, which has the secret of \`${twinField}\`, to have the same settings, got another \`${other}\``,
+  );
+}
+
+/** A setting as text: equal for equal ones, in whatever order names are given. */
+function comparable(value: unknown): string | undefined {
+  return JSON.stringify(value, (_name, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : part,
+  );
+}
+
+export function expectWeight(field: string, value: unknown): number {
+  const weight = expectNumber(field, value, { above: 0 });
+  if (weight === Number.POSITIVE_INFINITY) throw unexpected(field, "a finite number > 0", value);
+  return weight;
+}
+
+export function expectPriority(field: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw unexpected(field, "a finite number", value);
+}
+
+export function resolveModels(field: string, value: unknown): readonly string[] {
+  const list = typeof value === "string" ? [value] : value;
+  if (!Array.isArray(list) || list.length === 0) throw unexpected(field, "a model name or a list of them", value);
+  return list.map((entry, place) => expectString(`${field}[${place}]`, entry));
+}

@@ -1,0 +1,172 @@
+import type { CooldownChange, Outcome, Reservation, Usage } from "../limits/store.ts";
+import type { Classification } from "../types.ts";
+import type { Allowance } from "./counting-delay.ts";
+import type { PooledKey } from "./keys/key-pool.ts";
+import type { KeySecret } from "./keys/key-secret.ts";
+
+/** How an attempt ended. */
+export interface LeaseResult {
+  readonly outcome: Outcome;
+  /** Did the request leave this machine? Only `"no"` gives quota back. @default "yes" */
+  readonly sent?: "no" | "yes" | "unknown" | undefined;
+  /** The judgement on a failure: it decides what is put to rest. */
+  readonly classification?: Classification | undefined;
+  /** Real token amounts, where the answer told them. */
+  readonly usage?: Usage | undefined;
+}
+
+/** What a lease needs of the rotator that gave it. */
+export interface LeaseOwner {
+  now(): number;
+  end(lease: Lease, result: LeaseResult): void;
+}
+
+/** What few leases need. Kept apart, so that the others are small: a lease is made for every attempt. */
+interface LeaseNotes {
+  /** Monotonic milliseconds of the response's headers; 0 before. */
+  answeredAt: number;
+  waitedMs: number;
+  origin: string;
+  model: string | undefined;
+  secret: string | undefined;
+  marks: readonly CooldownChange[] | undefined;
+}
+
+/** One acquired key with its reservations, to be settled exactly once. */
+export class Lease {
+  readonly #owner: LeaseOwner;
+  /** Private: its settings hold the secret. */
+  readonly #key: PooledKey;
+  /** The key's may be replaced while the request is under way. */
+  readonly #secret: KeySecret;
+  /** @internal */
+  readonly reservation: Reservation;
+  /** Monotonic milliseconds. */
+  readonly startedAt: number;
+  settled = false;
+  /** How late it may be counted. @internal */
+  readonly allowance: Allowance;
+  #notes: LeaseNotes | undefined = undefined;
+
+  constructor(owner: LeaseOwner, key: PooledKey, reservation: Reservation, startedAt: number, allowance: Allowance) {
+    this.#owner = owner;
+    this.#key = key;
+    this.#secret = key.secret;
+    this.reservation = reservation;
+    this.startedAt = startedAt;
+    this.allowance = allowance;
+  }
+
+  /** @internal */
+  get key(): PooledKey {
+    return this.#key;
+  }
+
+  /** What it is sent with: verdicts are on this one. @internal */
+  get secretUsed(): KeySecret {
+    return this.#secret;
+  }
+
+  get keyId(): string {
+    return this.key.config.id;
+  }
+
+  /** Which key of the pool it is, counted from 1 in the order in which keys came; a number is never given to another key. */
+  get ordinal(): number {
+    return this.key.ordinal;
+  }
+
+  get account(): string {
+    return this.key.account.name;
+  }
+
+  /** The credential to send. Private to inspection and JSON. */
+  get secret(): string {
+    return this.#notes?.secret ?? (this.#secret.peek() as string);
+  }
+
+  /** The credential as a bearer token. */
+  get bearer(): string {
+    return this.#notes?.secret === undefined ? this.#secret.bearer : `Bearer ${this.secret}`;
+  }
+
+  get baseURL(): URL | undefined {
+    return this.key.config.baseURL;
+  }
+
+  get headers(): Readonly<Record<string, string>> | undefined {
+    return this.key.config.headers;
+  }
+
+  get query(): Readonly<Record<string, string>> | undefined {
+    return this.key.config.query;
+  }
+
+  get answeredAt(): number {
+    return this.#notes?.answeredAt ?? 0;
+  }
+
+  /** Milliseconds the request waited inside for this key. */
+  get waitedMs(): number {
+    return this.#notes?.waitedMs ?? 0;
+  }
+
+  set waitedMs(waitedMs: number) {
+    this.#note().waitedMs = waitedMs;
+  }
+
+  /** Found when it is needed; at the latest when the answer is judged. */
+  get model(): string | undefined {
+    return this.#notes?.model;
+  }
+
+  set model(model: string | undefined) {
+    if (model !== undefined) this.#note().model = model;
+  }
+
+  /** Where the attempt went, for rests of a whole provider; told by whoever sent it, when it failed. */
+  get origin(): string {
+    return this.#notes?.origin ?? "";
+  }
+
+  set origin(origin: string) {
+    this.#note().origin = origin;
+  }
+
+  /** What its failure put to rest. @internal */
+  get marks(): readonly CooldownChange[] {
+    return this.#notes?.marks ?? [];
+  }
+
+  set marks(marks: readonly CooldownChange[]) {
+    this.#note().marks = marks;
+  }
+
+  /** Did its failure put this key or its account to rest? */
+  get marked(): boolean {
+    return this.marks.length > 0;
+  }
+
+  /** A secret that was fetched for this lease alone. @internal */
+  hold(secret: string): this {
+    this.#note().secret = secret;
+    return this;
+  }
+
+  /** The response's headers are here. */
+  answered(): void {
+    this.#note().answeredAt = this.#owner.now();
+  }
+
+  /** Gives the key back. Only the first call counts. */
+  settle(result: LeaseResult): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#owner.end(this, result);
+  }
+
+  #note(): LeaseNotes {
+    this.#notes ??= { answeredAt: 0, waitedMs: 0, origin: "", model: undefined, secret: undefined, marks: undefined };
+    return this.#notes;
+  }
+}

@@ -1,0 +1,298 @@
+import type { OwnCandidate } from "../../limits/rate-limit-tracker.ts";
+import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
+import { WaitingLine } from "../waiting/waiting-line.ts";
+import { WakeHeap } from "./wake-heap.ts";
+
+/** What a lane believes of a group. The store is asked before anything is sent: a belief may be late, never harmful. */
+export const standing = {
+  absent: 0,
+  ready: 1,
+  /** Waits for a time: cooling, or at a declared limit. */
+  limited: 2,
+  /** Waits for a time: the credential was refused. */
+  refused: 3,
+  /** Waits for a release of something another request holds. */
+  stuck: 4,
+  /** Serves only while no other is ready: it comes back from a cooldown and has enough under way, or may share a used-up quota. */
+  held: 5,
+} as const;
+
+export type Standing = (typeof standing)[keyof typeof standing];
+
+/** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
+const wakesPerPick = 8;
+
+interface Tier {
+  readonly priority: number;
+  readonly order: ReadyOrder;
+}
+
+/** What tells a lane from others. */
+export interface LaneKind {
+  readonly model?: string | undefined;
+  readonly restsAlone?: boolean | undefined;
+  readonly accepts?: ((key: PooledKey) => boolean) | undefined;
+}
+
+/** A candidate, and what it was made of. */
+interface KnownCandidate {
+  readonly fingerprint: string | undefined;
+  readonly config: PooledKey["config"];
+  readonly secret: PooledKey["secret"];
+  readonly candidate: OwnCandidate;
+}
+
+/**
+ * The ready ring and wake-up heap over the groups that can serve one kind of request. A lane exists only where matching
+ * rules differ.
+ */
+export class Lane {
+  /** Whose limits count here, and whose keys serve. */
+  readonly model: string | undefined;
+  /** Is the lane for this model alone, whose own rest stops it? */
+  readonly restsAlone: boolean;
+  readonly waiting = new WaitingLine();
+  /** When the ready groups have room for what was asked for last, and was more than there was; Infinity: that was not why. */
+  roomAt = Number.POSITIVE_INFINITY;
+  /** Did what was asked for last meet something that stands against all groups, ready ones too? */
+  isShut = false;
+  /** When groups that wait for a release were last asked without one, monotonic. */
+  stuckSeenAt = 0;
+  /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
+  readonly #keyRests = new Map<PooledKey, number>();
+  #strategy: OrderingStrategy;
+  readonly #context: OrderContext;
+  readonly #pool: KeyPool;
+  readonly #accepts: ((key: PooledKey) => boolean) | undefined;
+  readonly #heap = new WakeHeap();
+  #tiers: Tier[] = [];
+  #tierOf: (Tier | undefined)[] = [];
+  #standings = new Uint8Array(16);
+  #counts = new Int32Array(6);
+  #held: number[] = [];
+  readonly #candidates = new WeakMap<PooledKey, KnownCandidate>();
+
+  constructor(
+    pool: KeyPool,
+    strategy: OrderingStrategy,
+    context: OrderContext,
+    { model, restsAlone = false, accepts }: LaneKind = {},
+  ) {
+    this.#pool = pool;
+    this.#strategy = strategy;
+    this.#context = context;
+    this.model = model;
+    this.restsAlone = restsAlone;
+    this.#accepts = accepts;
+    for (const account of pool.accounts) this.join(account);
+  }
+
+  /** Puts those that are ready in another order; nobody's standing changes. */
+  useStrategy(strategy: OrderingStrategy): void {
+    this.#strategy = strategy;
+    this.#tiers = [];
+    this.#tierOf = [];
+    for (const account of this.#pool.accounts) {
+      if (this.standingOf(account.slot) === standing.ready) this.#ready(account.slot, account);
+    }
+  }
+
+  accepts(key: PooledKey): boolean {
+    return key.enabled && (this.#accepts === undefined || this.#accepts(key));
+  }
+
+  /** Candidates of a lane with a model carry that model's scope, so they are the lane's own. */
+  candidateOf(key: PooledKey, fingerprint: string | undefined, make: () => OwnCandidate): OwnCandidate {
+    const known = this.#candidates.get(key);
+    const { config, secret } = key;
+    const isSame = known?.fingerprint === fingerprint && known?.config === config && known.secret === secret;
+    if (isSame) return known.candidate;
+    const candidate = make();
+    this.#candidates.set(key, { fingerprint, config, secret, candidate });
+    return candidate;
+  }
+
+  count(kind: Standing): number {
+    return this.#counts[kind] as number;
+  }
+
+  standingOf(slot: number): Standing {
+    return (this.#standings[slot] ?? 0) as Standing;
+  }
+
+  /** Takes a group in if one of its keys may serve here, in its present tier and weight; else puts it out. */
+  join(account: Account): void {
+    const { slot } = account;
+    const before = this.standingOf(slot);
+    if (!account.keys.some((key) => this.accepts(key))) {
+      this.leave(slot);
+      return;
+    }
+    if (before !== standing.absent && before !== standing.ready) return;
+    if (before === standing.ready) this.leave(slot);
+    this.#ready(slot, account);
+  }
+
+  /** A key alone is at a limit; its group's others may serve. */
+  restKey(key: PooledKey, until: number): void {
+    this.#keyRests.set(key, until);
+  }
+
+  /** Until when a key alone is at a limit; Infinity: until a release. */
+  keyRestUntil(key: PooledKey): number {
+    return this.#keyRests.size === 0 ? 0 : (this.#keyRests.get(key) ?? 0);
+  }
+
+  /** A request of the group has ended: keys that waited for that are asked again. */
+  freeKeys({ keys }: Account): void {
+    if (this.#keyRests.size > 0) for (const key of keys) this.#keyRests.delete(key);
+  }
+
+  /** When a group is due; Infinity while no time is known. */
+  wakeAtOf(slot: number): number {
+    return this.#heap.has(slot) ? this.#heap.timeOf(slot) : Number.POSITIVE_INFINITY;
+  }
+
+  leave(slot: number): void {
+    this.#leaveOrder(slot);
+    this.#heap.delete(slot);
+    this.#note(slot, standing.absent);
+  }
+
+  /** The group to ask next, or -1: the first tier's choice, else one held back by slow start. */
+  first(): number {
+    for (const { order } of this.#tiers) {
+      if (order.size > 0) return order.first();
+    }
+    return this.count(standing.held) > 0 ? this.#firstHeld() : -1;
+  }
+
+  /** Up to `max` groups, the preferred one first. */
+  list(max: number): number[] {
+    const slots: number[] = [];
+    for (const { order } of this.#tiers) {
+      if (slots.length >= max) break;
+      if (order.size > 0) slots.push(...order.list(max - slots.length));
+    }
+    if (slots.length === 0) {
+      const held = this.#firstHeld();
+      if (held !== -1) slots.push(held);
+    }
+    return slots;
+  }
+
+  took(slot: number): void {
+    this.#tierOf[slot]?.order.took(slot);
+  }
+
+  busyChanged(slot: number): void {
+    this.#tierOf[slot]?.order.busyChanged?.(slot);
+  }
+
+  park(slot: number, until: number, as: typeof standing.limited | typeof standing.refused): void {
+    if (this.standingOf(slot) === standing.absent) return;
+    this.#leaveOrder(slot);
+    this.#heap.set(slot, until);
+    this.#note(slot, as);
+  }
+
+  stick(slot: number): void {
+    if (this.standingOf(slot) === standing.absent) return;
+    this.#leaveOrder(slot);
+    this.#heap.delete(slot);
+    this.#note(slot, standing.stuck);
+  }
+
+  /** Serves only where no other can; until then, or until one of its requests ends. */
+  hold(slot: number, until?: number): void {
+    if (this.standingOf(slot) !== standing.ready) return;
+    this.#leaveOrder(slot);
+    if (until !== undefined) this.#heap.set(slot, until);
+    this.#note(slot, standing.held);
+    this.#held.push(slot);
+  }
+
+  /** Something may have changed for this group: it is asked again at its next turn. */
+  wake(slot: number): void {
+    const before = this.standingOf(slot);
+    if (before === standing.absent || before === standing.ready) return;
+    this.#heap.delete(slot);
+    const account = this.#pool.accountAt(slot);
+    this.freeKeys(account);
+    this.#ready(slot, account);
+  }
+
+  wakeStuck(): void {
+    if (this.count(standing.stuck) === 0) return;
+    for (const account of this.#pool.accounts) {
+      if (this.standingOf(account.slot) === standing.stuck) this.wake(account.slot);
+    }
+  }
+
+  /** Something that all wait for was given back: one of them is asked. */
+  wakeOneStuck(): void {
+    if (this.count(standing.stuck) === 0) return;
+    for (const { slot } of this.#pool.accounts) {
+      if (this.standingOf(slot) !== standing.stuck) continue;
+      this.wake(slot);
+      return;
+    }
+  }
+
+  wakeAll(): void {
+    for (const account of this.#pool.accounts) this.wake(account.slot);
+  }
+
+  /** Wakes a bounded number of groups whose time has come. */
+  wakeDue(now: number): void {
+    for (let count = 0; count < wakesPerPick && this.#heap.nextAt() <= now; count++) this.wake(this.#heap.pop());
+  }
+
+  nextWakeAt(): number {
+    return this.#heap.nextAt();
+  }
+
+  #ready(slot: number, account: Account): void {
+    const tier = this.#tier(account.priority);
+    this.#tierOf[slot] = tier;
+    tier.order.add(slot);
+    this.#note(slot, standing.ready);
+  }
+
+  #leaveOrder(slot: number): void {
+    this.#tierOf[slot]?.order.remove(slot);
+    this.#tierOf[slot] = undefined;
+  }
+
+  #firstHeld(): number {
+    while (this.#held.length > 0) {
+      const slot = this.#held[0] as number;
+      if (this.standingOf(slot) === standing.held) return slot;
+      this.#held.shift();
+    }
+    return -1;
+  }
+
+  #tier(priority: number): Tier {
+    let tier = this.#tiers.find((candidate) => candidate.priority === priority);
+    if (tier === undefined) {
+      tier = { priority, order: this.#strategy.createOrder(this.#context) };
+      this.#tiers = [...this.#tiers, tier].sort((a, b) => a.priority - b.priority);
+    }
+    return tier;
+  }
+
+  #note(slot: number, now: Standing): void {
+    if (slot >= this.#standings.length) {
+      const larger = new Uint8Array(Math.max(slot + 1, this.#standings.length * 2));
+      larger.set(this.#standings);
+      this.#standings = larger;
+    }
+    const before = this.#standings[slot] as number;
+    if (before === now) return;
+    this.#counts[before] = (this.#counts[before] as number) - 1;
+    this.#counts[now] = (this.#counts[now] as number) + 1;
+    this.#standings[slot] = now;
+  }
+}

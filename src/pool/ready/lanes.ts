@@ -1,0 +1,126 @@
+import { LRUCache } from "lru-cache";
+import { countsModel } from "../../limits/limits.ts";
+import { matchesModel } from "../../limits/model-pattern.ts";
+import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
+import { Lane } from "./lane.ts";
+
+/** Model names come from outside: lanes for them are capped. With many accounts a lane is large, so fewer are kept. */
+const mostLanes = 64;
+const mostLaneSlots = 1_000_000;
+
+function serves(key: PooledKey, model: string): boolean {
+  const { models } = key.config;
+  return models === undefined || models.some((pattern) => matchesModel(pattern, model));
+}
+
+/** Finds the lane of a request, and makes one where the rules for its model differ from the others'. */
+export class Lanes {
+  readonly #pool: KeyPool;
+  #strategy: OrderingStrategy;
+  readonly #context: OrderContext;
+  readonly #ofModels: LRUCache<string, Lane>;
+  /** Lanes dropped from the cache while somebody still waited in them. */
+  readonly #waited = new Set<Lane>();
+  /** Models that were put to rest on their own at least once. */
+  readonly #cooledModels: LRUCache<string, true>;
+  /** Which limits count a model, worked out once. */
+  readonly #limitNames: LRUCache<string, string>;
+  #limitsNamed = 0;
+  readonly #made: (lane: Lane) => void;
+  readonly general: Lane;
+
+  /** @param made told of every lane that is new */
+  constructor(pool: KeyPool, strategy: OrderingStrategy, context: OrderContext, made: (lane: Lane) => void = () => {}) {
+    this.#made = made;
+    this.#pool = pool;
+    this.#strategy = strategy;
+    this.#context = context;
+    this.general = new Lane(pool, strategy, context);
+    made(this.general);
+    const max = Math.max(4, Math.min(mostLanes, Math.floor(mostLaneSlots / Math.max(1, pool.accountCount))));
+    this.#cooledModels = new LRUCache({ max: mostLanes * 16 });
+    this.#limitNames = new LRUCache({ max: mostLanes * 16 });
+    this.#ofModels = new LRUCache({
+      max,
+      dispose: (lane) => {
+        if (lane.waiting.size > 0) this.#waited.add(lane);
+      },
+    });
+  }
+
+  useStrategy(strategy: OrderingStrategy): void {
+    this.#strategy = strategy;
+    for (const lane of this) lane.useStrategy(strategy);
+  }
+
+  /** Must a request's model be known to find its lane? */
+  get needModel(): boolean {
+    return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#cooledModels.size > 0;
+  }
+
+  for(model: string | undefined): Lane {
+    if (model === undefined || !this.needModel) return this.general;
+    const restsAlone = this.#cooledModels.has(model);
+    const isOwn = restsAlone || this.#pool.hasModelRules;
+    const limited = this.#pool.modelLimits.length === 0 ? "" : this.#limitsFor(model);
+    if (!isOwn && limited === "") return this.general;
+    const name = isOwn ? `model ${model}` : limited;
+    let lane = this.#ofModels.get(name);
+    if (lane === undefined) {
+      const kind = { model, restsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
+      lane = new Lane(this.#pool, this.#strategy, this.#context, kind);
+      this.#ofModels.set(name, lane);
+      this.#made(lane);
+    }
+    return lane;
+  }
+
+  /** Names the limits that count a model; models with the same name may share a lane. */
+  #limitsFor(model: string): string {
+    if (this.#limitsNamed !== this.#pool.modelLimits.length) {
+      this.#limitNames.clear();
+      this.#limitsNamed = this.#pool.modelLimits.length;
+    }
+    let name = this.#limitNames.get(model);
+    if (name !== undefined) return name;
+    const counting = this.#pool.modelLimits.filter((limit) => countsModel(limit, model));
+    const isApart = counting.some(({ perModel }) => perModel);
+    if (isApart) name = `model ${model}`;
+    else if (counting.length === 0) name = "";
+    else name = `limits ${counting.map((limit) => this.#pool.modelLimits.indexOf(limit)).join()}`;
+    this.#limitNames.set(model, name);
+    return name;
+  }
+
+  /** From now on this model has a lane of its own. */
+  separate(model: string): void {
+    this.#cooledModels.set(model, true);
+  }
+
+  *[Symbol.iterator](): Generator<Lane> {
+    yield this.general;
+    for (const lane of this.#ofModels.values()) yield lane;
+    for (const lane of this.#waited) {
+      if (lane.waiting.size === 0) this.#waited.delete(lane);
+      else yield lane;
+    }
+  }
+
+  /** One or many? Spares the walk over lanes in the usual case. */
+  get onlyGeneral(): boolean {
+    return this.#ofModels.size === 0 && this.#waited.size === 0;
+  }
+
+  joinAll(account: Account): void {
+    for (const lane of this) lane.join(account);
+  }
+
+  leaveAll(slot: number): void {
+    for (const lane of this) lane.leave(slot);
+  }
+
+  wakeAll(slot: number): void {
+    for (const lane of this) lane.wake(slot);
+  }
+}

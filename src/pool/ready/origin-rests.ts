@@ -1,0 +1,42 @@
+import type { Clock } from "../../types.ts";
+import type { Account, PooledKey } from "../keys/key-pool.ts";
+
+/** The origin of a key's own endpoint; empty when it uses the call's. */
+function endpointOf(key: PooledKey | undefined): string {
+  return key?.config.baseURL?.origin ?? "";
+}
+
+/**
+ * Endpoints of providers in trouble. Keys with another endpoint are preferred meanwhile; nothing is refused for it.
+ */
+export class OriginRests {
+  readonly #clock: Clock;
+  readonly #until = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get any(): boolean {
+    return this.#until.size > 0;
+  }
+
+  rest(key: PooledKey, forMs: number): void {
+    this.restAt(endpointOf(key), forMs);
+  }
+
+  restAt(origin: string, forMs: number): void {
+    if (forMs > 0) this.#until.set(origin, this.#clock.monotonic() + forMs);
+    else this.#until.delete(origin);
+  }
+
+  restsFor(account: Account): boolean {
+    if (this.#until.size === 0) return false;
+    const origin = endpointOf(account.keys[account.cursor % account.keys.length]);
+    const until = this.#until.get(origin);
+    if (until === undefined) return false;
+    if (until > this.#clock.monotonic()) return true;
+    this.#until.delete(origin);
+    return false;
+  }
+}

@@ -1,0 +1,312 @@
+import {
+  expectBoolean,
+  expectFunction,
+  expectKnown,
+  expectMethods,
+  expectNumber,
+  expectOneOf,
+  expectString,
+  unexpected,
+  unexpectedSecret,
+} from "../checks.ts";
+import { systemClock } from "../clock.ts";
+import { type Addressed, expectOwner, keyOwner, sentTo } from "../core/key-owner.ts";
+import type { Provider } from "../judgement/providers/provider.ts";
+import {
+  type OtherName,
+  type ProviderName,
+  resolveProvider,
+  resolveStore,
+  resolveStrategy,
+} from "../judgement/registry.ts";
+import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
+import type { Store } from "../limits/store.ts";
+import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
+import type { KeyStore } from "./keys/key-store.ts";
+import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
+
+export type StrategyName =
+  | "round_robin"
+  | "random"
+  | "weighted"
+  | "least_used"
+  | "fill_first"
+  | "least_busy"
+  | "lowest_latency";
+
+export interface RotatorOptions {
+  /**
+   * A string of secrets, a list of secrets or key objects, or a function that returns one of these; the function is read at
+   * first use and again on `reload()`. In a string, commas or line breaks separate; a JSON array of strings will do too, and
+   * quotes around the whole or around a secret are dropped. The same secret twice must come with the same settings. With a
+   * `keyStore` the list may be empty: operators bring the keys.
+   */
+  readonly keys: KeySource | undefined;
+  /** A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic" */
+  readonly provider?: ProviderName | OtherName | Provider | undefined;
+  /** How the next key is chosen among those that are ready. @default "round_robin" */
+  readonly strategy?: StrategyName | Strategy | undefined;
+  /**
+   * Limits the provider publishes for a tier, by the preset's own name for it. One of `limits` with the same id replaces one.
+   * Published limits change: look them up before you rely on them.
+   * @default none is assumed
+   */
+  readonly tier?: string | undefined;
+  /** Limits that hold for every key; a key's own limit of the same id replaces one. @default none */
+  readonly limits?: readonly Limit[] | undefined;
+  /** Where counters and cooldowns live. @default a new MemoryStore */
+  readonly store?: Store | undefined;
+  /**
+   * Where operators' changes to keys are kept: imports, removals, switches, weights, notes. They are laid over what `keys` lists.
+   * @default they hold until this rotator ends
+   */
+  readonly keyStore?: KeyStore | undefined;
+  /** Longest wait inside for a key to become free, milliseconds; 0 never waits. @default 10000 */
+  readonly maxWaitMs?: number | undefined;
+  /** How many requests may wait at once; one more is answered as exhausted. @default 10000 */
+  readonly maxWaiting?: number | undefined;
+  /**
+   * With `affinity`: how long to wait for the conversation's own account when it rests or is at a limit, before another one
+   * serves; milliseconds. @default 0
+   */
+  readonly stickyWaitMs?: number | undefined;
+  /** First rest of a key that was refused without a time, milliseconds; it doubles with every refusal in a row. @default 1000 */
+  readonly cooldownMs?: number | undefined;
+  /** Longest such rest, milliseconds. A time the provider states is never cut. @default 600000 */
+  readonly maxCooldownMs?: number | undefined;
+  /**
+   * By how much the provider's counting may lag behind ours, milliseconds. For concurrency: how long the place of a request that
+   * was given up stays taken, until its provider can know.
+   * @default 2 % of a window, at least 25, at most 1000; 1000 for concurrency
+   */
+  readonly guardMs?: number | undefined;
+  /** A reservation nobody settles gives its place back after so many milliseconds. @default 600000 */
+  readonly leaseMs?: number | undefined;
+  /**
+   * Names the address requests leave from, where processes share a store: those with the same name share what rests or limits an
+   * address (`scope: "ip"`).
+   * @default each process has an address of its own
+   */
+  readonly egress?: string | undefined;
+  /**
+   * Probes every key at intervals, in the background: a key that fails where others work is left alone until it recovers.
+   * @default none
+   */
+  readonly healthCheck?: HealthCheck | undefined;
+  /** Makes key ids unguessable for somebody who has a list of candidate keys. @default a fixed library key */
+  readonly idSecret?: string | undefined;
+  /** Told what happens; never a secret. @default silent */
+  readonly logger?: Logger | undefined;
+  /** @default the platform's clock */
+  readonly clock?: Clock | undefined;
+  /** @default Math.random */
+  readonly random?: Random | undefined;
+}
+
+export interface HealthCheck {
+  /** Milliseconds between rounds, at least 1000; jittered by a tenth. */
+  readonly intervalMs: number;
+  /** Path below the base URL that is asked for. @default the provider's own probe */
+  readonly path?: string | undefined;
+}
+
+export interface ResolvedRotatorOptions {
+  readonly healthCheck: HealthCheck | undefined;
+  readonly keys: KeySource | undefined;
+  readonly provider: Provider;
+  readonly strategy: OrderingStrategy;
+  readonly limits: readonly LimitTemplate[];
+  readonly store: Store;
+  readonly keyStore: KeyStore | undefined;
+  /** Whose keys these are. */
+  readonly keyOwner: string;
+  readonly maxWaitMs: number;
+  readonly maxWaiting: number;
+  readonly stickyWaitMs: number;
+  readonly cooldownMs: number;
+  readonly maxCooldownMs: number;
+  readonly guardMs: number | undefined;
+  readonly leaseMs: number;
+  /** Names this process in a shared store, and the address its requests leave from. */
+  readonly session: string;
+  readonly egress: string;
+  readonly idSecret: string | undefined;
+  readonly logger: Logger | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** How many tokens a request may use. */
+export interface TokenEstimate {
+  /** Going in. @default 0 */
+  readonly input?: number | undefined;
+  /** Coming out, at most. @default 2000 */
+  readonly output?: number | undefined;
+}
+
+/** What a request asks of the rotator. */
+export interface AcquireRequest {
+  /** The model, where keys or cooldowns tell models apart. */
+  readonly model?: string | undefined;
+  /** Ends a wait with the signal's own reason. */
+  readonly signal?: AbortSignal | null | undefined;
+  /** Longest wait for this request, milliseconds. @default the rotator's `maxWaitMs` */
+  readonly maxWaitMs?: number | undefined;
+  /** Not waited beyond this, epoch milliseconds. */
+  readonly deadline?: number | undefined;
+  /** Monotonic time at which the request is over, and the option that set it. @internal */
+  readonly endsAt?: number | undefined;
+  readonly endedBy?: string | undefined;
+  /**
+   * Tokens the request is expected to use; a function is asked only where a limit counts tokens. What `lease.settle({ usage })`
+   * tells takes its place.
+   * @default none going in, 2000 coming out
+   */
+  readonly tokens?: TokenEstimate | (() => TokenEstimate) | undefined;
+  /** Among those that wait, lower numbers are served first. @default 0 */
+  readonly priority?: number | undefined;
+  /** Requests with the same text are kept on one account while it can serve: a session, a user, a prompt's beginning. @default none */
+  readonly affinity?: string | undefined;
+  /** The account to be given, and no other: the one that holds what the request is about. Ignored when there is none of that name. */
+  readonly account?: string | undefined;
+  /** Nobody is told when there is nothing for it: something else will be tried. @internal */
+  readonly isTrial?: boolean | undefined;
+  /** Accounts not to be given again. */
+  readonly exclude?: ReadonlySet<string> | undefined;
+  /** The key to be given if it is ready. */
+  readonly prefer?: string | undefined;
+  /** Ties events of one request together. @default made up when somebody listens */
+  readonly requestId?: string | undefined;
+  readonly attempt?: number | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+}
+
+export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOptions>]: true } = {
+  keys: true,
+  provider: true,
+  strategy: true,
+  tier: true,
+  limits: true,
+  store: true,
+  keyStore: true,
+  maxWaitMs: true,
+  maxWaiting: true,
+  stickyWaitMs: true,
+  cooldownMs: true,
+  maxCooldownMs: true,
+  guardMs: true,
+  leaseMs: true,
+  egress: true,
+  healthCheck: true,
+  idSecret: true,
+  logger: true,
+  clock: true,
+  random: true,
+};
+
+/**
+ * Checks the options and fills in the defaults, once.
+ * @throws InvalidOptionsError naming the option.
+ */
+export function resolveRotatorOptions(
+  options: RotatorOptions,
+  onStrategyFailure: (error: unknown) => void,
+): ResolvedRotatorOptions {
+  expectKnown("options", options, knownRotatorOptions);
+  const clock = options.clock === undefined ? systemClock : expectClock(options.clock);
+  const random = options.random === undefined ? Math.random : expectFunction<Random>("random", options.random);
+  const { keys, egress } = options;
+  if (keys === undefined || keys === null) {
+    throw unexpectedSecret(
+      "keys",
+      "a string, a list of keys or a function that returns one",
+      `\`${keys}\`; if it comes from an environment variable, that variable is not set`,
+    );
+  }
+  const provider = resolveProvider(options.provider);
+  const store = resolveStore(options.store, { clock, random });
+  const owner = keyOwner(provider, (options as Addressed)[sentTo]);
+  const session = isShared(store) ? nameOf(random) : "local";
+  const cooldownMs =
+    options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
+  return {
+    keys,
+    provider,
+    strategy: resolveStrategy(options.strategy, onStrategyFailure),
+    limits: limitsOfKey(
+      tierLimits(provider, options.tier),
+      options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
+    ),
+    store,
+    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore, owner),
+    keyOwner: owner,
+    maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
+    maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
+    stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
+    cooldownMs,
+    maxCooldownMs: Math.max(cooldownMs, optionalNumber("maxCooldownMs", options.maxCooldownMs, 600_000)),
+    guardMs: options.guardMs === undefined ? undefined : expectNumber("guardMs", options.guardMs, { min: 0 }),
+    leaseMs: options.leaseMs === undefined ? 600_000 : expectNumber("leaseMs", options.leaseMs, { above: 0 }),
+    session,
+    egress: egress === undefined ? session : expectString("egress", egress),
+    healthCheck: options.healthCheck === undefined ? undefined : resolveHealthCheck(options.healthCheck),
+    idSecret: options.idSecret === undefined ? undefined : expectString("idSecret", options.idSecret),
+    logger: options.logger === undefined ? undefined : expectLogger(options.logger),
+    clock,
+    random,
+  };
+}
+
+/** Do other processes see what it holds? One on a clock of this process is this process's own. */
+export function isShared({ clock }: Store): boolean {
+  return clock === undefined;
+}
+
+function nameOf(random: Random): string {
+  return Array.from({ length: 3 }, () => Math.floor(random() * 2 ** 32).toString(36)).join("");
+}
+
+function tierLimits({ name, tiers = {} }: Provider, tier: string | undefined): readonly LimitTemplate[] {
+  if (tier === undefined) return [];
+  const known = Object.keys(tiers);
+  if (known.length === 0) {
+    throw unexpected(
+      "tier",
+      `absent: no limits are published that fit provider "${name}" as a whole, so give \`limits\``,
+      tier,
+    );
+  }
+  return resolveLimits("tier", tiers[expectOneOf("tier", tier, known)] as readonly Limit[]);
+}
+
+function optionalNumber(field: string, value: number | undefined, byDefault: number): number {
+  return value === undefined ? byDefault : expectNumber(field, value, { min: 0 });
+}
+
+function resolveHealthCheck(value: HealthCheck): HealthCheck {
+  expectKnown("healthCheck", value, { intervalMs: true, path: true });
+  const intervalMs = expectNumber("healthCheck.intervalMs", value.intervalMs, { min: 1000 });
+  return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
+}
+
+/** Whose keys a store was used for first: those of one provider must not be sent to another. */
+const ownersOfStores = new WeakMap<KeyStore, string>();
+
+function expectKeyStore(value: unknown, owner: string): KeyStore {
+  const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
+  for (const name of ["claim", "watch", "close"] as const) {
+    if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
+  }
+  expectBoolean("keyStore.storesSecrets", store.storesSecrets);
+  expectOwner(owner, ownersOfStores.get(store) ?? owner);
+  ownersOfStores.set(store, owner);
+  return store;
+}
+
+function expectClock(value: unknown): Clock {
+  return expectMethods("clock", ["wall", "monotonic", "timer"], value);
+}
+
+function expectLogger(value: unknown): Logger {
+  return expectMethods("logger", ["debug", "info", "warn", "error"], value);
+}

@@ -1,0 +1,350 @@
+import { isKeyScope, modelScope } from "../../limits/scopes.ts";
+import type { CooldownChange, ScopeId, ScopeState, StoreChange, StoreReading } from "../../limits/store.ts";
+import type { DispatcherParts } from "../dispatcher.ts";
+import type { Account, PooledKey } from "../keys/key-pool.ts";
+import type { Picker } from "../picker.ts";
+import { type Lane, standing } from "../ready/lane.ts";
+import type { Lanes } from "../ready/lanes.ts";
+import { Hydration } from "./hydration.ts";
+
+/** So many rests are looked at again at a time, and that often; milliseconds. */
+const mostLookedAt = 500;
+const lookMs = 1000;
+/** A store that tells of changes may still lose a connection. */
+const lookWhenToldMs = 10_000;
+/** Keys are listed by their credential so often at most, milliseconds. */
+const listMs = 1000;
+/** Model names come from outside: beyond so many, what was read of them is read anew. */
+const mostModels = 1024;
+/** Rests that ended lately. */
+const mostEnded = 1024;
+
+/** What a rest stops; without an account: all, or an origin. */
+interface Target {
+  readonly account?: Account;
+  readonly key?: PooledKey;
+  readonly model?: string;
+}
+
+type Rest = Pick<ScopeState, "scope" | "now" | "until" | "reason" | "source">;
+
+interface KnownRest {
+  readonly rest: Rest;
+  /** On our own clock. */
+  readonly endsAt: number;
+  /** Have listeners been told of it? */
+  readonly isTold: boolean;
+}
+
+export interface SharedRestsHost {
+  readonly lanes: Lanes;
+  readonly picker: Pick<Picker, "refusals" | "origins">;
+  wake(slot: number): void;
+  serveAll(): void;
+  freed(): void;
+}
+
+/**
+ * What the processes that share a store know of rests: all of it is read when this one begins, changes are heard of where the
+ * store tells, and looked for where it does not.
+ */
+export class SharedRests {
+  readonly #parts: DispatcherParts;
+  readonly #host: SharedRestsHost;
+  readonly #hydration: Hydration;
+  readonly #known = new Map<ScopeId, KnownRest>();
+  /** Scopes and accounts about which this process is telling the store something itself. */
+  readonly #own = new Map<unknown, number>();
+  readonly #models = new Set<string>();
+  /** When rests were ended, on the store's clock, or Infinity where nobody said: answers overtake each other. */
+  readonly #ended = new Map<ScopeId, number>();
+  readonly #added = new Set<Account>();
+  readonly #byCredential = new Map<string, PooledKey>();
+  #listedAt = Number.NEGATIVE_INFINITY;
+  #lookAt = 0;
+  #isBegun = false;
+
+  constructor(parts: DispatcherParts, host: SharedRestsHost) {
+    const { clock, store } = parts.options;
+    this.#parts = parts;
+    this.#host = host;
+    this.#hydration = new Hydration({
+      clock,
+      read: async (scopes) => store.read(scopes, []),
+      took: (reading) => this.#took(reading),
+      done: (error) => {
+        for (const [scope, at] of this.#ended) if (at === Number.POSITIVE_INFINITY) this.#ended.delete(scope);
+        if (error !== undefined) parts.events.emit("part-failed", { part: "store", error });
+        host.serveAll();
+      },
+    });
+  }
+
+  /** What the next question to the store waits for: at first the first part of what there is to know, after a refusal all of it. */
+  before(round: number): Promise<void> | undefined {
+    if (!this.#isBegun) {
+      this.#isBegun = true;
+      this.#hydration.want(this.#scopesOf(this.#parts.pool.accounts));
+    }
+    return round === 0 ? this.#hydration.first : this.#hydration.all;
+  }
+
+  /** Keys of this account came, or changed. */
+  joined(account: Account): void {
+    if (!this.#isBegun || this.#added.has(account)) return;
+    this.#added.add(account);
+    if (this.#added.size === 1) queueMicrotask(() => this.#hydration.want(this.#addedScopes()));
+  }
+
+  /** Takes over what holds into a lane that is new. */
+  teach(lane: Lane): void {
+    const now = this.#now();
+    for (const { rest, endsAt } of this.#known.values()) {
+      const target = endsAt > now ? this.#targetOf(rest.scope) : undefined;
+      if (target === undefined || (target.model !== undefined && target.model !== lane.model)) continue;
+      this.#park(lane, rest.scope, target, now);
+    }
+  }
+
+  /** Takes over what the store told of. */
+  heard(change: StoreChange): void {
+    if (change.type === "cooled") this.#cooled(change.state);
+    else if (change.scope === null) this.#host.freed();
+    else this.#freed(change.scope);
+  }
+
+  /** A refusal named this rest. */
+  met(rest: Rest): void {
+    if (this.#known.get(rest.scope)?.rest.until === rest.until) return;
+    const target = this.#targetOf(rest.scope);
+    if (target?.model !== undefined) this.#take(rest, target, false);
+    else if (target !== undefined) this.#note(rest, false);
+  }
+
+  /** What this process changed itself. */
+  learnt(state: ScopeState): void {
+    const target = this.#targetOf(state.scope);
+    if (state.until <= state.now) this.forget(state.scope, state.now);
+    else if (target !== undefined) this.#take(state, target, true);
+  }
+
+  /** Somebody ended this rest. */
+  forget(scope: ScopeId, at = Number.POSITIVE_INFINITY): void {
+    this.#known.delete(scope);
+    // What is being read may be older.
+    if (at === Number.POSITIVE_INFINITY && !this.#hydration.isReading) return;
+    this.#ended.set(scope, at);
+    if (this.#ended.size <= mostEnded) return;
+    const [oldest] = this.#ended.keys();
+    this.#ended.delete(oldest as ScopeId);
+  }
+
+  /** Whatever is heard of these meanwhile is no news: this process tells the store itself. */
+  during<T>(work: Promise<T>, account: Account, changes: readonly CooldownChange[] = []): Promise<T> {
+    this.#count(account, 1);
+    for (const { scope } of changes) this.#count(scope, 1);
+    const ended = (): void => {
+      this.#count(account, -1);
+      for (const { scope } of changes) this.#count(scope, -1);
+    };
+    // Before whoever waits for it goes on.
+    work.then(ended, ended);
+    return work;
+  }
+
+  #count(name: Account | ScopeId, change: 1 | -1): void {
+    const count = (this.#own.get(name) ?? 0) + change;
+    if (count === 0) this.#own.delete(name);
+    else this.#own.set(name, count);
+  }
+
+  /** Rests may be ended elsewhere without a word of it: now and then some are looked at again. Are there any? */
+  look(): boolean {
+    const now = this.#now();
+    if (this.#known.size > 0 && now >= this.#lookAt) this.#lookNow(now);
+    return this.#known.size > 0;
+  }
+
+  #lookNow(now: number): void {
+    const { store, random } = this.#parts.options;
+    this.#lookAt = now + (store.watch === undefined ? lookMs : lookWhenToldMs) * (1 + random() / 4);
+    const looked: [ScopeId, KnownRest][] = [];
+    for (const entry of this.#known) {
+      if (entry[1].endsAt <= now) this.#known.delete(entry[0]);
+      else if (looked.push(entry) === mostLookedAt) break;
+    }
+    const scopes = looked.map(([scope]) => scope);
+    const compare = (reading: StoreReading): void => {
+      const found = new Map(reading.scopes.map((state) => [state.scope, state]));
+      for (const [scope, known] of looked) {
+        if (this.#known.get(scope) !== known) continue;
+        // The next look begins behind these.
+        this.#known.delete(scope);
+        this.#known.set(scope, known);
+        const state = found.get(scope);
+        if (state === undefined || state.until <= reading.now) this.#freed(scope);
+        else if (state.until !== known.rest.until) this.#cooled(state);
+      }
+    };
+    Promise.resolve(store.read(scopes, []))
+      .then(compare)
+      .catch(() => {});
+  }
+
+  #took({ now, scopes }: StoreReading): void {
+    for (const state of scopes) {
+      if (state.until <= now) continue;
+      const target = this.#targetOf(state.scope);
+      if (target !== undefined) this.#take(state, target, false);
+    }
+  }
+
+  #cooled(state: ScopeState): void {
+    const { scope, until, reason, source } = state;
+    const known = this.#known.get(scope);
+    if (known?.isTold && known.rest.until === until) return;
+    const target = this.#targetOf(scope);
+    if (target === undefined) return;
+    if (!this.#take(state, target, true) || this.#own.has(scope)) return;
+    const forMs = Math.ceil(until - state.now);
+    const keyId = target.key?.id ?? null;
+    this.#parts.events.emit("key-cooled", { scope, keyId, forMs, source, reason, elsewhere: true });
+  }
+
+  #freed(scope: ScopeId): void {
+    const known = this.#known.get(scope);
+    this.forget(scope);
+    if (known === undefined) return;
+    const { account, key } = this.#targetOf(scope) ?? {};
+    if (scope.startsWith("provider:")) this.#restOrigin(scope, 0);
+    if (key !== undefined) {
+      key.restUntil = 0;
+      key.credentialRefused = false;
+    }
+    if (account === undefined) this.#host.serveAll();
+    else {
+      account.recheckAt = 0;
+      this.#host.wake(account.slot);
+    }
+    if (known.endsAt <= this.#now() || this.#own.has(scope) || this.#own.has(account)) return;
+    this.#parts.events.emit("key-recovered", { scope, keyId: key?.id ?? null, elsewhere: true });
+  }
+
+  #note(rest: Rest, isTold: boolean): void {
+    this.#known.set(rest.scope, { rest, endsAt: this.#now() + rest.until - rest.now, isTold });
+  }
+
+  #take(rest: Rest, target: Target, isTold: boolean): boolean {
+    const { model } = target;
+    const { lanes } = this.#host;
+    if ((this.#ended.get(rest.scope) ?? Number.NEGATIVE_INFINITY) >= rest.now) return false;
+    this.#note(rest, isTold);
+    if (model !== undefined) {
+      lanes.separate(model);
+      this.#readModel(model);
+    }
+    const now = this.#now();
+    if (rest.scope.startsWith("provider:")) this.#restOrigin(rest.scope, rest.until - rest.now);
+    for (const lane of model === undefined ? lanes : [lanes.for(model)]) this.#park(lane, rest.scope, target, now);
+    return true;
+  }
+
+  #park(lane: Lane, scope: ScopeId, { account, key }: Target, now: number): void {
+    if (account === undefined) return;
+    const { slot } = account;
+    const { rest, endsAt } = this.#known.get(scope) as KnownRest;
+    const before = lane.standingOf(slot);
+    const isParked = before === standing.limited || before === standing.refused;
+    const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
+    if (isParked && !isOfSeveral && lane.wakeAtOf(slot) >= endsAt) return;
+    const [one] = account.keys as [PooledKey];
+    this.#host.picker.refusals.parkCooling(lane, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
+  }
+
+  /** Of a model that rests for one, others may rest, too. */
+  #readModel(model: string): void {
+    if (this.#models.has(model)) return;
+    if (this.#models.size >= mostModels) this.#models.clear();
+    this.#models.add(model);
+    this.#hydration.want(this.#modelScopes(model));
+  }
+
+  #restOrigin(scope: ScopeId, forMs: number): void {
+    const { pool } = this.#parts;
+    if (!pool.hasOwnEndpoints) return;
+    const origin = scope.slice("provider:".length);
+    for (const { config } of pool.keys.values()) {
+      if (config.baseURL?.origin !== origin) continue;
+      this.#host.picker.origins.restAt(origin, forMs);
+      return;
+    }
+    // Where keys without an endpoint of their own send to.
+    this.#host.picker.origins.restAt("", forMs);
+  }
+
+  /** Whose rest it is; `undefined`: nobody's here. */
+  #targetOf(scope: ScopeId): Target | undefined {
+    const { pool, tracker } = this.#parts;
+    const place = scope.indexOf(":");
+    const kind = scope.slice(0, place);
+    const name = scope.slice(place + 1);
+    if (kind === "provider" || scope === tracker.ipScope) return {};
+    if (kind === "model") return this.#modelOf(name);
+    if (kind === "account") {
+      const account = pool.accountOf(name);
+      return account && { account };
+    }
+    const key = kind === "key" ? pool.keys.get(name) : kind === "credential" ? this.#keyWith(name) : undefined;
+    return key && { account: key.account, key };
+  }
+
+  #modelOf(name: string): Target | undefined {
+    for (let end = name.indexOf("|"); end !== -1; end = name.indexOf("|", end + 1)) {
+      const account = this.#parts.pool.accountOf(name.slice(0, end));
+      if (account !== undefined) return { account, model: name.slice(end + 1) };
+    }
+    return undefined;
+  }
+
+  /** A secret that is fetched may be another by now. */
+  #keyWith(fingerprint: string): PooledKey | undefined {
+    const { keys } = this.#parts.pool;
+    const has = (key: PooledKey | undefined): boolean =>
+      key !== undefined &&
+      !key.isDynamic &&
+      keys.get(key.id) === key &&
+      (key.secret.fingerprint ?? key.id) === fingerprint;
+    // Most are named by it.
+    for (const key of [keys.get(fingerprint), this.#byCredential.get(fingerprint)]) if (has(key)) return key;
+    if (this.#now() - this.#listedAt < listMs) return undefined;
+    this.#listedAt = this.#now();
+    this.#byCredential.clear();
+    for (const key of keys.values()) this.#byCredential.set(key.secret.fingerprint ?? key.id, key);
+    const key = this.#byCredential.get(fingerprint);
+    return has(key) ? key : undefined;
+  }
+
+  *#scopesOf(accounts: Iterable<Account>): Generator<ScopeId> {
+    for (const { name, keys } of accounts) {
+      yield `account:${name}`;
+      for (const { id, secret } of keys) {
+        yield `key:${id}`;
+        yield `credential:${secret.fingerprint ?? id}`;
+      }
+    }
+  }
+
+  *#addedScopes(): Generator<ScopeId> {
+    const accounts = [...this.#added];
+    this.#added.clear();
+    yield* this.#scopesOf(accounts);
+  }
+
+  *#modelScopes(model: string): Generator<ScopeId> {
+    for (const { name } of this.#parts.pool.accounts) yield modelScope(name, model);
+  }
+
+  #now(): number {
+    return this.#parts.options.clock.monotonic();
+  }
+}
