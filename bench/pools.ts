@@ -1,6 +1,6 @@
 import { systemClock } from "../src/clock.ts";
-import { KeyBook } from "../src/core/key-book.ts";
 import { resolveStrategy } from "../src/judgement/registry.ts";
+import { KeyBook } from "../src/operate/keys/key-book.ts";
 import type { KeyPool } from "../src/pool/keys/key-pool.ts";
 import { Lane, standing } from "../src/pool/ready/lane.ts";
 import type { Clock, KeyConfig } from "../src/types.ts";

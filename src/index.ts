@@ -2,25 +2,6 @@ import type { RotatorEvents } from "./pool/events.ts";
 
 export type { CallOptions } from "./attempt/call.ts";
 export type { OnExhausted } from "./attempt/final-answer.ts";
-export type { ChoiceReason, Explanation, KeyExplanation } from "./core/explanation.ts";
-export type { AccountForecast, Forecast, LimitForecast } from "./core/forecast.ts";
-export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./core/health-checker.ts";
-export type {
-  CheckOptions,
-  ImportOptions,
-  ImportReport,
-  ImportResult,
-  KeyUpdate,
-  ReplaceOptions,
-} from "./core/key-management.ts";
-export { KeyRotator } from "./core/key-rotator.ts";
-export type {
-  CooldownSnapshot,
-  KeySnapshot,
-  LimitSnapshot,
-  ModelStanding,
-  PoolSnapshot,
-} from "./core/snapshot.ts";
 export {
   AllKeysExhaustedError,
   type BlockedReasons,
@@ -104,6 +85,25 @@ export type {
   Usage,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";
+export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explanation.ts";
+export type { AccountForecast, Forecast, LimitForecast } from "./operate/forecast.ts";
+export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./operate/health-checker.ts";
+export type {
+  CheckOptions,
+  ImportOptions,
+  ImportReport,
+  ImportResult,
+  KeyUpdate,
+  ReplaceOptions,
+} from "./operate/key-management.ts";
+export { KeyRotator } from "./operate/key-rotator.ts";
+export type {
+  CooldownSnapshot,
+  KeySnapshot,
+  LimitSnapshot,
+  ModelStanding,
+  PoolSnapshot,
+} from "./operate/snapshot.ts";
 export type { RotatorEvents } from "./pool/events.ts";
 export type {
   GivenCredential,

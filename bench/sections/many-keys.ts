@@ -1,4 +1,4 @@
-import { KeyRotator } from "../../src/core/key-rotator.ts";
+import { KeyRotator } from "../../src/operate/key-rotator.ts";
 import type { Lease } from "../../src/pool/lease.ts";
 import type { KeyConfig } from "../../src/types.ts";
 import { makeKeys, twoLimits } from "../library.ts";

@@ -1,6 +1,6 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
 import type { Provider, UsageShape } from "../judgement/providers/provider.ts";
 import type { Usage } from "../limits/store.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { Clock } from "../types.ts";
 import type { Answer, BodyEnd, BodyWatch, Call, Reply, Transport } from "./call.ts";

@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { Classification, Clock } from "../types.ts";
 import type { Call } from "./call.ts";

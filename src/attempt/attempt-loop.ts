@@ -1,6 +1,6 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { ErrorClassifier } from "../judgement/error-classifier.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";

@@ -1,5 +1,5 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";

@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import type { Call } from "./call.ts";
 import type { ResourcePins } from "./resource-pins.ts";

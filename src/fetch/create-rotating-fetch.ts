@@ -1,8 +1,8 @@
 import type { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
-import type { KeyRotator } from "../core/key-rotator.ts";
 import { ForeignOriginError } from "../errors.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import { untilAborted } from "./abort-watch.ts";
 import type { ResponseCache } from "./cache-options.ts";
 import { expectCallOptions } from "./call-options.ts";

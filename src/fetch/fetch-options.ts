@@ -9,12 +9,12 @@ import {
   unexpected,
   unexpectedSecret,
 } from "../checks.ts";
-import { type Addressed, sentTo } from "../core/key-owner.ts";
-import { KeyRotator } from "../core/key-rotator.ts";
 import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
 import { type ClassifyHook, expectPolicy, type Policy } from "../judgement/classification-hooks.ts";
 import type { Provider } from "../judgement/providers/provider.ts";
 import { providerAt } from "../judgement/registry.ts";
+import { KeyRotator } from "../operate/key-rotator.ts";
+import { type Addressed, sentTo } from "../operate/keys/key-owner.ts";
 import { knownRotatorOptions, type RotatorOptions, type TokenEstimate } from "../pool/rotator-options.ts";
 import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache-options.ts";
 import type { CallFacts } from "./call-facts.ts";

@@ -1,10 +1,10 @@
 import { topLevelString } from "../attempt/request-facts.ts";
-import type { ProbeAnswer, ProbeRequest, SendProbe } from "../core/health-checker.ts";
-import type { KeyRotator } from "../core/key-rotator.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { type ErrorClassifier, normaliseEnvelope } from "../judgement/error-classifier.ts";
 import type { CredentialPlacement, Provider } from "../judgement/providers/provider.ts";
 import { scrubSecrets } from "../mask.ts";
+import type { ProbeAnswer, ProbeRequest, SendProbe } from "../operate/health-checker.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";

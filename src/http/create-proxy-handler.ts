@@ -1,9 +1,9 @@
 import type { AttemptLoop } from "../attempt/attempt-loop.ts";
-import type { KeyRotator } from "../core/key-rotator.ts";
 import { createCallingLoop } from "../fetch/calling-loop.ts";
 import { askForUsage } from "../fetch/fetch-call.ts";
 import { asStatusText } from "../fetch/fetch-reply.ts";
 import { scrubSecrets } from "../mask.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 import { readBounded } from "./bounded-body.ts";
 import { ProxiedCall, ProxyTransport } from "./proxied-call.ts";
 import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf, tooLarge } from "./proxy-error.ts";

@@ -1,8 +1,8 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
 import type { AdminOptions } from "../http/admin/admin-options.ts";
 import { createAdminHandler } from "../http/admin/create-admin-handler.ts";
 import { createNodeProxy, type NodeProxyOptions } from "../node/proxy/create-node-proxy.ts";
 import { type NodeHandler, nodeHandlerOf } from "../node/web-bridge.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 
 export type { NodeHandler } from "../node/web-bridge.ts";
 

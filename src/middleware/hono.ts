@@ -1,9 +1,9 @@
-import type { KeyRotator } from "../core/key-rotator.ts";
 import type { AdminOptions } from "../http/admin/admin-options.ts";
 import { createAdminHandler } from "../http/admin/create-admin-handler.ts";
 import { failedAnswer, WebProxy } from "../http/create-proxy-handler.ts";
 import { proxyErrorOf } from "../http/proxy-error.ts";
 import { type ProxyOptions, resolveProxyOptions } from "../http/proxy-options.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 
 /** What is used of Hono's context. */
 interface HonoContext {

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { KeyRotator } from "../core/key-rotator.ts";
 import type { AdminOptions } from "../http/admin/admin-options.ts";
 import { createAdminHandler } from "../http/admin/create-admin-handler.ts";
 import { createNodeProxy, type NodeProxyOptions } from "../node/proxy/create-node-proxy.ts";
 import { type NodeHandler, nodeHandlerOf } from "../node/web-bridge.ts";
+import type { KeyRotator } from "../operate/key-rotator.ts";
 
 /** What is used of Koa's context. */
 interface KoaContext {

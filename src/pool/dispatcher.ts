@@ -1,7 +1,7 @@
-import type { ExplanationParts } from "../core/explanation.ts";
-import type { ModelStanding } from "../core/snapshot.ts";
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { ReserveOptions } from "../limits/store.ts";
+import type { ExplanationParts } from "../operate/explanation.ts";
+import type { ModelStanding } from "../operate/snapshot.ts";
 import type { EventHub } from "./events.ts";
 import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
 import type { Account, KeyPool } from "./keys/key-pool.ts";

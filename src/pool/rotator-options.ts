@@ -10,7 +10,6 @@ import {
   unexpectedSecret,
 } from "../checks.ts";
 import { systemClock } from "../clock.ts";
-import { type Addressed, expectOwner, keyOwner, sentTo } from "../core/key-owner.ts";
 import type { Provider } from "../judgement/providers/provider.ts";
 import {
   type OtherName,
@@ -21,6 +20,7 @@ import {
 } from "../judgement/registry.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import type { Store } from "../limits/store.ts";
+import { type Addressed, expectOwner, keyOwner, sentTo } from "../operate/keys/key-owner.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";

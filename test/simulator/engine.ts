@@ -1,5 +1,5 @@
-import { KeyRotator } from "../../src/core/key-rotator.ts";
 import { MemoryStore } from "../../src/limits/memory/memory.ts";
+import { KeyRotator } from "../../src/operate/key-rotator.ts";
 import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
 import type { KeyConfig } from "../../src/types.ts";

@@ -7,7 +7,7 @@ import {
   expectStringRecord,
   unexpected,
 } from "../../checks.ts";
-import type { KeyRotator } from "../../core/key-rotator.ts";
+import type { KeyRotator } from "../../operate/key-rotator.ts";
 import type { Clock } from "../../types.ts";
 import type { Rights } from "./access.ts";
 

@@ -1,4 +1,4 @@
-import type { KeySnapshot } from "../../core/snapshot.ts";
+import type { KeySnapshot } from "../../operate/snapshot.ts";
 import type { AdminCall } from "./admin-call.ts";
 import { AdminError } from "./admin-error.ts";
 import { done } from "./answers.ts";

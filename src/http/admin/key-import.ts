@@ -1,4 +1,4 @@
-import type { ImportReport, ImportResult } from "../../core/key-import.ts";
+import type { ImportReport, ImportResult } from "../../operate/keys/key-import.ts";
 import type { KeyConfig } from "../../types.ts";
 import { AdminError, badField, unknownName } from "./admin-error.ts";
 import type { Channel } from "./channel.ts";

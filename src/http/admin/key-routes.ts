@@ -1,5 +1,5 @@
-import type { ProbeRequest } from "../../core/health-checker.ts";
-import type { KeyUpdate } from "../../core/key-settings.ts";
+import type { ProbeRequest } from "../../operate/health-checker.ts";
+import type { KeyUpdate } from "../../operate/keys/key-settings.ts";
 import type { AdminCall } from "./admin-call.ts";
 import { badField } from "./admin-error.ts";
 import { done } from "./answers.ts";

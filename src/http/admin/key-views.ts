@@ -1,4 +1,4 @@
-import type { KeySnapshot, LimitSnapshot } from "../../core/snapshot.ts";
+import type { KeySnapshot, LimitSnapshot } from "../../operate/snapshot.ts";
 import { indexOf } from "./channel.ts";
 
 const dayMs = 86_400_000;

@@ -1,6 +1,6 @@
-import type { Forecast } from "../../core/forecast.ts";
-import type { KeySnapshot, PoolSnapshot } from "../../core/snapshot.ts";
 import type { StoreSharing } from "../../limits/store.ts";
+import type { Forecast } from "../../operate/forecast.ts";
+import type { KeySnapshot, PoolSnapshot } from "../../operate/snapshot.ts";
 import { plainHeaders } from "../json-answers.ts";
 import type { AdminCall } from "./admin-call.ts";
 import type { Channel } from "./channel.ts";

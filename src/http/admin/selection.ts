@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../../core/key-rotator.ts";
+import type { KeyRotator } from "../../operate/key-rotator.ts";
 import type { StrategyName } from "../../pool/rotator-options.ts";
 import { AdminError } from "./admin-error.ts";
 import type { Channel } from "./channel.ts";

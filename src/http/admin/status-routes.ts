@@ -1,4 +1,4 @@
-import type { KeySnapshot } from "../../core/snapshot.ts";
+import type { KeySnapshot } from "../../operate/snapshot.ts";
 import { jsonAnswer } from "../json-answers.ts";
 import type { AdminCall } from "./admin-call.ts";
 import { healthOf, quotaOf } from "./key-views.ts";

@@ -4,7 +4,6 @@ import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
 import type { CallOptions } from "../../attempt/call.ts";
 import type { OnExhausted } from "../../attempt/final-answer.ts";
 import { unexpected } from "../../checks.ts";
-import type { KeyRotator } from "../../core/key-rotator.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
 import type { ProxiedCall } from "../../http/proxied-call.ts";
@@ -12,6 +11,7 @@ import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf } from 
 import { ProxyGate } from "../../http/proxy-gate.ts";
 import { goesUpstream, listedIn } from "../../http/proxy-headers.ts";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "../../http/proxy-options.ts";
+import type { KeyRotator } from "../../operate/key-rotator.ts";
 import { ClientSignal } from "./client-signal.ts";
 import { bodyOf, wasReadBefore } from "./incoming-body.ts";
 import { answerOf } from "./made-answer.ts";

@@ -1,7 +1,7 @@
 import { createRotatingFetch } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
-import { KeyRotator } from "../../../src/core/key-rotator.ts";
 import { InvalidOptionsError } from "../../../src/errors.ts";
+import { KeyRotator } from "../../../src/operate/key-rotator.ts";
 import { createFingerprint } from "../../../src/pool/keys/fingerprint.ts";
 import { resolveKeys } from "../../../src/pool/keys/key-source.ts";
 import type { RotatorOptions } from "../../../src/pool/rotator-options.ts";

@@ -1,7 +1,7 @@
-import { KeyRotator } from "../../../src/core/key-rotator.ts";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
 import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type { Store } from "../../../src/limits/store.ts";
+import { KeyRotator } from "../../../src/operate/key-rotator.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
 import type { AcquireRequest, RotatorOptions } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";

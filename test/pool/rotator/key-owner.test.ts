@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { type Address, keyOwner, sentTo } from "../../../src/core/key-owner.ts";
 import { defineProvider, InvalidOptionsError, KeyRotator, MemoryKeyStore } from "../../../src/index.ts";
 import { providerNamed } from "../../../src/judgement/registry.ts";
+import { type Address, keyOwner, sentTo } from "../../../src/operate/keys/key-owner.ts";
 import type { KeyStore } from "../../../src/pool/keys/key-store.ts";
 import { newSecret } from "../../support/test-keys.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { KeyRotator } from "../../../src/core/key-rotator.ts";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
+import { KeyRotator } from "../../../src/operate/key-rotator.ts";
 import type { RotatorEvents } from "../../../src/pool/events.ts";
 import type { AcquireRequest, RotatorOptions } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { KeyRotator } from "../../../src/core/key-rotator.ts";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
 import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type {
@@ -12,6 +11,7 @@ import type {
   StoreSharing,
   Unsubscribe,
 } from "../../../src/limits/store.ts";
+import { KeyRotator } from "../../../src/operate/key-rotator.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
 import type { RotatorOptions } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KeyRotator } from "../../../src/core/key-rotator.ts";
+import { KeyRotator } from "../../../src/operate/key-rotator.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import type { Limit } from "../../../src/types.ts";
 import { judged, named, settled } from "./fixture.ts";

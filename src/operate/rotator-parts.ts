@@ -7,8 +7,8 @@ import { RequestNames } from "../pool/request-names.ts";
 import { type ResolvedRotatorOptions, type RotatorOptions, resolveRotatorOptions } from "../pool/rotator-options.ts";
 import { Settlement } from "../pool/settlement.ts";
 import { HealthChecker } from "./health-checker.ts";
-import { KeyBook } from "./key-book.ts";
-import type { KeyChange } from "./pool-sync.ts";
+import { KeyBook } from "./keys/key-book.ts";
+import type { KeyChange } from "./keys/pool-sync.ts";
 
 /** What a rotator is made of, put together. */
 export class RotatorParts {

@@ -13,8 +13,8 @@ import type { ClassificationContext } from "../types.ts";
 import { type Explanation, expectRequest, explainRequest } from "./explanation.ts";
 import { type Forecast, forecastPool } from "./forecast.ts";
 import type { CheckOptions, CheckReport, ProbeRequest, SendProbe } from "./health-checker.ts";
-import type { KeyBook } from "./key-book.ts";
 import { KeyManagement } from "./key-management.ts";
+import type { KeyBook } from "./keys/key-book.ts";
 import { RotatorParts } from "./rotator-parts.ts";
 import { type PoolSnapshot, takeSnapshot } from "./snapshot.ts";
 

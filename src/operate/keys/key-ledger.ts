@@ -1,7 +1,7 @@
-import { InvalidOptionsError, KeyStoreError } from "../errors.ts";
-import type { Unsubscribe } from "../limits/store.ts";
-import type { KeyRecord, KeyRecords, KeyStore } from "../pool/keys/key-store.ts";
-import type { Awaitable, Clock } from "../types.ts";
+import { InvalidOptionsError, KeyStoreError } from "../../errors.ts";
+import type { Unsubscribe } from "../../limits/store.ts";
+import type { KeyRecord, KeyRecords, KeyStore } from "../../pool/keys/key-store.ts";
+import type { Awaitable, Clock } from "../../types.ts";
 import { expectOwner } from "./key-owner.ts";
 import { type RecordChange, RecordSheet } from "./record-sheet.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { listBegun } from "../../src/core/key-records.ts";
-import { RecordSheet } from "../../src/core/record-sheet.ts";
-import type { KeyRecord } from "../../src/pool/keys/key-store.ts";
+import { listBegun } from "../../../src/operate/keys/key-records.ts";
+import { RecordSheet } from "../../../src/operate/keys/record-sheet.ts";
+import type { KeyRecord } from "../../../src/pool/keys/key-store.ts";
 
 function record(id: string, ordinal: number | null, change: Partial<KeyRecord> = {}): KeyRecord {
   const rest = { fingerprint: id, addedBy: "source", removed: false, batch: null, settings: {} } as const;

@@ -1,6 +1,6 @@
-import { InvalidOptionsError } from "../errors.ts";
-import type { Provider } from "../judgement/providers/provider.ts";
-import { providers } from "../judgement/registry.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import type { Provider } from "../../judgement/providers/provider.ts";
+import { providers } from "../../judgement/registry.ts";
 
 /** Beside a rotator's options: where the fetch it is made for sends keys. */
 export const sentTo = Symbol("sentTo");

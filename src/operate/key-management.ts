@@ -4,14 +4,14 @@ import type { PooledKey } from "../pool/keys/key-pool.ts";
 import { type ResolvedKey, resolveKeys } from "../pool/keys/key-source.ts";
 import type { KeyConfig } from "../types.ts";
 import type { CheckReport } from "./health-checker.ts";
-import { type ImportOptions, type ImportReport, KeyImport, planImport } from "./key-import.ts";
-import { expectOverlap, expectUpdate, type KeyUpdate, type ReplaceOptions } from "./key-settings.ts";
-import type { KeyChange } from "./pool-sync.ts";
+import { type ImportOptions, type ImportReport, KeyImport, planImport } from "./keys/key-import.ts";
+import { expectOverlap, expectUpdate, type KeyUpdate, type ReplaceOptions } from "./keys/key-settings.ts";
+import type { KeyChange } from "./keys/pool-sync.ts";
 import type { RotatorParts } from "./rotator-parts.ts";
 
 export type { CheckOptions } from "./health-checker.ts";
-export type { ImportOptions, ImportReport, ImportResult } from "./key-import.ts";
-export type { KeyUpdate, ReplaceOptions } from "./key-settings.ts";
+export type { ImportOptions, ImportReport, ImportResult } from "./keys/key-import.ts";
+export type { KeyUpdate, ReplaceOptions } from "./keys/key-settings.ts";
 
 /**
  * What operators do to keys, of a rotator that runs. It holds for the next request; where there is a `keyStore` it is stored

@@ -1,10 +1,10 @@
-import { InvalidOptionsError } from "../errors.ts";
-import { type Account, KeyPool, type PooledKey, secretUnknown } from "../pool/keys/key-pool.ts";
-import { KeySecret, unknownSecret } from "../pool/keys/key-secret.ts";
-import type { ResolvedKey } from "../pool/keys/key-source.ts";
-import type { KeyRecord } from "../pool/keys/key-store.ts";
-import type { ListedKeys } from "../pool/keys/listed-keys.ts";
-import type { Clock, KeyConfig } from "../types.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import { type Account, KeyPool, type PooledKey, secretUnknown } from "../../pool/keys/key-pool.ts";
+import { KeySecret, unknownSecret } from "../../pool/keys/key-secret.ts";
+import type { ResolvedKey } from "../../pool/keys/key-source.ts";
+import type { KeyRecord } from "../../pool/keys/key-store.ts";
+import type { ListedKeys } from "../../pool/keys/listed-keys.ts";
+import type { Clock, KeyConfig } from "../../types.ts";
 import type { KeyLedger } from "./key-ledger.ts";
 import { differences, keyOfRecord, withSettings } from "./key-records.ts";
 

@@ -1,6 +1,6 @@
-import { expectBoolean, expectKnown, expectNumber, expectString } from "../checks.ts";
-import { expectPriority, expectWeight, resolveModels } from "../pool/keys/key-source.ts";
-import type { KeySettings } from "../pool/keys/key-store.ts";
+import { expectBoolean, expectKnown, expectNumber, expectString } from "../../checks.ts";
+import { expectPriority, expectWeight, resolveModels } from "../../pool/keys/key-source.ts";
+import type { KeySettings } from "../../pool/keys/key-store.ts";
 
 /** What may be changed of a key in use. A setting that is left out stays. */
 export interface KeyUpdate {

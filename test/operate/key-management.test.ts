@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { KeyRotator } from "../../src/core/key-rotator.ts";
 import { KeyStoreError } from "../../src/errors.ts";
+import { KeyRotator } from "../../src/operate/key-rotator.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecords, KeyStore } from "../../src/pool/keys/key-store.ts";
 import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";

@@ -1,9 +1,9 @@
-import type { LimitTemplate } from "../limits/limits.ts";
-import type { PooledKey } from "../pool/keys/key-pool.ts";
-import { unknownSecret } from "../pool/keys/key-secret.ts";
-import { type ResolvedKey, resolveKey } from "../pool/keys/key-source.ts";
-import type { GivenCredential, KeyRecord, KeySettings } from "../pool/keys/key-store.ts";
-import type { Limit } from "../types.ts";
+import type { LimitTemplate } from "../../limits/limits.ts";
+import type { PooledKey } from "../../pool/keys/key-pool.ts";
+import { unknownSecret } from "../../pool/keys/key-secret.ts";
+import { type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
+import type { GivenCredential, KeyRecord, KeySettings } from "../../pool/keys/key-store.ts";
+import type { Limit } from "../../types.ts";
 import type { RecordChange, RecordSheet } from "./record-sheet.ts";
 
 type Fingerprint = (secret: string) => string;

@@ -1,8 +1,8 @@
-import { expectKnown, expectOneOf, expectString } from "../checks.ts";
-import { InvalidOptionsError } from "../errors.ts";
-import type { PooledKey } from "../pool/keys/key-pool.ts";
-import { type KeyEntry, type ResolvedKey, resolveKey, toEntries } from "../pool/keys/key-source.ts";
-import type { KeyConfig } from "../types.ts";
+import { expectKnown, expectOneOf, expectString } from "../../checks.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import type { PooledKey } from "../../pool/keys/key-pool.ts";
+import { type KeyEntry, type ResolvedKey, resolveKey, toEntries } from "../../pool/keys/key-source.ts";
+import type { KeyConfig } from "../../types.ts";
 import type { KeyBook, KeyIndex } from "./key-book.ts";
 import type { KeyChange } from "./pool-sync.ts";
 

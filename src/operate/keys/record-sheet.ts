@@ -1,4 +1,4 @@
-import type { KeyChanges, KeyRecord } from "../pool/keys/key-store.ts";
+import type { KeyChanges, KeyRecord } from "../../pool/keys/key-store.ts";
 
 /** One change to records. Made again on newer ones when somebody else was faster, so it looks at what it finds. */
 export type RecordChange = (sheet: RecordSheet) => void;
