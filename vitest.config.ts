@@ -12,8 +12,8 @@ const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/redis/**", "
 
 /** They collect garbage, or listen to what their whole process says: what other tests leave behind would disturb them. */
 const ownProcessTests = [
-  "test/attempt/usage-reader.test.ts",
-  "test/fetch/passed-body.test.ts",
+  "test/attempt/reading/usage-reader.test.ts",
+  "test/fetch/bodies/passed-body.test.ts",
   "test/http/proxy/http2.test.ts",
 ];
 

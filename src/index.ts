@@ -14,7 +14,7 @@ export {
   StateFileError,
   type StateFileProblem,
 } from "./errors.ts";
-export type { CacheOptions, CacheRequest, ResponseCache } from "./fetch/cache-options.ts";
+export type { CacheOptions, CacheRequest, ResponseCache } from "./fetch/cache/cache-options.ts";
 export type { CallFacts } from "./fetch/call-facts.ts";
 export { createRotatingFetch, type RotatingFetch } from "./fetch/create-rotating-fetch.ts";
 export type {

@@ -1,4 +1,4 @@
-import { UsageReader } from "../../src/attempt/usage-reader.ts";
+import { UsageReader } from "../../src/attempt/reading/usage-reader.ts";
 import { openai } from "../../src/judgement/providers/openai.ts";
 import { type Send, url } from "../calls.ts";
 import { type Limit, library, makeKeys } from "../library.ts";

@@ -4,10 +4,10 @@ import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { Clock } from "../types.ts";
 import type { Answer, BodyEnd, BodyWatch, Call, Reply, Transport } from "./call.ts";
-import { isEventStream } from "./commitment.ts";
+import { isEventStream } from "./reading/commitment.ts";
+import { StreamEnding } from "./reading/stream-ending.ts";
+import { UsageReader } from "./reading/usage-reader.ts";
 import type { ResourcePins } from "./resource-pins.ts";
-import { StreamEnding } from "./stream-ending.ts";
-import { UsageReader } from "./usage-reader.ts";
 
 export interface AnswerEndOptions {
   readonly clock: Clock;

@@ -8,10 +8,10 @@ import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import type { BoundedSignal } from "./bounded-signal.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
-import { Commitment, type CommitmentOptions, type Look } from "./commitment.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
 import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
+import { Commitment, type CommitmentOptions, type Look } from "./reading/commitment.ts";
 import { repeatTransient } from "./repeat-transient.ts";
 import { TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
 

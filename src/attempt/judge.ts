@@ -7,7 +7,7 @@ import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
-import type { EmbeddedError } from "./commitment.ts";
+import type { EmbeddedError } from "./reading/commitment.ts";
 import { impliedStatus, isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
 
 export interface JudgeOptions extends RepeatRules {

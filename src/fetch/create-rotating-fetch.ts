@@ -4,7 +4,9 @@ import type { OnExhausted } from "../attempt/final-answer.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import { untilAborted } from "./abort-watch.ts";
-import type { ResponseCache } from "./cache-options.ts";
+import { isSentAsIs, prepareBody } from "./bodies/replayable-body.ts";
+import type { ResponseCache } from "./cache/cache-options.ts";
+import { CachingSender } from "./cache/response-cache.ts";
 import { expectCallOptions } from "./call-options.ts";
 import { createCallingLoop } from "./calling-loop.ts";
 import { hasCredential } from "./credentials.ts";
@@ -17,8 +19,6 @@ import {
   type SharedRotatorOptions,
 } from "./fetch-options.ts";
 import { FetchTransport } from "./fetch-transport.ts";
-import { isSentAsIs, prepareBody } from "./replayable-body.ts";
-import { CachingSender } from "./response-cache.ts";
 
 /** A `fetch` that picks a key for every request. */
 export type RotatingFetch = typeof globalThis.fetch & {

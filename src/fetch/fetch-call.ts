@@ -1,11 +1,11 @@
 import { Call, type CallOptions } from "../attempt/call.ts";
-import { topLevelString } from "../attempt/request-facts.ts";
-import { estimateTokens } from "../attempt/token-estimate.ts";
-import { asksForUsage, withUsageAsked } from "../attempt/usage-request.ts";
+import { topLevelString } from "../attempt/reading/request-facts.ts";
+import { estimateTokens } from "../attempt/reading/token-estimate.ts";
+import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.ts";
 import type { Provider, RequestShape } from "../judgement/providers/provider.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
+import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
-import type { PreparedBody } from "./replayable-body.ts";
 
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 

@@ -16,7 +16,7 @@ import { providerAt } from "../judgement/registry.ts";
 import { KeyRotator } from "../operate/key-rotator.ts";
 import { type Addressed, sentTo } from "../operate/keys/key-owner.ts";
 import { knownRotatorOptions, type RotatorOptions, type TokenEstimate } from "../pool/rotator-options.ts";
-import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache-options.ts";
+import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache/cache-options.ts";
 import type { CallFacts } from "./call-facts.ts";
 import { leadsUp } from "./endpoints.ts";
 

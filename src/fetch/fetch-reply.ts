@@ -9,8 +9,8 @@ import {
   readerOf,
   readWithin,
   streamOf,
-} from "./passed-body.ts";
-import { withFields } from "./response-fields.ts";
+} from "./bodies/passed-body.ts";
+import { withFields } from "./bodies/response-fields.ts";
 
 /** Statuses a `Response` cannot be made with, or not with a body: such answers are passed on as they are. */
 function canBeRemade(status: number): boolean {

@@ -3,6 +3,9 @@ import type { CredentialPlacement } from "../judgement/providers/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
+import type { IdleLimit } from "./bodies/passed-body.ts";
+import type { PreparedBody } from "./bodies/replayable-body.ts";
+import { withFields } from "./bodies/response-fields.ts";
 import { goesInQuery, headerIn, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";
 import { withParameter } from "./endpoints.ts";
 import { exhaustedHeaders } from "./exhausted-headers.ts";
@@ -10,10 +13,7 @@ import type { FetchCall } from "./fetch-call.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 import { keyedHeaders, keyedUrl } from "./keyed-request.ts";
-import type { IdleLimit } from "./passed-body.ts";
 import { type Hop, isRedirect, mostRedirects, nextHop, redirectFailure } from "./redirects.ts";
-import type { PreparedBody } from "./replayable-body.ts";
-import { withFields } from "./response-fields.ts";
 
 export interface FetchTransportOptions {
   readonly fetch: FetchFunction | undefined;

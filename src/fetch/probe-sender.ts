@@ -1,4 +1,4 @@
-import { topLevelString } from "../attempt/request-facts.ts";
+import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { type ErrorClassifier, normaliseEnvelope } from "../judgement/error-classifier.ts";
 import type { CredentialPlacement, Provider } from "../judgement/providers/provider.ts";

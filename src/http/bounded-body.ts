@@ -1,4 +1,4 @@
-import { joined } from "../fetch/replayable-body.ts";
+import { joined } from "../fetch/bodies/replayable-body.ts";
 import type { Clock } from "../types.ts";
 
 export interface BodyBounds {

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createRotatingFetch, type RotatingFetchOptions } from "../../src/index.ts";
 import type { KeyBehaviour, Step } from "../../src/testing/index.ts";
 import { newSecret, startEmulator } from "../testing/emulator/fixture.ts";
+import { done, role, streamSource, word } from "./bodies/stream-source.ts";
 import { chatUrl, ok, post, rig } from "./fixture.ts";
-import { done, role, streamSource, word } from "./stream-source.ts";
 
 const openaiLimit = {
   type: "error",

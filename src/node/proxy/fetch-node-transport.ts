@@ -1,6 +1,6 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
 import { giveUp } from "../../fetch/abort-watch.ts";
-import { type BodyReader, type IdleLimit, readerOf, readWithin } from "../../fetch/passed-body.ts";
+import { type BodyReader, type IdleLimit, readerOf, readWithin } from "../../fetch/bodies/passed-body.ts";
 import type { ProxiedCall, ProxyTransport } from "../../http/proxied-call.ts";
 import type { Lease } from "../../pool/lease.ts";
 import { madeAnswer } from "./made-answer.ts";
