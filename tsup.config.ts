@@ -5,7 +5,7 @@ const entry = {
   express: "src/middleware/express.ts",
   koa: "src/middleware/koa.ts",
   hono: "src/middleware/hono.ts",
-  redis: "src/stores/redis.ts",
+  redis: "src/stores/redis/index.ts",
   node: "src/node.ts",
   testing: "src/testing/index.ts",
 };

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { KeyRotator } from "../../src/index.ts";
-import { RedisStore } from "../../src/stores/redis.ts";
+import { RedisStore } from "../../src/stores/redis/index.ts";
 import { type IoredisClient, limiterUnion } from "./peers.ts";
 
 export interface Contestant {

@@ -18,7 +18,7 @@ export default defineConfig({
   root: at("."),
   resolve: {
     alias: [
-      { find: /^rotating-fetch\/redis$/, replacement: at("../../src/stores/redis.ts") },
+      { find: /^rotating-fetch\/redis$/, replacement: at("../../src/stores/redis/index.ts") },
       { find: /^rotating-fetch\/testing$/, replacement: at("../../src/testing/index.ts") },
       { find: /^rotating-fetch$/, replacement: at("../../src/index.ts") },
     ],

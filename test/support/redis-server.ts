@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { connect } from "node:net";
 import type { TestContext } from "vitest";
-import type { SendCommand } from "../../src/stores/redis.ts";
+import type { SendCommand } from "../../src/stores/redis/index.ts";
 
 declare module "vitest" {
   interface TaskMeta {

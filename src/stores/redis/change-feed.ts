@@ -1,8 +1,8 @@
 import type { ScopeState, StoreChange, Unsubscribe } from "../../limits/store.ts";
-import { scopeState } from "./answer.ts";
-import type { Commander, Subscription } from "./client.ts";
-import type { KeyNames } from "./key-names.ts";
 import type { Sharing } from "./sharing.ts";
+import { scopeState } from "./wire/answer.ts";
+import type { Commander, Subscription } from "./wire/client.ts";
+import type { KeyNames } from "./wire/key-names.ts";
 
 type Message = [
   kind: "c" | "f",

@@ -1,7 +1,7 @@
 import { expectFunction, expectKnown, expectNumber, unexpected } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock, Random } from "../../types.ts";
-import type { RedisClient } from "./client.ts";
+import type { RedisClient } from "./wire/client.ts";
 
 /** How requests are served while the server cannot be asked. */
 export interface Insurance {

@@ -18,26 +18,26 @@ import type {
   Unsubscribe,
 } from "../../limits/store.ts";
 import type { Clock, Random } from "../../types.ts";
-import { type Question, readingOf, type ScriptAnswer, touchedOf } from "./answer.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { commanderOf } from "./client.ts";
-import { CommandBudget } from "./command-budget.ts";
-import { Gap } from "./gap.ts";
-import { InsuredReservation } from "./insurance.ts";
-import { KeyNames } from "./key-names.ts";
-import { LastSeen } from "./last-seen.ts";
-import { Link } from "./link.ts";
 import { checkStoreOptions, type RedisStoreOptions, type SharingState } from "./options.ts";
-import { OwnCharges } from "./own-charges.ts";
-import { OwnPlaces } from "./own-places.ts";
-import { Questions } from "./questions.ts";
+import { Gap } from "./outage/gap.ts";
+import { InsuredReservation } from "./outage/insurance.ts";
+import { LastSeen } from "./outage/last-seen.ts";
+import { OwnCharges } from "./outage/own-charges.ts";
+import { OwnPlaces } from "./outage/own-places.ts";
 import { RedisReservation } from "./redis-reservation.ts";
-import { ReportQueue, type Ride } from "./report-queue.ts";
-import { ScriptRequest } from "./request.ts";
-import { ScriptRunner } from "./script-runner.ts";
-import { ServerTime } from "./server-time.ts";
-import { isIdle, settlingOf } from "./settling.ts";
 import { Sharing } from "./sharing.ts";
+import { type Question, readingOf, type ScriptAnswer, touchedOf } from "./wire/answer.ts";
+import { commanderOf } from "./wire/client.ts";
+import { CommandBudget } from "./wire/command-budget.ts";
+import { KeyNames } from "./wire/key-names.ts";
+import { Link } from "./wire/link.ts";
+import { Questions } from "./wire/questions.ts";
+import { ReportQueue, type Ride } from "./wire/report-queue.ts";
+import { ScriptRequest } from "./wire/request.ts";
+import { ScriptRunner } from "./wire/script-runner.ts";
+import { ServerTime } from "./wire/server-time.ts";
+import { isIdle, settlingOf } from "./wire/settling.ts";
 
 /** So much is read or changed in one call: a script holds up the whole server. */
 const mostInPart = 500;

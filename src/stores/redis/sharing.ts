@@ -1,8 +1,8 @@
 import type { SharingChange, StoreSharing, Unsubscribe } from "../../limits/store.ts";
 import type { Clock } from "../../types.ts";
-import { causeText } from "./cause-text.ts";
-import { CommandTimeoutError } from "./command-budget.ts";
-import type { Standing } from "./insurance.ts";
+import type { Standing } from "./outage/insurance.ts";
+import { causeText } from "./wire/cause-text.ts";
+import { CommandTimeoutError } from "./wire/command-budget.ts";
 
 export interface SharingOptions {
   readonly clock: Clock;

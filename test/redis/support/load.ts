@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import type { Candidate, Refusal, Reservation } from "../../../src/limits/store.ts";
-import { InsuredReservation } from "../../../src/stores/redis/insurance.ts";
+import { InsuredReservation } from "../../../src/stores/redis/outage/insurance.ts";
 import { ownTime } from "../../support/own-time.ts";
 import type { Rig } from "./rigs.ts";
 import { ask, until } from "./shared-limits.ts";

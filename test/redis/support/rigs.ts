@@ -4,7 +4,7 @@ import { createClient } from "redis";
 import { type RedisClient, RedisStore, type RedisStoreOptions, type SharingState } from "rotating-fetch/redis";
 import { expect } from "vitest";
 import type { Candidate, StoreReading } from "../../../src/limits/store.ts";
-import { commanderOf } from "../../../src/stores/redis/client.ts";
+import { commanderOf } from "../../../src/stores/redis/wire/client.ts";
 import type { OpenClient } from "./clients.ts";
 import { allStarted, options, until } from "./shared-limits.ts";
 

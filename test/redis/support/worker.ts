@@ -1,7 +1,7 @@
 import { Redis } from "ioredis";
 import { systemClock } from "../../../src/clock.ts";
 import { createRotatingFetch, type KeyConfig, type Limit } from "../../../src/index.ts";
-import { RedisStore } from "../../../src/stores/redis.ts";
+import { RedisStore } from "../../../src/stores/redis/index.ts";
 import type { Clock } from "../../../src/types.ts";
 import { ownTime } from "../../support/own-time.ts";
 

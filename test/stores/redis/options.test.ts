@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { InvalidOptionsError } from "../../../src/errors.ts";
 import { KeyRotator } from "../../../src/index.ts";
-import { RedisKeyStore, RedisStore, type RedisStoreOptions } from "../../../src/stores/redis.ts";
+import { RedisKeyStore, RedisStore, type RedisStoreOptions } from "../../../src/stores/redis/index.ts";
 
 const client = (): Promise<never> => Promise.reject(new Error("nobody is asked"));
 

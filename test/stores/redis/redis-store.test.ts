@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, afterEach, describe, expect, it, type TestContext } from "vitest";
 import { createRotatingFetch } from "../../../src/index.ts";
 import type { Candidate } from "../../../src/limits/store.ts";
-import { RedisStore, type RedisStoreOptions, type SharingState } from "../../../src/stores/redis.ts";
+import { RedisStore, type RedisStoreOptions, type SharingState } from "../../../src/stores/redis/index.ts";
 import { RedisProcess } from "../../redis/support/redis-process.ts";
 import { ask, rolling, room, until, wanting } from "../../redis/support/shared-limits.ts";
 import { type Connection, connectionTo, requireRedisServer } from "../../support/redis-server.ts";

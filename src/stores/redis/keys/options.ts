@@ -1,7 +1,7 @@
 import { expectKnown, expectNumber, unexpectedSecret } from "../../../checks.ts";
 import type { Clock, Random } from "../../../types.ts";
-import type { RedisClient } from "../client.ts";
 import { checkOptions, expectNoClient } from "../options.ts";
+import type { RedisClient } from "../wire/client.ts";
 import type { EncryptionKey } from "./encryption-keys.ts";
 
 export interface RedisKeyStoreOptions {

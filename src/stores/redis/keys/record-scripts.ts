@@ -1,6 +1,6 @@
 import { sha1 } from "@noble/hashes/legacy.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Commander } from "../client.ts";
+import type { Commander } from "../wire/client.ts";
 
 /** Part of the names: versions that understand the records differently do not meet. Raise it when their layout changes. */
 const layoutVersion = 1;

@@ -1,6 +1,6 @@
 import type { Unsubscribe } from "../../../limits/store.ts";
 import type { Clock, Random } from "../../../types.ts";
-import type { Commander, Subscription } from "../client.ts";
+import type { Commander, Subscription } from "../wire/client.ts";
 
 /** Who listens still asks, so many times less often: what is told while a connection is lost is told once. */
 const listeningFactor = 5;

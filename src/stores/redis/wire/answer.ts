@@ -1,0 +1,171 @@
+import type {
+  Blocked,
+  Bucket,
+  BucketState,
+  Candidate,
+  Need,
+  Refusal,
+  ReserveOptions,
+  ScopeId,
+  ScopeState,
+  StoreReading,
+} from "../../../limits/store.ts";
+import { RedisReservation } from "../redis-reservation.ts";
+import { type ScriptRequest, sources } from "./request.ts";
+
+/** Times from here on stand for never; and the number that stands for "only a release helps". */
+const never = 9e15;
+const untilRelease = -1;
+
+type ScopeFields = [until: number, startedAt: number, strikes: number, source: number, reason: string];
+type ScopeRefusal = [byScope: 1, place: number, until: number, source: number, reason: string];
+type BucketRefusal = [byBucket: 2, place: number, until: number, anyUntil?: number];
+type Blocking = ScopeRefusal | BucketRefusal;
+/** For each need what is used and the ticket; then which scopes have a record; last, if any, what refused the candidates before. */
+type Granted = [index: number, readyAfterMs: number, ...rest: (number | Blocking[])[]];
+/** What became of one question. */
+type Reply = Granted | Blocking[];
+
+/** What the script answers. Empty lists come as empty objects. */
+export interface ScriptAnswer {
+  /** The server's time. */
+  readonly n: number;
+  readonly e: string;
+  readonly h?: [instances: number, rank: number];
+  /** To each question, in their order. */
+  readonly r?: Reply[];
+  /** Scopes that were touched, by the report of which number; 0: by none. */
+  readonly t?: [report: number, place: number, ...ScopeFields][];
+  readonly q?: [
+    scopes: [place: number, ...ScopeFields][],
+    buckets: [used: number, resetInMs: number, lowered?: number][],
+  ];
+}
+
+/** @throws TypeError for a reply that is none of the script's. */
+export function parseAnswer(reply: unknown): ScriptAnswer {
+  // Some clients have parsed it already.
+  const text = String(reply);
+  const isParsed = typeof reply === "object" && reply !== null && "n" in reply;
+  const answer = (isParsed ? reply : text.startsWith("{") ? JSON.parse(text) : null) as ScriptAnswer | null;
+  if (typeof answer?.n === "number" && typeof answer.e === "string") return answer;
+  throw new TypeError("The client's reply is none that this store's script gives: expected its text");
+}
+
+/** A question, as it was asked. */
+export interface Question {
+  /** Of the instance's questions. */
+  readonly number: number;
+  readonly id: string;
+  readonly candidates: readonly Candidate[];
+  readonly options: ReserveOptions;
+}
+
+/** The reservation that was made, or `undefined`: it was refused. @param place of the question among those asked at once */
+export function reservationOf(answer: ScriptAnswer, place: number, question: Question): RedisReservation | undefined {
+  const reply = answer.r?.[place];
+  if (!isGranted(reply)) return undefined;
+  const [index, readyAfterMs] = reply;
+  const { leaseMs, purpose, dryRun } = question.options;
+  const { needs, scopes } = question.candidates[index] as Candidate;
+  const firstKnown = 2 + 2 * needs.length;
+  const before = reply.at(-1);
+  const hasBefore = Array.isArray(before);
+  const reservation = new RedisReservation({
+    number: question.number,
+    id: question.id,
+    index,
+    reservedAt: answer.n,
+    expiresAt: answer.n + leaseMs,
+    readyAt: timeOf(answer.n + readyAfterMs),
+    left: needs.map(({ bucket }, at) => bucket.limit - (reply[2 + 2 * at] as number)),
+    needs: needs.map(({ bucket, amount }) => ({ bucket, amount })),
+    tickets: needs.map((_need, at) => reply[3 + 2 * at] as number),
+    known: reply.slice(firstKnown, hasBefore ? -1 : undefined).map((at) => scopes[at as number] as ScopeId),
+    blocked: hasBefore ? blockedIn(before, question.candidates) : undefined,
+    isProbe: purpose === "probe",
+  });
+  if (dryRun === true) reservation.settled = true;
+  return reservation;
+}
+
+function isGranted(reply: Reply | undefined): reply is Granted {
+  return typeof reply?.[0] === "number";
+}
+
+export function refusalOf({ n: now, r }: ScriptAnswer, place: number, { candidates }: Question): Refusal {
+  const reply = r?.[place];
+  if (typeof reply !== "object" || reply === null)
+    throw new TypeError("The server's answer has no reply to this question");
+  const blocked = blockedIn(list(reply as Blocking[]), candidates);
+  let retryAt: number | null = null;
+  for (const { until } of blocked) if (until !== null && (retryAt === null || until < retryAt)) retryAt = until;
+  return { granted: false, now, retryAt, blocked };
+}
+
+function blockedIn(refused: readonly Blocking[], candidates: readonly Candidate[]): Blocked[] {
+  return refused.map((each, index) => blockedOf(each, index, candidates[index] as Candidate));
+}
+
+function blockedOf(refused: Blocking, index: number, { scopes, needs }: Candidate): Blocked {
+  if (refused[0] === 1) {
+    const [, place, until, source, reason] = refused;
+    return { index, by: scopes[place] as ScopeId, until: timeOf(until), source: sourceOf(source), reason };
+  }
+  const [, place, until, anyUntil] = refused;
+  const { bucket } = needs[place] as Need;
+  const by = bucket.id;
+  if (until === untilRelease) return { index, by, until: null };
+  return anyUntil === undefined
+    ? { index, by, until: timeOf(until) }
+    : { index, by, until: timeOf(until), anyUntil: timeOf(anyUntil) };
+}
+
+/** A scope that a report or a change touched. */
+export interface Touched {
+  /** The number of the report in its batch, from 1; 0: a change that came with none. */
+  readonly report: number;
+  readonly state: ScopeState;
+}
+
+export function touchedOf({ n: now, t }: ScriptAnswer, request: ScriptRequest): Touched[] {
+  return list(t).map(([report, place, ...fields]) => ({
+    report,
+    state: scopeState(request.scopeAt(place), now, fields),
+  }));
+}
+
+export function readingOf(answer: ScriptAnswer, scopes: readonly ScopeId[], buckets: readonly Bucket[]): StoreReading {
+  const [known, counted] = answer.q ?? [[], []];
+  return {
+    now: answer.n,
+    scopes: list(known).map(([place, ...fields]) => scopeState(scopes[place] as ScopeId, answer.n, fields)),
+    buckets: buckets.map(({ id, limit }, place): BucketState => {
+      const [used, resetInMs, lowered] = counted[place] ?? [0, untilRelease];
+      const left = Math.max(0, (lowered ?? limit) - used);
+      const state = { id, used, left, resetInMs: resetInMs === untilRelease ? null : resetInMs };
+      return lowered === undefined ? state : { ...state, limit: lowered };
+    }),
+  };
+}
+
+export function scopeState(
+  scope: ScopeId,
+  now: number,
+  [until, startedAt, strikes, source, reason]: ScopeFields,
+): ScopeState {
+  return { scope, now, until: timeOf(until), startedAt, reason, source: sourceOf(source), strikes };
+}
+
+function sourceOf(source: number): ScopeState["source"] {
+  return sources[source - 1] ?? "heuristic";
+}
+
+function timeOf(time: number): number {
+  return time >= never ? Number.POSITIVE_INFINITY : time;
+}
+
+/** An empty list looks like an empty object to the script. */
+function list<T>(value: readonly T[] | undefined): readonly T[] {
+  return Array.isArray(value) ? value : [];
+}

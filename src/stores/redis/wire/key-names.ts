@@ -1,0 +1,80 @@
+import type { Bucket, ScopeId } from "../../../limits/store.ts";
+import { scriptVersion } from "../scripts/script.ts";
+
+/** So many names of each kind are kept: to put one together for every question costs more than to look it up. */
+const mostKept = 20_000;
+
+const letters: Readonly<Record<Bucket["kind"], string>> = {
+  rolling: "r",
+  calendar: "d",
+  anchored: "a",
+  concurrency: "n",
+};
+
+/**
+ * Names of a pool's keys. All carry the same hash tag, so that a cluster keeps them on one node. A bucket's name tells its kind:
+ * one that was declared anew with another kind begins anew.
+ */
+export class KeyNames {
+  readonly #tag: string;
+  readonly #scopes: KeptNames;
+  readonly #buckets: Readonly<Record<Bucket["kind"], KeptNames>>;
+  readonly epoch: string;
+  readonly instances: string;
+  /** Not a key: where changes are told. */
+  readonly channel: string;
+
+  constructor(prefix: string, pool: string) {
+    this.#tag = `{${prefix}:${pool}}${scriptVersion}`;
+    this.#scopes = new KeptNames(`${this.#tag}s:`);
+    const kept = (kind: Bucket["kind"]): KeptNames => new KeptNames(`${this.#tag}${letters[kind]}:`);
+    this.#buckets = {
+      rolling: kept("rolling"),
+      calendar: kept("calendar"),
+      anchored: kept("anchored"),
+      concurrency: kept("concurrency"),
+    };
+    this.epoch = `${this.#tag}epoch`;
+    this.instances = `${this.#tag}instances`;
+    this.channel = `${this.#tag}changes`;
+  }
+
+  bucket({ id, kind }: Bucket): string {
+    return this.#buckets[kind].of(id);
+  }
+
+  scope(id: ScopeId): string {
+    return this.#scopes.of(id);
+  }
+
+  /** The number of the last reports an instance sent. */
+  reports(instance: string): string {
+    return `${this.#tag}reports:${instance}`;
+  }
+
+  /** The scope a key is of. A client may have put a prefix of its own before it. */
+  scopeOf(key: string): ScopeId | undefined {
+    const { prefix } = this.#scopes;
+    const at = key.indexOf(prefix);
+    return at === -1 ? undefined : key.slice(at + prefix.length);
+  }
+}
+
+class KeptNames {
+  readonly prefix: string;
+  readonly #names = new Map<string, string>();
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  of(id: string): string {
+    let name = this.#names.get(id);
+    if (name === undefined) {
+      name = this.prefix + id;
+      if (this.#names.size >= mostKept) this.#names.clear();
+      this.#names.set(id, name);
+    }
+    return name;
+  }
+}

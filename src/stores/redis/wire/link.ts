@@ -1,0 +1,273 @@
+import type { Clock } from "../../../types.ts";
+import type { SharingState } from "../options.ts";
+import type { Standing } from "../outage/insurance.ts";
+import type { ScriptAnswer } from "./answer.ts";
+import { CommandBudget, CommandTimeoutError } from "./command-budget.ts";
+import type { Ride } from "./report-queue.ts";
+import type { ScriptRequest } from "./request.ts";
+import type { ScriptRunner } from "./script-runner.ts";
+import type { ServerTime } from "./server-time.ts";
+
+/** An instance gives a sign of life so often, with its next question or by itself; milliseconds. */
+const beatEveryMs = 750;
+/**
+ * So long after a server came back, or lost what it knew, all instances have given a sign of life, and told it again what it
+ * lost; milliseconds.
+ */
+const allHeardWithinMs = 1000;
+/** Without one for so long it is taken for dead. */
+const deadAfterMs = 5000;
+/** A server that was lost is asked so often whether it is back. */
+const probeEveryMs = 250;
+/** As long as so many probes had no answer at all, it is asked less often: its client keeps them all. */
+const mostProbes = 4;
+const probeSeldomMs = 1000;
+/** A timer may come so much too early; milliseconds. */
+const timerSlackMs = 2;
+/** So many commands in a row without an answer in time, and the server is taken for lost. An error is enough alone. */
+const timeoutsUntilLost = 3;
+
+export interface LinkOptions {
+  readonly runner: ScriptRunner;
+  readonly clock: Clock;
+  readonly time: ServerTime;
+  readonly commandTimeoutMs: number;
+  readonly expectedInstances: number;
+  readonly newRequest: () => ScriptRequest;
+  /** A command failed, or had no answer in time. */
+  readonly failed: (cause: unknown) => void;
+  /** The server was lost. */
+  readonly lost: (cause: unknown) => void;
+  /** It answers again. What it is to be told first is told when the promise resolves. */
+  readonly back: () => Promise<void>;
+  /** It has lost what it knew, and begun anew. */
+  readonly forgot: () => void;
+  readonly answered: () => void;
+}
+
+/** The way to the server: gives commands their time, knows whether it makes sense to ask, and looks for it when it does not. */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #budget: CommandBudget;
+  #state: SharingState = "shared";
+  #timeouts = 0;
+  #epoch: string | undefined;
+  /** On the server's clock. */
+  #epochSince = Number.NEGATIVE_INFINITY;
+  #alonePastForgetting = 0;
+  #standing: Standing | undefined;
+  /** When the server first told it. */
+  #joinedAt = Number.POSITIVE_INFINITY;
+  #isEarly = true;
+  /** Until then, those who gave no sign of life yet are not taken for dead. */
+  #allHeardAt = 0;
+  #beatAt = Number.NEGATIVE_INFINITY;
+  /** The last sign of life that the server certainly had: one that does not know of it has older data. */
+  #lastBeat = { epoch: "", at: 0 };
+  #probedAt = Number.NEGATIVE_INFINITY;
+  #probesUnderWay = 0;
+  #isReturning = false;
+  #isClosed = false;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#budget = new CommandBudget(options.clock, options.commandTimeoutMs);
+  }
+
+  /** Is anything heard of the server? */
+  get isUp(): boolean {
+    return this.#state === "shared";
+  }
+
+  /** Does it make sense to tell it anything? */
+  get mayReport(): boolean {
+    return this.isUp || this.#isReturning;
+  }
+
+  /** May what it grants be relied on? Not while others may still have to tell it again what it forgot. */
+  get maySpend(): boolean {
+    return this.isUp && this.#options.clock.monotonic() >= this.#alonePastForgetting;
+  }
+
+  /** Did it answer when it was asked last? */
+  get isAnswering(): boolean {
+    return this.#timeouts === 0;
+  }
+
+  get epoch(): string | undefined {
+    return this.#epoch;
+  }
+
+  get standing(): Standing {
+    return this.#standing ?? { instances: this.#options.expectedInstances, rank: 0 };
+  }
+
+  /** Among how many, and as which of them, to share what is left. At first others may be about to start as well. */
+  get shareStanding(): Standing {
+    const { instances, rank } = this.standing;
+    return { instances: this.#isEarly ? Math.max(instances, this.#options.expectedInstances) : instances, rank };
+  }
+
+  /** A sign of life goes along with a question when it is due. Once asked, it is taken to be given. */
+  beatIfDue(request: ScriptRequest): void {
+    if (this.#options.clock.monotonic() - this.#beatAt >= beatEveryMs - timerSlackMs) this.beat(request);
+  }
+
+  beat(request: ScriptRequest): void {
+    this.#beatAt = this.#options.clock.monotonic();
+    request.beat(deadAfterMs, this.#lastBeat);
+    this.#watch();
+  }
+
+  /**
+   * Rejects when there is no answer in time, or none at all.
+   * @param late gets an answer that comes after that
+   */
+  async ask(
+    request: ScriptRequest,
+    ride: Ride | undefined,
+    late: (answer: ScriptAnswer) => void,
+  ): Promise<ScriptAnswer> {
+    const askedAt = this.#options.clock.monotonic();
+    const running = this.#options.runner.run(request);
+    running.then(
+      (answer) => {
+        this.#heard(answer, askedAt);
+        arrived(ride, answer);
+      },
+      (error: unknown) => {
+        ride?.failed();
+        this.#options.failed(error);
+      },
+    );
+    try {
+      const answer = await this.#budget.within(running, late);
+      this.#timeouts = 0;
+      this.#options.answered();
+      return answer;
+    } catch (error) {
+      if (error instanceof CommandTimeoutError) ride?.late();
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#cancelTimer?.();
+  }
+
+  /** Looks whether the server is back, if that was not done just now. It is when it answers in time. */
+  probe(): void {
+    const now = this.#options.clock.monotonic();
+    const everyMs = (this.#probesUnderWay < mostProbes ? probeEveryMs : probeSeldomMs) - timerSlackMs;
+    if (this.isUp || this.#isReturning || this.#isClosed || now - this.#probedAt < everyMs) return;
+    this.#probedAt = now;
+    const request = this.#options.newRequest();
+    this.beat(request);
+    const probing = this.#options.runner.run(request);
+    const ended = (): void => {
+      this.#probesUnderWay--;
+    };
+    this.#probesUnderWay++;
+    probing.then(ended, (error: unknown) => {
+      ended();
+      this.#options.failed(error);
+    });
+    this.#budget
+      .within(probing, () => {})
+      .then((answer) => {
+        if (this.isUp || this.#isReturning || this.#isClosed) return;
+        this.#heard(answer, now);
+        this.#return();
+      })
+      .catch(() => {});
+  }
+
+  #return(): void {
+    this.#isReturning = true;
+    this.#allHeardAt = this.#options.clock.monotonic() + allHeardWithinMs;
+    const resume = (): void => {
+      this.#isReturning = false;
+      this.#timeouts = 0;
+      this.#state = "shared";
+      this.#options.answered();
+    };
+    // Whatever a listener of the caller's does.
+    this.#options.back().then(resume, resume);
+  }
+
+  #heard({ n, e, h }: ScriptAnswer, askedAt: number): void {
+    const now = this.#options.clock.monotonic();
+    // One that was long on its way tells an old time.
+    if (this.#epoch === undefined || now - askedAt <= this.#options.commandTimeoutMs) this.#options.time.heard(n);
+    this.#compare(e, n, now);
+    if (h === undefined) return;
+    if (e !== this.#lastBeat.epoch || n > this.#lastBeat.at) this.#lastBeat = { epoch: e, at: n };
+    this.#stand({ instances: h[0], rank: h[1] }, now);
+  }
+
+  #compare(epoch: string, serverNow: number, now: number): void {
+    const before = this.#epoch;
+    // Over several connections, an answer from before the loss may come after one from behind it.
+    if (before === epoch || (before !== undefined && serverNow < this.#epochSince)) return;
+    this.#epoch = epoch;
+    this.#epochSince = serverNow;
+    if (before === undefined) return;
+    this.#allHeardAt = now + allHeardWithinMs;
+    this.#alonePastForgetting = this.#allHeardAt;
+    this.#options.forgot();
+  }
+
+  /** The first to be heard again would find itself alone, and take what is left for its own. */
+  #stand(heard: Standing, now: number): void {
+    const before = this.#standing;
+    // Nonsense is none.
+    if (!(heard.instances >= 1 && heard.rank >= 0)) return;
+    if (before === undefined) this.#joinedAt = now;
+    this.#isEarly = now < this.#joinedAt + allHeardWithinMs;
+    if (before === undefined || heard.instances >= before.instances || now >= this.#allHeardAt) this.#standing = heard;
+  }
+
+  #failed(error: unknown): void {
+    if (!this.isUp) return;
+    this.#options.failed(error);
+    this.#timeouts++;
+    if (error instanceof CommandTimeoutError && this.#timeouts < timeoutsUntilLost) return;
+    this.#state = "alone";
+    this.#watch();
+    try {
+      this.#options.lost(error);
+    } catch {
+      // A listener of the caller's must not fail a request.
+    }
+  }
+
+  /** One timer for signs of life and for looking after a lost server. */
+  #watch(): void {
+    const { clock } = this.#options;
+    // Where timers end with the request that set them, questions do its work.
+    if (this.#isClosed || clock.timersEndWithRequest === true) return;
+    this.#cancelTimer?.();
+    this.#cancelTimer = clock.timer(() => this.#look(), this.isUp ? beatEveryMs : probeEveryMs, true);
+  }
+
+  #look(): void {
+    if (this.isUp) {
+      const request = this.#options.newRequest();
+      this.beatIfDue(request);
+      if (!request.isEmpty) this.ask(request, undefined, () => {}).catch(() => {});
+    } else this.probe();
+    this.#watch();
+  }
+}
+
+/** An answer that makes no sense leaves reports where they are. */
+function arrived(ride: Ride | undefined, answer: ScriptAnswer): void {
+  try {
+    ride?.arrived(answer);
+  } catch {
+    ride?.failed();
+  }
+}
