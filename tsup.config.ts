@@ -2,9 +2,9 @@ import { defineConfig } from "tsup";
 
 const entry = {
   index: "src/index.ts",
-  express: "src/middleware/express.ts",
-  koa: "src/middleware/koa.ts",
-  hono: "src/middleware/hono.ts",
+  express: "src/server/middleware/express.ts",
+  koa: "src/server/middleware/koa.ts",
+  hono: "src/server/middleware/hono.ts",
   redis: "src/stores/redis/index.ts",
   node: "src/node.ts",
   testing: "src/testing/index.ts",

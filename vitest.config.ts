@@ -14,7 +14,7 @@ const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/redis/**", "
 const ownProcessTests = [
   "test/attempt/reading/usage-reader.test.ts",
   "test/fetch/bodies/passed-body.test.ts",
-  "test/http/proxy/http2.test.ts",
+  "test/server/proxy/http2.test.ts",
 ];
 
 /** Tests in real time: they come after those that keep the processor busy. */

@@ -23,12 +23,6 @@ export type {
   RotatingFetchOptions,
   SharedRotatorOptions,
 } from "./fetch/fetch-options.ts";
-export type { AdminOptions, AdminToken } from "./http/admin/admin-options.ts";
-export { type AdminHandler, createAdminHandler, isAdminPath } from "./http/admin/create-admin-handler.ts";
-export { createProxyHandler, type ProxyHandler } from "./http/create-proxy-handler.ts";
-export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./http/proxy-authorize.ts";
-export { ProxyError } from "./http/proxy-error.ts";
-export type { ProxyingOptions, ProxyOptions } from "./http/proxy-options.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
 export { defineProvider, type ProviderDefinition } from "./judgement/define-provider.ts";
 export {
@@ -131,6 +125,12 @@ export type {
   ReadyOrder,
   Strategy,
 } from "./pool/strategies/strategy.ts";
+export type { AdminOptions, AdminToken } from "./server/admin/admin-options.ts";
+export { type AdminHandler, createAdminHandler, isAdminPath } from "./server/admin/create-admin-handler.ts";
+export { createProxyHandler, type ProxyHandler } from "./server/proxy/create-proxy-handler.ts";
+export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./server/proxy/proxy-authorize.ts";
+export { ProxyError } from "./server/proxy/proxy-error.ts";
+export type { ProxyingOptions, ProxyOptions } from "./server/proxy/proxy-options.ts";
 export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
 export type {
   AttemptSummary,

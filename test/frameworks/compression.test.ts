@@ -10,10 +10,10 @@ import { compress as honoCompress } from "hono/compress";
 import Koa from "koa";
 import koaCompress from "koa-compress";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { rotatingProxy as expressProxy } from "../../src/middleware/express.ts";
-import { rotatingProxy as honoProxy } from "../../src/middleware/hono.ts";
-import { rotatingProxy as koaProxy } from "../../src/middleware/koa.ts";
-import { answering, ask, begin, nextPiece } from "../http/proxy/client.ts";
+import { rotatingProxy as expressProxy } from "../../src/server/middleware/express.ts";
+import { rotatingProxy as honoProxy } from "../../src/server/middleware/hono.ts";
+import { rotatingProxy as koaProxy } from "../../src/server/middleware/koa.ts";
+import { answering, ask, begin, nextPiece } from "../server/proxy/client.ts";
 import { type Rig, serving, startRig } from "./support/rig.ts";
 import { running } from "./support/servers.ts";
 

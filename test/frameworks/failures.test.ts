@@ -5,11 +5,11 @@ import { Hono } from "hono";
 import Koa from "koa";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ProxyError } from "../../src/index.ts";
-import { rotatingProxy as expressProxy } from "../../src/middleware/express.ts";
-import { rotatingProxy as honoProxy } from "../../src/middleware/hono.ts";
-import { rotatingProxy as koaProxy } from "../../src/middleware/koa.ts";
 import { createNodeProxy } from "../../src/node.ts";
-import { answering, ask, begin, nextPiece, whole } from "../http/proxy/client.ts";
+import { rotatingProxy as expressProxy } from "../../src/server/middleware/express.ts";
+import { rotatingProxy as honoProxy } from "../../src/server/middleware/hono.ts";
+import { rotatingProxy as koaProxy } from "../../src/server/middleware/koa.ts";
+import { answering, ask, begin, nextPiece, whole } from "../server/proxy/client.ts";
 import { type Rig, serving, startRig } from "./support/rig.ts";
 
 type Caught = unknown[];

@@ -5,10 +5,10 @@ import Koa from "koa";
 import mount from "koa-mount";
 import { describe, expect, it } from "vitest";
 import { createProxyHandler } from "../../src/index.ts";
-import { rotatingProxy as expressProxy } from "../../src/middleware/express.ts";
-import { rotatingProxy as honoProxy } from "../../src/middleware/hono.ts";
-import { rotatingProxy as koaProxy } from "../../src/middleware/koa.ts";
-import { ask } from "../http/proxy/client.ts";
+import { rotatingProxy as expressProxy } from "../../src/server/middleware/express.ts";
+import { rotatingProxy as honoProxy } from "../../src/server/middleware/hono.ts";
+import { rotatingProxy as koaProxy } from "../../src/server/middleware/koa.ts";
+import { ask } from "../server/proxy/client.ts";
 import { type Rig, serving, startRig } from "./support/rig.ts";
 
 /** What is asked for below the mount, and what arrives at the provider. */

@@ -7,10 +7,10 @@ import Koa from "koa";
 import koaBodyparser from "koa-bodyparser";
 import multer from "multer";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { rotatingProxy as expressProxy } from "../../src/middleware/express.ts";
-import { rotatingProxy as honoProxy } from "../../src/middleware/hono.ts";
-import { rotatingProxy as koaProxy } from "../../src/middleware/koa.ts";
-import { type Answer, ask } from "../http/proxy/client.ts";
+import { rotatingProxy as expressProxy } from "../../src/server/middleware/express.ts";
+import { rotatingProxy as honoProxy } from "../../src/server/middleware/hono.ts";
+import { rotatingProxy as koaProxy } from "../../src/server/middleware/koa.ts";
+import { type Answer, ask } from "../server/proxy/client.ts";
 import { type Rig, serving, startRig } from "./support/rig.ts";
 
 const json = { "content-type": "application/json" };

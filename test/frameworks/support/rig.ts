@@ -1,6 +1,6 @@
 import { onTestFinished } from "vitest";
 import type { ProxyOptions } from "../../../src/index.ts";
-import { Upstream } from "../../http/proxy/upstream.ts";
+import { Upstream } from "../../server/proxy/upstream.ts";
 import { optionsOf } from "./pools.ts";
 import { listening } from "./servers.ts";
 import { newToken } from "./world.ts";

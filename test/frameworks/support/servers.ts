@@ -7,9 +7,9 @@ import express4 from "express-4";
 import fastify from "fastify";
 import Koa from "koa";
 import mount from "koa-mount";
-import { rotatingProxy as expressProxy } from "../../../src/middleware/express.ts";
-import { rotatingProxy as koaProxy } from "../../../src/middleware/koa.ts";
 import { createNodeProxy, type NodeProxyOptions } from "../../../src/node.ts";
+import { rotatingProxy as expressProxy } from "../../../src/server/middleware/express.ts";
+import { rotatingProxy as koaProxy } from "../../../src/server/middleware/koa.ts";
 import { optionsOf, type Pools } from "./pools.ts";
 import { honoApp } from "./web-apps.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ask } from "../../http/proxy/client.ts";
+import { ask } from "../../server/proxy/client.ts";
 import type { World } from "./world.ts";
 
 /** Who is answered what. */

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { answering, ask, askUnended, begin, expecting, nextPiece, whole } from "../../http/proxy/client.ts";
-import { floodPiece, floodPieces, printOf } from "../../http/proxy/upstream.ts";
+import { answering, ask, askUnended, begin, expecting, nextPiece, whole } from "../../server/proxy/client.ts";
+import { floodPiece, floodPieces, printOf } from "../../server/proxy/upstream.ts";
 import { untilStill } from "./still.ts";
 import { mostBytes, type World } from "./world.ts";
 

@@ -1,6 +1,6 @@
 import type { ClientRequest } from "node:http";
 import { expect, it } from "vitest";
-import { answering, ask, begin, nextPiece, whole } from "../../http/proxy/client.ts";
+import { answering, ask, begin, nextPiece, whole } from "../../server/proxy/client.ts";
 import type { World } from "./world.ts";
 
 /** So soon the provider learns that a client has left, milliseconds. */

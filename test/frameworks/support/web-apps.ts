@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import { createProxyHandler } from "../../../src/index.ts";
-import { rotatingProxy } from "../../../src/middleware/hono.ts";
+import { rotatingProxy } from "../../../src/server/middleware/hono.ts";
 import { optionsOf, type Pools } from "./pools.ts";
 
 /** The app of a Hono server, on whatever runtime. */

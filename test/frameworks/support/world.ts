@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { afterAll, beforeAll } from "vitest";
-import { Upstream } from "../../http/proxy/upstream.ts";
+import { Upstream } from "../../server/proxy/upstream.ts";
 import type { PoolSetup, Pools } from "./pools.ts";
 import { type RunningServer, running, type StartServer } from "./servers.ts";
 

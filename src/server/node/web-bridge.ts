@@ -1,0 +1,81 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ReadableStream as NodeReadableStream } from "node:stream/web";
+import { bodyOfProxyError, expectMethod, headersOfProxyError, proxyErrorOf } from "../proxy/proxy-error.ts";
+import { mayHaveBody, parsedBody, wasReadBefore } from "./incoming-body.ts";
+
+/** A handler of node:http, which frameworks on top of it take as well. */
+export type NodeHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => void;
+
+/** What speaks `Request` and `Response`. */
+export type WebHandler = (request: Request) => Promise<Response>;
+
+/** Runs a handler of `Request` and `Response` on node:http. How long a body may be is the handler's to say. */
+export function nodeHandlerOf(handle: WebHandler): NodeHandler {
+  return (request, response, next) => {
+    bridge(handle, request, response).catch((error: unknown) => {
+      request.resume();
+      if (response.destroyed || response.writableEnded) return;
+      if (response.headersSent) {
+        response.destroy();
+        return;
+      }
+      const failed = proxyErrorOf(error);
+      if (next !== undefined && failed.status >= 500) next(failed);
+      else response.writeHead(failed.status, headersOfProxyError(failed)).end(bodyOfProxyError(failed));
+    });
+  };
+}
+
+async function bridge(handle: WebHandler, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = "GET", url = "/", headers: given } = request;
+  expectMethod(method);
+  const controller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableEnded) controller.abort();
+  });
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(given)) {
+    // HTTP/2 tells method and path in these.
+    if (name.startsWith(":")) continue;
+    for (const one of Array.isArray(value) ? value : [value ?? ""]) headers.append(name, one);
+  }
+  // Parsers unpack what they read.
+  if (wasReadBefore(request)) headers.delete("content-encoding");
+  const body = bodyFor(request);
+  // The host is of no matter to a handler that goes by the path.
+  const asked = `http://localhost${url.startsWith("/") ? url : "/"}`;
+  const init = { method, headers, signal: controller.signal, ...(body && { body, duplex: "half" }) };
+  const answer = await handle(new Request(asked, init as RequestInit));
+  await send(answer, method, response);
+}
+
+/** As it comes, or as a parser before us left it. */
+function bodyFor(request: IncomingMessage): BodyInit | undefined {
+  const { method } = request;
+  if (method === "GET" || method === "HEAD" || !mayHaveBody(request)) return undefined;
+  if (wasReadBefore(request)) {
+    const parsed = parsedBody(request);
+    return parsed === undefined ? undefined : new Uint8Array(parsed);
+  }
+  return Readable.toWeb(request) as unknown as ReadableStream<Uint8Array>;
+}
+
+async function send(answer: Response, method: string, response: ServerResponse): Promise<void> {
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of answer.headers) if (name !== "set-cookie") headers[name] = value;
+  const cookies = answer.headers.getSetCookie();
+  if (cookies.length > 0) headers["set-cookie"] = cookies;
+  response.writeHead(answer.status, headers);
+  if (answer.body === null || method === "HEAD") {
+    await answer.body?.cancel();
+    response.end();
+    return;
+  }
+  await pipeline(Readable.fromWeb(answer.body as NodeReadableStream), response);
+}
