@@ -11,10 +11,10 @@ export type {
   StoreMaker,
   StoreUnderTest,
 } from "./contract/contract-world.ts";
+export { type OpenAIErrorBody, openaiError } from "./emulator/answers/openai-errors.ts";
 export type { Arrival, ArrivalFilter, Judged, UseFilter } from "./emulator/arrival-log.ts";
 export type { CredentialHeader, CredentialPlace, CredentialQuery } from "./emulator/credential.ts";
 export type { ProviderEmulatorOptions } from "./emulator/emulator-options.ts";
-export { type OpenAIErrorBody, openaiError } from "./emulator/openai-errors.ts";
 export {
   createProviderEmulator,
   type KeyControls,

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Answer, pause } from "./answer.ts";
+import { type Answer, pause } from "./answers/answer.ts";
 import type { Exchange, ProviderCore } from "./provider-core.ts";
 
 const host = "127.0.0.1";

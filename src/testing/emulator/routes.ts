@@ -1,5 +1,5 @@
 import type { Clock } from "../../types.ts";
-import { type Content, eventStream, jsonContent } from "./answer.ts";
+import { type Content, eventStream, jsonContent } from "./answers/answer.ts";
 import {
   type CompletionRequest,
   type CompletionUsage,
@@ -7,11 +7,11 @@ import {
   completionEvents,
   completionRequest,
   wordsOf,
-} from "./completion.ts";
+} from "./answers/completion.ts";
+import { openaiError } from "./answers/openai-errors.ts";
 import type { CredentialReader } from "./credential.ts";
 import type { ProviderEmulatorOptions } from "./emulator-options.ts";
 import type { Facts } from "./incoming.ts";
-import { openaiError } from "./openai-errors.ts";
 import { assertReply, assertTokens } from "./option-checks.ts";
 import type { EmulatedRequest } from "./step.ts";
 

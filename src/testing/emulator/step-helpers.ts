@@ -1,5 +1,5 @@
 import { duration, headerRecord, integer, optional, shaped, text } from "../checks.ts";
-import { openaiError } from "./openai-errors.ts";
+import { openaiError } from "./answers/openai-errors.ts";
 import type { Step, StepFunction } from "./step.ts";
 
 /** Settings of {@link rateLimited}. */

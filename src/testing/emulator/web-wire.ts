@@ -1,4 +1,4 @@
-import { type Answer, pause } from "./answer.ts";
+import { type Answer, pause } from "./answers/answer.ts";
 import type { Exchange, ProviderCore } from "./provider-core.ts";
 
 const bodylessStatuses = new Set([101, 204, 205, 304]);

@@ -1,7 +1,7 @@
-import type { Clock } from "../../types.ts";
+import type { Clock } from "../../../types.ts";
+import type { Step } from "../step.ts";
 import { sseEvent } from "./completion.ts";
 import { defaultErrorBody, openaiError } from "./openai-errors.ts";
-import type { Step } from "./step.ts";
 
 /** A complete answer before faults are put into it. */
 export interface Content {

@@ -1,5 +1,5 @@
-import type { Dimension, LimitPeriod } from "../../types.ts";
-import type { LimitRefusal } from "../limits/limit-judge.ts";
+import type { Dimension, LimitPeriod } from "../../../types.ts";
+import type { LimitRefusal } from "../../limits/limit-judge.ts";
 
 /** An error body in OpenAI's shape. */
 export interface OpenAIErrorBody {

@@ -1,5 +1,5 @@
-import type { Dimension } from "../../types.ts";
-import type { LimitStanding } from "../limits/limit-judge.ts";
+import type { Dimension } from "../../../types.ts";
+import type { LimitStanding } from "../../limits/limit-judge.ts";
 import { goDuration } from "./openai-errors.ts";
 
 const names: Readonly<Record<Exclude<Dimension, "concurrency">, string>> = {
