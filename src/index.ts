@@ -46,7 +46,7 @@ export type {
   RuleVerdict,
   StreamShape,
   UsageShape,
-} from "./judgement/providers/provider.ts";
+} from "./judgement/provider.ts";
 export type { ProviderName } from "./judgement/registry.ts";
 export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
 export type { LimitTemplate } from "./limits/limits.ts";

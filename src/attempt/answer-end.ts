@@ -1,4 +1,4 @@
-import type { Provider, UsageShape } from "../judgement/providers/provider.ts";
+import type { Provider, UsageShape } from "../judgement/provider.ts";
 import type { Usage } from "../limits/store.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";

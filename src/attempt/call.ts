@@ -1,5 +1,5 @@
 import type { HeaderSource } from "../judgement/error-classifier.ts";
-import type { RequestShape } from "../judgement/providers/provider.ts";
+import type { RequestShape } from "../judgement/provider.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AcquireRequest, TokenEstimate } from "../pool/rotator-options.ts";
 import type { AttemptSummary, Classification } from "../types.ts";

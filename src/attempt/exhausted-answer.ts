@@ -1,5 +1,5 @@
 import type { AllKeysExhaustedError } from "../errors.ts";
-import type { Provider } from "../judgement/providers/provider.ts";
+import type { Provider } from "../judgement/provider.ts";
 import type { ExhaustedAnswer } from "./call.ts";
 
 interface ErrorWords {

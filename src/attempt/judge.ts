@@ -1,6 +1,6 @@
 import { classifyTransportError, type ErrorClassifier } from "../judgement/error-classifier.ts";
 import { organizationIn } from "../judgement/learning/account-inference.ts";
-import type { RequestShape } from "../judgement/providers/provider.ts";
+import type { RequestShape } from "../judgement/provider.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
 import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";

@@ -1,5 +1,5 @@
 import { LRUCache } from "lru-cache";
-import type { ResourceShape } from "../judgement/providers/provider.ts";
+import type { ResourceShape } from "../judgement/provider.ts";
 
 /** So many ids are remembered; the one unused for longest is forgotten first. */
 const mostRemembered = 10_000;

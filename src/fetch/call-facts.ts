@@ -1,5 +1,5 @@
 import type { Call } from "../attempt/call.ts";
-import type { Provider } from "../judgement/providers/provider.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { type HeadersLike, shownUrl, withoutCredential } from "./credentials.ts";
 
 /** A call that can be shown. */

@@ -3,7 +3,7 @@ import type { Answer, Transport } from "../attempt/call.ts";
 import type { FinalAnswerOptions } from "../attempt/final-answer.ts";
 import { ResourcePins } from "../attempt/resource-pins.ts";
 import { createClassifier } from "../judgement/classification-hooks.ts";
-import type { Provider } from "../judgement/providers/provider.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { type CallFacts, type ShowableCall, ShownCall } from "./call-facts.ts";
 import type { ResolvedCallingOptions } from "./fetch-options.ts";
 import { createProbeSender } from "./probe-sender.ts";

@@ -1,4 +1,4 @@
-import type { CredentialPlacement } from "../judgement/providers/provider.ts";
+import type { CredentialPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import { hasParameter, withParameter } from "./endpoints.ts";

@@ -2,7 +2,7 @@ import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { estimateTokens } from "../attempt/reading/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.ts";
-import type { Provider, RequestShape } from "../judgement/providers/provider.ts";
+import type { Provider, RequestShape } from "../judgement/provider.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";

@@ -11,7 +11,7 @@ import {
 } from "../checks.ts";
 import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
 import { type ClassifyHook, expectPolicy, type Policy } from "../judgement/classification-hooks.ts";
-import type { Provider } from "../judgement/providers/provider.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { providerAt } from "../judgement/registry.ts";
 import { KeyRotator } from "../operate/key-rotator.ts";
 import { type Addressed, sentTo } from "../operate/keys/key-owner.ts";

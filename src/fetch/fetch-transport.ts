@@ -1,5 +1,5 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
-import type { CredentialPlacement } from "../judgement/providers/provider.ts";
+import type { CredentialPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";

@@ -1,4 +1,4 @@
-import type { CredentialPlacement } from "../judgement/providers/provider.ts";
+import type { CredentialPlacement } from "../judgement/provider.ts";
 import type { Lease } from "../pool/lease.ts";
 import { goesInQuery, type HeadersLike, placeCredential, placeInUrl } from "./credentials.ts";
 import { urlFor } from "./endpoints.ts";

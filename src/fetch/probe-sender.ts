@@ -1,7 +1,7 @@
 import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { type ErrorClassifier, normaliseEnvelope } from "../judgement/error-classifier.ts";
-import type { CredentialPlacement, Provider } from "../judgement/providers/provider.ts";
+import type { CredentialPlacement, Provider } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { ProbeAnswer, ProbeRequest, SendProbe } from "../operate/health-checker.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";

@@ -2,7 +2,7 @@ import { expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Classification, Kind } from "../types.ts";
 import { type ClassifierInput, ErrorClassifier } from "./error-classifier.ts";
-import type { Provider } from "./providers/provider.ts";
+import type { Provider } from "./provider.ts";
 import { shaped } from "./shape-checks.ts";
 import { kindDefaults } from "./verdict.ts";
 import { classificationShape, kinds } from "./vocabulary.ts";

@@ -1,6 +1,6 @@
 import { expectKnown } from "../checks.ts";
+import type { CredentialPlacement, Provider } from "./provider.ts";
 import { expectProvider, providerShape } from "./provider-options.ts";
-import type { CredentialPlacement, Provider } from "./providers/provider.ts";
 import { type OtherName, type ProviderName, providerNamed } from "./registry.ts";
 
 type ProviderFields = { readonly [field in keyof Provider]?: Provider[field] | undefined };

@@ -12,8 +12,8 @@ import type {
 import { verdictByCode, verdictByWeakCode } from "./lexicon/code-table.ts";
 import { dimensionInWords, type QuotaFailure, readQuotaFailure, windowInWords } from "./lexicon/limit-words.ts";
 import { verdictByMessage } from "./lexicon/message-rules.ts";
+import type { Provider } from "./provider.ts";
 import { rulesForSuccess, stageOfRules } from "./provider-rules.ts";
-import type { Provider } from "./providers/provider.ts";
 import { verdictByEdge } from "./reading/edge.ts";
 import { type Answer, gatherFacts } from "./reading/facts.ts";
 import { containsAny, readField } from "./reading/guarded.ts";

@@ -1,4 +1,4 @@
-import type { Provider } from "./providers/provider.ts";
+import type { Provider } from "./provider.ts";
 
 /**
  * The provider known to live at a base URL: by its host and, where a provider shares its hosts, by the path. The most

@@ -12,7 +12,7 @@ import type {
   RuleVerdict,
   StreamShape,
   UsageShape,
-} from "./providers/provider.ts";
+} from "./provider.ts";
 import {
   anyText,
   type Check,

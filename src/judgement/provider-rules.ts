@@ -1,5 +1,5 @@
 import { readQuotaFailure, windowInWords } from "./lexicon/limit-words.ts";
-import type { ErrorRule, Provider } from "./providers/provider.ts";
+import type { ErrorRule, Provider } from "./provider.ts";
 import { foldIdentifier } from "./reading/envelope.ts";
 import { readPath } from "./reading/guarded.ts";
 import type { Facts, Stage, Verdict } from "./verdict.ts";

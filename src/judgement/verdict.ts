@@ -1,5 +1,5 @@
 import type { Classification, ClassificationContext, Dimension, Kind, Scope, SharedBy, WindowName } from "../types.ts";
-import type { ResetRule } from "./providers/provider.ts";
+import type { ResetRule } from "./provider.ts";
 import type { BodyFormat } from "./reading/body.ts";
 import type { ErrorEnvelope } from "./reading/envelope.ts";
 import type { HeaderView } from "./reading/headers.ts";

@@ -1,6 +1,6 @@
 import { expectHeaders, expectKnown, expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../errors.ts";
-import type { HealthProbe } from "../judgement/providers/provider.ts";
+import type { HealthProbe } from "../judgement/provider.ts";
 import { anyText, optional, type Shape, shaped, text } from "../judgement/shape-checks.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";

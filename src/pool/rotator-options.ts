@@ -10,7 +10,7 @@ import {
   unexpectedSecret,
 } from "../checks.ts";
 import { systemClock } from "../clock.ts";
-import type { Provider } from "../judgement/providers/provider.ts";
+import type { Provider } from "../judgement/provider.ts";
 import {
   type OtherName,
   type ProviderName,

@@ -7,7 +7,7 @@ import {
   normaliseEnvelope,
   readRetryDelay,
 } from "../../src/judgement/error-classifier.ts";
-import type { ErrorRule, Provider, ResetPlace, ResetRule, ResetUnit } from "../../src/judgement/providers/provider.ts";
+import type { ErrorRule, Provider, ResetPlace, ResetRule, ResetUnit } from "../../src/judgement/provider.ts";
 import type { Classification } from "../../src/types.ts";
 
 const { FUZZ_RUNS = "1000" } = process.env;

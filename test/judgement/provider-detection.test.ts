@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { Provider } from "../../src/judgement/provider.ts";
 import { detectProvider } from "../../src/judgement/provider-detection.ts";
-import type { Provider } from "../../src/judgement/providers/provider.ts";
 import { providers } from "../../src/judgement/registry.ts";
 
 const found = (baseURL: string, among: readonly Provider[] = providers) =>

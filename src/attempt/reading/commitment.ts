@@ -1,5 +1,5 @@
 import type { ErrorClassifier } from "../../judgement/error-classifier.ts";
-import type { Provider, StreamShape } from "../../judgement/providers/provider.ts";
+import type { Provider, StreamShape } from "../../judgement/provider.ts";
 import type { Classification, ClassificationContext, Clock } from "../../types.ts";
 import type { Answer, Call, Reply } from "../call.ts";
 import { StreamOpening } from "./stream-opening.ts";

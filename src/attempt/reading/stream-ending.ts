@@ -1,4 +1,4 @@
-import type { StreamShape } from "../../judgement/providers/provider.ts";
+import type { StreamShape } from "../../judgement/provider.ts";
 
 /** So much of the end is looked at: the last event of most providers is short. */
 const tailBytes = 4096;

@@ -1,5 +1,5 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import type { StreamShape } from "../../judgement/providers/provider.ts";
+import type { StreamShape } from "../../judgement/provider.ts";
 
 /** So much of a stream is kept back at most, until something in it is content. */
 const mostEvents = 8;

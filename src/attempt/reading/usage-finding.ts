@@ -1,4 +1,4 @@
-import type { UsageShape } from "../../judgement/providers/provider.ts";
+import type { UsageShape } from "../../judgement/provider.ts";
 import type { Usage } from "../../limits/store.ts";
 import { nextQuote, numberAt, skipSpace, stringEnd } from "./request-facts.ts";
 

@@ -1,4 +1,4 @@
-import type { UsageShape } from "../../judgement/providers/provider.ts";
+import type { UsageShape } from "../../judgement/provider.ts";
 import { forEachMember } from "./request-facts.ts";
 
 /** Longer bodies are not looked through. */

@@ -1,4 +1,4 @@
-import type { Provider, RequestShape } from "../../judgement/providers/provider.ts";
+import type { Provider, RequestShape } from "../../judgement/provider.ts";
 import { shownUrl, withoutCredential } from "../credentials.ts";
 import type { FetchCall } from "../fetch-call.ts";
 import type { CacheRequest } from "./cache-options.ts";

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { unexpected } from "../../checks.ts";
-import type { Provider } from "../../judgement/providers/provider.ts";
+import type { Provider } from "../../judgement/provider.ts";
 import { isEnding, untilEnded, type WaitBound } from "../../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../../types.ts";
 import { ReadAhead } from "../bodies/read-ahead.ts";

@@ -4,7 +4,7 @@ import type { CooldownChange, ScopeId } from "../../limits/store.ts";
 import type { Account } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
 import type { Clock, Dimension, WindowName } from "../../types.ts";
-import type { HeaderCounter, Provider } from "../providers/provider.ts";
+import type { HeaderCounter, Provider } from "../provider.ts";
 import { limitOf } from "../reading/stated-limit.ts";
 import { calendarResetMs, readDeclaredBuckets } from "../reading/stated-resets.ts";
 import type { StatedLimits } from "./stated-limits.ts";

@@ -1,7 +1,7 @@
 import type { Account, KeyPool } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
 import type { Classification } from "../../types.ts";
-import type { HeaderCounter, Provider } from "../providers/provider.ts";
+import type { HeaderCounter, Provider } from "../provider.ts";
 import type { AccountInference } from "./account-inference.ts";
 import type { HeaderReader } from "./learnt-limits.ts";
 

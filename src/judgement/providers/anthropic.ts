@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 const month = { window: "month", reset: "month" } as const;
 /** What a subscription's windows end: everything of the account, when they say, not when `retry-after` does. */

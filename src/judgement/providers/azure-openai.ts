@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * Key and endpoint are one unit: give each key the `baseURL` of its resource, best `https://<resource>.openai.azure.com/openai/v1`

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://inference-docs.cerebras.ai/support/rate-limits

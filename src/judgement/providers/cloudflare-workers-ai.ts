@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://developers.cloudflare.com/workers-ai/platform/errors/, https://developers.cloudflare.com/workers-ai/platform/limits/

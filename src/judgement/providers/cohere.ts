@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.cohere.com/reference/errors, https://docs.cohere.com/docs/rate-limits,

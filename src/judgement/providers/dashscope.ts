@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://www.alibabacloud.com/help/model-studio/base-url, https://help.aliyun.com/zh/model-studio/error-code

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://api-docs.deepseek.com/quick_start/error_codes, https://api-docs.deepseek.com/quick_start/rate_limit

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.fireworks.ai/guides/inference-error-codes, https://docs.fireworks.ai/serverless/rate-limits,

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * The API behind Gemini CLI and Gemini Code Assist: OAuth access tokens (give `secret` as a function), quotas for each Google account and model,

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * The native surface (`/v1beta`) and the OpenAI-compatible one (`/v1beta/openai`). Quotas belong to a Google Cloud project and count for

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /** Any HTTP API: nothing is assumed but a bearer token. Give `baseURL` or `origins`. */
 export const generic: Provider = {

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.github.com/github-models/use-github-models/prototyping-with-ai-models#rate-limits

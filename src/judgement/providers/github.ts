@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://console.groq.com/docs/rate-limits, https://console.groq.com/docs/errors

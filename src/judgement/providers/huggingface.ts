@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://huggingface.co/docs/inference-providers, https://huggingface.co/docs/hub/rate-limits

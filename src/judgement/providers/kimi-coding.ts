@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://www.kimi.com/code/docs/en/kimi-code/error-reference.html,

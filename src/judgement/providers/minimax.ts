@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://platform.minimax.io/docs/api-reference/errorcode, https://platform.minimax.io/docs/api-reference/models

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.mistral.ai/api, https://docs.mistral.ai/deployment/ai-studio/tier

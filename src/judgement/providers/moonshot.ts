@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://platform.kimi.com/docs/api/errors, https://platform.kimi.com/docs/pricing/limits,

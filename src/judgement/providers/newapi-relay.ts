@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://github.com/QuantumNous/new-api, https://github.com/songquanpeng/one-api

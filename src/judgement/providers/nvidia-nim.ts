@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.api.nvidia.com/nim/reference/llm-apis

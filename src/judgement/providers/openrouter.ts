@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /** Every free model of an account counts here, whichever key asked. */
 const freeModels = { kind: "rate_limit", scope: "account", sharedBy: "account", dimension: "requests" } as const;

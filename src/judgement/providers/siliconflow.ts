@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.siliconflow.cn/cn/userguide/rate-limits/rate-limit-and-upgradation,

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.together.ai/docs/serverless/rate-limits, https://docs.together.ai/docs/error-codes

@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * Gemini and partner models on Google Cloud: access tokens that last an hour (give `secret` as a function), or an API key in express mode.

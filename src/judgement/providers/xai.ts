@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.x.ai/developers/debugging, https://docs.x.ai/developers/rate-limits

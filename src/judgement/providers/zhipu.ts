@@ -1,4 +1,4 @@
-import type { Provider } from "./provider.ts";
+import type { Provider } from "../provider.ts";
 
 /**
  * https://docs.bigmodel.cn/cn/faq/api-code, https://docs.z.ai/api-reference/api-code

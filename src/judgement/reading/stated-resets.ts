@@ -1,5 +1,5 @@
 import { Calendar } from "../../limits/calendar.ts";
-import type { HeaderCounter, Provider, ResetPlace, ResetRule, ResetUnit } from "../providers/provider.ts";
+import type { HeaderCounter, Provider, ResetPlace, ResetRule, ResetUnit } from "../provider.ts";
 import type { Facts } from "../verdict.ts";
 import { readPath } from "./guarded.ts";
 import type { HeaderView } from "./headers.ts";

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from "../../errors.ts";
-import type { Provider } from "../../judgement/providers/provider.ts";
+import type { Provider } from "../../judgement/provider.ts";
 import { providers } from "../../judgement/registry.ts";
 
 /** Beside a rotator's options: where the fetch it is made for sends keys. */

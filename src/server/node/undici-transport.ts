@@ -1,7 +1,7 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
 import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
-import type { CredentialPlacement } from "../../judgement/providers/provider.ts";
+import type { CredentialPlacement } from "../../judgement/provider.ts";
 import type { Lease } from "../../pool/lease.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { type BytesTaker, decoded, decoderFor, withDecoder } from "./decoded-body.ts";

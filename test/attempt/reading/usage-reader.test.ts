@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReader } from "../../../src/attempt/reading/usage-reader.ts";
-import type { UsageShape } from "../../../src/judgement/providers/provider.ts";
+import type { UsageShape } from "../../../src/judgement/provider.ts";
 import { providers } from "../../../src/judgement/registry.ts";
 import type { Usage } from "../../../src/limits/store.ts";
 

@@ -1,5 +1,5 @@
 import { ErrorClassifier } from "rotating-fetch";
-import type { Provider } from "../../../src/judgement/providers/provider.ts";
+import type { Provider } from "../../../src/judgement/provider.ts";
 import type { Classification, ClassificationContext } from "../../../src/types.ts";
 
 export interface Answer {

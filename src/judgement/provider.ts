@@ -1,4 +1,4 @@
-import type { Dimension, Kind, Limit, Scope, SharedBy, WindowName } from "../../types.ts";
+import type { Dimension, Kind, Limit, Scope, SharedBy, WindowName } from "../types.ts";
 
 /** Where a credential goes: a header, with the word before the secret, or a parameter of the URL. At least one is named. */
 export interface CredentialPlacement {
