@@ -28,7 +28,7 @@ export default defineConfig({
     alias: [
       { find: /^rotating-fetch\/testing$/, replacement: at("./src/testing/index.ts") },
       { find: /^rotating-fetch\/node$/, replacement: at("./src/node.ts") },
-      { find: /^rotating-fetch\/(express|koa|hono)$/, replacement: at("./src/middleware/$1.ts") },
+      { find: /^rotating-fetch\/(express|koa|hono)$/, replacement: at("./src/server/middleware/$1.ts") },
       { find: /^rotating-fetch$/, replacement: at("./src/index.ts") },
     ],
   },

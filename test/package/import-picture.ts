@@ -1,6 +1,6 @@
-/** What one part of `src` may import. */
-export interface Part {
-  /** Folders and files of `src`, a folder with a slash at its end. Its own folder is always allowed. */
+/** What one room of `src` may import. A folder is a wall: its subrooms are rooms of their own. */
+export interface Room {
+  /** Rooms whose files it may import; a file is named with its ending. Its own files are always allowed. */
   readonly may: readonly string[];
   /** The same for `import type`, which leaves nothing behind in the build. */
   readonly mayTypes?: readonly string[];
@@ -8,44 +8,89 @@ export interface Part {
   readonly onNode?: true;
 }
 
-const vocabulary = ["types.ts", "errors.ts", "clock.ts"];
-const plugins = ["strategies/", "providers/", "stores/"];
-const pluginTypes = ["strategies/strategy.ts", "providers/provider.ts", "stores/store.ts", "stores/key-store.ts"];
-const loop = [...vocabulary, "core/", "attempt/"];
+/** The words, and how input is checked: every room speaks them, none of them knows a room. */
+const words = ["types.ts", "errors.ts", "clock.ts", "checks.ts", "closest-name.ts", "mask.ts"];
+const limits = [...words, "limits"];
+const judgement = [...limits, "judgement", "judgement/reading", "judgement/lexicon"];
+const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting", "pool/shared"];
+const pool = [...judgement, "pool", ...poolParts];
+const operate = [...pool, "operate", "operate/keys"];
+const attempt = [...pool, "attempt", "attempt/reading"];
+const fetch = [...attempt, ...operate, "fetch", "fetch/bodies"];
+const server = [...fetch, "server"];
+/** What a store is held to: counters and key records. */
+const seams = ["limits", "pool/keys/key-store.ts"];
 
 /**
- * The direction of imports: cli, middleware → fetch, http, node → attempt → core → types.
- * The longest name that fits a file decides; a file that fits none is an error.
+ * The direction of imports: cli → server → fetch → attempt, operate → pool → judgement → limits → words; stores import the
+ * seams only. A folder that is not here is an error.
  */
-export const importPicture: Readonly<Record<string, Part>> = {
+export const importPicture: Readonly<Record<string, Room>> = {
   "types.ts": { may: [] },
   "errors.ts": { may: [], mayTypes: ["types.ts"] },
   "clock.ts": { may: ["types.ts"] },
+  "closest-name.ts": { may: [] },
+  "mask.ts": { may: [] },
+  "checks.ts": { may: ["errors.ts", "closest-name.ts"] },
 
-  // What can be added to without touching anything else: knows the vocabulary, never the core, never each other.
-  "strategies/": { may: ["types.ts", "clock.ts"] },
-  "providers/": { may: ["types.ts", "clock.ts"] },
-  "stores/": { may: vocabulary },
-  // Option checks are pure helpers, and their words the same everywhere.
-  "stores/redis/": { may: [...vocabulary, "core/expectations.ts"] },
+  limits: { may: words },
+  "limits/windows": { may: limits },
+  "limits/memory": { may: [...limits, "limits/windows"] },
 
-  "core/": { may: vocabulary, mayTypes: pluginTypes },
-  // The one place where names become objects.
-  "core/registry.ts": { may: [...vocabulary, "core/", ...plugins] },
+  "judgement/reading": { may: limits },
+  "judgement/lexicon": { may: [...limits, "judgement/reading"] },
+  judgement: { may: [...limits, "judgement/reading", "judgement/lexicon"] },
+  // Data: one file a provider.
+  "judgement/providers": { may: words, mayTypes: ["judgement/provider.ts"] },
+  "judgement/learning": { may: judgement },
 
-  "attempt/": { may: [...vocabulary, "core/"], mayTypes: pluginTypes },
+  "pool/strategies": { may: words },
+  "pool/keys": { may: judgement },
+  "pool/ready": { may: [...judgement, "pool/keys"], mayTypes: ["pool/strategies"] },
+  "pool/waiting": { may: [...judgement, "pool/keys", "pool/ready"] },
+  "pool/shared": { may: [...judgement, "pool/keys", "pool/ready"] },
+  pool: { may: [...judgement, ...poolParts] },
 
-  "fetch/": { may: loop, mayTypes: pluginTypes },
-  "http/": { may: [...loop, "fetch/"], mayTypes: pluginTypes },
-  "node/": { may: [...loop, "stores/", "fetch/", "http/"], mayTypes: pluginTypes, onNode: true },
+  "attempt/reading": { may: judgement },
+  attempt: { may: [...pool, "attempt/reading"] },
+  "operate/keys": { may: pool },
+  operate: { may: [...pool, "operate/keys"] },
 
-  "middleware/": { may: [...vocabulary, "fetch/", "http/"], mayTypes: ["core/"] },
-  "middleware/express.ts": { may: [...vocabulary, "http/", "node/"], mayTypes: ["core/"], onNode: true },
-  "middleware/koa.ts": { may: [...vocabulary, "http/", "node/"], mayTypes: ["core/"], onNode: true },
-  "cli/": { may: [...vocabulary, "fetch/", "http/", "node/"], onNode: true },
+  "fetch/bodies": { may: attempt },
+  "fetch/cache": { may: fetch },
+  fetch: { may: [...attempt, ...operate, "fetch/bodies"] },
 
-  // Stores are tested by what wraps one.
-  "testing/": { may: [...vocabulary, "stores/"], mayTypes: pluginTypes, onNode: true },
+  server: { may: fetch },
+  "server/proxy": { may: server },
+  "server/admin": { may: server },
+  "server/admin/events": { may: [...server, "server/admin"] },
+  "server/admin/routes": { may: [...server, "server/admin", "server/admin/events"] },
+  "server/node": { may: [...server, "server/proxy", "server/admin"], onNode: true },
+  "server/middleware": { may: [...server, "server/proxy", "server/admin", "server/node"], onNode: true },
+  "server/middleware/hono.ts": { may: [...server, "server/proxy", "server/admin"] },
 
-  "index.ts": { may: [...loop, ...plugins, "fetch/", "http/"] },
+  stores: { may: [...words, ...seams] },
+  "stores/file": { may: [...words, ...seams, "limits/memory", "stores"], onNode: true },
+  "stores/redis": { may: [...words, ...seams, "stores/redis/wire", "stores/redis/outage", "stores/redis/keys"] },
+  "stores/redis/scripts": { may: [] },
+  "stores/redis/wire": { may: [...words, ...seams, "limits/memory", "stores/redis/scripts"] },
+  // Counts on by itself while the server is away.
+  "stores/redis/outage": { may: [...words, ...seams, "limits/memory", "stores/redis/wire"] },
+  "stores/redis/keys": { may: [...words, ...seams, "stores/redis/wire"] },
+
+  testing: {
+    may: [...words, ...seams, "limits/memory", "testing/contract", "testing/emulator", "testing/limits"],
+    onNode: true,
+  },
+  "testing/contract": { may: [...words, ...seams, "testing"], onNode: true },
+  "testing/emulator": { may: [...words, "testing", "testing/emulator/answers", "testing/limits"], onNode: true },
+  "testing/emulator/answers": { may: words, mayTypes: ["testing/emulator", "testing/limits"] },
+  "testing/limits": { may: [...words, "testing"] },
+
+  // Where everything is findable by name.
+  "index.ts": {
+    may: [...fetch, "fetch/cache", "limits/memory", "server/proxy", "server/admin", "stores"],
+    mayTypes: ["judgement/learning"],
+  },
+  "node.ts": { may: [...words, "server/node", "stores/file"], onNode: true },
 };

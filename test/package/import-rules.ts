@@ -1,7 +1,7 @@
 import { builtinModules } from "node:module";
 import { posix } from "node:path";
 import ts from "typescript";
-import type { Part } from "./import-picture.ts";
+import type { Room } from "./import-picture.ts";
 
 interface ImportedModule {
   readonly specifier: string;
@@ -11,43 +11,64 @@ interface ImportedModule {
 /** Everything in which `files` (paths under `src` with their text) differ from the picture, a line for each. */
 export function violationsOf(
   files: Readonly<Record<string, string>>,
-  picture: Readonly<Record<string, Part>>,
+  picture: Readonly<Record<string, Room>>,
 ): string[] {
   return Object.entries(files).flatMap(([path, text]) => {
-    const partName = partOf(path, Object.keys(picture));
-    const part = picture[partName ?? ""];
-    if (part === undefined) return [`${path} is in no part of the picture`];
+    const room = picture[path] ?? picture[posix.dirname(path)];
+    if (room === undefined) return [`${path} is in no room of the picture`];
     const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
-    const imports = importsOf(source).flatMap((imported) => judgeImport(path, part, imported, files));
+    const imports = importsOf(source).flatMap((imported) => judgeImport(path, room, imported, files));
     return hasDefaultExport(source) ? [...imports, `${path} has a default export`] : imports;
   });
 }
 
-function partOf(path: string, names: readonly string[]): string | undefined {
-  return names.filter((name) => covers(name, path)).sort((one, other) => other.length - one.length)[0];
+/** Files that import each other, types included: the members of each circle, joined. */
+export function circlesIn(files: Readonly<Record<string, string>>): string[] {
+  const targets = new Map(Object.entries(files).map(([path, text]) => [path, targetsOf(path, text)]));
+  const reach = (from: string, seen = new Set<string>()): Set<string> => {
+    for (const target of targets.get(from) ?? []) {
+      if (seen.has(target)) continue;
+      seen.add(target);
+      reach(target, seen);
+    }
+    return seen;
+  };
+  const reached = new Map([...targets.keys()].map((path) => [path, reach(path)]));
+  const circles = [...targets.keys()].map((path) =>
+    [...targets.keys()].filter((other) => reached.get(path)?.has(other) && reached.get(other)?.has(path)).sort(),
+  );
+  return [...new Set(circles.filter(({ length }) => length > 0).map((members) => members.join(" ")))].sort();
 }
 
-function covers(name: string, path: string): boolean {
-  return name.endsWith("/") ? path.startsWith(name) : path === name;
+function targetsOf(path: string, text: string): string[] {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
+  return importsOf(source)
+    .filter(({ specifier }) => specifier.startsWith("."))
+    .map(({ specifier }) => targetOf(path, specifier));
+}
+
+function targetOf(path: string, specifier: string): string {
+  return posix.normalize(posix.join(posix.dirname(path), specifier));
 }
 
 function judgeImport(
   path: string,
-  part: Part,
+  room: Room,
   { specifier, isTypeOnly }: ImportedModule,
   files: Readonly<Record<string, string>>,
 ): string[] {
   if (specifier.startsWith("node:") || builtinModules.includes(specifier)) {
-    return part.onNode === true ? [] : [`${path} imports ${specifier}`];
+    return room.onNode === true ? [] : [`${path} imports ${specifier}`];
   }
   if (!specifier.startsWith(".")) {
     return specifier.startsWith("rotating-fetch") ? [`${path} imports the package by its own name`] : [];
   }
-  const target = posix.normalize(posix.join(posix.dirname(path), specifier));
+  const target = targetOf(path, specifier);
   if (!(target in files)) return [`${path} imports ${target}, which is not there`];
-  const allowed = isTypeOnly ? [...part.may, ...(part.mayTypes ?? [])] : part.may;
-  const ownFolder = path.includes("/") ? [path.slice(0, path.indexOf("/") + 1)] : [];
-  if ([...allowed, ...ownFolder].some((name) => covers(name, target))) return [];
+  const folder = posix.dirname(target);
+  if (folder === posix.dirname(path) && folder !== ".") return [];
+  const allowed = isTypeOnly ? [...room.may, ...(room.mayTypes ?? [])] : room.may;
+  if (allowed.includes(target) || (folder !== "." && allowed.includes(folder))) return [];
   return [`${path} imports ${isTypeOnly ? "types of " : ""}${target}`];
 }
 
