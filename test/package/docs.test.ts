@@ -153,6 +153,27 @@ describe("README.md and docs", () => {
   }
 });
 
+describe("README.md", () => {
+  const text = read("README.md");
+
+  it("is read in five minutes: at most 1,000 words", () => {
+    expect(text.split(/\s+/).length).toBeLessThanOrEqual(1_000);
+  });
+
+  it("has recipes of at most eight lines", () => {
+    const recipes = text.slice(text.indexOf("## Recipes"), text.indexOf("## Options people set"));
+    const blocks = [...recipes.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = ""]) =>
+      code.trimEnd().split("\n"),
+    );
+    expect(blocks).toHaveLength(5);
+    expect(blocks.filter(({ length }) => length > 8)).toEqual([]);
+  });
+
+  it("leads to every page of docs", () => {
+    expect(readdirSync(join(root, "docs")).filter((name) => !text.includes(`(docs/${name})`))).toEqual([]);
+  });
+});
+
 /** Blocks of code have brackets of their own. */
 function withoutCode(text: string): string {
   return text.replaceAll(/^```[\s\S]*?^```/gm, "");
