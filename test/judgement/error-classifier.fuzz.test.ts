@@ -9,9 +9,9 @@ import {
 } from "../../src/judgement/error-classifier.ts";
 import type { ErrorRule, Provider, ResetPlace, ResetRule, ResetUnit } from "../../src/judgement/provider.ts";
 import type { Classification } from "../../src/types.ts";
+import { runs } from "../support/runs.ts";
 
-const { FUZZ_RUNS = "1000" } = process.env;
-const numRuns = Number(FUZZ_RUNS);
+const numRuns = runs(1_000);
 const timeout = Math.max(20_000, numRuns * 10);
 const classifier = new ErrorClassifier();
 const maxDelayMs = 31 * 86_400_000;

@@ -6,6 +6,7 @@ import { UsageReader } from "../../../src/attempt/reading/usage-reader.ts";
 import type { UsageShape } from "../../../src/judgement/provider.ts";
 import { providers } from "../../../src/judgement/registry.ts";
 import type { Usage } from "../../../src/limits/store.ts";
+import { runs } from "../../support/runs.ts";
 
 const encoder = new TextEncoder();
 
@@ -279,7 +280,7 @@ describe("UsageReader", () => {
       fc.property(body, fc.array(fc.nat(), { maxLength: 300 }), ([provider, text], places) => {
         expect(read(provider, ...cut(encoder.encode(text), places))).toEqual(usage(25, 7));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -322,7 +323,7 @@ describe("UsageReader", () => {
           if (value !== undefined) expect(Number.isSafeInteger(value) && value >= 0).toBe(true);
         }
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../support/runs.ts";
 import { type Rig, rig } from "./fixture.ts";
 
 const paths = [
@@ -60,7 +61,7 @@ describe("an admin handler", () => {
       fc.asyncProperty(fc.constantFrom(...paths), fc.constantFrom("POST", "PUT", "PATCH"), body, (path, method, sent) =>
         isSound(rig({ keys: 2 }), path, { method, body: sent }),
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 
@@ -70,7 +71,7 @@ describe("an admin handler", () => {
       fc.asyncProperty(fc.array(segment, { maxLength: 6 }), fc.webQueryParameters(), (segments, query) =>
         isSound(made, `/${segments.join("/")}?${query}`, {}),
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

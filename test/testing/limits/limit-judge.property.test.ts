@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { LimitTicket } from "../../../src/testing/limits/judge-log.ts";
 import { LimitJudge, type LimitRequest } from "../../../src/testing/limits/limit-judge.ts";
 import type { ProviderLimit } from "../../../src/testing/limits/provider-limit.ts";
+import { runs } from "../../support/runs.ts";
 import { amount, NaiveJudge, type NaiveUse, sum } from "./naive-judge.ts";
 
 const start = Date.parse("2026-03-08T09:59:50Z");
@@ -121,7 +122,7 @@ describe("LimitJudge beside one that counts everything anew", () => {
           expect(judge.peakConcurrency()).toBe(mostOpen);
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
     expect(refusals).toBeGreaterThan(1_000);
   });
@@ -146,7 +147,7 @@ describe("LimitJudge beside one that counts everything anew", () => {
           expect(judge.arrive({ ...request, at }).allowed).toBe(true);
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });
