@@ -7,6 +7,12 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 /** Tests of what is shipped; they get a fresh build first. */
 const packageTests = ["test/package/**/*.test.ts"];
 
+/** Tests about the sources that need no build. */
+const houseTests = ["test/package/imports.test.ts"];
+
+/** Tests that start programs again and again, or play through whole worlds: most of the time that `npm test` takes. */
+const longTests = ["test/examples/**/*.test.ts", "test/stores/file/*.processes.test.ts", "test/simulator/**/*.test.ts"];
+
 /** Tests with manifests and configurations of their own: `npm run test:clients` and the like. */
 const ownInstalls = ["test/clients/**", "test/frameworks/**", "test/redis/**", "test/runtimes/**"];
 
@@ -44,11 +50,22 @@ export default defineConfig({
         test: {
           name: "source",
           include: ["test/**/*.test.ts"],
-          exclude: [...configDefaults.exclude, ...ownInstalls, ...packageTests, ...ownProcessTests, ...realTimeTests],
+          exclude: [
+            ...configDefaults.exclude,
+            ...ownInstalls,
+            "test/package/!(imports).test.ts",
+            ...ownProcessTests,
+            ...realTimeTests,
+            ...longTests,
+          ],
           // They share a process and its modules: loading those anew for each file took longer than most of the tests.
           isolate: false,
           sequence: { groupOrder: 0 },
         },
+      },
+      {
+        extends: true,
+        test: { name: "long", include: longTests, isolate: false, sequence: { groupOrder: 0 } },
       },
       {
         extends: true,
@@ -59,6 +76,7 @@ export default defineConfig({
         test: {
           name: "package",
           include: packageTests,
+          exclude: [...configDefaults.exclude, ...houseTests],
           globalSetup: ["test/package/build-package.ts"],
           sequence: { groupOrder: 0 },
         },
