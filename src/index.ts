@@ -31,7 +31,6 @@ export {
   type ErrorClassifierOptions,
   type HeaderSource,
 } from "./judgement/error-classifier.ts";
-export type { LearntLimit } from "./judgement/learning/learnt-limits.ts";
 export type {
   CredentialPlacement,
   ErrorRule,
@@ -58,16 +57,12 @@ export type {
   Bucket,
   BucketState,
   Candidate,
-  CooldownChange,
-  LadderSpec,
   Need,
   Observation,
-  Outcome,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   SharingChange,
   Store,
@@ -76,7 +71,6 @@ export type {
   StoreReading,
   StoreSharing,
   Unsubscribe,
-  Usage,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explanation.ts";
@@ -108,7 +102,7 @@ export type {
   KeySettings,
   KeyStore,
 } from "./pool/keys/key-store.ts";
-export { Lease, type LeaseResult } from "./pool/lease.ts";
+export { Lease } from "./pool/lease.ts";
 export type {
   AcquireRequest,
   HealthCheck,
@@ -125,6 +119,25 @@ export type {
   ReadyOrder,
   Strategy,
 } from "./pool/strategies/strategy.ts";
+export type {
+  Advice,
+  CallObserver,
+  CallOutcome,
+  Deprioritize,
+  EndedCall,
+  HeaderReader,
+  KeyFacts,
+  LeaseFacts,
+  LeaseResult,
+  Observer,
+  ObserverNeed,
+  PoolChange,
+  PoolChanges,
+  PoolObserver,
+  RefusedAttempt,
+  Undo,
+  WalkAdvisor,
+} from "./ports.ts";
 export type { AdminOptions, AdminToken } from "./server/admin/admin-options.ts";
 export { type AdminHandler, createAdminHandler, isAdminPath } from "./server/admin/create-admin-handler.ts";
 export { createProxyHandler, type ProxyHandler } from "./server/proxy/create-proxy-handler.ts";
@@ -138,6 +151,7 @@ export type {
   Classification,
   ClassificationContext,
   Clock,
+  CooldownChange,
   CooldownSource,
   Dimension,
   DynamicSecret,
@@ -145,12 +159,17 @@ export type {
   KeyList,
   KeySource,
   Kind,
+  LadderSpec,
+  LearntLimit,
   Limit,
   LimitPeriod,
   Logger,
+  Outcome,
   Random,
   Scope,
+  ScopeId,
   SharedBy,
+  Usage,
   WindowName,
 } from "./types.ts";
 

@@ -97,6 +97,32 @@ export interface StatedLimit {
   readonly window: WindowName | null;
 }
 
+/** What an answer said of a limit, as far as it still holds. */
+export interface LearntLimit {
+  readonly dimension: Dimension;
+  readonly window: WindowName | null;
+  readonly model: string | null;
+  readonly limit: number | null;
+  readonly remaining: number | null;
+  /** Milliseconds; `null` when nothing was said of a reset. */
+  readonly resetInMs: number | null;
+  /** Did a counter in headers say so, or the words of a refusal? */
+  readonly from: "headers" | "refusal";
+  /** The header it was read from. */
+  readonly header: string | null;
+  /** How long ago, milliseconds. */
+  readonly seenAgoMs: number;
+  /** Ids of declared limits that are lower for it, for one window's length. */
+  readonly lowers: readonly string[];
+}
+
+/** Accounts that were given apart and turned out to be one. */
+export interface InferredAccount {
+  /** What showed it: the provider's own name for them, or how their use was seen to go together. */
+  readonly evidence: string;
+  readonly accounts: readonly string[];
+}
+
 /**
  * What is known about a key when its answer is judged. All of it is optional: a fresh key has no history.
  */
@@ -115,6 +141,41 @@ export interface ClassificationContext {
 
 /** Cooldown provenance: only `heuristic` and `credit` ones may end early. */
 export type CooldownSource = "authoritative" | "heuristic" | "credit" | "operator";
+
+/**
+ * Name of something that can be limited or cooled: `key:<id>`, `account:<name>`, `model:<account>|<model>`,
+ * `credential:<fingerprint>`, `ip:<instance>`, `provider:<origin>`. Opaque to a store. Never contains a secret.
+ */
+export type ScopeId = string;
+
+export type Outcome = "success" | "failure" | "aborted";
+
+/** Real amounts, where the answer told them. */
+export interface Usage {
+  readonly inputTokens?: number | undefined;
+  readonly outputTokens?: number | undefined;
+  readonly totalTokens?: number | undefined;
+}
+
+/** Growing cooldowns for refusals that name no time: `baseMs * factor ** strikes`, at most `maxMs`, jittered by the share `jitter`. */
+export interface LadderSpec {
+  readonly baseMs: number;
+  readonly factor: number;
+  readonly maxMs: number;
+  /** 0.2 spreads a step over 100 to 120 % of itself. */
+  readonly jitter: number;
+}
+
+/**
+ * A cooldown to set or end. A shorter one never shortens a longer one; a ladder step whose attempt started before the
+ * running cooldown began does not climb; `"end"` from anybody but an operator ends only `heuristic` and `credit` ones.
+ */
+export interface CooldownChange {
+  readonly scope: ScopeId;
+  readonly set: { readonly forMs: number } | { readonly ladder: LadderSpec; readonly attemptStartedAt: number } | "end";
+  readonly reason: string;
+  readonly source: CooldownSource;
+}
 
 /** `"minute"` and friends, or a length in milliseconds. */
 export type LimitPeriod = WindowName | number;

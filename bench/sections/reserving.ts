@@ -1,4 +1,5 @@
-import type { Bucket, Candidate, Report, Reservation, Usage } from "../../src/limits/store.ts";
+import type { Bucket, Candidate, Report, Reservation } from "../../src/limits/store.ts";
+import type { Usage } from "../../src/types.ts";
 import { library } from "../library.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { byHandRow } from "../quota-by-hand.ts";

@@ -1,8 +1,7 @@
 import type { Provider, UsageShape } from "../judgement/provider.ts";
-import type { Usage } from "../limits/store.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
-import type { Clock } from "../types.ts";
+import type { Clock, Usage } from "../types.ts";
 import type { Answer, BodyEnd, BodyWatch, Call, Reply, Transport } from "./call.ts";
 import { isEventStream } from "./reading/commitment.ts";
 import { StreamEnding } from "./reading/stream-ending.ts";

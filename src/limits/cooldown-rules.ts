@@ -1,5 +1,5 @@
-import type { CooldownSource, Random } from "../types.ts";
-import type { CooldownChange, LadderSpec, ScopeId, ScopeState } from "./store.ts";
+import type { CooldownChange, CooldownSource, LadderSpec, Random, ScopeId } from "../types.ts";
+import type { ScopeState } from "./store.ts";
 
 /** What is remembered of a scope that was cooled. It outlives the cooldown, for the strikes. */
 export interface CooldownRecord {

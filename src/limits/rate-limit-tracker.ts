@@ -1,6 +1,14 @@
 import type { PooledKey } from "../pool/keys/key-pool.ts";
 import type { KeySecret } from "../pool/keys/key-secret.ts";
-import type { Classification, Clock, CooldownSource, StatedLimit } from "../types.ts";
+import type {
+  Classification,
+  Clock,
+  CooldownChange,
+  CooldownSource,
+  LadderSpec,
+  ScopeId,
+  StatedLimit,
+} from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import {
   countsJust,
@@ -13,7 +21,7 @@ import {
   periodMs,
 } from "./limits.ts";
 import { modelScope, providerScope } from "./scopes.ts";
-import type { Bucket, Candidate, CooldownChange, LadderSpec, Need, Observation, ScopeId } from "./store.ts";
+import type { Bucket, Candidate, Need, Observation } from "./store.ts";
 
 export interface RateLimitTrackerOptions {
   readonly limits: readonly LimitTemplate[];

@@ -1,4 +1,4 @@
-import type { ScopeId } from "./store.ts";
+import type { ScopeId } from "../types.ts";
 
 /** An account and a model: limits are mostly counted for the two together. */
 export function modelScope(account: string, model: string): ScopeId {

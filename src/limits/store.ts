@@ -1,10 +1,4 @@
-import type { Awaitable, Clock, CooldownSource, Dimension } from "../types.ts";
-
-/**
- * Name of something that can be limited or cooled: `key:<id>`, `account:<name>`, `model:<account>|<model>`,
- * `credential:<fingerprint>`, `ip:<instance>`, `provider:<origin>`. Opaque to a store. Never contains a secret.
- */
-export type ScopeId = string;
+import type { Awaitable, Clock, CooldownChange, CooldownSource, Dimension, Outcome, ScopeId, Usage } from "../types.ts";
 
 /** One counter of one limit. */
 export interface Bucket {
@@ -96,15 +90,6 @@ export interface Refusal {
   readonly blocked: readonly Blocked[];
 }
 
-export type Outcome = "success" | "failure" | "aborted";
-
-/** Real amounts, where the answer told them. */
-export interface Usage {
-  readonly inputTokens?: number | undefined;
-  readonly outputTokens?: number | undefined;
-  readonly totalTokens?: number | undefined;
-}
-
 /**
  * A limit that a provider stated, in headers or in the words of a refusal. Answers come out of order: `sentAt`, on the store's
  * clock (a reservation's `reservedAt`), orders them.
@@ -113,26 +98,6 @@ export interface Observation {
   readonly bucket: Bucket;
   readonly limit: number;
   readonly sentAt: number;
-}
-
-/** Growing cooldowns for refusals that name no time: `baseMs * factor ** strikes`, at most `maxMs`, jittered by the share `jitter`. */
-export interface LadderSpec {
-  readonly baseMs: number;
-  readonly factor: number;
-  readonly maxMs: number;
-  /** 0.2 spreads a step over 100 to 120 % of itself. */
-  readonly jitter: number;
-}
-
-/**
- * A cooldown to set or end. A shorter one never shortens a longer one; a ladder step whose attempt started before the
- * running cooldown began does not climb; `"end"` from anybody but an operator ends only `heuristic` and `credit` ones.
- */
-export interface CooldownChange {
-  readonly scope: ScopeId;
-  readonly set: { readonly forMs: number } | { readonly ladder: LadderSpec; readonly attemptStartedAt: number } | "end";
-  readonly reason: string;
-  readonly source: CooldownSource;
 }
 
 export interface Report {

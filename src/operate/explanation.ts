@@ -1,11 +1,12 @@
 import { expectKnown } from "../checks.ts";
-import type { LearntLimit, LearntLimits } from "../judgement/learning/learnt-limits.ts";
+import type { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import type { Blocked, ReserveOptions, Store } from "../limits/store.ts";
 import type { Account, KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
 import type { Lane } from "../pool/ready/lane.ts";
 import type { AcquireRequest } from "../pool/rotator-options.ts";
 import type { TokenAmounts } from "../pool/token-amounts.ts";
+import type { LearntLimit } from "../types.ts";
 
 export interface KeyExplanation {
   readonly id: string;

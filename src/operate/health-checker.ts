@@ -4,7 +4,7 @@ import type { HealthProbe } from "../judgement/provider.ts";
 import { anyText, optional, type Shape, shaped, text } from "../judgement/shape-checks.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";
-import type { Bucket, Candidate, CooldownChange, Reservation } from "../limits/store.ts";
+import type { Bucket, Candidate, Reservation } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import type { Dispatcher } from "../pool/dispatcher.ts";
 import type { EventHub } from "../pool/events.ts";
@@ -13,7 +13,7 @@ import { Lease } from "../pool/lease.ts";
 import { mayRecheck } from "../pool/ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "../pool/rotator-options.ts";
 import type { Settlement } from "../pool/settlement.ts";
-import type { Classification, Kind } from "../types.ts";
+import type { Classification, CooldownChange, Kind } from "../types.ts";
 
 /** A request of one's own that says whether a key works. */
 export interface ProbeRequest {

@@ -1,6 +1,5 @@
 import { expectRest } from "../checks.ts";
 import { RotatorClosedError } from "../errors.ts";
-import type { HeaderReader } from "../judgement/learning/learnt-limits.ts";
 import { resolveStrategy } from "../judgement/registry.ts";
 import type { Dispatcher } from "../pool/dispatcher.ts";
 import type { EventHub, RotatorEvents } from "../pool/events.ts";
@@ -9,6 +8,7 @@ import type { AcquireRequest, ResolvedRotatorOptions, RotatorOptions, StrategyNa
 import type { Settlement } from "../pool/settlement.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
 import { untilEnded } from "../pool/waiting/bounded-wait.ts";
+import type { HeaderReader } from "../ports.ts";
 import type { ClassificationContext } from "../types.ts";
 import { type Explanation, expectRequest, explainRequest } from "./explanation.ts";
 import { type Forecast, forecastPool } from "./forecast.ts";

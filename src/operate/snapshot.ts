@@ -1,12 +1,11 @@
-import type { InferredAccount } from "../judgement/learning/account-inference.ts";
-import type { LearntLimit, LearntLimits } from "../judgement/learning/learnt-limits.ts";
+import type { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import { lengthOf } from "../limits/limits.ts";
 import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { modelScope } from "../limits/scopes.ts";
 import type { BucketState, ScopeState, Store, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
-import type { Clock, CooldownSource, Dimension } from "../types.ts";
+import type { Clock, CooldownSource, Dimension, InferredAccount, LearntLimit } from "../types.ts";
 
 export interface CooldownSnapshot {
   readonly scope: string;

@@ -1,19 +1,9 @@
-import type { CooldownChange, Outcome, Reservation, Usage } from "../limits/store.ts";
-import type { Classification } from "../types.ts";
+import type { Reservation } from "../limits/store.ts";
+import type { LeaseResult } from "../ports.ts";
+import type { CooldownChange } from "../types.ts";
 import type { Allowance } from "./counting-delay.ts";
 import type { PooledKey } from "./keys/key-pool.ts";
 import type { KeySecret } from "./keys/key-secret.ts";
-
-/** How an attempt ended. */
-export interface LeaseResult {
-  readonly outcome: Outcome;
-  /** Did the request leave this machine? Only `"no"` gives quota back. @default "yes" */
-  readonly sent?: "no" | "yes" | "unknown" | undefined;
-  /** The judgement on a failure: it decides what is put to rest. */
-  readonly classification?: Classification | undefined;
-  /** Real token amounts, where the answer told them. */
-  readonly usage?: Usage | undefined;
-}
 
 /** What a lease needs of the rotator that gave it. */
 export interface LeaseOwner {

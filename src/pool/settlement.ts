@@ -1,17 +1,18 @@
 import { AccountInference } from "../judgement/learning/account-inference.ts";
-import { type HeaderReader, LearntLimits } from "../judgement/learning/learnt-limits.ts";
+import { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import { StatedLimits } from "../judgement/learning/stated-limits.ts";
 import { UsageEvidence } from "../judgement/learning/usage-evidence.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";
-import type { CooldownChange, Observation, Report, ScopeState, Store } from "../limits/store.ts";
-import type { Awaitable, Classification, StatedLimit } from "../types.ts";
+import type { Observation, Report, ScopeState, Store } from "../limits/store.ts";
+import type { HeaderReader, LeaseResult } from "../ports.ts";
+import type { Awaitable, Classification, CooldownChange, StatedLimit } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import { CredentialWatch } from "./keys/credential-watch.ts";
 import type { Account, KeyPool, PooledKey } from "./keys/key-pool.ts";
 import { SecretOverlaps } from "./keys/secret-overlap.ts";
-import type { Lease, LeaseOwner, LeaseResult } from "./lease.ts";
+import type { Lease, LeaseOwner } from "./lease.ts";
 import { mayRecheck, rampStart } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 

@@ -3,18 +3,16 @@ import { MemoryStore } from "../limits/memory/memory.ts";
 import type {
   Bucket,
   Candidate,
-  CooldownChange,
   Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   Store,
   StoreReading,
 } from "../limits/store.ts";
-import type { Clock, Random } from "../types.ts";
+import type { Clock, CooldownChange, Random, ScopeId } from "../types.ts";
 import { nextMacrotask } from "./next-macrotask.ts";
 
 export interface NastyStoreOptions {

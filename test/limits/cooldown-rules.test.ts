@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "../../src/limits/cooldown-rules.ts";
-import type { CooldownChange } from "../../src/limits/store.ts";
 import { seededRandom } from "../../src/testing/seeded-random.ts";
-import type { CooldownSource } from "../../src/types.ts";
+import type { CooldownChange, CooldownSource } from "../../src/types.ts";
 
 const sources = ["authoritative", "heuristic", "credit", "operator"] as const satisfies readonly CooldownSource[];
 const ladder = { baseMs: 100, factor: 2, maxMs: 5000, jitter: 0.2 };

@@ -77,8 +77,6 @@ export const openViolations: readonly string[] = [
   "limits/rate-limit-tracker.ts imports types of pool/keys/key-pool.ts",
   "limits/rate-limit-tracker.ts imports types of pool/keys/key-secret.ts",
   "operate/explanation.ts imports types of judgement/learning/learnt-limits.ts",
-  "operate/key-rotator.ts imports types of judgement/learning/learnt-limits.ts",
-  "operate/snapshot.ts imports types of judgement/learning/account-inference.ts",
   "operate/snapshot.ts imports types of judgement/learning/learnt-limits.ts",
   "pool/dispatcher.ts imports types of operate/explanation.ts",
   "pool/dispatcher.ts imports types of operate/snapshot.ts",

@@ -3,16 +3,8 @@ import { MemoryStore } from "rotating-fetch";
 import { type RedisClient, RedisStore, type SendCommand } from "rotating-fetch/redis";
 import { FakeClock, seededRandom } from "rotating-fetch/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type {
-  Bucket,
-  Candidate,
-  CooldownChange,
-  Refusal,
-  Report,
-  Reservation,
-  ScopeState,
-  Store,
-} from "../../src/limits/store.ts";
+import type { Bucket, Candidate, Refusal, Report, Reservation, ScopeState, Store } from "../../src/limits/store.ts";
+import type { CooldownChange } from "../../src/types.ts";
 import { functionOf, ioredisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { standing, withServerTime } from "./support/timed-client.ts";

@@ -1,5 +1,5 @@
 import type { UsageShape } from "../../judgement/provider.ts";
-import type { Usage } from "../../limits/store.ts";
+import type { Usage } from "../../types.ts";
 import { nextQuote, numberAt, skipSpace, stringEnd } from "./request-facts.ts";
 
 const quote = 34;

@@ -1,5 +1,5 @@
 import type { UsageShape } from "../../judgement/provider.ts";
-import type { Usage } from "../../limits/store.ts";
+import type { Usage } from "../../types.ts";
 import { skipSpace } from "./request-facts.ts";
 import { endOfLine, UsageFinding } from "./usage-finding.ts";
 

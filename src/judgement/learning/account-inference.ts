@@ -1,8 +1,8 @@
 import type { EventHub } from "../../pool/events.ts";
 import type { Account } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
-import type { Classification, Clock } from "../../types.ts";
-import type { HeaderReader } from "./learnt-limits.ts";
+import type { HeaderReader } from "../../ports.ts";
+import type { Classification, Clock, InferredAccount } from "../../types.ts";
 
 /** Headers in which providers name the organization or project a key belongs to. */
 const organizationHeaders = ["openai-organization", "anthropic-organization-id", "x-organization-id", "x-project-id"];
@@ -11,13 +11,6 @@ const organizationWords = /\b(?:organization|project) ((?:org|proj|organization|
 
 /** How long a refusal that names no time is taken to hold. */
 const unknownRestMs = 1000;
-
-/** Accounts that were given apart and turned out to be one. */
-export interface InferredAccount {
-  /** What showed it: the provider's own name for them, or how their use was seen to go together. */
-  readonly evidence: string;
-  readonly accounts: readonly string[];
-}
 
 /** What an answer says of whose key it was. */
 export function organizationIn(headers: HeaderReader, message: string | null): string | null {

@@ -1,32 +1,13 @@
 import { periodMs } from "../../limits/limits.ts";
 import { modelScope } from "../../limits/scopes.ts";
-import type { CooldownChange, ScopeId } from "../../limits/store.ts";
 import type { Account } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
-import type { Clock, Dimension, WindowName } from "../../types.ts";
+import type { HeaderReader } from "../../ports.ts";
+import type { Clock, CooldownChange, LearntLimit, ScopeId } from "../../types.ts";
 import type { HeaderCounter, Provider } from "../provider.ts";
 import { limitOf } from "../reading/stated-limit.ts";
 import { calendarResetMs, readDeclaredBuckets } from "../reading/stated-resets.ts";
 import type { StatedLimits } from "./stated-limits.ts";
-
-/** What an answer said of a limit, as far as it still holds. */
-export interface LearntLimit {
-  readonly dimension: Dimension;
-  readonly window: WindowName | null;
-  readonly model: string | null;
-  readonly limit: number | null;
-  readonly remaining: number | null;
-  /** Milliseconds; `null` when nothing was said of a reset. */
-  readonly resetInMs: number | null;
-  /** Did a counter in headers say so, or the words of a refusal? */
-  readonly from: "headers" | "refusal";
-  /** The header it was read from. */
-  readonly header: string | null;
-  /** How long ago, milliseconds. */
-  readonly seenAgoMs: number;
-  /** Ids of declared limits that are lower for it, for one window's length. */
-  readonly lowers: readonly string[];
-}
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
 export interface LearntAnswer {
@@ -34,11 +15,6 @@ export interface LearntAnswer {
   readonly model: string | undefined;
   readonly sentAt: number;
   readonly seenAt: number;
-}
-
-/** Headers as far as they are asked for. */
-export interface HeaderReader {
-  get(name: string): string | null;
 }
 
 /** Model names come from outside: beyond so many for an account, what was learnt is begun anew. */

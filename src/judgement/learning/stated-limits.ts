@@ -1,8 +1,7 @@
 import { periodMs } from "../../limits/limits.ts";
 import type { Account } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
-import type { Classification, Clock, StatedLimit } from "../../types.ts";
-import type { LearntLimit } from "./learnt-limits.ts";
+import type { Classification, Clock, LearntLimit, StatedLimit } from "../../types.ts";
 
 /** A limit that a refusal or a header stated. Times are monotonic. */
 export interface StatedEntry extends StatedLimit {

@@ -1,9 +1,9 @@
 import type { Account, KeyPool } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
+import type { HeaderReader } from "../../ports.ts";
 import type { Classification } from "../../types.ts";
 import type { HeaderCounter, Provider } from "../provider.ts";
 import type { AccountInference } from "./account-inference.ts";
-import type { HeaderReader } from "./learnt-limits.ts";
 
 /** Beyond so many accounts nobody is compared with all others. */
 const mostAccounts = 64;

@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from "../../errors.ts";
-import type { CooldownSource } from "../../types.ts";
+import type { CooldownSource, ScopeId } from "../../types.ts";
 import type { CooldownRecord } from "../cooldown-rules.ts";
-import type { ScopeId, StoreDump } from "../store.ts";
+import type { StoreDump } from "../store.ts";
 import {
   type Counter,
   type CounterDump,

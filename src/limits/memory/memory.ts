@@ -1,20 +1,18 @@
 import { systemClock } from "../../clock.ts";
 import { InvalidOptionsError } from "../../errors.ts";
-import type { Clock, Random } from "../../types.ts";
+import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "../cooldown-rules.ts";
 import type {
   Blocked,
   Bucket,
   BucketState,
   Candidate,
-  CooldownChange,
   Need,
   Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   Store,
   StoreChange,

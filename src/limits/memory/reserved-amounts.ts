@@ -1,5 +1,5 @@
-import type { Clock } from "../../types.ts";
-import type { Bucket, Need, Report, Usage } from "../store.ts";
+import type { Clock, Usage } from "../../types.ts";
+import type { Bucket, Need, Report } from "../store.ts";
 import type { Counter, Instant } from "../windows/counter.ts";
 import type { MemoryReservation } from "./memory-reservation.ts";
 

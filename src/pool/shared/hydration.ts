@@ -1,5 +1,5 @@
-import type { ScopeId, StoreReading } from "../../limits/store.ts";
-import type { Clock } from "../../types.ts";
+import type { StoreReading } from "../../limits/store.ts";
+import type { Clock, ScopeId } from "../../types.ts";
 
 /** So many scopes are read at once: a large pool must not hold up a server that others ask, too. */
 const mostScopes = 500;

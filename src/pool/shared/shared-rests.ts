@@ -1,5 +1,6 @@
 import { isKeyScope, modelScope } from "../../limits/scopes.ts";
-import type { CooldownChange, ScopeId, ScopeState, StoreChange, StoreReading } from "../../limits/store.ts";
+import type { ScopeState, StoreChange, StoreReading } from "../../limits/store.ts";
+import type { CooldownChange, ScopeId } from "../../types.ts";
 import type { DispatcherParts } from "../dispatcher.ts";
 import type { Account, PooledKey } from "../keys/key-pool.ts";
 import type { Picker } from "../picker.ts";

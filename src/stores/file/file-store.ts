@@ -3,7 +3,6 @@ import { MemoryStore } from "../../limits/memory/memory.ts";
 import { dumpText, dumpVersion } from "../../limits/memory/memory-dump.ts";
 import type {
   Candidate,
-  CooldownChange,
   Refusal,
   Report,
   Reservation,
@@ -11,6 +10,7 @@ import type {
   ScopeState,
   StoreDump,
 } from "../../limits/store.ts";
+import type { CooldownChange } from "../../types.ts";
 import { FileLock } from "./file-lock.ts";
 import { type FileStoreOptions, type ResolvedFileStoreOptions, resolveFileStoreOptions } from "./file-store-options.ts";
 import {

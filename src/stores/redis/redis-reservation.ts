@@ -1,4 +1,5 @@
-import type { Blocked, Need, Reservation, ScopeId } from "../../limits/store.ts";
+import type { Blocked, Need, Reservation } from "../../limits/store.ts";
+import type { ScopeId } from "../../types.ts";
 
 /** What was reserved, with all that settling it needs: the server keeps nothing of a reservation by itself. */
 export class RedisReservation implements Reservation {

@@ -2,13 +2,11 @@ import { systemClock } from "../../clock.ts";
 import type {
   Bucket,
   Candidate,
-  CooldownChange,
   Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   SharingChange,
   Store,
@@ -17,7 +15,7 @@ import type {
   StoreSharing,
   Unsubscribe,
 } from "../../limits/store.ts";
-import type { Clock, Random } from "../../types.ts";
+import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import { ChangeFeed } from "./change-feed.ts";
 import { checkStoreOptions, type RedisStoreOptions, type SharingState } from "./options.ts";
 import { Gap } from "./outage/gap.ts";

@@ -2,19 +2,16 @@ import type {
   Bucket,
   BucketState,
   Candidate,
-  CooldownChange,
-  LadderSpec,
   Need,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   Store,
   StoreChange,
 } from "../../limits/store.ts";
-import type { Awaitable, CooldownSource, Dimension, Random } from "../../types.ts";
+import type { Awaitable, CooldownChange, CooldownSource, Dimension, LadderSpec, Random, ScopeId } from "../../types.ts";
 import type { FakeClock } from "../fake-clock.ts";
 import { check } from "./assertions.ts";
 import type { StoreCapabilities } from "./capabilities.ts";

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from "vitest";
 import { UsageReader } from "../../../src/attempt/reading/usage-reader.ts";
 import type { UsageShape } from "../../../src/judgement/provider.ts";
 import { providers } from "../../../src/judgement/registry.ts";
-import type { Usage } from "../../../src/limits/store.ts";
+import type { Usage } from "../../../src/types.ts";
 import { runs } from "../../support/runs.ts";
 
 const encoder = new TextEncoder();

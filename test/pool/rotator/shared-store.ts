@@ -1,13 +1,11 @@
 import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type {
   Candidate,
-  CooldownChange,
   Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   Store,
   StoreChange,
@@ -15,7 +13,7 @@ import type {
   Unsubscribe,
 } from "../../../src/limits/store.ts";
 import { nextMacrotask } from "../../../src/testing/next-macrotask.ts";
-import type { Clock } from "../../../src/types.ts";
+import type { Clock, CooldownChange, ScopeId } from "../../../src/types.ts";
 
 /** What several processes share: one of them per `SharedStore.door()`. */
 export class SharedStore {

@@ -1,14 +1,5 @@
-import type {
-  Bucket,
-  Candidate,
-  CooldownChange,
-  Refusal,
-  Report,
-  ScopeId,
-  ScopeState,
-  StoreReading,
-} from "../../../limits/store.ts";
-import type { Random } from "../../../types.ts";
+import type { Bucket, Candidate, Refusal, Report, ScopeState, StoreReading } from "../../../limits/store.ts";
+import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
 import { RedisReservation } from "../redis-reservation.ts";
 import type { Question } from "../wire/answer.ts";
 import type { Charge } from "../wire/request.ts";

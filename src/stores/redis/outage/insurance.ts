@@ -3,16 +3,14 @@ import type {
   Blocked,
   Bucket,
   Candidate,
-  CooldownChange,
   Need,
   Refusal,
   Report,
   Reservation,
-  ScopeId,
   ScopeState,
   StoreReading,
 } from "../../../limits/store.ts";
-import type { Random } from "../../../types.ts";
+import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
 import type { Question } from "../wire/answer.ts";
 import type { ServerTime } from "../wire/server-time.ts";
 import type { LastSeen } from "./last-seen.ts";

@@ -1,4 +1,5 @@
-import type { Bucket, Candidate, Need, Refusal, ScopeId, ScopeState } from "../../../limits/store.ts";
+import type { Bucket, Candidate, Need, Refusal, ScopeState } from "../../../limits/store.ts";
+import type { ScopeId } from "../../../types.ts";
 import type { RedisReservation } from "../redis-reservation.ts";
 
 /** Beyond so many, what was seen first is forgotten. */

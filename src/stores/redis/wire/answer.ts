@@ -6,10 +6,10 @@ import type {
   Need,
   Refusal,
   ReserveOptions,
-  ScopeId,
   ScopeState,
   StoreReading,
 } from "../../../limits/store.ts";
+import type { ScopeId } from "../../../types.ts";
 import { RedisReservation } from "../redis-reservation.ts";
 import { type ScriptRequest, sources } from "./request.ts";
 

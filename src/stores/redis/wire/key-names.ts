@@ -1,4 +1,5 @@
-import type { Bucket, ScopeId } from "../../../limits/store.ts";
+import type { Bucket } from "../../../limits/store.ts";
+import type { ScopeId } from "../../../types.ts";
 import { scriptVersion } from "../scripts/script.ts";
 
 /** So many names of each kind are kept: to put one together for every question costs more than to look it up. */

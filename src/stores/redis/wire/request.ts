@@ -1,13 +1,5 @@
-import type {
-  Bucket,
-  Candidate,
-  CooldownChange,
-  Need,
-  Observation,
-  ReserveOptions,
-  ScopeId,
-} from "../../../limits/store.ts";
-import type { CooldownSource, Random } from "../../../types.ts";
+import type { Bucket, Candidate, Need, Observation, ReserveOptions } from "../../../limits/store.ts";
+import type { CooldownChange, CooldownSource, Random, ScopeId } from "../../../types.ts";
 import type { AnsweredSlot } from "./answered-slots.ts";
 import type { KeyNames } from "./key-names.ts";
 import type { Settling } from "./settling.ts";

@@ -1,5 +1,6 @@
 import { realAmount } from "../../../limits/memory/reserved-amounts.ts";
-import type { Bucket, CooldownChange, Report } from "../../../limits/store.ts";
+import type { Bucket, Report } from "../../../limits/store.ts";
+import type { CooldownChange } from "../../../types.ts";
 import type { RedisReservation } from "../redis-reservation.ts";
 
 /** What becomes of one amount taken. */

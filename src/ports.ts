@@ -1,0 +1,164 @@
+import type { Classification, CooldownChange, Outcome, Scope, ScopeId, Usage } from "./types.ts";
+
+/**
+ * The three ports of a pool, for whoever learns (`PoolObserver`), advises (`WalkAdvisor`) or tells (`CallObserver`). An object
+ * may be any of them at once. Its state is its own, kept by account or key id. What it throws is told as an event and harms
+ * no call. All times are milliseconds of the pool's monotonic clock.
+ */
+export type Observer = PoolObserver | WalkAdvisor | CallObserver;
+
+/**
+ * What is read for an observer, and only then: `headers` of good answers, the time of the `firstContent` of a body, the `usage`
+ * that a body tells, the `bodyEnd`. With `usage` or `bodyEnd` an attempt and its call end with the body instead of its headers.
+ */
+export type ObserverNeed = "headers" | "firstContent" | "usage" | "bodyEnd";
+
+/** Headers as far as they are asked for. */
+export interface HeaderReader {
+  get(name: string): string | null;
+}
+
+/** A key, without its secret. */
+export interface KeyFacts {
+  readonly id: string;
+  readonly account: string;
+}
+
+/** One attempt with a key, as observers see it: the same object from `granted` to `ended`. */
+export interface LeaseFacts {
+  readonly keyId: string;
+  readonly account: string;
+  /** The provider's name. */
+  readonly provider: string;
+  /** Looked for in the request when it is asked for; `undefined`: it names none. */
+  readonly model: string | undefined;
+  /** Where the request goes; empty where nobody said so. */
+  readonly origin: string;
+  readonly startedAt: number;
+  /** When the response's headers came; `undefined`: not yet, or no answer came. */
+  readonly answeredAt: number | undefined;
+  /** Milliseconds the request waited inside for this key. */
+  readonly waitedMs: number;
+  readonly tags: Readonly<Record<string, string>> | undefined;
+  /** Has the key another secret by now? Then what is said of this one's says nothing of the key. */
+  readonly isOutdated: boolean;
+  /** Names what a cooldown of this width would cover, for a `CooldownChange`; `undefined` for `request`. */
+  scopeOf(scope: Scope): ScopeId | undefined;
+}
+
+/** How an attempt ended. */
+export interface LeaseResult {
+  readonly outcome: Outcome;
+  /** Did the request leave this machine? Only `"no"` gives quota back. @default "yes" */
+  readonly sent?: "no" | "yes" | "unknown" | undefined;
+  /** What a failure means: it decides what cools down. */
+  readonly classification?: Classification | undefined;
+  /** Real token amounts, where the answer told them. */
+  readonly usage?: Usage | undefined;
+  /** A refusal's headers. @default none came */
+  readonly headers?: HeaderReader | undefined;
+  /** What was read of a refusal's body. It may quote the request: not for a log. @default nothing was read */
+  readonly text?: string | undefined;
+}
+
+/** An account comes last for a time: it serves where nobody else can. */
+export interface Deprioritize {
+  readonly deprioritize: string;
+  readonly forMs: number;
+}
+
+/** Ends the cooldowns that an earlier attempt's end began, as far as no provider stated them. */
+export interface Undo {
+  readonly undo: LeaseFacts;
+}
+
+export type PoolChange = CooldownChange | Deprioritize | Undo;
+
+/** What follows for the pool from what an observer saw; nothing is said by returning nothing. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a method without `return` is of this type, and of no other that has `undefined`
+export type PoolChanges = readonly PoolChange[] | void;
+
+/** Learns from attempts, and may put keys and accounts into cooldown for it. */
+export interface PoolObserver {
+  /** @default nothing */
+  readonly needs?: readonly ObserverNeed[] | undefined;
+  /** A key was given to a request. */
+  granted?(lease: LeaseFacts): PoolChanges;
+  /** The headers of a good answer are here. Needs `headers`. */
+  headers?(lease: LeaseFacts, headers: HeaderReader): PoolChanges;
+  /** A classified failure. Unlike `ended`, it costs a good attempt nothing. Told before `ended`. */
+  refused?(lease: LeaseFacts, result: LeaseResult & { readonly classification: Classification }): PoolChanges;
+  /** The attempt is over, however it ended. What follows from it reaches the store with the attempt's own end. */
+  ended?(lease: LeaseFacts, result: LeaseResult): PoolChanges;
+  keyAdded?(key: KeyFacts): void;
+  keyRemoved?(key: KeyFacts): void;
+  /** What it knows of an account, for `snapshot()`: shown with each of its keys, under `observed`. */
+  describe?(account: string): object | undefined;
+}
+
+/** A refused attempt of a call that is not over. */
+export interface RefusedAttempt {
+  readonly lease: LeaseFacts;
+  /** `null`: no answer came. */
+  readonly status: number | null;
+  readonly classification: Classification;
+  readonly headers: HeaderReader | undefined;
+  /** Equal for refusals in the same words: numbers and ids in them count for nothing. */
+  readonly fingerprint: string;
+}
+
+/** What a call does after a refusal. */
+export type Advice =
+  /** The refusal is the answer; `undo` ends the cooldowns that these attempts began. */
+  | { readonly advice: "return"; readonly undo?: readonly LeaseFacts[] | undefined }
+  /** Another account, and none of these. */
+  | { readonly advice: "next"; readonly except?: readonly string[] | undefined }
+  /** Any account, but not before this time of the monotonic clock. */
+  | { readonly advice: "wait"; readonly until: number };
+
+/** Advises a call that was refused. The first advisor who says something is followed. */
+export interface WalkAdvisor {
+  /** @param earlier the call's refusals before this one, oldest first */
+  advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined;
+}
+
+/**
+ * How a call ended: a good answer was `served` by a key or was `cached`; a refusal or failure was `passed_on` after at least
+ * one attempt; its caller or a time-out had it `aborted`; or it was `never_leased`, as no key could serve it.
+ */
+export type CallOutcome = "served" | "cached" | "passed_on" | "aborted" | "never_leased";
+
+/** A call that is over. */
+export interface EndedCall {
+  readonly requestId: string;
+  readonly outcome: CallOutcome;
+  readonly model: string | undefined;
+  /** The request's path, without its query. */
+  readonly path: string;
+  /** Of the last attempt; `null`: there was none. */
+  readonly keyId: string | null;
+  readonly account: string | null;
+  readonly provider: string;
+  readonly attempts: number;
+  /** Of the answer that was handed over; `null`: the call was rejected. */
+  readonly status: number | null;
+  /** Milliseconds spent waiting inside, for keys and before repeats. */
+  readonly waitedMs: number;
+  /** Milliseconds from the call to its answer, or to the end of its body for whoever needs that. */
+  readonly elapsedMs: number;
+  /** Milliseconds from the call to the first content of its body. @default not looked for, or none came */
+  readonly firstContentMs: number | undefined;
+  /** What the answer told of its use. @default not looked for, or not told */
+  readonly usage: Usage | undefined;
+  /** The answer's. @default not needed */
+  readonly headers: HeaderReader | undefined;
+  readonly tags: Readonly<Record<string, string>> | undefined;
+}
+
+/** Told of calls: logs, metrics, bills. */
+export interface CallObserver {
+  /** @default nothing */
+  readonly needs?: readonly ObserverNeed[] | undefined;
+  /** Once for every call, however it ended. */
+  callEnded(call: EndedCall): void;
+}
