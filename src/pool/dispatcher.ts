@@ -10,6 +10,7 @@ import { Picker, type PickerHost, type PickerParts } from "./picker.ts";
 import { Affinity } from "./ready/affinity.ts";
 import { type Lane, standing } from "./ready/lane.ts";
 import { Lanes } from "./ready/lanes.ts";
+import { NotNow } from "./ready/not-now.ts";
 import type { OriginRests } from "./ready/origin-rests.ts";
 import type { RequestNames } from "./request-names.ts";
 import { type AcquireRequest, isShared, type ResolvedRotatorOptions } from "./rotator-options.ts";
@@ -62,9 +63,9 @@ export class Dispatcher implements PickerHost {
       clock,
       maxWaiting,
       ask: (lane, request) => this.picker.pick(lane, request),
-      dueAt: (lane, request, roomAt) => this.#dueAt(lane, request, roomAt),
+      dueAt: (lane, request, last) => this.#dueAt(lane, request, last),
       areAlike: (one, other) => one.model === other.model && !pool.countsTokens && other.account === undefined,
-      exhausted: (lane, request) => this.#exhausted(lane, request),
+      exhausted: (lane, request, last) => this.#exhausted(lane, request, last),
       pollMs: () => (isTold ? untoldMs : 0) + 50 + random() * 200,
       queued: (request, waiting) => this.#queued(request, waiting),
       isElsewhere: (lane, { model }) => this.shared !== undefined && this.lanes.for(model) !== lane,
@@ -131,19 +132,20 @@ export class Dispatcher implements PickerHost {
     const got = this.picker.pick(lane, request);
     if (got instanceof Lease) return got;
     const arrival = this.#room.arrive();
-    if (got === null) return this.#room.wait(lane, request, this.#maxWait(request), arrival, lane.roomAt);
-    return this.#unlessEnded(got, request).then(
+    if (got instanceof NotNow) return this.#room.wait(lane, request, this.#maxWait(request), arrival, got);
+    return this.#unlessEnded(got, request).then((answer) => {
+      if (answer instanceof Lease) return answer;
       // The answer may have shown that its model has a lane of its own.
-      (lease) => {
-        const own = lane.restsAlone ? lane : this.lanes.for(request.model);
-        return lease ?? this.#room.wait(own, request, this.#maxWait(request), arrival, own.roomAt);
-      },
-    );
+      const own = lane.restsAlone ? lane : this.lanes.for(request.model);
+      return this.#room.wait(own, request, this.#maxWait(request), arrival, answer);
+    });
   }
 
   /** A store over a network may take long, or hang: the caller's signal and time end that at once. */
-  #unlessEnded(picked: Promise<Lease | null>, request: AcquireRequest): Promise<Lease | null> {
-    const late = (lease: Lease | null): void => lease?.settle({ outcome: "aborted", sent: "no" });
+  #unlessEnded(picked: Promise<Lease | NotNow>, request: AcquireRequest): Promise<Lease | NotNow> {
+    const late = (answer: Lease | NotNow): void => {
+      if (answer instanceof Lease) answer.settle({ outcome: "aborted", sent: "no" });
+    };
     return Promise.resolve(untilEnded(picked, request, this.#options.clock, late));
   }
 
@@ -164,9 +166,10 @@ export class Dispatcher implements PickerHost {
     const picked = this.picker.pick(lane, trial);
     const got = picked instanceof Promise ? await this.#unlessEnded(picked, trial) : picked;
     const waitMs = Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
-    if (got !== null || waitMs <= 0) return got;
+    if (got instanceof Lease) return got;
+    if (waitMs <= 0) return null;
     try {
-      return await this.#room.wait(lane, trial, waitMs, this.#room.arrive(), lane.roomAt);
+      return await this.#room.wait(lane, trial, waitMs, this.#room.arrive(), got);
     } catch (error) {
       if (AllKeysExhaustedError.isInstance(error)) return null;
       throw error;
@@ -244,8 +247,8 @@ export class Dispatcher implements PickerHost {
     return standings;
   }
 
-  standing(lane: Lane = this.lanes.general): PoolStanding {
-    const wakeAt = Math.min(lane.nextWakeAt(), lane.count(standing.ready) > 0 ? lane.roomAt : Number.POSITIVE_INFINITY);
+  standing(lane: Lane = this.lanes.general, roomAt = Number.POSITIVE_INFINITY): PoolStanding {
+    const wakeAt = Math.min(lane.nextWakeAt(), lane.count(standing.ready) > 0 ? roomAt : Number.POSITIVE_INFINITY);
     const absent = this.#absentFrom(lane);
     const disabled = Math.min(absent, this.#absentFrom(this.lanes.general));
     return {
@@ -272,11 +275,11 @@ export class Dispatcher implements PickerHost {
   }
 
   /** Of a request that belongs to one account, only that one counts. */
-  #standingFor(lane: Lane, { account }: AcquireRequest): PoolStanding {
+  #standingFor(lane: Lane, { account }: AcquireRequest, roomAt: number): PoolStanding {
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
-    if (own === undefined) return this.standing(lane);
+    if (own === undefined) return this.standing(lane, roomAt);
     const is = (...standings: number[]): number => Number(standings.includes(lane.standingOf(own.slot)));
-    const wakeAt = lane.wakeAtOf(own.slot);
+    const wakeAt = lane.standingOf(own.slot) === standing.ready ? roomAt : lane.wakeAtOf(own.slot);
     return {
       accounts: 1,
       ready: is(standing.ready, standing.held),
@@ -289,9 +292,11 @@ export class Dispatcher implements PickerHost {
     };
   }
 
-  #dueAt(lane: Lane, request: AcquireRequest, roomAt: number): number {
+  /** When it may be served at the earliest, as far as is known; -Infinity: at any moment. */
+  #dueAt(lane: Lane, request: AcquireRequest, last: NotNow | undefined): number {
+    const roomAt = last?.roomAt ?? Number.POSITIVE_INFINITY;
     // It may be back at any moment.
-    if (this.picker.refusals.isStoreAway && lane.count(standing.ready) > 0) return Number.NEGATIVE_INFINITY;
+    if (last?.storeAway === true && lane.count(standing.ready) > 0) return Number.NEGATIVE_INFINITY;
     const own = request.account === undefined ? undefined : this.#pool.accountOf(request.account);
     if (own !== undefined) {
       const now = lane.standingOf(own.slot);
@@ -310,9 +315,9 @@ export class Dispatcher implements PickerHost {
     return this.#pool.countsTokens && this.inFlight > 0;
   }
 
-  #exhausted(lane: Lane, request: AcquireRequest): Error {
-    const { isStoreAway } = this.picker.refusals;
-    const pool = { ...this.#standingFor(lane, request), isStoreAway };
+  #exhausted(lane: Lane, request: AcquireRequest, last: NotNow | undefined): Error {
+    const standing = this.#standingFor(lane, request, last?.roomAt ?? Number.POSITIVE_INFINITY);
+    const pool = { ...standing, isStoreAway: last?.storeAway };
     const error = exhaustedError(pool, this.#options.clock, this.picker.secretFailure());
     if (request.isTrial !== true && this.#events.wants("pool-exhausted")) {
       const { retryAfterMs, reasons } = error;

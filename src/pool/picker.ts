@@ -9,12 +9,14 @@ import type { Account, KeyPool, PooledKey } from "./keys/key-pool.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import { type Lane, standing } from "./ready/lane.ts";
 import type { Lanes } from "./ready/lanes.ts";
+import type { NotNow } from "./ready/not-now.ts";
 import { OriginRests } from "./ready/origin-rests.ts";
 import { Rechecks } from "./ready/rechecks.ts";
 import { Refusals } from "./refusals.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
+import { parked, Search } from "./search.ts";
 import type { SharedRests } from "./shared/shared-rests.ts";
-import { TokenAmounts, type TooLarge } from "./token-amounts.ts";
+import { TokenAmounts } from "./token-amounts.ts";
 import { isEnding, untilEnded } from "./waiting/bounded-wait.ts";
 
 /** How many candidates one question to a store carries unless the store says otherwise. */
@@ -98,36 +100,36 @@ export class Picker {
     this.refusals = new Refusals({ options, tracker, rechecks: this.rechecks, shared: () => host.shared });
   }
 
-  /** One round over the lane's ready groups: a lease, `null` when none can serve now. */
-  pick(lane: Lane, request: AcquireRequest, seen?: TooLarge): Awaitable<Lease | null> {
+  /** One round over the lane's ready groups: a lease, or why none can serve now. */
+  pick(lane: Lane, request: AcquireRequest, seen?: Search): Awaitable<Lease | NotNow> {
     if (lane.nextWakeAt() !== Number.POSITIVE_INFINITY) lane.wakeDue(this.#options.clock.monotonic());
-    lane.roomAt = Number.POSITIVE_INFINITY;
-    lane.isShut = false;
     // Buckets show a store the boundaries of the present, also where nothing was refused for long.
     if (this.#tracker.hasCalendars) this.#tracker.refresh(this.#options.clock.wall());
     this.#tracker.restoreDue();
     if (this.#batch !== 1) return this.#pickOfBatch(lane, request);
-    let tooLarge = seen;
+    let search = seen;
     const plain = isPlain(request) && !this.origins.any;
     for (;;) {
-      const slot = plain && tooLarge === undefined ? lane.first() : this.#chosenSlot(lane, request, tooLarge);
+      const slot =
+        plain && (search === undefined || search.size === 0) ? lane.first() : this.#chosenSlot(lane, request, search);
       if (slot === -1) {
         if (this.#clockJumped(lane) || this.#looksAtStuck(lane)) continue;
-        if (tooLarge !== undefined) lane.roomAt = tooLarge.until;
-        return null;
+        return search?.notNow(lane, this.#pool) ?? parked(lane, this.#pool);
       }
       const account = this.#pool.accountAt(slot);
       const key = this.#keyOf(account, lane, request);
       if (key === undefined) continue;
       const candidate = this.tokens.fill(this.#candidateOf(key, lane), request, this.#sameClock);
       const answer = this.#store.reserve(this.#listOf(candidate), this.#optionsFor(account));
-      if (answer instanceof Promise) return this.#afterAnswer(answer, lane, key, request, tooLarge);
+      if (answer instanceof Promise) return this.#afterAnswer(answer, lane, key, request, search);
       if (answer.granted) {
         lane.took(slot);
         return this.#granted(lane, key, answer, request);
       }
-      tooLarge = this.refusals.learn(lane, answer, [key], tooLarge);
-      if (this.refusals.holdsForAll(lane, answer)) return null;
+      if (this.refusals.isOutdated()) continue;
+      search ??= new Search();
+      this.refusals.apply(lane, answer, [key], search);
+      if (search.isOver) return search.notNow(lane, this.#pool);
     }
   }
 
@@ -159,10 +161,10 @@ export class Picker {
    * A store that is asked over a network gets several candidates at once, and two more tries with what it taught. While the
    * first candidate mostly serves, the first question is about few: every one of them costs the store time.
    */
-  async #pickOfBatch(from: Lane, request: AcquireRequest): Promise<Lease | null> {
+  async #pickOfBatch(from: Lane, request: AcquireRequest): Promise<Lease | NotNow> {
     const { shared } = this.#host;
     let lane = from;
-    let tooLarge: TooLarge | undefined;
+    let search: Search | undefined;
     const asked = new Set<PooledKey>();
     for (let round = 0; round < mostRounds; round++) {
       if (shared !== undefined) {
@@ -173,7 +175,7 @@ export class Picker {
         if (!lane.restsAlone) lane = this.#host.lanes.for(request.model);
         if (lane !== from) lane.wakeDue(this.#options.clock.monotonic());
       }
-      const keys = this.#batchOf(lane, request, tooLarge, round === 0 ? this.#width : this.#batch);
+      const keys = this.#batchOf(lane, request, search, round === 0 ? this.#width : this.#batch);
       if (keys.length === 0 && (this.#clockJumped(lane) || this.#looksAtStuck(lane))) continue;
       if (keys.every((key) => asked.has(key))) break;
       for (const key of keys) asked.add(key);
@@ -186,20 +188,21 @@ export class Picker {
         if (answer.index !== 0) {
           lane.took((keys[answer.index] as PooledKey).account.slot);
           const { blocked, reservedAt: now } = answer;
-          if (blocked !== undefined) {
-            this.refusals.learn(lane, { granted: false, now, retryAt: null, blocked }, keys, undefined);
+          if (blocked !== undefined && !this.refusals.isOutdated()) {
+            this.refusals.applyPassed(lane, { granted: false, now, retryAt: null, blocked }, keys);
           }
         }
         return this.#granted(lane, keys[answer.index] as PooledKey, answer, request);
       }
-      tooLarge = this.refusals.learn(lane, answer, keys, tooLarge);
-      // Judged by windows that have passed: to be asked again.
-      if (this.refusals.wasOutdated) asked.clear();
-      if (this.refusals.holdsForAll(lane, answer)) return null;
+      if (this.refusals.isOutdated()) {
+        asked.clear();
+        continue;
+      }
+      search ??= new Search();
+      this.refusals.apply(lane, answer, keys, search);
+      if (search.isOver) break;
     }
-    // Set last: others may have been asked for meanwhile.
-    lane.roomAt = tooLarge?.until ?? Number.POSITIVE_INFINITY;
-    return null;
+    return search?.notNow(lane, this.#pool) ?? parked(lane, this.#pool);
   }
 
   /** Another process may have put the model to rest, also where none rested here yet. */
@@ -223,22 +226,24 @@ export class Picker {
     lane: Lane,
     key: PooledKey,
     request: AcquireRequest,
-    tooLarge: TooLarge | undefined,
-  ): Promise<Lease | null> {
+    seen: Search | undefined,
+  ): Promise<Lease | NotNow> {
     const result = await answer;
     if (!result.granted) {
-      const seen = this.refusals.learn(lane, result, [key], tooLarge);
-      return this.refusals.holdsForAll(lane, result) ? null : this.pick(lane, request, seen);
+      if (this.refusals.isOutdated()) return this.pick(lane, request, seen);
+      const search = seen ?? new Search();
+      this.refusals.apply(lane, result, [key], search);
+      return search.isOver ? search.notNow(lane, this.#pool) : this.pick(lane, request, search);
     }
     lane.took(key.account.slot);
     return this.#granted(lane, key, result, request);
   }
 
-  #batchOf(lane: Lane, request: AcquireRequest, tooLarge: TooLarge | undefined, most: number): PooledKey[] {
+  #batchOf(lane: Lane, request: AcquireRequest, search: Search | undefined, most: number): PooledKey[] {
     const keys: PooledKey[] = [];
     const { any } = this.origins;
-    const wanted = this.#preferredSlot(lane, request, tooLarge);
-    const listed = this.#slotsFor(lane, request, tooLarge, any ? this.#batch : most);
+    const wanted = this.#preferredSlot(lane, request, search);
+    const listed = this.#slotsFor(lane, request, search, any ? this.#batch : most);
     const slots = wanted === -1 ? listed : [wanted, ...listed.filter((slot) => slot !== wanted)];
     for (const slot of any ? this.#restingLast(slots, wanted) : slots) {
       const key = this.#keyOf(this.#pool.accountAt(slot), lane, request);
@@ -254,31 +259,32 @@ export class Picker {
   }
 
   /** Of the account whose key is wanted, while it is ready; -1: there is none. */
-  #preferredSlot(lane: Lane, { prefer, account }: AcquireRequest, tooLarge: TooLarge | undefined): number {
+  #preferredSlot(lane: Lane, { prefer, account }: AcquireRequest, search: Search | undefined): number {
     const preferred = prefer === undefined || account !== undefined ? undefined : this.#pool.keys.get(prefer);
     if (preferred === undefined) return -1;
     const { slot } = preferred.account;
-    return lane.standingOf(slot) === standing.ready && tooLarge?.slots.has(slot) !== true ? slot : -1;
+    return lane.standingOf(slot) === standing.ready && search?.passes(slot) !== true ? slot : -1;
   }
 
   /** Accounts of the lane that a request may have, in order. */
-  #slotsFor(lane: Lane, request: AcquireRequest, tooLarge: TooLarge | undefined, most: number): readonly number[] {
+  #slotsFor(lane: Lane, request: AcquireRequest, search: Search | undefined, most: number): readonly number[] {
     const { account, exclude } = request;
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
-    if (own !== undefined) return this.#ownSlot(lane, own.slot, tooLarge);
-    if (tooLarge === undefined) return this.#without(exclude, lane.list((exclude?.size ?? 0) + most));
+    if (own !== undefined) return this.#ownSlot(lane, own.slot, search);
+    if (search === undefined || search.size === 0)
+      return this.#without(exclude, lane.list((exclude?.size ?? 0) + most));
     // In the order of the beginning, listed once: every look at a strategy's order takes its time.
-    tooLarge.order ??= this.#without(exclude, lane.list((exclude?.size ?? 0) + tooLarge.slots.size + mostTooSmall));
-    const left = tooLarge.order.filter((slot) => !tooLarge.slots.has(slot) && serves(lane, slot));
-    if (left.length === 0 && tooLarge.slots.size >= mostTooSmall) {
-      tooLarge.until = Math.min(tooLarge.until, this.#options.clock.monotonic() + lookAgainMs);
+    search.order ??= this.#without(exclude, lane.list((exclude?.size ?? 0) + search.size + mostTooSmall));
+    const left = search.order.filter((slot) => !search.passes(slot) && serves(lane, slot));
+    if (left.length === 0 && search.size >= mostTooSmall) {
+      search.noLaterThan(this.#options.clock.monotonic() + lookAgainMs);
     }
     return left.slice(0, most);
   }
 
   /** Those that belong to one account have no other. */
-  #ownSlot(lane: Lane, slot: number, tooLarge: TooLarge | undefined): readonly number[] {
-    return serves(lane, slot) && tooLarge?.slots.has(slot) !== true ? [slot] : [];
+  #ownSlot(lane: Lane, slot: number, search: Search | undefined): readonly number[] {
+    return serves(lane, slot) && search?.passes(slot) !== true ? [slot] : [];
   }
 
   #without(exclude: ReadonlySet<string> | undefined, slots: readonly number[]): readonly number[] {
@@ -286,11 +292,11 @@ export class Picker {
   }
 
   /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin rests. */
-  #chosenSlot(lane: Lane, request: AcquireRequest, tooLarge: TooLarge | undefined): number {
-    const wanted = this.#preferredSlot(lane, request, tooLarge);
+  #chosenSlot(lane: Lane, request: AcquireRequest, search: Search | undefined): number {
+    const wanted = this.#preferredSlot(lane, request, search);
     if (wanted !== -1) return wanted;
     let fallback = -1;
-    for (const slot of this.#slotsFor(lane, request, tooLarge, candidatesPerReserve)) {
+    for (const slot of this.#slotsFor(lane, request, search, candidatesPerReserve)) {
       if (!this.origins.restsFor(this.#pool.accountAt(slot))) return slot;
       if (fallback === -1) fallback = slot;
     }
@@ -338,7 +344,7 @@ export class Picker {
     return lane.candidateOf(key, fingerprint, () => this.#tracker.candidateFor(key, lane.model, lane.restsAlone));
   }
 
-  #granted(lane: Lane, key: PooledKey, reservation: Reservation, request: AcquireRequest): Awaitable<Lease | null> {
+  #granted(lane: Lane, key: PooledKey, reservation: Reservation, request: AcquireRequest): Awaitable<Lease | NotNow> {
     const { account } = key;
     const { slot } = account;
     const now = this.#sameClock ? reservation.reservedAt : this.#options.clock.monotonic();
@@ -372,7 +378,7 @@ export class Picker {
     lane: Lane,
     request: AcquireRequest,
     known: string | undefined,
-  ): Promise<Lease | null> {
+  ): Promise<Lease | NotNow> {
     const { key } = lease;
     try {
       const secret = await untilEnded(key.secret.read(), request, this.#options.clock);

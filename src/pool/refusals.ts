@@ -6,8 +6,8 @@ import type { PooledKey } from "./keys/key-pool.ts";
 import { type Lane, standing } from "./ready/lane.ts";
 import { mayRecheck, type Rechecks, rampStart } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+import type { Search } from "./search.ts";
 import type { SharedRests } from "./shared/shared-rests.ts";
-import { TooLarge } from "./token-amounts.ts";
 
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */
 const wakeJitterShare = 0.1;
@@ -23,52 +23,37 @@ export interface RefusalParts {
 /** Corrects what lanes believe by what a store refused. */
 export class Refusals {
   readonly #parts: RefusalParts;
-  /** Was the last refusal judged by windows that had passed? */
-  wasOutdated = false;
-  /** Could the store not be asked, when it refused last? Then no account is to blame. */
-  isStoreAway = false;
 
   constructor(parts: RefusalParts) {
     this.#parts = parts;
   }
 
-  /** Returns the accounts that have room for less. */
-  learn(lane: Lane, refusal: Refusal, keys: readonly PooledKey[], before: TooLarge | undefined): TooLarge | undefined {
-    const { options, tracker } = this.#parts;
-    const { clock } = options;
-    this.wasOutdated = tracker.hasCalendars && tracker.refresh(clock.wall());
-    if (this.wasOutdated) return before;
-    const now = clock.monotonic();
-    const [first] = refusal.blocked;
-    this.isStoreAway = first?.by === storeScope;
-    if (this.isStoreAway) {
-      // Also those who want a certain account ask again then.
-      lane.waiting.roomAt = Math.min(lane.waiting.roomAt, now + (first?.until ?? refusal.now) - refusal.now);
-      return before;
-    }
-    let tooLarge = before;
+  /** Was it judged by windows that have passed? Then it says nothing, and the store is to be asked again. */
+  isOutdated(): boolean {
+    const { tracker, options } = this.#parts;
+    return tracker.hasCalendars && tracker.refresh(options.clock.wall());
+  }
+
+  /** Takes over what stands against each of these keys; what concerns this request alone goes into its search. */
+  apply(lane: Lane, refusal: Refusal, keys: readonly PooledKey[], search: Search): void {
+    const now = this.#parts.options.clock.monotonic();
+    if (!endsFor(search, refusal, now)) this.#applyEach(lane, refusal, keys, now, search);
+  }
+
+  /** Takes over what refused candidates before the one that serves. */
+  applyPassed(lane: Lane, refusal: Refusal, keys: readonly PooledKey[]): void {
+    this.#applyEach(lane, refusal, keys, this.#parts.options.clock.monotonic(), undefined);
+  }
+
+  #applyEach(lane: Lane, refusal: Refusal, keys: readonly PooledKey[], now: number, search: Search | undefined): void {
     for (const { index, by, until, anyUntil, source, reason } of refusal.blocked) {
       const key = keys[index] as PooledKey;
       if (source !== undefined) this.#rests(lane, key, by, refusal.now, until as number, source, reason);
       else if (until !== null && anyUntil !== undefined) {
-        tooLarge ??= new TooLarge();
-        tooLarge.add(key.account.slot, now + (until - refusal.now));
+        search?.tooSmall(key.account.slot, now + (until - refusal.now));
         if (anyUntil > refusal.now) parkLimited(lane, key, by, now + (anyUntil - refusal.now));
       } else parkLimited(lane, key, by, until === null ? null : now + (until - refusal.now));
     }
-    return tooLarge;
-  }
-
-  /** Does what counts this machine, or the store itself, stand against every account? Then nobody else need be asked. */
-  holdsForAll(lane: Lane, { blocked, now }: Refusal): boolean {
-    const [first] = blocked;
-    if (first === undefined || !(first.by.startsWith("ip:") || first.by === storeScope)) return false;
-    // Somebody who wants less may still find room.
-    lane.isShut = first.anyUntil === undefined || first.anyUntil > now;
-    const until = lane.isShut ? (first.anyUntil ?? first.until) : first.until;
-    const { clock } = this.#parts.options;
-    lane.roomAt = until === null ? Number.POSITIVE_INFINITY : clock.monotonic() + Math.max(until - now, 1);
-    return true;
   }
 
   /** An account whose rest was told of is left alone until it ends, or is put to the test. */
@@ -121,4 +106,22 @@ function parkLimited(lane: Lane, key: PooledKey, by: string, until: number | nul
   if (isKeyScope(by) && account.keys.length > 1) lane.restKey(key, until ?? Number.POSITIVE_INFINITY);
   else if (until === null) lane.stick(account.slot);
   else lane.park(account.slot, until, standing.limited);
+}
+
+/** Does what counts this machine, or the store itself, stand against every account? Then nobody else need be asked. */
+function endsFor(search: Search, { blocked, now }: Refusal, at: number): boolean {
+  const [first] = blocked;
+  if (first === undefined) return false;
+  const { by, until, anyUntil } = first;
+  if (by === storeScope) search.end("store-away", laterThan(at, until ?? now, now));
+  else if (by.startsWith("ip:")) {
+    // Somebody who wants less may still find room.
+    const isClosed = anyUntil === undefined || anyUntil > now;
+    search.end(isClosed ? "closed" : "too-large", laterThan(at, isClosed ? (anyUntil ?? until) : until, now));
+  }
+  return by === storeScope;
+}
+
+function laterThan(at: number, until: number | null, now: number): number {
+  return until === null ? Number.POSITIVE_INFINITY : at + Math.max(until - now, 1);
 }

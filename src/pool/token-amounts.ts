@@ -29,17 +29,3 @@ export class TokenAmounts {
     return estimate;
   }
 }
-
-/** Accounts with room for less than a request wants: it looks further, and others may still use them. */
-export class TooLarge {
-  readonly slots = new Set<number>();
-  /** Accounts to look at, in order; listed once. */
-  order: readonly number[] | undefined;
-  /** When the first of them has room for it, monotonic. */
-  until = Number.POSITIVE_INFINITY;
-
-  add(slot: number, until: number): void {
-    this.slots.add(slot);
-    if (until < this.until) this.until = until;
-  }
-}

@@ -53,10 +53,6 @@ export class Lane {
   /** Is the lane for this model alone, whose own rest stops it? */
   readonly restsAlone: boolean;
   readonly waiting = new WaitingLine();
-  /** When the ready groups have room for what was asked for last, and was more than there was; Infinity: that was not why. */
-  roomAt = Number.POSITIVE_INFINITY;
-  /** Did what was asked for last meet something that stands against all groups, ready ones too? */
-  isShut = false;
   /** When groups that wait for a release were last asked without one, monotonic. */
   stuckSeenAt = 0;
   /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
@@ -247,6 +243,11 @@ export class Lane {
   /** Wakes a bounded number of groups whose time has come. */
   wakeDue(now: number): void {
     for (let count = 0; count < wakesPerPick && this.#heap.nextAt() <= now; count++) this.wake(this.#heap.pop());
+  }
+
+  /** The group that is due first, or -1. */
+  nextToWake(): number {
+    return this.#heap.first;
   }
 
   nextWakeAt(): number {

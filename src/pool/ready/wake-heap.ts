@@ -12,6 +12,11 @@ export class WakeHeap {
     return slot < this.#places.length && this.#places[slot] !== -1;
   }
 
+  /** The soonest, or -1. */
+  get first(): number {
+    return this.size === 0 ? -1 : (this.#slots[0] as number);
+  }
+
   /** Time of the soonest, or Infinity. */
   nextAt(): number {
     return this.size === 0 ? Number.POSITIVE_INFINITY : (this.#times[this.#slots[0] as number] as number);

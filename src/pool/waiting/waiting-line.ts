@@ -1,4 +1,5 @@
 import type { Lease } from "../lease.ts";
+import type { NotNow } from "../ready/not-now.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 
 /** A request that waits for a key. */
@@ -16,6 +17,8 @@ export interface Waiter {
   overtaken: number;
   /** The round of serving in which it was asked for last. */
   round: number;
+  /** What the last question about it found. */
+  last: NotNow | undefined;
   readonly grant: (lease: Lease) => void;
   readonly refuse: (reason: unknown) => void;
 }

@@ -1,20 +1,21 @@
 import type { Awaitable, Clock } from "../../types.ts";
 import type { Lease } from "../lease.ts";
 import { type Lane, standing } from "../ready/lane.ts";
+import { NotNow } from "../ready/not-now.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { Waiter } from "./waiting-line.ts";
 
 export interface WaitingRoomOptions {
   readonly clock: Clock;
   readonly maxWaiting: number;
-  /** Tries to serve a request now. Where there was room, but not enough, the lane knows since when there is. */
-  readonly ask: (lane: Lane, request: AcquireRequest) => Awaitable<Lease | null>;
+  /** Tries to serve a request now. */
+  readonly ask: (lane: Lane, request: AcquireRequest) => Awaitable<Lease | NotNow>;
   /** When a request may be served at the earliest, as far as is known; monotonic, and -Infinity for any moment. */
-  readonly dueAt: (lane: Lane, request: AcquireRequest, roomAt: number) => number;
+  readonly dueAt: (lane: Lane, request: AcquireRequest, last: NotNow | undefined) => number;
   /** Can the one be served with what the other was given? */
   readonly areAlike: (one: AcquireRequest, other: AcquireRequest) => boolean;
   /** The error for a request that waited in vain. */
-  readonly exhausted: (lane: Lane, request: AcquireRequest) => Error;
+  readonly exhausted: (lane: Lane, request: AcquireRequest, last: NotNow | undefined) => Error;
   /** How long until a store is asked again for something only a release elsewhere can free. */
   readonly pollMs: () => number;
   readonly queued: (request: AcquireRequest, waiting: number) => void;
@@ -56,28 +57,23 @@ export class WaitingRoom {
 
   /**
    * @param arrival the request's number
-   * @param roomAt when there is room for it, where it was asked for already and wanted more than there was
+   * @param last what was found when it was asked for, where it was
    */
-  wait(
-    lane: Lane,
-    request: AcquireRequest,
-    maxWaitMs: number,
-    arrival = this.arrive(),
-    roomAt = Number.POSITIVE_INFINITY,
-  ): Promise<Lease> {
+  wait(lane: Lane, request: AcquireRequest, maxWaitMs: number, arrival = this.arrive(), last?: NotNow): Promise<Lease> {
     const { signal } = request;
     if (signal?.aborted) return Promise.reject(signal.reason);
     const now = this.#options.clock.monotonic();
     const deadline = now + maxWaitMs;
     const full = this.size >= this.#options.maxWaiting;
-    if (maxWaitMs <= 0 || full || this.#options.dueAt(lane, request, roomAt) > deadline) {
-      return Promise.reject(this.#options.exhausted(lane, request));
+    if (maxWaitMs <= 0 || full || this.#options.dueAt(lane, request, last) > deadline) {
+      return Promise.reject(this.#options.exhausted(lane, request, last));
     }
     return new Promise((resolve, reject) => {
-      const waiter = this.#enter(lane, request, arrival, now, deadline, resolve, reject);
+      const waiter = this.#enter(lane, request, arrival, now, deadline, last, resolve, reject);
       this.#options.queued(request, this.size);
       if (lane.waiting.size === 0) lane.waiting.servedAt = now;
       lane.waiting.push(waiter);
+      const roomAt = last?.roomAt ?? Number.POSITIVE_INFINITY;
       lane.waiting.roomAt = Math.min(lane.waiting.roomAt, roomAt);
       const mayBeServed = lane.count(standing.ready) + lane.count(standing.held) > 0;
       if (mayBeServed && roomAt === Number.POSITIVE_INFINITY) this.serve(lane);
@@ -120,7 +116,7 @@ export class WaitingRoom {
       if (got instanceof Promise) {
         line.asking++;
         got.then(
-          (lease) => this.#answered(lane, waiter, lease),
+          (answer) => this.#answered(lane, waiter, answer),
           (error: unknown) => this.#failed(lane, waiter, error),
         );
         if (!this.#isBeside(lane, waiter)) passed.push(waiter);
@@ -130,24 +126,28 @@ export class WaitingRoom {
   }
 
   /** Hands a waiter what there was for it, and tells whether the next one may be asked for. */
-  #goesOn(lane: Lane, waiter: Waiter, got: Lease | null, passed: Waiter[]): boolean {
-    if (got !== null) {
+  #goesOn(lane: Lane, waiter: Waiter, got: Lease | NotNow, passed: Waiter[]): boolean {
+    if (!(got instanceof NotNow)) {
       lane.waiting.servedAt = this.#options.clock.monotonic();
       waiter.grant(got);
       for (const ahead of passed) ahead.overtaken++;
       return passed.every(({ overtaken }) => overtaken < mostOvertakings);
     }
+    waiter.last = got;
+    if (got.roomAt !== Number.POSITIVE_INFINITY && this.#options.dueAt(lane, waiter.request, got) > waiter.deadline) {
+      waiter.refuse(this.#options.exhausted(lane, waiter.request, got));
+      return !got.closed;
+    }
+    lane.waiting.roomAt = Math.min(lane.waiting.roomAt, got.roomAt);
     // Somebody who refuses some accounts must not hold up those who would take them.
     if (this.#isBeside(lane, waiter)) return true;
-    if (lane.roomAt === Number.POSITIVE_INFINITY) return false;
-    lane.waiting.roomAt = Math.min(lane.waiting.roomAt, lane.roomAt);
-    if (lane.isShut) return false;
+    if (got.roomAt === Number.POSITIVE_INFINITY || got.closed) return false;
     passed.push(waiter);
     return waiter.overtaken < mostOvertakings && passed.length < mostOvertakings;
   }
 
   /** `undefined`: it could not be asked for, and is told so. */
-  #ask(lane: Lane, waiter: Waiter): Awaitable<Lease | null> | undefined {
+  #ask(lane: Lane, waiter: Waiter): Awaitable<Lease | NotNow> | undefined {
     try {
       return this.#options.ask(lane, waiter.request);
     } catch (error) {
@@ -156,15 +156,15 @@ export class WaitingRoom {
     }
   }
 
-  #answered(lane: Lane, asker: Waiter, lease: Lease | null): void {
+  #answered(lane: Lane, asker: Waiter, got: Lease | NotNow): void {
     const line = lane.waiting;
     line.asking--;
     // Answers overtake each other; those who came first are served first all the same.
-    const waiter = lease === null ? asker : this.#firstLike(lane, asker);
+    const waiter = got instanceof NotNow ? asker : this.#firstLike(lane, asker);
     if (waiter !== asker) asker.round = -1;
     // A round of questions over a network may end before every ready group was asked.
-    if (lease === null && this.#hasUnasked(lane, asker)) asker.round = -1;
-    else if (!this.#goesOn(lane, waiter, lease, this.#passedBy(lane, waiter))) line.isDry = true;
+    if (got instanceof NotNow && this.#hasUnasked(lane, asker, got)) asker.round = -1;
+    else if (!this.#goesOn(lane, waiter, got, this.#passedBy(lane, waiter))) line.isDry = true;
     this.#goOn(lane);
   }
 
@@ -198,8 +198,8 @@ export class WaitingRoom {
     return asker;
   }
 
-  #hasUnasked(lane: Lane, waiter: Waiter): boolean {
-    const mayBe = !lane.isShut && lane.count(standing.ready) > 0 && lane.roomAt === Number.POSITIVE_INFINITY;
+  #hasUnasked(lane: Lane, waiter: Waiter, { closed, roomAt }: NotNow): boolean {
+    const mayBe = !closed && lane.count(standing.ready) > 0 && roomAt === Number.POSITIVE_INFINITY;
     return mayBe && !this.#isBeside(lane, waiter);
   }
 
@@ -223,6 +223,7 @@ export class WaitingRoom {
     arrival: number,
     since: number,
     deadline: number,
+    last: NotNow | undefined,
     resolve: (lease: Lease) => void,
     reject: (reason: unknown) => void,
   ): Waiter {
@@ -243,7 +244,7 @@ export class WaitingRoom {
     };
     const onAbort = (): void => refuse(signal?.reason);
     const { clock } = this.#options;
-    const late = (): void => refuse(this.#options.exhausted(lane, request));
+    const late = (): void => refuse(this.#options.exhausted(lane, request, waiter.last));
     let cancelTimer = (): void => {};
     const watch = (): void => {
       const now = clock.monotonic();
@@ -266,6 +267,7 @@ export class WaitingRoom {
       settled: false,
       overtaken: 0,
       round: -1,
+      last,
       refuse,
       grant: (lease) => {
         lease.waitedMs = this.#options.clock.monotonic() - since;
@@ -281,9 +283,9 @@ export class WaitingRoom {
     const line = lane.waiting;
     if (line.size > 0 && this.#nextAt(lane) !== line.timerAt) {
       for (const waiter of line) {
-        const roomAt = waiter.round === line.round ? line.roomAt : Number.POSITIVE_INFINITY;
-        if (this.#options.dueAt(lane, waiter.request, roomAt) > waiter.deadline) {
-          waiter.refuse(this.#options.exhausted(lane, waiter.request));
+        const last = waiter.round === line.round ? waiter.last : undefined;
+        if (this.#options.dueAt(lane, waiter.request, last) > waiter.deadline) {
+          waiter.refuse(this.#options.exhausted(lane, waiter.request, last));
         }
       }
     }

@@ -1,0 +1,68 @@
+import type { Account, KeyPool } from "./keys/key-pool.ts";
+import { type Lane, standing } from "./ready/lane.ts";
+import { NotNow, type NotNowReason } from "./ready/not-now.ts";
+
+/**
+ * What the refusals of one request have shown, in one asking. Made by the first refusal. Accounts with room for less than the
+ * request wants are passed over; others may still use them.
+ */
+export class Search {
+  readonly #tooSmall = new Set<number>();
+  /** Accounts to look at, in order; listed once. */
+  order: readonly number[] | undefined;
+  #roomAt = Number.POSITIVE_INFINITY;
+  /** The first account that will have room. */
+  #roomy = -1;
+  #reason: NotNowReason | undefined;
+
+  /** How many accounts have room for less. */
+  get size(): number {
+    return this.#tooSmall.size;
+  }
+
+  passes(slot: number): boolean {
+    return this.#tooSmall.has(slot);
+  }
+
+  /** This account has room for so much at a later time, monotonic. */
+  tooSmall(slot: number, until: number): void {
+    this.#tooSmall.add(slot);
+    if (until < this.#roomAt) this.#roomy = slot;
+    this.noLaterThan(until);
+  }
+
+  /** It is worth asking again then at the latest. */
+  noLaterThan(at: number): void {
+    if (at < this.#roomAt) this.#roomAt = at;
+  }
+
+  /** Nobody else need be asked: the same stands against all, until then. */
+  end(reason: "too-large" | "closed" | "store-away", until: number): void {
+    this.#reason = reason;
+    this.#roomAt = until;
+    this.#roomy = -1;
+  }
+
+  get isOver(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** What the asking comes to, as the lane stands now. */
+  notNow(lane: Lane, pool: KeyPool): NotNow {
+    const roomAt = this.#roomAt;
+    const soonest = lane.nextWakeAt();
+    if (this.#reason !== undefined) return new NotNow(this.#reason, roomAt, roomAt, undefined);
+    if (roomAt === Number.POSITIVE_INFINITY) return parked(lane, pool);
+    if (soonest < roomAt) return new NotNow("too-large", soonest, roomAt, pool.accountAt(lane.nextToWake()));
+    return new NotNow("too-large", roomAt, roomAt, this.#roomy === -1 ? undefined : pool.accountAt(this.#roomy));
+  }
+}
+
+/** Nobody is ready. */
+export function parked(lane: Lane, pool: KeyPool): NotNow {
+  const slot = lane.nextToWake();
+  const never = Number.POSITIVE_INFINITY;
+  if (slot === -1) return new NotNow(lane.count(standing.stuck) > 0 ? "blocked" : "none", never, never, undefined);
+  const reason = lane.standingOf(slot) === standing.refused ? "refused" : "limited";
+  return new NotNow(reason, lane.nextWakeAt(), never, pool.accountAt(slot) as Account);
+}
