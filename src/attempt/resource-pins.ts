@@ -1,5 +1,5 @@
-import { LRUCache } from "lru-cache";
 import type { ResourceShape } from "../judgement/provider.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** So many ids are remembered; the one unused for longest is forgotten first. */
 const mostRemembered = 10_000;
@@ -13,7 +13,7 @@ const searchedCharacters = 131_072;
  * remembered as providers hand them out, and looked for only where any is remembered.
  */
 export class ResourcePins {
-  readonly #accounts = new LRUCache<string, string>({ max: mostRemembered });
+  readonly #accounts = new RecentMap<string>(mostRemembered);
   readonly #made: readonly string[];
   readonly #pattern: RegExp;
   readonly #uploadHeader: string | undefined;

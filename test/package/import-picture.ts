@@ -9,7 +9,16 @@ export interface Room {
 }
 
 /** The words, and how input is checked: every room speaks them, none of them knows a room. */
-const words = ["types.ts", "ports.ts", "errors.ts", "clock.ts", "checks.ts", "closest-name.ts", "mask.ts"];
+const words = [
+  "types.ts",
+  "ports.ts",
+  "errors.ts",
+  "clock.ts",
+  "checks.ts",
+  "closest-name.ts",
+  "mask.ts",
+  "recent-map.ts",
+];
 const limits = [...words, "limits"];
 const judgement = [...limits, "judgement", "judgement/reading", "judgement/lexicon"];
 const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting", "pool/shared"];
@@ -32,6 +41,7 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "clock.ts": { may: ["types.ts"] },
   "closest-name.ts": { may: [] },
   "mask.ts": { may: [] },
+  "recent-map.ts": { may: [] },
   "checks.ts": { may: ["errors.ts", "closest-name.ts"] },
 
   limits: { may: words },

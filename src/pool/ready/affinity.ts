@@ -1,4 +1,4 @@
-import { LRUCache } from "lru-cache";
+import { RecentMap } from "../../recent-map.ts";
 import type { Account, KeyPool } from "../keys/key-pool.ts";
 
 /** So many conversations are remembered; one that was forgotten begins where its hash leads. */
@@ -13,7 +13,7 @@ const loadBound = 1.25;
  */
 export class Affinity {
   readonly #pool: KeyPool;
-  readonly #served = new LRUCache<string, string>({ max: mostRemembered });
+  readonly #served = new RecentMap<string>(mostRemembered);
   readonly #hashes = new WeakMap<Account, number>();
 
   constructor(pool: KeyPool) {

@@ -1,6 +1,6 @@
-import { LRUCache } from "lru-cache";
 import { countsModel } from "../../limits/limits.ts";
 import { matchesModel } from "../../limits/model-pattern.ts";
+import { RecentMap } from "../../recent-map.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import { Lane } from "./lane.ts";
@@ -19,13 +19,13 @@ export class Lanes {
   readonly #pool: KeyPool;
   #strategy: OrderingStrategy;
   readonly #context: OrderContext;
-  readonly #ofModels: LRUCache<string, Lane>;
+  readonly #ofModels: RecentMap<Lane>;
   /** Lanes dropped from the cache while somebody still waited in them. */
   readonly #waited = new Set<Lane>();
   /** Models that were put to rest on their own at least once. */
-  readonly #cooledModels: LRUCache<string, true>;
+  readonly #cooledModels: RecentMap<true>;
   /** Which limits count a model, worked out once. */
-  readonly #limitNames: LRUCache<string, string>;
+  readonly #limitNames: RecentMap<string>;
   #limitsNamed = 0;
   readonly #made: (lane: Lane) => void;
   readonly general: Lane;
@@ -39,13 +39,10 @@ export class Lanes {
     this.general = new Lane(pool, strategy, context);
     made(this.general);
     const max = Math.max(4, Math.min(mostLanes, Math.floor(mostLaneSlots / Math.max(1, pool.accountCount))));
-    this.#cooledModels = new LRUCache({ max: mostLanes * 16 });
-    this.#limitNames = new LRUCache({ max: mostLanes * 16 });
-    this.#ofModels = new LRUCache({
-      max,
-      dispose: (lane) => {
-        if (lane.waiting.size > 0) this.#waited.add(lane);
-      },
+    this.#cooledModels = new RecentMap(mostLanes * 16);
+    this.#limitNames = new RecentMap(mostLanes * 16);
+    this.#ofModels = new RecentMap(max, (lane) => {
+      if (lane.waiting.size > 0) this.#waited.add(lane);
     });
   }
 
