@@ -43,6 +43,25 @@ export function handWritten(keys: readonly string[], send: Send): Send {
   };
 }
 
+/** The quickest that anybody would write: no copy of a `Headers` where none was given, and nothing of `init` but what is used. */
+export function quickestByHand(keys: readonly string[], send: Send): Send {
+  const credentials = keys.map((key) => `Bearer ${key}`);
+  let turn = 0;
+  return (to, { method, headers, body }) => {
+    const authorization = credentials[turn++ % credentials.length] as string;
+    if (!(headers instanceof Headers)) {
+      return send(to, {
+        method,
+        headers: { ...(headers as Record<string, string>), authorization },
+        body,
+      } as RequestInit);
+    }
+    const copy = new Headers(headers);
+    copy.set("authorization", authorization);
+    return send(to, { method, headers: copy, body } as RequestInit);
+  };
+}
+
 /** The same, reading what the answer says of the limits. */
 export function handWrittenReading(keys: readonly string[], send: Send): Send {
   const inner = handWritten(keys, send);
@@ -76,6 +95,15 @@ export const plainInit: MakeInit = () => ({
   headers: { "content-type": "application/json", accept: "application/json", authorization: "Bearer rotating" },
   body,
 });
+
+const common = { "content-type": "application/json", accept: "application/json" };
+
+/** The same made by spreading and then adding, as many do: on Node 20 each is of a hidden class of its own, and slower to read. */
+export const spreadInit: MakeInit = () => {
+  const headers: Record<string, string> = { ...common };
+  headers["authorization"] = "Bearer rotating";
+  return { method: "POST", headers, body };
+};
 
 /** A new `Headers` for every call, as SDKs do. */
 export const freshHeadersInit: MakeInit = () => {

@@ -11,6 +11,10 @@ const sections: Readonly<Record<string, () => Promise<Section>>> = {
   f: async () => (await import("./sections/classifying.ts")).classifying,
   g: async () => (await import("./sections/quotas.ts")).quotas,
   h: async () => (await import("./sections/streams.ts")).streams,
+  i: async () => (await import("./sections/memory.ts")).memory,
+  j: async () => (await import("./sections/creation.ts")).creation,
+  k: async () => (await import("./sections/first-failover.ts")).firstFailover,
+  l: async () => (await import("./sections/sizes.ts")).sizes,
 };
 
 const asked = process.argv.slice(2);

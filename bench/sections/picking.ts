@@ -1,6 +1,5 @@
 import { acquiring } from "./acquiring.ts";
 import { indexPicks } from "./index-picks.ts";
-import { manyKeys } from "./many-keys.ts";
 import { minuteBoundary } from "./minute-boundary.ts";
 
 /** What the number of keys costs. */
@@ -8,5 +7,4 @@ export async function picking(): Promise<void> {
   await indexPicks();
   await acquiring();
   minuteBoundary();
-  await manyKeys();
 }

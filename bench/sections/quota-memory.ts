@@ -1,4 +1,5 @@
 import type { Bucket, Candidate, Report, Reservation } from "../../src/limits/store.ts";
+import { heldBytes } from "../held-bytes.ts";
 import { type KeyRotator, type Limit, library } from "../library.ts";
 import { roundsOf } from "../measure.ts";
 import { makeConfigs } from "../pools.ts";
@@ -87,11 +88,4 @@ function candidateOf(account: string): Candidate {
 function bucketOf(account: string, windowMs: number): Bucket {
   const id = `account:${account}#requests-${windowMs}`;
   return { id, kind: "rolling", dimension: "requests", limit: 1e6, windowMs, guardMs: 1000 };
-}
-
-function heldBytes(): number {
-  globalThis.gc?.();
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
