@@ -1,7 +1,7 @@
 import { systemClock } from "../src/clock.ts";
 import { resolveStrategy } from "../src/judgement/registry.ts";
-import { KeyBook } from "../src/operate/keys/key-book.ts";
 import type { KeyPool } from "../src/pool/keys/key-pool.ts";
+import { KeyRegistry } from "../src/pool/keys/key-registry.ts";
 import { Lane, standing } from "../src/pool/ready/lane.ts";
 import type { Clock, KeyConfig } from "../src/types.ts";
 import { makeKeys, type StrategyName } from "./library.ts";
@@ -25,16 +25,9 @@ export function makeConfigs(count: number): KeyConfig[] {
 }
 
 export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
-  const book = new KeyBook({
-    keys: configs,
-    clock,
-    idSecret: undefined,
-    limits: [],
-    keyStore: undefined,
-    keyOwner: "",
-  });
-  book.open();
-  return book.pool;
+  const registry = new KeyRegistry({ keys: configs, clock, idSecret: undefined, ask: async (source) => source() });
+  registry.open();
+  return registry.pool;
 }
 
 export function makeLane(pool: KeyPool, strategy: StrategyName, clock: Clock = systemClock): Lane {

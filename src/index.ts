@@ -73,26 +73,21 @@ export type {
   Unsubscribe,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";
-export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explanation.ts";
+export type { CheckOptions, CheckReport, KeyReport, KeyVerdict } from "./operate/check.ts";
+export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explain.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./operate/forecast.ts";
-export type { CheckReport, KeyReport, KeyVerdict, ProbeRequest } from "./operate/health-checker.ts";
-export type {
-  CheckOptions,
-  ImportOptions,
-  ImportReport,
-  ImportResult,
-  KeyUpdate,
-  ReplaceOptions,
-} from "./operate/key-management.ts";
 export { KeyRotator } from "./operate/key-rotator.ts";
+export type { ImportOptions, ImportReport, ImportResult } from "./operate/keys/key-import.ts";
+export type { ReplaceOptions } from "./operate/keys/manage-keys.ts";
 export type {
   CooldownSnapshot,
   KeySnapshot,
   LimitSnapshot,
-  ModelStanding,
   PoolSnapshot,
 } from "./operate/snapshot.ts";
+export type { ModelStanding } from "./pool/dispatcher.ts";
 export type { RotatorEvents } from "./pool/events.ts";
+export type { KeyUpdate } from "./pool/keys/key-source.ts";
 export type {
   GivenCredential,
   KeyChangeAnswer,
@@ -103,6 +98,7 @@ export type {
   KeyStore,
 } from "./pool/keys/key-store.ts";
 export { Lease } from "./pool/lease.ts";
+export type { ProbeRequest } from "./pool/pool-port.ts";
 export type {
   AcquireRequest,
   HealthCheck,

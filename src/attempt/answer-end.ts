@@ -1,6 +1,6 @@
 import type { Provider, UsageShape } from "../judgement/provider.ts";
-import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import type { Clock, Usage } from "../types.ts";
 import type { Answer, BodyEnd, BodyWatch, Call, Reply, Transport } from "./call.ts";
 import { isEventStream } from "./reading/commitment.ts";
@@ -46,16 +46,16 @@ const success = { outcome: "success" } as const;
 
 /** Gives keys back when their answers are over: at once, or at the end of the body where something is counted to there. */
 export class AnswerEnd<C extends Call, A extends Answer> {
-  readonly #rotator: KeyRotator;
+  readonly #pool: CallPort;
   readonly #transport: Transport<C, A>;
   readonly #options: AnswerEndOptions;
   readonly #provider: Provider;
 
-  constructor(rotator: KeyRotator, transport: Transport<C, A>, options: AnswerEndOptions) {
-    this.#rotator = rotator;
+  constructor(pool: CallPort, transport: Transport<C, A>, options: AnswerEndOptions) {
+    this.#pool = pool;
     this.#transport = transport;
     this.#options = options;
-    this.#provider = rotator.provider;
+    this.#provider = pool.provider;
   }
 
   /** The answer for the caller, and a lease that will be settled. `reply` is the answer, where it was looked into. */
@@ -76,13 +76,13 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   /** Whoever settles the lease; at once, where nothing is counted to the end of the body. */
   #accountant(call: C, lease: Lease, answer: A): Watcher | undefined {
     const noteIds = this.#noteIds(call, lease, answer);
-    if (!this.#rotator.countsToTheEnd && noteIds === undefined) {
+    if (!this.#pool.countsToTheEnd && noteIds === undefined) {
       lease.settle(success);
       return undefined;
     }
     if (lease.answeredAt === 0) lease.answered();
     const { usage: usageShape } = this.#provider;
-    const reader = this.#rotator.countsTokens && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
+    const reader = this.#pool.countsTokens && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
     const { signal } = call;
     const ended = (how: BodyEnd): void => {
       signal?.removeEventListener("abort", onAbort);
@@ -107,7 +107,7 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   /** Only where there is a choice of accounts does it matter who made what. */
   #noteIds(call: C, lease: Lease, answer: A): ((chunk: Uint8Array) => void) | undefined {
     const { pins } = this.#options;
-    if (pins === undefined || this.#rotator.accountCount < 2 || !pins.mayMake(call.method, call.url)) return undefined;
+    if (pins === undefined || this.#pool.accountCount < 2 || !pins.mayMake(call.method, call.url)) return undefined;
     pins.noteHeaders(answer.headers, lease.account);
     return pins.noteBody(lease.account);
   }
@@ -115,11 +115,11 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   /** Whoever tells how a stream ended, for those who listen. */
   #reporter(call: C, lease: Lease, answer: A): Watcher | undefined {
     const { stream } = this.#provider;
-    if (stream === undefined || !this.#rotator.wants("stream-ended")) return undefined;
+    if (stream === undefined || !this.#pool.wants("stream-ended")) return undefined;
     if (!isEventStream(answer.headers.get("content-type"))) return undefined;
     const { clock } = this.#options;
     const ending = new StreamEnding(stream);
-    call.requestId ??= this.#rotator.nameOf(call);
+    call.requestId ??= this.#pool.nameOf(call);
     const { requestId, tags } = call;
     const common = { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
     const { startedAt } = lease;
@@ -130,7 +130,7 @@ export class AnswerEnd<C extends Call, A extends Answer> {
         const isGivenUp = how === "cancel" || call.signal?.aborted === true;
         const outcome = how === "end" ? ending.finish() : isGivenUp ? "cancelled" : "broken";
         const elapsedMs = Math.ceil(clock.monotonic() - startedAt);
-        this.#rotator.emit("stream-ended", { ...common, outcome, elapsedMs });
+        this.#pool.emit("stream-ended", { ...common, outcome, elapsedMs });
       },
     };
   }

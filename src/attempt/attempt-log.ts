@@ -1,45 +1,45 @@
-import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import type { Classification, Clock } from "../types.ts";
 import type { Call } from "./call.ts";
 
 /** Tells the events of attempts, and builds them only for those who listen. */
 export class AttemptLog {
-  readonly #rotator: KeyRotator;
+  readonly #pool: CallPort;
   readonly #clock: Clock;
 
-  constructor(rotator: KeyRotator, clock: Clock) {
-    this.#rotator = rotator;
+  constructor(pool: CallPort, clock: Clock) {
+    this.#pool = pool;
     this.#clock = clock;
   }
 
   /** Libraries that repeat calls by themselves say so in a header. */
   begun(call: Call): void {
-    if (!this.#rotator.wants("client-retry")) return;
+    if (!this.#pool.wants("client-retry")) return;
     const count = Number(call.headerText("x-stainless-retry-count") ?? 0);
     if (!(count > 0)) return;
-    call.requestId ??= this.#rotator.nameOf(call);
-    this.#rotator.emit("client-retry", { requestId: call.requestId, count });
+    call.requestId ??= this.#pool.nameOf(call);
+    this.#pool.emit("client-retry", { requestId: call.requestId, count });
   }
 
   selected(call: Call, lease: Lease): void {
-    if (!this.#rotator.wants("key-selected")) return;
+    if (!this.#pool.wants("key-selected")) return;
     const { account, waitedMs } = lease;
-    this.#rotator.emit("key-selected", { ...this.#common(call, lease), account, waitedMs: Math.ceil(waitedMs) });
+    this.#pool.emit("key-selected", { ...this.#common(call, lease), account, waitedMs: Math.ceil(waitedMs) });
   }
 
   succeeded(call: Call, lease: Lease, status: number): void {
-    if (!this.#rotator.wants("attempt-succeeded")) return;
+    if (!this.#pool.wants("attempt-succeeded")) return;
     const answeredAt = lease.answeredAt === 0 ? this.#clock.monotonic() : lease.answeredAt;
     const elapsedMs = Math.ceil(answeredAt - lease.startedAt);
-    this.#rotator.emit("attempt-succeeded", { ...this.#common(call, lease), status, elapsedMs });
+    this.#pool.emit("attempt-succeeded", { ...this.#common(call, lease), status, elapsedMs });
   }
 
   failed(call: Call, lease: Lease, status: number | null, judged: Classification, elapsedMs: number): void {
-    if (!this.#rotator.wants("attempt-failed")) return;
+    if (!this.#pool.wants("attempt-failed")) return;
     const { kind, scope, retryAfterMs, failover } = judged;
     const common = this.#common(call, lease);
-    this.#rotator.emit("attempt-failed", {
+    this.#pool.emit("attempt-failed", {
       ...common,
       status,
       kind,
@@ -59,7 +59,7 @@ export class AttemptLog {
     readonly keyId: string;
     readonly tags: Readonly<Record<string, string>> | undefined;
   } {
-    call.requestId ??= this.#rotator.nameOf(call);
+    call.requestId ??= this.#pool.nameOf(call);
     const { requestId, tags } = call;
     return { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
   }

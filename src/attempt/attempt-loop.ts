@@ -1,7 +1,7 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { ErrorClassifier } from "../judgement/error-classifier.ts";
-import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
@@ -32,7 +32,7 @@ export interface AttemptLoopOptions<C, A>
  * once; a provider in trouble is tried again after a pause, on the same key first. Knows no `Request` and no `Response`.
  */
 export class AttemptLoop<C extends Call, A extends Answer> {
-  readonly #rotator: KeyRotator;
+  readonly #pool: CallPort;
   readonly #transport: Transport<C, A>;
   readonly #options: AttemptLoopOptions<C, A>;
   readonly #log: AttemptLog;
@@ -46,20 +46,20 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #prepares: boolean;
 
   constructor(
-    rotator: KeyRotator,
+    pool: CallPort,
     classifier: ErrorClassifier,
     transport: Transport<C, A>,
     options: AttemptLoopOptions<C, A>,
   ) {
-    this.#rotator = rotator;
+    this.#pool = pool;
     this.#transport = transport;
     this.#options = options;
-    this.#log = new AttemptLog(rotator, options.clock);
-    this.#judge = new Judge(rotator, classifier, this.#log, options);
-    this.#commitment = new Commitment(classifier, rotator.provider, options);
-    this.#end = new AnswerEnd(rotator, transport, options);
-    this.#final = new FinalAnswer(rotator, transport, options);
-    this.#preparation = new Preparation(rotator, options);
+    this.#log = new AttemptLog(pool, options.clock);
+    this.#judge = new Judge(pool, classifier, this.#log, options);
+    this.#commitment = new Commitment(classifier, pool.provider, options);
+    this.#end = new AnswerEnd(pool, transport, options);
+    this.#final = new FinalAnswer(pool, transport, options);
+    this.#preparation = new Preparation(pool, options);
     this.#bounds = new TimeBounds(options);
     this.#prepares = options.affinityOf !== undefined || options.pins !== undefined;
   }
@@ -74,7 +74,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (endsAt !== Number.POSITIVE_INFINITY && endsAt <= this.#options.clock.monotonic())
       return Promise.reject(timeoutReason(call.endedBy));
     this.#log.begun(call);
-    if (this.#prepares || this.#rotator.countsTokens) this.#preparation.prepare(call);
+    if (this.#prepares || this.#pool.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.#acquire(call, endsAt);
       return acquired instanceof Promise
@@ -134,21 +134,21 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
-    if (this.#rotator.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
+    if (this.#pool.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
     if (endsAt !== Number.POSITIVE_INFINITY || call.trail !== undefined)
       call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);
-    return this.#rotator.acquire(call);
+    return this.#pool.acquire(call);
   }
 
   #succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
     this.#log.succeeded(call, lease, answer.status);
-    if (this.#rotator.learnsFromHeaders) this.#observe(call, lease, answer);
+    if (this.#pool.learnsFromHeaders) this.#observe(call, lease, answer);
     return this.#end.settle(call, lease, answer, reply, this.#final.headersOfSuccess(call, lease, answer.status));
   }
 
   #observe(call: C, lease: Lease, { headers }: A): void {
-    this.#rotator.observe(lease, headers, () => call.model ?? call.findModel(this.#options.requestShape));
+    this.#pool.observe(lease, headers, () => call.model ?? call.findModel(this.#options.requestShape));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
@@ -184,7 +184,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (step.next === "failover" && step.lease.marked) {
       call.maxWaitMs = 0;
       try {
-        const unused = await this.#rotator.acquire(call);
+        const unused = await this.#pool.acquire(call);
         unused.settle({ outcome: "aborted", sent: "no" });
       } catch (error) {
         return this.#final.unserved(call, error);
@@ -248,7 +248,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     lease.answered();
     const reply = this.#transport.open(answer);
     try {
-      const found = await this.#commitment.open(look, call, reply, endsAt, this.#rotator.contextOf(lease));
+      const found = await this.#commitment.open(look, call, reply, endsAt, this.#pool.contextOf(lease));
       if (found !== undefined) return this.#judge.embedded(call, lease, reply, found, endsAt);
     } catch (error) {
       reply.discard();
@@ -293,7 +293,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     call.maxWaitMs = 0;
     call.isTrial = true;
     try {
-      const lease = await this.#rotator.acquire(call);
+      const lease = await this.#pool.acquire(call);
       return await this.#attempt(call, lease, endsAt);
     } catch (error) {
       if (!AllKeysExhaustedError.isInstance(error)) throw error;

@@ -1,6 +1,6 @@
 import { AllKeysExhaustedError } from "../errors.ts";
-import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
@@ -27,12 +27,12 @@ function discreet(error: AllKeysExhaustedError): AllKeysExhaustedError {
 
 /** What a caller gets in the end: the answer there was, one made for an exhausted pool, or an error. */
 export class FinalAnswer<C extends Call, A extends Answer> {
-  readonly #rotator: KeyRotator;
+  readonly #pool: CallPort;
   readonly #transport: Transport<C, A>;
   readonly #options: FinalAnswerOptions<A>;
 
-  constructor(rotator: KeyRotator, transport: Transport<C, A>, options: FinalAnswerOptions<A>) {
-    this.#rotator = rotator;
+  constructor(pool: CallPort, transport: Transport<C, A>, options: FinalAnswerOptions<A>) {
+    this.#pool = pool;
     this.#transport = transport;
     this.#options = options;
   }
@@ -64,7 +64,7 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     if (trail?.lastReply !== own) trail?.lastReply?.discard();
     if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     if (onExhausted === "respond") {
-      const answer = exhaustedAnswer(error, this.#rotator.provider, this.#options.isDiscreet);
+      const answer = exhaustedAnswer(error, this.#pool.provider, this.#options.isDiscreet);
       return this.#transport.exhausted(call, { ...answer, headers: this.#headersOf(call) }, own);
     }
     if (typeof onExhausted === "function")
@@ -84,7 +84,7 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     // To a stranger the provider's 401 would say that the token is wrong that was meant for us.
     if (this.#options.isDiscreet === true && error.status !== 429) return undefined;
     // Google's SDK drops headers: only a made body can tell it when the pool is back.
-    if (this.#rotator.provider.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
+    if (this.#pool.provider.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
     const { limited, credential, disabled, unsuitable } = error.reasons;
     const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
     const own = trail.refusals.get(error.status) ?? (triedAll ? trail.lastReply : undefined);

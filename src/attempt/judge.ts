@@ -1,8 +1,8 @@
 import { classifyTransportError, type ErrorClassifier } from "../judgement/error-classifier.ts";
 import { organizationIn } from "../judgement/learning/account-inference.ts";
 import type { RequestShape } from "../judgement/provider.ts";
-import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
@@ -39,13 +39,13 @@ const aborted: Classification = { ...nothingWrong, kind: "aborted" };
 
 /** Judges failed attempts: has them classified, settles their leases, and says what follows. */
 export class Judge<C extends Call, A extends Answer> {
-  readonly #rotator: KeyRotator;
+  readonly #pool: CallPort;
   readonly #classifier: ErrorClassifier;
   readonly #log: AttemptLog;
   readonly #options: JudgeOptions;
 
-  constructor(rotator: KeyRotator, classifier: ErrorClassifier, log: AttemptLog, options: JudgeOptions) {
-    this.#rotator = rotator;
+  constructor(pool: CallPort, classifier: ErrorClassifier, log: AttemptLog, options: JudgeOptions) {
+    this.#pool = pool;
     this.#classifier = classifier;
     this.#log = log;
     this.#options = options;
@@ -62,7 +62,7 @@ export class Judge<C extends Call, A extends Answer> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
     const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
-    this.#rotator.noteOrganization(lease, organizationIn(headers, body));
+    this.#pool.noteOrganization(lease, organizationIn(headers, body));
     const judged = this.#classifier.classify({ status, headers, body, ...this.#circumstances(lease) });
     return this.#conclude(call, lease, {
       status,
@@ -79,7 +79,7 @@ export class Judge<C extends Call, A extends Answer> {
   /** An answer whose status says success and whose body says no. */
   embedded(call: C, lease: Lease, reply: Reply<A>, { judged, text }: EmbeddedError, endsAt: number): Step<A> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
-    this.#rotator.noteOrganization(lease, organizationIn(reply.headers, text));
+    this.#pool.noteOrganization(lease, organizationIn(reply.headers, text));
     const status = impliedStatus(judged);
     return this.#conclude(call, lease, {
       status,
@@ -115,7 +115,7 @@ export class Judge<C extends Call, A extends Answer> {
   }
 
   #circumstances(lease: Lease): { readonly now: number; readonly context: ClassificationContext } {
-    return { now: this.#options.clock.wall(), context: this.#rotator.contextOf(lease) };
+    return { now: this.#options.clock.wall(), context: this.#pool.contextOf(lease) };
   }
 
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
@@ -173,7 +173,7 @@ export class Judge<C extends Call, A extends Answer> {
     const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.account);
     trail.suspicions.push({ account: lease.account, print, lease });
     if (twin === undefined) return next;
-    for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#rotator.forgive(suspicion.lease);
+    for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#pool.forgive(suspicion.lease);
     return "return";
   }
 }

@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../operate/key-rotator.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import type { Call } from "./call.ts";
 import type { ResourcePins } from "./resource-pins.ts";
@@ -13,11 +13,11 @@ export interface PreparationOptions<C> {
 
 /** What has to be known of a call before a key is asked for, and only where a pool needs it. */
 export class Preparation<C extends Call> {
-  readonly #rotator: KeyRotator;
+  readonly #pool: CallPort;
   readonly #options: PreparationOptions<C>;
 
-  constructor(rotator: KeyRotator, options: PreparationOptions<C>) {
-    this.#rotator = rotator;
+  constructor(pool: CallPort, options: PreparationOptions<C>) {
+    this.#pool = pool;
     this.#options = options;
   }
 
@@ -25,7 +25,7 @@ export class Preparation<C extends Call> {
     const { affinityOf, pins } = this.#options;
     if (pins !== undefined && !pins.isEmpty) call.account = pins.accountFor(call.url, call.text);
     if (affinityOf !== undefined && call.affinity === undefined) call.affinity = this.#affinityOf(call, affinityOf);
-    if (this.#rotator.countsTokens) call.tokens = () => this.#estimateOf(call);
+    if (this.#pool.countsTokens) call.tokens = () => this.#estimateOf(call);
   }
 
   #affinityOf(call: C, affinityOf: (call: C) => string | undefined): string | undefined {
@@ -34,7 +34,7 @@ export class Preparation<C extends Call> {
       if (affinity === undefined || typeof affinity === "string") return affinity === "" ? undefined : affinity;
       throw new TypeError(`Expected \`affinity()\` to return a string or undefined, got ${typeof affinity}`);
     } catch (error) {
-      this.#rotator.emit("part-failed", { part: "affinity", error });
+      this.#pool.emit("part-failed", { part: "affinity", error });
       return undefined;
     }
   }
@@ -45,7 +45,7 @@ export class Preparation<C extends Call> {
     try {
       return checked(estimateOf(call));
     } catch (error) {
-      this.#rotator.emit("part-failed", { part: "estimate", error });
+      this.#pool.emit("part-failed", { part: "estimate", error });
       return call.estimateTokens();
     }
   }

@@ -22,17 +22,20 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
   transport: Transport<C, A>,
   { onExhausted, isDiscreet }: Pick<FinalAnswerOptions<A>, "onExhausted" | "isDiscreet">,
 ): AttemptLoop<C, A> {
-  const { rotator } = options;
-  const { provider } = rotator;
+  const { pool } = options;
+  const { provider } = pool;
+  const { clock, random, maxWaitMs } = pool.options;
   const classifier = createClassifier(provider, options, (error) =>
-    rotator.emit("part-failed", { part: "classify", error }),
+    pool.emit("part-failed", { part: "classify", error }),
   );
-  rotator.useProbeSender(createProbeSender({ ...options, provider, classifier, clock: rotator.options.clock }));
-  return new AttemptLoop<C, A>(rotator, classifier, transport, {
+  pool.useProbeSender(createProbeSender({ ...options, provider, classifier, clock }));
+  return new AttemptLoop<C, A>(pool, classifier, transport, {
     ...options,
     onExhausted,
     isDiscreet,
-    ...rotator.options,
+    clock,
+    random,
+    maxWaitMs,
     repeatsServerErrors: provider.repeatsServerErrors ?? false,
     requestShape: provider.request ?? {},
     pins: provider.resources === undefined ? undefined : new ResourcePins(provider.resources),

@@ -3,6 +3,7 @@ import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
+import type { CallPort } from "../pool/pool-port.ts";
 import { untilAborted } from "./abort-watch.ts";
 import { isSentAsIs, prepareBody } from "./bodies/replayable-body.ts";
 import type { ResponseCache } from "./cache/cache-options.ts";
@@ -68,18 +69,20 @@ function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): Rotat
 class FetchFace {
   readonly rotator: KeyRotator;
   readonly cache: CachingSender | undefined;
+  readonly #pool: CallPort;
   readonly #options: ResolvedCallingOptions;
   readonly #origins: AllowedOrigins;
   readonly #loop: AttemptLoop<FetchCall, Response>;
 
   constructor(options: ResolvedCallingOptions) {
-    const { rotator } = options;
-    const { provider } = rotator;
+    const { rotator, pool } = options;
+    const { provider } = pool;
     this.rotator = rotator;
+    this.#pool = pool;
     this.#options = options;
     this.#origins = new AllowedOrigins(options.origins);
     const { fetch, baseURL, idleTimeoutMs } = options;
-    const { clock } = rotator.options;
+    const { clock } = pool.options;
     const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
     const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential, idle });
     const made = new WeakSet<Response>();
@@ -95,7 +98,7 @@ class FetchFace {
         totalTimeoutMs: options.totalTimeoutMs,
         send: (call) => this.#loop.run(call),
         isMade: (response) => made.has(response),
-        failed: (error) => rotator.emit("part-failed", { part: "cache", error }),
+        failed: (error) => pool.emit("part-failed", { part: "cache", error }),
       });
   }
 
@@ -135,7 +138,7 @@ class FetchFace {
   }
 
   #run(call: FetchCall): Promise<Response> {
-    if (this.#options.includeUsage && this.rotator.countsTokens) askForUsage(call, this.rotator.provider);
+    if (this.#options.includeUsage && this.#pool.countsTokens) askForUsage(call, this.#pool.provider);
     return this.cache === undefined ? this.#loop.run(call) : this.cache.run(call);
   }
 
@@ -150,8 +153,8 @@ class FetchFace {
     call.rebuilt = prepared;
     call.replayable = prepared.replayable;
     if (prepared.replayable) return;
-    call.requestId = this.rotator.nameOf(call);
-    this.rotator.emit("body-not-replayable", { requestId: call.requestId, maxReplayBytes });
+    call.requestId = this.#pool.nameOf(call);
+    this.#pool.emit("body-not-replayable", { requestId: call.requestId, maxReplayBytes });
   }
 
   /** The allowed origin a URL has; `undefined` for any other, and for URLs that are not http(s). */
@@ -175,7 +178,7 @@ class FetchFace {
     // Parsed, because it may begin with spaces and still lead there.
     const { protocol, origin } = URL.canParse(url) ? new URL(url) : { protocol: "", origin: "" };
     const isHttp = protocol === "https:" || protocol === "http:";
-    if (isHttp && !this.#options.passForeign && hasCredential(headers, this.rotator.provider.credential)) {
+    if (isHttp && !this.#options.passForeign && hasCredential(headers, this.#pool.provider.credential)) {
       return Promise.reject(new ForeignOriginError(origin, this.#origins.list));
     }
     const send = (this.#options.fetch ?? globalThis.fetch) as typeof globalThis.fetch;

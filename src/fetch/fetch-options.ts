@@ -14,8 +14,14 @@ import { type ClassifyHook, expectPolicy, type Policy } from "../judgement/class
 import type { Provider } from "../judgement/provider.ts";
 import { providerAt } from "../judgement/registry.ts";
 import { KeyRotator } from "../operate/key-rotator.ts";
-import { type Addressed, sentTo } from "../operate/keys/key-owner.ts";
-import { knownRotatorOptions, type RotatorOptions, type TokenEstimate } from "../pool/rotator-options.ts";
+import { type CallPort, isPoolOwner, portOf } from "../pool/pool-port.ts";
+import {
+  type Addressed,
+  knownRotatorOptions,
+  type RotatorOptions,
+  sentTo,
+  type TokenEstimate,
+} from "../pool/rotator-options.ts";
 import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache/cache-options.ts";
 import type { CallFacts } from "./call-facts.ts";
 import { leadsUp } from "./endpoints.ts";
@@ -115,6 +121,7 @@ export interface SharedRotatorOptions extends CallingOptions {
 
 export interface ResolvedCallingOptions {
   readonly rotator: KeyRotator;
+  readonly pool: CallPort;
   readonly baseURL: URL | undefined;
   readonly origins: readonly string[];
   readonly passForeign: boolean;
@@ -172,13 +179,14 @@ export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotato
   const calling = resolveCalling(options);
   const own = resolveOwnOrigins(options);
   const rotator = sharedRotator ?? new KeyRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL, own));
-  const origins = resolveOrigins(own, calling.baseURL, rotator);
+  const pool = portOf(rotator);
+  const origins = resolveOrigins(own, calling.baseURL, pool);
   const { healthCheck } = options as RotatingFetchOptions;
-  if (healthCheck?.path !== undefined) expectReachable(healthCheck.path, origins, rotator.provider);
-  return { ...calling, rotator, origins };
+  if (healthCheck?.path !== undefined) expectReachable(healthCheck.path, origins, pool.provider);
+  return { ...calling, rotator, pool, origins };
 }
 
-function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "rotator" | "origins"> {
+function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "rotator" | "pool" | "origins"> {
   const foreign = options.foreignOrigins;
   return {
     baseURL: options.baseURL === undefined ? undefined : expectUrl("baseURL", options.baseURL),
@@ -240,7 +248,7 @@ function isResponse(value: unknown): value is Response {
 /** A rotator has its keys already: what is said of keys beside it would be left unheard. */
 function expectRotator(options: SharedRotatorOptions): KeyRotator {
   const { rotator } = options;
-  if (!(rotator instanceof KeyRotator)) throw unexpected("rotator", "a KeyRotator", rotator);
+  if (!isPoolOwner(rotator)) throw unexpected("rotator", "a KeyRotator", rotator);
   const names = Object.keys(knownRotatorOptions);
   const misplaced = names.filter((name) => name in options);
   if (misplaced.length === 0) return rotator;
@@ -270,13 +278,13 @@ function resolveOwnOrigins({ origins }: CallingOptions): readonly string[] {
   return origins.map((origin, place) => expectOrigin(`origins[${place}]`, origin));
 }
 
-function resolveOrigins(own: readonly string[], baseURL: URL | undefined, rotator: KeyRotator): readonly string[] {
+function resolveOrigins(own: readonly string[], baseURL: URL | undefined, pool: CallPort): readonly string[] {
   const origins = new Set(
-    baseURL === undefined ? rotator.provider.origins.map((origin) => new URL(origin).origin) : [baseURL.origin],
+    baseURL === undefined ? pool.provider.origins.map((origin) => new URL(origin).origin) : [baseURL.origin],
   );
   for (const origin of own) origins.add(origin);
-  for (const origin of rotator.endpointOrigins()) origins.add(origin);
-  if (origins.size === 0) throw noOrigin(rotator.provider);
+  for (const origin of pool.endpointOrigins()) origins.add(origin);
+  if (origins.size === 0) throw noOrigin(pool.provider);
   return [...origins];
 }
 

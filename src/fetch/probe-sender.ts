@@ -3,9 +3,8 @@ import { InvalidOptionsError } from "../errors.ts";
 import { type ErrorClassifier, normaliseEnvelope } from "../judgement/error-classifier.ts";
 import type { CredentialPlacement, Provider } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
-import type { ProbeAnswer, ProbeRequest, SendProbe } from "../operate/health-checker.ts";
-import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
 import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";
@@ -14,7 +13,7 @@ import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 
 export interface ProbeSenderOptions {
-  readonly rotator: Pick<KeyRotator, "contextOf">;
+  readonly pool: Pick<CallPort, "contextOf">;
   readonly provider: Provider;
   readonly classifier: ErrorClassifier;
   readonly baseURL: URL | undefined;
@@ -70,9 +69,9 @@ function modelFieldOf({ request }: Provider): string {
 /** What a refusal means depends on the key's history, whoever sent the request. */
 function circumstances(
   lease: Lease,
-  { clock, rotator }: ProbeSenderOptions,
+  { clock, pool }: ProbeSenderOptions,
 ): { readonly now: number; readonly context: ClassificationContext } {
-  return { now: clock.wall(), context: rotator.contextOf(lease) };
+  return { now: clock.wall(), context: pool.contextOf(lease) };
 }
 
 /** Below the key's own endpoint, where it has one; an absolute path stays where it is. */

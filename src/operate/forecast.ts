@@ -2,6 +2,7 @@ import { type LimitTemplate, periodMs } from "../limits/limits.ts";
 import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import type { BucketState, Store } from "../limits/store.ts";
 import type { KeyPool } from "../pool/keys/key-pool.ts";
+import { type PoolOwner, portOf } from "../pool/pool-port.ts";
 import type { Dimension } from "../types.ts";
 
 /** What is left of a limit for one account or key. */
@@ -52,10 +53,15 @@ const bucketsPerRead = 1000;
 /** A rate is not taken from less time than this; milliseconds. */
 const shortestMeasure = 60_000;
 
-/** What is left of every declared limit, and when that is used up at the present rate. */
-export async function forecastPool(pool: KeyPool, tracker: RateLimitTracker, store: Store): Promise<Forecast> {
-  const counted = bucketsOf(pool, tracker);
-  const states = await readAll(store, counted);
+/**
+ * What is left of every declared limit of a pool, over all accounts and for each, and when it is used up at the present rate.
+ * @throws InvalidOptionsError for what has no pool; what the key source throws when it is read for the first time.
+ */
+export async function forecast(owner: PoolOwner): Promise<Forecast> {
+  const port = portOf(owner);
+  await port.ready();
+  const counted = bucketsOf(port.registry.pool, port.tracker);
+  const states = await readAll(port.options.store, counted);
   const groups = new Map<string, { counted: Counted; state: BucketState }[]>();
   for (const [place, each] of counted.entries()) {
     const name = `${each.template.id}|${each.model ?? ""}`;

@@ -1,157 +1,111 @@
 import { expectRest } from "../checks.ts";
-import { RotatorClosedError } from "../errors.ts";
 import { resolveStrategy } from "../judgement/registry.ts";
-import type { Dispatcher } from "../pool/dispatcher.ts";
-import type { EventHub, RotatorEvents } from "../pool/events.ts";
+import { EventHub, type RotatorEvents } from "../pool/events.ts";
+import type { KeyUpdate } from "../pool/keys/key-source.ts";
 import type { Lease } from "../pool/lease.ts";
-import type { AcquireRequest, ResolvedRotatorOptions, RotatorOptions, StrategyName } from "../pool/rotator-options.ts";
-import type { Settlement } from "../pool/settlement.ts";
+import { Pool } from "../pool/pool.ts";
+import { own, type PoolPort, type ProbeRequest } from "../pool/pool-port.ts";
+import {
+  type AcquireRequest,
+  type ResolvedRotatorOptions,
+  type RotatorOptions,
+  resolveRotatorOptions,
+  type StrategyName,
+} from "../pool/rotator-options.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
-import { untilEnded } from "../pool/waiting/bounded-wait.ts";
-import type { HeaderReader } from "../ports.ts";
-import type { ClassificationContext } from "../types.ts";
-import { type Explanation, expectRequest, explainRequest } from "./explanation.ts";
-import { type Forecast, forecastPool } from "./forecast.ts";
-import type { CheckOptions, CheckReport, ProbeRequest, SendProbe } from "./health-checker.ts";
-import { KeyManagement } from "./key-management.ts";
-import type { KeyBook } from "./keys/key-book.ts";
-import { RotatorParts } from "./rotator-parts.ts";
-import { type PoolSnapshot, takeSnapshot } from "./snapshot.ts";
-
-const anyRequest: AcquireRequest = Object.freeze({});
+import type { KeyConfig } from "../types.ts";
+import { type CheckOptions, type CheckReport, check } from "./check.ts";
+import { type Explanation, explain } from "./explain.ts";
+import { type Forecast, forecast } from "./forecast.ts";
+import { watchHealth } from "./health-rounds.ts";
+import type { ImportOptions, ImportReport } from "./keys/key-import.ts";
+import { type KeyManager, manageKeys, overridesFor, type ReplaceOptions } from "./keys/manage-keys.ts";
+import { type PoolSnapshot, snapshot } from "./snapshot.ts";
 
 /**
  * Picks keys, keeps each inside its limits, and lets refused ones rest. Knows nothing of HTTP: `acquire` gives a lease,
  * whoever sends the request settles it with the judgement on the answer.
+ *
+ * What operators do to keys holds for the next request; where there is a `keyStore` it is stored soon after, for which
+ * `flushed()` waits.
  *
  * @example
  * const rotator = new KeyRotator({ keys: process.env.API_KEYS, limits: [{ requests: 20, per: "minute" }] });
  * const lease = await rotator.acquire();
  * lease.settle({ outcome: "success" });
  */
-export class KeyRotator extends KeyManagement {
-  readonly #parts: RotatorParts;
-  readonly #options: ResolvedRotatorOptions;
-  readonly #events: EventHub;
-  readonly #book: KeyBook;
-  readonly #dispatcher: Dispatcher;
-  readonly #settlement: Settlement;
-  /** Does the choice of keys depend on how long answers take to end? Then leases last as long as the response's body. */
-  readonly #stopWatching: readonly ((() => void) | undefined)[];
+export class KeyRotator {
+  readonly #pool: Pool;
+  #manager: KeyManager | undefined;
 
   /** @throws InvalidOptionsError naming the option that cannot work. */
   constructor(options: RotatorOptions) {
-    const parts = new RotatorParts(options);
-    super(parts);
-    this.#parts = parts;
-    this.#options = parts.options;
-    this.#events = parts.events;
-    this.#book = parts.book;
-    this.#dispatcher = parts.dispatcher;
-    this.#settlement = parts.settlement;
-    this.learnsFromHeaders = parts.settlement.learnt.hasGrammar;
-    const { store } = parts.options;
-    this.#stopWatching = [
-      store.watch?.((change) => {
-        const { shared } = this.#dispatcher;
-        if (shared !== undefined) shared.heard(change);
-        // What this rotator gives back itself is handed on by whoever settles it.
-        else if (change.type === "freed" && !this.#settlement.isSettling) this.#dispatcher.freed();
-      }),
-      store.onSharing?.(({ type, ...told }) => {
-        // Each type has the payload of its event.
-        this.#events.emit(`store-${type}`, told as never);
-        if (type === "shared") this.#dispatcher.freed();
-      }),
-    ];
+    const resolved = resolveRotatorOptions(options, (error) => this.#strategyFailed(error));
+    const { keyStore, healthCheck, logger } = resolved;
+    const overrides = keyStore === undefined ? undefined : (pool: PoolPort) => overridesFor(pool, keyStore);
+    this.#pool = new Pool(resolved, new EventHub(logger), overrides);
+    own(this, this.#pool);
+    if (healthCheck !== undefined) watchHealth(this.#pool, healthCheck);
   }
 
   /** What is known of the provider these keys are for. */
   get provider(): ResolvedRotatorOptions["provider"] {
-    return this.#options.provider;
+    return this.#pool.provider;
   }
 
   /** What those who make calls with it need to know. */
   get options(): Readonly<Pick<ResolvedRotatorOptions, "clock" | "random" | "maxWaitMs">> {
-    const { clock, random, maxWaitMs } = this.#options;
+    const { clock, random, maxWaitMs } = this.#pool.options;
     return { clock, random, maxWaitMs };
   }
 
   /** Requests that hold a key. */
   get inFlight(): number {
-    return this.#dispatcher.inFlight;
+    return this.#pool.dispatcher.inFlight;
   }
 
   /** Requests that wait for one. */
   get waiting(): number {
-    return this.#dispatcher.waiting;
-  }
-
-  /** Does any limit count tokens? Then answers are read for what they used. @internal */
-  get countsTokens(): boolean {
-    return this.#book.pool.countsTokens;
-  }
-
-  /** Must leases last as long as the response's body? @internal */
-  get countsToTheEnd(): boolean {
-    return this.#dispatcher.countsStreams || this.#book.pool.countsTokens || this.#book.pool.countsConcurrency;
-  }
-
-  /** How many accounts there are. @internal */
-  get accountCount(): number {
-    return this.#book.pool.accountCount;
+    return this.#pool.dispatcher.waiting;
   }
 
   /** Must the model of a request be known to serve it? Spares looking for it. */
   get needsModel(): boolean {
-    // Another process may have put a model to rest.
-    return this.#dispatcher.shared !== undefined || this.#dispatcher.lanes.needModel;
+    return this.#pool.needsModel;
   }
 
   /** @throws InvalidOptionsError for an event there is not, or a listener that is no function; so do `once` and `off`. */
   on<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): this {
-    this.#events.on(name, listener);
+    this.#pool.events.on(name, listener);
     return this;
   }
 
   once<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): this {
-    this.#events.once(name, listener);
+    this.#pool.events.once(name, listener);
     return this;
   }
 
   off<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): this {
-    this.#events.off(name, listener);
+    this.#pool.events.off(name, listener);
     return this;
   }
 
   /** Does anybody listen to this event? */
   wants(name: keyof RotatorEvents): boolean {
-    return this.#events.wants(name);
-  }
-
-  /** @internal */
-  emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void {
-    this.#events.emit(name, event);
-  }
-
-  /** Names a request in events. @internal */
-  nameOf(request: AcquireRequest): string {
-    return this.#parts.names.of(request);
+    return this.#pool.wants(name);
   }
 
   /**
    * Gives a key that may be used now, or waits for one up to `maxWaitMs`. Synchronous when the store is and a key is ready.
    * @throws AllKeysExhaustedError when none becomes free in time; the signal's reason when aborted.
    */
-  acquire(request: AcquireRequest = anyRequest): Lease | Promise<Lease> {
-    if (this.#parts.isClosed) return Promise.reject(new RotatorClosedError());
-    if (!this.#book.loaded) return this.#acquireWhenLoaded(request);
-    return this.#dispatcher.acquire(request);
+  acquire(request?: AcquireRequest): Lease | Promise<Lease> {
+    return this.#pool.acquire(request);
   }
 
   /** The name of the strategy keys are chosen by. */
   get strategy(): string {
-    return this.#dispatcher.strategy.name;
+    return this.#pool.strategy;
   }
 
   /**
@@ -159,54 +113,25 @@ export class KeyRotator extends KeyManagement {
    * @throws InvalidOptionsError for what is no strategy.
    */
   useStrategy(strategy: StrategyName | Strategy): void {
-    const failed = (error: unknown): void => this.#events.emit("part-failed", { part: "strategy", error });
-    this.#dispatcher.useStrategy(resolveStrategy(strategy, failed));
+    this.#pool.useStrategy(resolveStrategy(strategy, (error) => this.#strategyFailed(error)));
   }
 
   /** What is known of every key now: masked, never the secret. */
   snapshot(): Promise<PoolSnapshot> {
-    return this.#parts.ready().then(() =>
-      takeSnapshot(
-        {
-          pool: this.#book.pool,
-          tracker: this.#parts.tracker,
-          store: this.#options.store,
-          clock: this.#options.clock,
-          learnt: this.#settlement.learnt,
-        },
-        {
-          models: this.#dispatcher.modelStandings(),
-          inferredAccounts: this.#settlement.inference.believed,
-          inFlight: this.#dispatcher.inFlight,
-          waiting: this.#dispatcher.waiting,
-        },
-      ),
-    );
+    return snapshot(this);
   }
 
   /** What is left of every declared limit, over all accounts and for each, and when it is used up at the present rate. */
   forecast(): Promise<Forecast> {
-    return this.#parts.ready().then(() => forecastPool(this.#book.pool, this.#parts.tracker, this.#options.store));
+    return forecast(this);
   }
 
   /**
    * Dry run: which key a request would get and why, and what first stands against each other one, with its end.
    * @throws InvalidOptionsError for a field that no request has.
    */
-  explain(request: AcquireRequest = anyRequest): Promise<Explanation> {
-    return this.#parts.ready().then(() => {
-      expectRequest(request);
-      const { store } = this.#options;
-      const { learnt } = this.#settlement;
-      return explainRequest(request, {
-        ...this.#dispatcher.outlook(request),
-        pool: this.#book.pool,
-        tracker: this.#parts.tracker,
-        store,
-        strategy: this.strategy,
-        learnt,
-      });
-    });
+  explain(request?: AcquireRequest): Promise<Explanation> {
+    return explain(this, request);
   }
 
   /**
@@ -216,37 +141,16 @@ export class KeyRotator extends KeyManagement {
    * @param options.ids the keys to probe; @default all
    * @throws InvalidOptionsError for what cannot be a probe, and without one when none is known that proves anything.
    */
-  async check(probe?: ProbeRequest, options: CheckOptions = {}): Promise<CheckReport> {
-    await this.#parts.ready();
-    return this.#parts.health.check(probe, options);
-  }
-
-  /** @internal */
-  useProbeSender(send: SendProbe): void {
-    this.#parts.health.useSender(send);
+  check(probe?: ProbeRequest, options?: CheckOptions): Promise<CheckReport> {
+    return check(this, probe, options);
   }
 
   /**
-   * Takes no further requests, lets those under way end for up to `drainMs`, and refuses those that wait.
-   * @param options.drainMs milliseconds; @default 0
-   * @throws KeyStoreError when the last changes to keys cannot be stored, or what a store's own `close()` throws.
+   * Probes one key or all, as `check()` does, with the provider's own probe.
+   * @throws InvalidOptionsError when there is no such key, or no probe that proves anything.
    */
-  async close({ drainMs = 0 }: { drainMs?: number | undefined } = {}): Promise<void> {
-    if (this.#parts.isClosed) return;
-    this.#parts.isClosed = true;
-    for (const stop of this.#stopWatching) stop?.();
-    this.#parts.health.close();
-    this.#dispatcher.empty(new RotatorClosedError());
-    if (drainMs > 0 && this.#dispatcher.inFlight > 0) await this.#settlement.idle(drainMs);
-    try {
-      await this.#book.ledger.close();
-    } finally {
-      await this.#options.store.close?.();
-    }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  recheck(id?: string): Promise<CheckReport> {
+    return check(this, undefined, id === undefined ? {} : { ids: [id] });
   }
 
   /**
@@ -257,43 +161,110 @@ export class KeyRotator extends KeyManagement {
    * @throws InvalidOptionsError for any other `forMs`.
    */
   async cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
-    return this.#settlement.cooldown(id, expectRest("forMs", forMs), reason);
+    return this.#pool.settlement.cooldown(id, expectRest("forMs", forMs), reason);
   }
 
-  /** Do answers' headers teach anything here? @internal */
-  readonly learnsFromHeaders: boolean;
-
-  /** Takes in what an answer's headers say of limits. @internal */
-  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
-    this.#settlement.observe(lease, headers, findModel);
+  /**
+   * Adds a key. One whose secret is there already is left as it is. Returns the key's id.
+   * @throws InvalidOptionsError for what cannot be a key, or has the id of a key with another secret (`replace` gives a key
+   * a new one); RotatorClosedError after `close()`.
+   */
+  add(key: string | KeyConfig): string {
+    return this.#keys.add(key);
   }
 
-  /** Notes whose key a refusal says it was. @internal */
-  noteOrganization(lease: Lease, organization: string | null): void {
-    this.#settlement.inference.note(lease.key.account, organization);
+  /**
+   * Takes in many keys and tells what became of each: one that cannot be a key stops no other, one that is there keeps its
+   * settings. Where none of them can be one, a `"replace"` leaves the keys there are.
+   * @throws InvalidOptionsError for options that cannot work, and for an empty list; RotatorClosedError after `close()`.
+   */
+  import(keys: string | readonly (string | KeyConfig)[], options?: ImportOptions): ImportReport {
+    return this.#keys.import(keys, options);
   }
 
-  /** What is known of the key whose answer is judged. @internal */
-  contextOf(lease: Lease): ClassificationContext {
-    return this.#settlement.credentials.contextOf(lease);
+  /**
+   * Takes a key out, for good where the source lists it too: only `add` and `import` bring it back. Requests that hold it go
+   * on. Returns whether there was one; before a function that lists the keys was first read, `true`: the word is kept until then.
+   * @throws RotatorClosedError after `close()`.
+   */
+  remove(id: string): boolean {
+    return this.#keys.remove(id);
   }
 
-  /** @internal */
-  forgive(lease: Lease): void {
-    this.#settlement.forgive(lease);
+  /**
+   * Switches a key on and ends its own rest. Returns whether there is such a key; before a function that lists the keys was
+   * first read, `true`: the word is kept until then. A key whose secret nobody kept is switched on when it is given again.
+   * @throws RotatorClosedError after `close()`.
+   */
+  enable(id: string): boolean {
+    return this.#keys.enable(id);
   }
 
-  /** Origins of the endpoints that keys bring along. @internal */
-  endpointOrigins(): ReadonlySet<string> {
-    const origins = new Set<string>();
-    for (const { config } of this.#book.pool.keys.values()) {
-      if (config.baseURL !== undefined) origins.add(config.baseURL.origin);
-    }
-    return origins;
+  /**
+   * Switches a key off. Requests that hold it go on. Returns whether there is such a key; before a function that lists the
+   * keys was first read, `true`: the word is kept until then.
+   * @throws RotatorClosedError after `close()`.
+   */
+  disable(id: string, reason?: string): boolean {
+    return this.#keys.disable(id, reason);
   }
 
-  async #acquireWhenLoaded(request: AcquireRequest): Promise<Lease> {
-    await untilEnded(this.#parts.ready(), request, this.#options.clock);
-    return this.acquire(request);
+  /**
+   * Changes settings of a key: what is said here holds whatever the source says. Returns whether there is such a key; before a
+   * function that lists the keys was first read, `true`: the word is kept until then.
+   * @throws InvalidOptionsError naming the setting that cannot be one, and nothing is changed; RotatorClosedError after `close()`.
+   */
+  update(id: string, change: KeyUpdate): boolean {
+    return this.#keys.update(id, change);
+  }
+
+  /**
+   * Gives a key a new secret. Its id, settings and counters stay; verdicts on the old secret do not follow.
+   * Returns whether there is such a key; `false` for all but added ones before a function that lists the keys was first read.
+   * @throws InvalidOptionsError for what cannot be a secret, or is that of another key; RotatorClosedError after `close()`.
+   */
+  replace(id: string, secret: KeyConfig["secret"], options?: ReplaceOptions): boolean {
+    return this.#keys.replace(id, secret, options);
+  }
+
+  /**
+   * Waits until the key store has what was changed. Without one there is nothing to wait for.
+   * @throws KeyStoreError when it cannot be stored. It holds all the same, and is tried again. What the key source throws when
+   * it has to be read first.
+   */
+  flushed(): Promise<void> {
+    return this.#keys.flushed();
+  }
+
+  /**
+   * Reads the key source again. Keys that stay keep their state, and what operators changed stays changed. When the source
+   * fails, the keys there were stay in use and an event tells.
+   * @throws RotatorClosedError after `close()`.
+   */
+  reload(): Promise<void> {
+    return this.#pool.reload();
+  }
+
+  /**
+   * Takes no further requests, lets those under way end for up to `drainMs`, and refuses those that wait.
+   * @param options.drainMs milliseconds; @default 0
+   * @throws KeyStoreError when the last changes to keys cannot be stored, or what a store's own `close()` throws.
+   */
+  close({ drainMs = 0 }: { drainMs?: number | undefined } = {}): Promise<void> {
+    return this.#pool.close(drainMs);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #keys(): KeyManager {
+    this.#manager ??= manageKeys(this);
+    return this.#manager;
+  }
+
+  #strategyFailed(error: unknown): void {
+    // The first one is made before the pool.
+    this.#pool?.emit("part-failed", { part: "strategy", error });
   }
 }

@@ -1,11 +1,12 @@
-import type { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import { lengthOf } from "../limits/limits.ts";
 import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
 import { modelScope } from "../limits/scopes.ts";
-import type { BucketState, ScopeState, Store, StoreSharing } from "../limits/store.ts";
+import type { BucketState, ScopeState, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
+import type { ModelStanding } from "../pool/dispatcher.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
-import type { Clock, CooldownSource, Dimension, InferredAccount, LearntLimit } from "../types.ts";
+import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
+import type { Clock, CooldownSource, Dimension, InferredAccount, LearntLimit, ScopeId } from "../types.ts";
 
 export interface CooldownSnapshot {
   readonly scope: string;
@@ -35,7 +36,8 @@ export interface LimitSnapshot {
   readonly resetInMs: number | null;
 }
 
-export interface KeySnapshot {
+/** What is known of a key without asking the store. */
+export interface KeyFacts {
   readonly id: string;
   /** Its number, from 1 in the order in which keys came; it keeps it, and no other key gets it. */
   readonly ordinal: number;
@@ -48,12 +50,6 @@ export interface KeySnapshot {
    * and nobody kept its secret). `null`: it is on, or its own settings have it off.
    */
   readonly disabledReason: string | null;
-  /** `ready`, `cooling`, `limited` (a declared limit is used up), `refused` (credential) or `disabled`. */
-  readonly state: "ready" | "cooling" | "limited" | "refused" | "disabled";
-  readonly cooldowns: readonly CooldownSnapshot[];
-  readonly limits: readonly LimitSnapshot[];
-  /** What answers said of its account's limits, as far as it still holds. */
-  readonly learnt: readonly LearntLimit[];
   readonly weight: number;
   readonly priority: number;
   /** Models it may serve; `null`: all. */
@@ -68,14 +64,13 @@ export interface KeySnapshot {
   readonly lastFailureAt: number | null;
 }
 
-export interface ModelStanding {
-  /** The model, or one of those that share their limits. */
-  readonly model: string;
-  readonly ready: number;
-  readonly limited: number;
-  readonly refused: number;
-  /** Milliseconds until the next resting account is due for it; `null` when none rests. */
-  readonly nextReadyInMs: number | null;
+export interface KeySnapshot extends KeyFacts {
+  /** `ready`, `cooling`, `limited` (a declared limit is used up), `refused` (credential) or `disabled`. */
+  readonly state: "ready" | "cooling" | "limited" | "refused" | "disabled";
+  readonly cooldowns: readonly CooldownSnapshot[];
+  readonly limits: readonly LimitSnapshot[];
+  /** What answers said of its account's limits, as far as it still holds. */
+  readonly learnt: readonly LearntLimit[];
 }
 
 export interface PoolSnapshot {
@@ -102,25 +97,55 @@ export interface PoolSnapshot {
   readonly store?: StoreSharing | undefined;
 }
 
-/** What a snapshot is taken of. */
-export interface SnapshotSources {
-  readonly pool: KeyPool;
-  readonly tracker: RateLimitTracker;
-  readonly store: Store;
-  readonly clock: Clock;
-  readonly learnt: LearntLimits;
+/** The store is asked for so many keys at once. */
+const keysPerRead = 500;
+
+/**
+ * What is known of every key of a pool now: masked, never the secret.
+ * @throws InvalidOptionsError for what has no pool; what the key source throws when it is read for the first time.
+ */
+export async function snapshot(owner: PoolOwner): Promise<PoolSnapshot> {
+  const port = portOf(owner);
+  await port.ready();
+  const keys = await snapshotsOf(port, inOrder(port.registry.pool.keys.values()));
+  const { dispatcher, settlement } = port;
+  const { inFlight, waiting } = dispatcher;
+  const models = dispatcher.modelStandings();
+  const store = port.options.store.sharing?.();
+  return {
+    keys,
+    models,
+    inferredAccounts: settlement.inference.believed,
+    inFlight,
+    waiting,
+    ...standingOf(port.registry.pool, keys),
+    ...(store && { store }),
+  };
 }
 
-/** What is known of the pool as a whole. */
-export type PoolFacts = Pick<PoolSnapshot, "models" | "inferredAccounts" | "inFlight" | "waiting">;
+/**
+ * The same of some keys only; those that there are not are left out.
+ * @throws what `snapshot` throws
+ */
+export async function snapshotKeys(owner: PoolOwner, ids: Iterable<string>): Promise<readonly KeySnapshot[]> {
+  const port = portOf(owner);
+  await port.ready();
+  const { keys } = port.registry.pool;
+  return snapshotsOf(port, inOrder([...new Set(ids)].flatMap((id) => keys.get(id) ?? [])));
+}
 
-export async function takeSnapshot(sources: SnapshotSources, facts: PoolFacts): Promise<PoolSnapshot> {
-  const { pool } = sources;
-  const keys: KeySnapshot[] = [];
-  const inOrder = [...pool.keys.values()].sort((one, other) => one.ordinal - other.ordinal);
-  for (const key of inOrder) keys.push(await snapshotOf(key, sources));
-  const store = sources.store.sharing?.();
-  return { keys, ...facts, ...standingOf(pool, keys), ...(store && { store }) };
+/**
+ * All keys by their number, with what is known of them without asking the store.
+ * @throws what `snapshot` throws
+ */
+export async function listKeys(owner: PoolOwner): Promise<readonly KeyFacts[]> {
+  const port = portOf(owner);
+  await port.ready();
+  return inOrder(port.registry.pool.keys.values()).map((key) => factsOf(key, port.options.clock));
+}
+
+function inOrder(keys: Iterable<PooledKey>): readonly PooledKey[] {
+  return [...keys].sort((one, other) => one.ordinal - other.ordinal);
 }
 
 /** How the accounts stand by how their keys do; the best one of an account speaks for it. */
@@ -154,20 +179,45 @@ function dueInMs({ enabled, cooldowns, limits }: KeySnapshot): number | null {
   return Number.isFinite(due) ? due : null;
 }
 
-async function snapshotOf(
-  key: PooledKey,
-  { tracker, store, clock, learnt }: Omit<SnapshotSources, "pool">,
-): Promise<KeySnapshot> {
+async function snapshotsOf(port: PoolPort, keys: readonly PooledKey[]): Promise<readonly KeySnapshot[]> {
+  const snapshots: KeySnapshot[] = [];
+  for (let start = 0; start < keys.length; start += keysPerRead) {
+    snapshots.push(...(await readTogether(port, keys.slice(start, start + keysPerRead))));
+  }
+  return snapshots;
+}
+
+/** One question to the store for all of them: what keys share is asked for once. */
+async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise<readonly KeySnapshot[]> {
+  const { tracker, options, settlement } = port;
+  const asked = keys.map((key) => ({ key, scopes: scopesOf(key, tracker), limits: tracker.bucketsOf(key) }));
+  const buckets = new Map(asked.flatMap(({ limits }) => limits.map(({ bucket }) => [bucket.id, bucket] as const)));
+  const scopes = new Set(asked.flatMap((each) => each.scopes));
+  const reading = await options.store.read([...scopes], [...buckets.values()]);
+  const cooling = new Map(reading.scopes.filter(isCooling).map((state) => [state.scope, toCooldown(state)]));
+  const states = new Map(reading.buckets.map((state) => [state.id, state]));
+  return asked.map(({ key, scopes, limits }) => {
+    const cooldowns = scopes.flatMap((scope) => cooling.get(scope) ?? []);
+    const counted = limits.map((limit) => toLimit(states.get(limit.bucket.id) as BucketState, limit, tracker));
+    return {
+      ...factsOf(key, options.clock),
+      state: stateOf(key, cooldowns, counted),
+      cooldowns,
+      limits: counted,
+      learnt: settlement.learnt.of(key.account),
+    };
+  });
+}
+
+/** Every scope whose cooldown stops the key for some request. */
+function scopesOf(key: PooledKey, tracker: RateLimitTracker): readonly ScopeId[] {
+  const { account } = key;
+  const ofModels = [...(account.restedModels ?? [])].map((model) => modelScope(account.name, model));
+  return [...tracker.candidateFor(key, undefined).scopes, ...ofModels];
+}
+
+function factsOf(key: PooledKey, clock: Clock): KeyFacts {
   const toWall = (at: number): number | null => (at === 0 ? null : Math.round(clock.wall() - clock.monotonic() + at));
-  const { scopes } = tracker.candidateFor(key, undefined);
-  const counted = tracker.bucketsOf(key);
-  const ofModels = [...(key.account.restedModels ?? [])].map((model) => modelScope(key.account.name, model));
-  const reading = await store.read(
-    [...scopes, ...ofModels],
-    counted.map(({ bucket }) => bucket),
-  );
-  const cooldowns = reading.scopes.filter((state) => state.until > reading.now).map(toCooldown);
-  const limits = reading.buckets.map((state, place) => toLimit(state, counted[place] as LimitedBucket, tracker));
   const secret = key.secret.peek();
   const { config } = key;
   return {
@@ -177,10 +227,6 @@ async function snapshotOf(
     account: key.account.name,
     enabled: key.enabled,
     disabledReason: key.enabled ? null : (key.offReason ?? null),
-    state: stateOf(key, cooldowns, limits),
-    cooldowns,
-    limits,
-    learnt: learnt.of(key.account),
     weight: config.weight,
     priority: config.priority,
     models: config.models ?? null,
@@ -191,6 +237,10 @@ async function snapshotOf(
     lastUsedAt: toWall(key.lastUsedAt),
     lastFailureAt: toWall(key.lastFailureAt),
   };
+}
+
+function isCooling({ until, now }: ScopeState): boolean {
+  return until > now;
 }
 
 function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState): CooldownSnapshot {

@@ -1,7 +1,5 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { ReserveOptions } from "../limits/store.ts";
-import type { ExplanationParts } from "../operate/explanation.ts";
-import type { ModelStanding } from "../operate/snapshot.ts";
 import type { EventHub } from "./events.ts";
 import { exhaustedError, type PoolStanding } from "./exhaustion.ts";
 import type { Account, KeyPool } from "./keys/key-pool.ts";
@@ -16,11 +14,32 @@ import type { RequestNames } from "./request-names.ts";
 import { type AcquireRequest, isShared, type ResolvedRotatorOptions } from "./rotator-options.ts";
 import { SharedRests } from "./shared/shared-rests.ts";
 import type { OrderingStrategy } from "./strategies/strategy.ts";
+import type { TokenAmounts } from "./token-amounts.ts";
 import { untilEnded } from "./waiting/bounded-wait.ts";
 import { WaitingRoom } from "./waiting/waiting-room.ts";
 
 /** How much rarer a store is asked that tells of what is given back; milliseconds. */
 const untoldMs = 950;
+
+/** Where a request stands. */
+export interface Outlook {
+  readonly lane: Lane;
+  /** The account a conversation belongs to. */
+  readonly home: Account | undefined;
+  readonly tokens: TokenAmounts;
+  readonly reserveOptions: ReserveOptions;
+}
+
+/** How the accounts stand for a model with a lane of its own. */
+export interface ModelStanding {
+  /** The model, or one of those that share their limits. */
+  readonly model: string;
+  readonly ready: number;
+  readonly limited: number;
+  readonly refused: number;
+  /** Milliseconds until the next resting account is due for it; `null` when none rests. */
+  readonly nextReadyInMs: number | null;
+}
 
 export interface DispatcherParts extends PickerParts {
   readonly names: RequestNames;
@@ -112,7 +131,7 @@ export class Dispatcher implements PickerHost {
   }
 
   /** Where a request stands, and takes nothing. */
-  outlook(request: AcquireRequest): Pick<ExplanationParts, "lane" | "home" | "tokens" | "reserveOptions"> {
+  outlook(request: AcquireRequest): Outlook {
     const lane = this.lanes.for(request.model);
     lane.wakeDue(this.#options.clock.monotonic());
     const { tokens, reserveOptions } = this.picker;

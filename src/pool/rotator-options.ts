@@ -20,10 +20,23 @@ import {
 } from "../judgement/registry.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import type { Store } from "../limits/store.ts";
-import { type Addressed, expectOwner, keyOwner, sentTo } from "../operate/keys/key-owner.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
+
+/** Beside a rotator's options: where the fetch it is made for sends keys. */
+export const sentTo = Symbol("sentTo");
+
+export interface Address {
+  /** Origin that takes the place of the provider's. */
+  readonly base?: string | undefined;
+  /** Further origins. */
+  readonly own: readonly string[];
+}
+
+export interface Addressed {
+  readonly [sentTo]?: Address | undefined;
+}
 
 export type StrategyName =
   | "round_robin"
@@ -118,8 +131,8 @@ export interface ResolvedRotatorOptions {
   readonly limits: readonly LimitTemplate[];
   readonly store: Store;
   readonly keyStore: KeyStore | undefined;
-  /** Whose keys these are. */
-  readonly keyOwner: string;
+  /** Where the fetch it is made for sends keys. */
+  readonly sentTo: Address | undefined;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly stickyWaitMs: number;
@@ -225,7 +238,6 @@ export function resolveRotatorOptions(
   }
   const provider = resolveProvider(options.provider);
   const store = resolveStore(options.store, { clock, random });
-  const owner = keyOwner(provider, (options as Addressed)[sentTo]);
   const session = isShared(store) ? nameOf(random) : "local";
   const cooldownMs =
     options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
@@ -238,8 +250,8 @@ export function resolveRotatorOptions(
       options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
     ),
     store,
-    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore, owner),
-    keyOwner: owner,
+    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore),
+    sentTo: (options as Addressed)[sentTo],
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
     stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
@@ -289,17 +301,12 @@ function resolveHealthCheck(value: HealthCheck): HealthCheck {
   return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
 }
 
-/** Whose keys a store was used for first: those of one provider must not be sent to another. */
-const ownersOfStores = new WeakMap<KeyStore, string>();
-
-function expectKeyStore(value: unknown, owner: string): KeyStore {
+function expectKeyStore(value: unknown): KeyStore {
   const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
   for (const name of ["claim", "watch", "close"] as const) {
     if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
   }
   expectBoolean("keyStore.storesSecrets", store.storesSecrets);
-  expectOwner(owner, ownersOfStores.get(store) ?? owner);
-  ownersOfStores.set(store, owner);
   return store;
 }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { KeyStoreError } from "../../src/errors.ts";
 import { KeyRotator } from "../../src/operate/key-rotator.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecords, KeyStore } from "../../src/pool/keys/key-store.ts";
+import { portOf } from "../../src/pool/pool-port.ts";
 import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { expectNoSecrets } from "../../src/testing/expect-no-secrets.ts";
@@ -495,7 +496,7 @@ describe("KeyManagement when its store fails", () => {
 describe("KeyRotator.recheck", () => {
   it("names the id there is not", async () => {
     const rotator = start(named("a"), undefined);
-    rotator.useProbeSender(() => Promise.reject(new Error("not asked")));
+    portOf(rotator).useProbeSender(() => Promise.reject(new Error("not asked")));
     await expect(rotator.check({ path: "/x" }, { ids: ["nobody"] })).rejects.toMatchObject({ field: "ids[0]" });
     await expect(rotator.check({ path: "/x" }, { ids: "a" as never })).rejects.toMatchObject({ field: "ids" });
     await expect(rotator.check({ path: "/x" }, { id: "a" } as never)).rejects.toMatchObject({ field: "id" });
@@ -508,7 +509,7 @@ describe("KeyRotator.recheck", () => {
     await first.close();
     const rotator = start(named("a", "b", "c"), shared, { provider: "openai" });
     const probed: string[] = [];
-    rotator.useProbeSender((lease) => {
+    portOf(rotator).useProbeSender((lease) => {
       probed.push(lease.keyId);
       const judged = { kind: "none", scope: "request", sharedBy: "request", window: null, dimension: null } as const;
       const facts = { retryAfterMs: null, retryable: false, failover: false, disableKey: false };

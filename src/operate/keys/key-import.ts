@@ -1,10 +1,10 @@
 import { expectKnown, expectOneOf, expectString } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { PooledKey } from "../../pool/keys/key-pool.ts";
+import type { KeyChange, KeyRegistry } from "../../pool/keys/key-registry.ts";
 import { type KeyEntry, type ResolvedKey, resolveKey, toEntries } from "../../pool/keys/key-source.ts";
 import type { KeyConfig } from "../../types.ts";
-import type { KeyBook, KeyIndex } from "./key-book.ts";
-import type { KeyChange } from "./pool-sync.ts";
+import type { KeyIndex, OperatorOverrides } from "./operator-overrides.ts";
 
 export interface ImportOptions {
   /**
@@ -58,7 +58,8 @@ type Finding = Omit<ImportResult, "ordinal">;
 
 /** Takes entries in, one after the other. What is wrong with one concerns no other. */
 export class KeyImport {
-  readonly #book: KeyBook;
+  readonly #overrides: OperatorOverrides;
+  readonly #registry: KeyRegistry;
   readonly #batch: string;
   readonly #known: KeyIndex;
   /** Ids of this input's keys, by id and by secret as it was given. */
@@ -67,10 +68,11 @@ export class KeyImport {
   readonly #findings: Finding[] = [];
   readonly changes: KeyChange[] = [];
 
-  constructor(book: KeyBook, batch: string) {
-    this.#book = book;
+  constructor(overrides: OperatorOverrides, registry: KeyRegistry, batch: string) {
+    this.#overrides = overrides;
+    this.#registry = registry;
     this.#batch = batch;
-    this.#known = book.index();
+    this.#known = overrides.index();
   }
 
   /** Ids of the keys of this input, in its order. */
@@ -80,7 +82,7 @@ export class KeyImport {
 
   take({ field, read }: KeyEntry): void {
     try {
-      this.#findings.push(this.#taken(field, resolveKey(field, read(), this.#book.fingerprint)));
+      this.#findings.push(this.#taken(field, resolveKey(field, read(), this.#registry.fingerprint)));
     } catch (error) {
       if (!InvalidOptionsError.isInstance(error)) throw error;
       this.#findings.push({ outcome: "invalid", id: null, message: error.message });
@@ -93,7 +95,7 @@ export class KeyImport {
     return {
       batch: this.#batch,
       results: this.#findings.map(({ outcome, id, message }) => {
-        const ordinal = id === null ? null : (this.#book.pool.keys.get(id)?.ordinal ?? null);
+        const ordinal = id === null ? null : (this.#registry.pool.keys.get(id)?.ordinal ?? null);
         return { outcome, id, ordinal, message };
       }),
       created: count("created"),
@@ -107,21 +109,21 @@ export class KeyImport {
   #taken(field: string, key: ResolvedKey): Finding {
     const twin = this.#bySecret.get(key.secret);
     if (twin !== undefined) return { outcome: "duplicate_in_input", id: twin, message: "An earlier entry counts" };
-    const owner = this.#book.ownerOf(key, this.#known);
+    const owner = this.#overrides.ownerOf(key, this.#known);
     const id = owner?.id ?? key.id;
     if (owner !== undefined && !this.#isHis(owner, key)) throw taken(`${field}.id`, this.#ids.has(id));
     this.#bySecret.set(key.secret, id);
     this.#ids.add(id);
     if (owner?.secret.isKnown === true) return { outcome: "existed", id, message: null };
     const { batch = this.#batch } = key;
-    const change = this.#book.give({ ...key, batch }, owner);
+    const change = this.#overrides.give({ ...key, batch }, owner);
     if (change !== undefined) this.changes.push(change);
     if (owner === undefined) return { outcome: "created", id, message: null };
     return { outcome: "existed", id, message: "Its secret is known again" };
   }
 
   #isHis(owner: PooledKey, { secret }: ResolvedKey): boolean {
-    return owner.config.secret === secret || this.#book.lacks(owner, secret);
+    return owner.config.secret === secret || this.#overrides.lacks(owner, secret);
   }
 }
 

@@ -1,20 +1,8 @@
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Provider } from "../../judgement/provider.ts";
 import { providers } from "../../judgement/registry.ts";
-
-/** Beside a rotator's options: where the fetch it is made for sends keys. */
-export const sentTo = Symbol("sentTo");
-
-export interface Address {
-  /** Origin that takes the place of the provider's. */
-  readonly base?: string | undefined;
-  /** Further origins. */
-  readonly own: readonly string[];
-}
-
-export interface Addressed {
-  readonly [sentTo]?: Address | undefined;
-}
+import type { KeyStore } from "../../pool/keys/key-store.ts";
+import type { Address } from "../../pool/rotator-options.ts";
 
 /** Names whose keys a pool's are: the provider's, and all origins they go to unless each is the preset's own. */
 export function keyOwner({ name, origins }: Provider, { base, own }: Address = { own: [] }): string {
@@ -33,4 +21,14 @@ export function expectOwner(owner: string, holder: string): void {
     `Expected \`keyStore\` to be one of this pool alone (provider ${owner}), got one with the keys of provider ${holder}. ` +
       "Give it another pool name or file; if its provider moved, stop all processes and take `owner` out of that one",
   );
+}
+
+/** Whose keys a store was used for first: those of one provider must not be sent to another. */
+const ownersOfStores = new WeakMap<KeyStore, string>();
+
+/** @throws InvalidOptionsError for a store that was used for another provider's keys. */
+export function expectKeyStore(store: KeyStore, owner: string): KeyStore {
+  expectOwner(owner, ownersOfStores.get(store) ?? owner);
+  ownersOfStores.set(store, owner);
+  return store;
 }

@@ -12,6 +12,7 @@ import {
 import { InvalidOptionsError } from "../../errors.ts";
 import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
 import type { KeyConfig, KeyList, Limit } from "../../types.ts";
+import type { KeySettings } from "./key-store.ts";
 import { badCharacter } from "./secret-text.ts";
 
 /** A key as the rest of the core knows it: checked, defaults filled in. */
@@ -246,19 +247,62 @@ function comparable(value: unknown): string | undefined {
   );
 }
 
-export function expectWeight(field: string, value: unknown): number {
+function expectWeight(field: string, value: unknown): number {
   const weight = expectNumber(field, value, { above: 0 });
   if (weight === Number.POSITIVE_INFINITY) throw unexpected(field, "a finite number > 0", value);
   return weight;
 }
 
-export function expectPriority(field: string, value: unknown): number {
+function expectPriority(field: string, value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw unexpected(field, "a finite number", value);
 }
 
-export function resolveModels(field: string, value: unknown): readonly string[] {
+function resolveModels(field: string, value: unknown): readonly string[] {
   const list = typeof value === "string" ? [value] : value;
   if (!Array.isArray(list) || list.length === 0) throw unexpected(field, "a model name or a list of them", value);
   return list.map((entry, place) => expectString(`${field}[${place}]`, entry));
+}
+
+/** What may be changed of a key in use. A setting that is left out stays. */
+export interface KeyUpdate {
+  readonly enabled?: boolean | undefined;
+  /** A finite number > 0. */
+  readonly weight?: number | undefined;
+  /** A finite number; keys of the lowest are used before the next. */
+  readonly priority?: number | undefined;
+  /** Moves the key to another quota group; `null`: one of its own. */
+  readonly account?: string | null | undefined;
+  /** `null` takes it away. */
+  readonly note?: string | null | undefined;
+  /** Models it may serve; `null`: all. */
+  readonly models?: string | readonly string[] | null | undefined;
+}
+
+const knownUpdates: { readonly [name in keyof Required<KeyUpdate>]: true } = {
+  enabled: true,
+  weight: true,
+  priority: true,
+  account: true,
+  note: true,
+  models: true,
+};
+
+/** @throws InvalidOptionsError naming the setting that cannot be one. */
+export function expectUpdate(update: KeyUpdate): KeySettings {
+  expectKnown("options", update, knownUpdates);
+  const { enabled, weight, priority, account, note, models } = update;
+  const settings: Record<keyof KeyUpdate, unknown> = {
+    enabled: enabled === undefined ? undefined : expectBoolean("enabled", enabled),
+    weight: weight === undefined ? undefined : expectWeight("weight", weight),
+    priority: priority === undefined ? undefined : expectPriority("priority", priority),
+    account: orNull(account, (text) => expectString("account", text)),
+    note: orNull(note, (text) => expectString("note", text)),
+    models: orNull(models, (list) => resolveModels("models", list)),
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+}
+
+function orNull(value: unknown, expect: (value: unknown) => unknown): unknown {
+  return value === undefined || value === null ? value : expect(value);
 }

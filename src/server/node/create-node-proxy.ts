@@ -128,7 +128,8 @@ class NodeProxy {
     const body = reading instanceof Promise ? await reading : reading;
     const init = { method, headers: this.#upstreamHeaders(headers, wasRead), signal, body };
     const call = new NodeCall(passage.url, this.#options.target.origin, init, passage.options);
-    if (this.#options.calling.includeUsage && this.rotator.countsTokens) askForUsage(call, this.rotator.provider);
+    const { includeUsage, pool } = this.#options.calling;
+    if (includeUsage && pool.countsTokens) askForUsage(call, pool.provider);
     try {
       const loop = this.#ready ?? (await this.#loop);
       answerWith(await loop.run(call), call, response);

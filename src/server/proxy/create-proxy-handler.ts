@@ -83,7 +83,8 @@ export class WebProxy {
     const body = await this.#bodyOf(request);
     const init = { method, headers: this.#upstreamHeaders(headers), signal, ...(body && { body }) };
     const call = new ProxiedCall(passage.url, this.#options.target.origin, init, passage.options);
-    if (this.#options.calling.includeUsage && this.rotator.countsTokens) askForUsage(call, this.rotator.provider);
+    const { includeUsage, pool } = this.#options.calling;
+    if (includeUsage && pool.countsTokens) askForUsage(call, pool.provider);
     return answerFor(call, await this.#loop.run(call));
   }
 

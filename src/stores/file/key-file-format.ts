@@ -1,7 +1,6 @@
 import { expectBoolean, expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../../checks.ts";
 import { InvalidOptionsError, StateFileError } from "../../errors.ts";
-import { expectUpdate } from "../../operate/keys/key-settings.ts";
-import { resolveKey } from "../../pool/keys/key-source.ts";
+import { expectUpdate, resolveKey } from "../../pool/keys/key-source.ts";
 import type { KeyRecord } from "../../pool/keys/key-store.ts";
 
 const format = "rotating-fetch/keys";

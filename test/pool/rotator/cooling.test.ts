@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { portOf } from "../../../src/pool/pool-port.ts";
 import { invalidKey, judged, named, RotatorWorld, rateLimit, storeKinds } from "./fixture.ts";
 
 const hourMs = 3_600_000;
@@ -191,7 +192,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     const world = new RotatorWorld(makeStore, named("a"));
     const lease = await world.take();
     await world.fail(lease, judged({ kind: "forbidden", sharedBy: "key" }));
-    world.rotator.forgive(lease);
+    portOf(world.rotator).forgive(lease);
     expect(await world.ids(1)).toEqual(["a"]);
   });
 

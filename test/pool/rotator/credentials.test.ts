@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { portOf } from "../../../src/pool/pool-port.ts";
 import { invalidKey, named, RotatorWorld, storeKinds } from "./fixture.ts";
 
 const minuteMs = 60_000;
@@ -38,11 +39,11 @@ describe.each(storeKinds)("KeyRotator and refused credentials over $name", ({ ma
     await world.failKey("a", invalidKey);
     await world.failKey("b", invalidKey);
     const lease = await world.take({ prefer: "c" });
-    const context = world.rotator.contextOf(lease);
+    const context = portOf(world.rotator).contextOf(lease);
     expect(context).toMatchObject({ otherKeys401Recently: 2, everSucceeded: true });
     expect(context.keyAgeMs).toBeGreaterThanOrEqual(1000);
     await world.advance(2 * minuteMs);
-    expect(world.rotator.contextOf(lease).otherKeys401Recently).toBe(0);
+    expect(portOf(world.rotator).contextOf(lease).otherKeys401Recently).toBe(0);
   });
 
   it("counts no refusal twice that came while the key was at rest", async () => {

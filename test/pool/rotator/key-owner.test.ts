@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { defineProvider, InvalidOptionsError, KeyRotator, MemoryKeyStore } from "../../../src/index.ts";
 import { providerNamed } from "../../../src/judgement/registry.ts";
-import { type Address, keyOwner, sentTo } from "../../../src/operate/keys/key-owner.ts";
+import { keyOwner } from "../../../src/operate/keys/key-owner.ts";
 import type { KeyStore } from "../../../src/pool/keys/key-store.ts";
+import { type Address, sentTo } from "../../../src/pool/rotator-options.ts";
 import { newSecret } from "../../support/test-keys.ts";
 
 const rotators: KeyRotator[] = [];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KeyRotator, type StrategyName } from "../../../src/index.ts";
+import { portOf } from "../../../src/pool/pool-port.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
 function rotatorOf(strategy: StrategyName, count = 3): KeyRotator {
@@ -41,7 +42,7 @@ describe("KeyRotator.useStrategy", () => {
     rotator.useStrategy("lowest_latency");
     expect((await use(rotator, 4)).length).toBe(4);
     rotator.useStrategy("least_busy");
-    expect(rotator.countsToTheEnd).toBe(true);
+    expect(portOf(rotator).countsToTheEnd).toBe(true);
   });
 
   it("refuses what is no strategy, and says which there are", () => {

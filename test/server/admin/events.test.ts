@@ -1,6 +1,7 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch } from "../../../src/index.ts";
+import { portOf } from "../../../src/pool/pool-port.ts";
 import { limited, post } from "../../fetch/fixture.ts";
 import { newSecret } from "../../support/test-keys.ts";
 import { type Rig, readToken, rig, serve } from "./fixture.ts";
@@ -92,7 +93,7 @@ describe("GET /api/events", () => {
     const secret = newSecret();
     const error = Object.assign(new TypeError(`vault: ${secret}`), { code: "ECONNREFUSED", token: secret });
     const { call, rotator } = rig();
-    rotator.emit("part-failed", { part: "secret", keyId: "a", error });
+    portOf(rotator).emit("part-failed", { part: "secret", keyId: "a", error });
     const text = await (await call("/api/events")).text();
     expect(text).not.toContain(secret);
     expect(JSON.parse(text).data.events[0].payload.error).toEqual({ name: "TypeError", code: "ECONNREFUSED" });
@@ -153,7 +154,7 @@ describe("GET /api/events/stream", () => {
     const made = rig();
     const feed = await open(made, "?details=true&event=request-queued");
     expect(made.rotator.wants("request-queued")).toBe(true);
-    made.rotator.emit("request-queued", { requestId: "r", waiting: 1 });
+    portOf(made.rotator).emit("request-queued", { requestId: "r", waiting: 1 });
     made.rotator.disable(made.ids[0] as string);
     expect(await feed.next()).toMatchObject({ event: "request-queued", id: undefined });
     await feed.cancel();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KeyRotator, MemoryStore, type Store } from "../../../src/index.ts";
+import { portOf } from "../../../src/pool/pool-port.ts";
 import { newSecret } from "../../support/test-keys.ts";
 import { type Rig, readToken, rig, use } from "./fixture.ts";
 
@@ -69,7 +70,7 @@ describe("GET /metrics", () => {
     const made = rig();
     const failed = { requestId: "r", attempt: 1, keyId: "k", status: 429, scope: "key", retryAfterMs: null } as const;
     for (const kind of ["rate_limit", "rate_limit", "timeout"] as const) {
-      made.rotator.emit("attempt-failed", { ...failed, kind, failover: true, elapsedMs: 1, tags: undefined });
+      portOf(made.rotator).emit("attempt-failed", { ...failed, kind, failover: true, elapsedMs: 1, tags: undefined });
     }
     await made.rotator.cooldown(made.ids[0] as string, 1000);
     const metrics = await metricsOf(made);

@@ -1,5 +1,5 @@
-import type { ProbeRequest } from "../../../operate/health-checker.ts";
-import type { KeyUpdate } from "../../../operate/keys/key-settings.ts";
+import type { KeyUpdate } from "../../../pool/keys/key-source.ts";
+import type { ProbeRequest } from "../../../pool/pool-port.ts";
 import type { AdminCall } from "../admin-call.ts";
 import { badField } from "../admin-error.ts";
 import { done } from "../answers.ts";

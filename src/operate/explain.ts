@@ -1,11 +1,11 @@
 import { expectKnown } from "../checks.ts";
-import type { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
-import type { Blocked, ReserveOptions, Store } from "../limits/store.ts";
-import type { Account, KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
+import type { Blocked, Store } from "../limits/store.ts";
+import type { Outlook } from "../pool/dispatcher.ts";
+import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
+import { type PoolOwner, portOf } from "../pool/pool-port.ts";
 import type { Lane } from "../pool/ready/lane.ts";
 import type { AcquireRequest } from "../pool/rotator-options.ts";
-import type { TokenAmounts } from "../pool/token-amounts.ts";
 import type { LearntLimit } from "../types.ts";
 
 export interface KeyExplanation {
@@ -36,17 +36,11 @@ export interface Explanation {
   readonly keys: readonly KeyExplanation[];
 }
 
-export interface ExplanationParts {
+/** What is asked, and where the request stands. */
+interface ExplanationParts extends Outlook {
   readonly pool: KeyPool;
   readonly tracker: RateLimitTracker;
   readonly store: Store;
-  readonly strategy: string;
-  readonly lane: Lane;
-  readonly tokens: TokenAmounts;
-  readonly reserveOptions: ReserveOptions;
-  readonly learnt: LearntLimits;
-  /** The account a conversation belongs to. */
-  readonly home: Account | undefined;
 }
 
 const knownFields: { readonly [field in keyof Required<AcquireRequest>]: true } = {
@@ -68,21 +62,28 @@ const knownFields: { readonly [field in keyof Required<AcquireRequest>]: true } 
   tags: true,
 };
 
-/** @throws InvalidOptionsError for a field that no request has. */
-export function expectRequest(request: AcquireRequest): void {
+/**
+ * Dry run: which key of a pool a request would get and why, and what first stands against each other one. Takes nothing.
+ * @throws InvalidOptionsError for a field that no request has, and for what has no pool; what the key source throws when it is
+ * read for the first time.
+ */
+export async function explain(owner: PoolOwner, request: AcquireRequest = {}): Promise<Explanation> {
+  const port = portOf(owner);
+  await port.ready();
   expectKnown("request", request, knownFields);
-}
-
-/** Asks the store for every key, and takes nothing. */
-export async function explainRequest(request: AcquireRequest, parts: ExplanationParts): Promise<Explanation> {
-  const { pool, learnt, lane, strategy } = parts;
+  const { registry, tracker, options, strategy, settlement, dispatcher } = port;
+  const { pool } = registry;
+  const parts = { ...dispatcher.outlook(request), pool, tracker, store: options.store };
   const keys: KeyExplanation[] = [];
   const free = new Set<string>();
   for (const key of pool.keys.values()) {
     const verdict = await explainKey(key, request, parts);
     if (verdict.reason === null) free.add(key.id);
-    const about = learnt.of(key.account).filter(({ model }) => model === null || model === (lane.model ?? model));
-    keys.push({ id: key.id, account: key.account.name, ...verdict, learnt: about });
+    const { model: own = null } = parts.lane;
+    const learnt = settlement.learnt
+      .of(key.account)
+      .filter(({ model }) => own === null || model === null || model === own);
+    keys.push({ id: key.id, account: key.account.name, ...verdict, learnt });
   }
   return { ...choiceOf(request, parts, free), strategy, keys };
 }

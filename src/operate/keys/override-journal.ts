@@ -3,7 +3,7 @@ import type { Unsubscribe } from "../../limits/store.ts";
 import type { KeyRecord, KeyRecords, KeyStore } from "../../pool/keys/key-store.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 import { expectOwner } from "./key-owner.ts";
-import { type RecordChange, RecordSheet } from "./record-sheet.ts";
+import { OverrideRecords, type RecordChange } from "./override-records.ts";
 
 /** What could not be stored is tried again after so long, then twice that, and so on; milliseconds. */
 const firstRetryMs = 1000;
@@ -11,7 +11,7 @@ const longestRetryMs = 60_000;
 /** Somebody else may be faster so often in a row; who always is has run wild. */
 const mostConflicts = 100;
 
-export interface KeyLedgerOptions {
+export interface JournalOptions {
   readonly store: KeyStore | undefined;
   /** Whose keys these are. */
   readonly owner: string;
@@ -26,10 +26,10 @@ export interface KeyLedgerOptions {
  * What is remembered of keys, in this process at once and in the key store soon after. When somebody else was faster, their
  * records are read and the own changes are made again on them, so that nothing is lost.
  */
-export class KeyLedger {
-  readonly #options: KeyLedgerOptions;
+export class OverrideJournal {
+  readonly #options: JournalOptions;
   readonly #store: KeyStore | undefined;
-  #sheet = new RecordSheet();
+  #records = new OverrideRecords();
   #version = "";
   /** Changes that are not stored yet, in order. */
   #waiting: RecordChange[] = [];
@@ -48,7 +48,7 @@ export class KeyLedger {
   /** Was it told that the records cannot be read? Every request would find out again. */
   #isUnreadTold = false;
 
-  constructor(options: KeyLedgerOptions) {
+  constructor(options: JournalOptions) {
     this.#options = options;
     this.#store = options.store;
   }
@@ -63,11 +63,11 @@ export class KeyLedger {
   }
 
   get(id: string): KeyRecord | undefined {
-    return this.#sheet.get(id);
+    return this.#records.get(id);
   }
 
   get records(): Iterable<KeyRecord> {
-    return this.#sheet.records.values();
+    return this.#records.all.values();
   }
 
   /**
@@ -102,7 +102,7 @@ export class KeyLedger {
 
   /** Makes changes now, and stores them soon. */
   note(changes: readonly RecordChange[]): void {
-    for (const change of changes) change(this.#sheet);
+    for (const change of changes) change(this.#records);
     if (this.#store === undefined) return;
     for (const change of changes) this.#waiting.push(change);
     void Promise.resolve().then(() => this.#work());
@@ -209,19 +209,19 @@ export class KeyLedger {
 
   /** Returns whether nobody else was faster. */
   async #storeOnce(store: KeyStore): Promise<boolean> {
-    const sheet = this.#sheet;
+    const records = this.#records;
     const count = this.#waiting.length;
-    const changes = sheet.takeChanges();
+    const changes = records.takeChanges();
     if (changes.put.length + changes.drop.length > 0) {
       try {
         const { applied, version } = await store.apply(changes, this.#version);
         if (!applied) {
-          sheet.returnChanges(changes);
+          records.returnChanges(changes);
           return false;
         }
         this.#version = version;
       } catch (error) {
-        sheet.returnChanges(changes);
+        records.returnChanges(changes);
         throw error;
       }
     }
@@ -243,10 +243,10 @@ export class KeyLedger {
 
   /** Takes over what the store has, with what is not stored yet made anew on it. */
   #take({ version, records }: KeyRecords): void {
-    const before = this.#sheet;
-    const now = new RecordSheet(records);
+    const before = this.#records;
+    const now = new OverrideRecords(records);
     for (const change of this.#waiting) change(now);
-    this.#sheet = now;
+    this.#records = now;
     this.#version = version;
     const ids = now.differencesTo(before);
     if (ids.size > 0) this.#options.changed(ids);

@@ -1,0 +1,258 @@
+import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
+import type { Awaitable, Clock, KeyConfig, KeyList, KeySource } from "../../types.ts";
+import { createFingerprint } from "./fingerprint.ts";
+import { type Account, KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
+import { KeySecret, unknownSecret } from "./key-secret.ts";
+import { type ResolvedKey, resolveKeys } from "./key-source.ts";
+
+/** What became of a key when the pool was made to agree with what is known of it. */
+export interface KeyChange {
+  readonly id: string;
+  readonly kind: "added" | "removed" | "changed";
+  /** Has it another secret now? */
+  readonly isReplaced: boolean;
+  /** Names of settings that differ now. */
+  readonly changed: readonly string[];
+  /** To be switched on or off; `undefined`: stays as it is. */
+  readonly switchTo: boolean | undefined;
+  readonly touched: readonly Account[];
+}
+
+/** What operators said of keys, laid over what the source lists. Nobody said anything: there is none. */
+export interface KeyOverrides {
+  /** Is it kept in a store? Then operators may bring all keys, and the list may be empty. */
+  readonly isKept: boolean;
+  /** Reads what is kept, for the first time. Synchronous where the store is. */
+  load(): Awaitable<void>;
+  /** Reads it again; a failure is told, and what was known stays. */
+  refresh(): Promise<void>;
+  close(): Promise<void>;
+  /** The keys of a list under the ids that operators know them by. */
+  identified(wanted: readonly ResolvedKey[]): readonly ResolvedKey[];
+  /** Every key there may be, in the order of their numbers; what has none yet comes last. */
+  idsWith(listed: ReadonlyMap<string, ResolvedKey>): Iterable<string>;
+  /** What a key is to be; `undefined`: there is to be none. */
+  target(id: string, listed: ResolvedKey | undefined): ResolvedKey | undefined;
+  /** Why operators have a key off, where they said so. */
+  offReason(id: string): string | undefined;
+  /** Numbers given before, in this process or another. */
+  ordinals(): Iterable<readonly [id: string, ordinal: number]>;
+  /** The pool agrees with a list that was read. */
+  followed(listed: ReadonlyMap<string, ResolvedKey>): void;
+}
+
+export interface ReloadResult {
+  readonly added: number;
+  readonly removed: number;
+  readonly kept: number;
+  readonly touched: ReadonlySet<Account>;
+}
+
+export interface KeyRegistryOptions {
+  readonly keys: KeySource | undefined;
+  readonly clock: Clock;
+  readonly idSecret: string | undefined;
+  /** Asks a function that lists keys, and gives up when it takes too long. */
+  readonly ask: (source: () => Awaitable<KeyList>) => Promise<KeyList>;
+}
+
+/** The settings whose change is told. */
+const settingNames = ["weight", "priority", "account", "note", "models"] as const;
+
+/**
+ * Which keys there are: those the source lists, with what operators said of them laid over it. The pool is made to agree with
+ * that key by key, so that keys which stay keep their state.
+ */
+export class KeyRegistry {
+  readonly pool = new KeyPool();
+  readonly fingerprint: (secret: string) => string;
+  overrides: KeyOverrides | undefined;
+  readonly #options: KeyRegistryOptions;
+  #listed: ReadonlyMap<string, ResolvedKey> = new Map();
+  /** What operators asked for before the source was first read. */
+  #postponed: (() => void)[] = [];
+  /** The first read of a key store that takes its time. */
+  #opening: Promise<void> | undefined;
+  #isLoaded = false;
+
+  constructor(options: KeyRegistryOptions) {
+    this.#options = options;
+    this.fingerprint = createFingerprint(options.idSecret);
+  }
+
+  /** Was the source read? */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** What the source lists under this id. */
+  listed(id: string): ResolvedKey | undefined {
+    return this.#listed.get(id);
+  }
+
+  /**
+   * Begins with keys that are there already, unless the key store takes its time.
+   * @throws InvalidOptionsError for what cannot be a list of keys, and a store with another provider's; KeyStoreError when the store
+   * cannot be read.
+   */
+  open(): void {
+    const { keys } = this.#options;
+    if (typeof keys === "function") return;
+    const wanted = this.#resolved(keys);
+    const opening = this.overrides?.load();
+    if (opening instanceof Promise) {
+      this.#opening = opening;
+      opening.catch(() => {});
+    } else this.#take(wanted);
+  }
+
+  /** Keeps a change for the moment the source is first read. Returns whether that is still to come. */
+  postpone(change: () => void): boolean {
+    if (!this.#isLoaded) this.#postponed.push(change);
+    return !this.#isLoaded;
+  }
+
+  /**
+   * Reads the source again, and what operators changed elsewhere.
+   * @throws KeySourceError when the source fails or lists nothing usable; the keys there were stay. KeyStoreError when the key
+   * store could not be read yet.
+   */
+  async reload(): Promise<ReloadResult> {
+    if (this.#isLoaded) await this.overrides?.refresh();
+    else await this.#loadOverrides();
+    const source = this.#options.keys;
+    let list: KeyList | undefined;
+    try {
+      list = typeof source === "function" ? await this.#options.ask(source) : source;
+    } catch (cause) {
+      throw new KeySourceError("The function that lists the keys failed.", { cause });
+    }
+    try {
+      return this.#take(this.#resolved(list));
+    } catch (cause) {
+      if (!this.#isLoaded && InvalidOptionsError.isInstance(cause)) throw cause;
+      throw new KeySourceError("The function that lists the keys returned something unusable.", { cause });
+    }
+  }
+
+  /**
+   * Makes the pool agree on one key. Returns what that changed; `undefined` for nothing.
+   * @param isQuiet switches it too; otherwise that is left to whoever tells of it
+   */
+  follow(id: string, isQuiet = false): KeyChange | undefined {
+    const target = this.#target(id);
+    const key = this.pool.keys.get(id);
+    if (target !== undefined) return key === undefined ? this.#enter(target) : this.#adapt(key, target, isQuiet);
+    if (key === undefined) return undefined;
+    key.overlap?.cancel();
+    return change(id, "removed", { touched: [this.pool.remove(key)] });
+  }
+
+  #target(id: string): ResolvedKey | undefined {
+    const listed = this.#listed.get(id);
+    return this.overrides === undefined ? listed : this.overrides.target(id, listed);
+  }
+
+  /** Where operators bring keys, a list may begin empty. */
+  #resolved(list: KeyList | undefined): ResolvedKey[] {
+    const isEmpty = Array.isArray(list) && list.length === 0;
+    return isEmpty && this.overrides?.isKept === true ? [] : resolveKeys(list, this.fingerprint);
+  }
+
+  #loadOverrides(): Awaitable<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    return opening ?? this.overrides?.load();
+  }
+
+  /** Makes the pool hold exactly the list's keys and those of operators; keys that stay keep their state. */
+  #take(wanted: readonly ResolvedKey[]): ReloadResult {
+    const { overrides, pool } = this;
+    const listed = overrides === undefined ? wanted : overrides.identified(wanted);
+    this.#listed = new Map(listed.map((key) => [key.id, key]));
+    if (overrides !== undefined) pool.noteOrdinals(overrides.ordinals());
+    const before = new Set(pool.keys.keys());
+    const touched = new Set<Account>();
+    const follow = (id: string): void => {
+      for (const account of this.follow(id, true)?.touched ?? []) touched.add(account);
+    };
+    for (const id of before) if (this.#target(id) === undefined) follow(id);
+    for (const id of overrides?.idsWith(this.#listed) ?? this.#listed.keys()) follow(id);
+    overrides?.followed(this.#listed);
+    this.#isLoaded = true;
+    this.#makePostponed();
+    const present = [...this.#listed.keys()].filter((id) => pool.keys.has(id));
+    const added = present.filter((id) => !before.has(id)).length;
+    const removed = [...before].filter((id) => !pool.keys.has(id)).length;
+    return { added, removed, kept: present.length - added, touched };
+  }
+
+  #makePostponed(): void {
+    const postponed = this.#postponed;
+    this.#postponed = [];
+    for (const make of postponed) {
+      try {
+        make();
+      } catch {
+        // A store that throws is no reason for the keys not to be there.
+      }
+    }
+  }
+
+  #enter(target: ResolvedKey): KeyChange {
+    const key = this.pool.add(target, this.#secretOf(target.secret), this.#options.clock.monotonic());
+    if (!key.enabled) key.offReason = this.#reasonFor(target);
+    return change(key.id, "added", { touched: [key.account] });
+  }
+
+  #adapt(key: PooledKey, target: ResolvedKey, isQuiet: boolean): KeyChange | undefined {
+    const before = key.config;
+    const isReplaced = before.secret !== target.secret;
+    const changed = settingNames.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(target[name]));
+    const touched: Account[] = [];
+    let now = key;
+    if (before.account !== target.account) {
+      const [from, to] = this.pool.move(key, target);
+      touched.push(from, to);
+      now = this.pool.keys.get(key.id) as PooledKey;
+    } else touched.push(key.account);
+    now.take(target, isReplaced ? this.#secretOf(target.secret) : now.secret);
+    if (isReplaced) forgetVerdicts(now, target);
+    const switchTo = serves(before) === serves(target) ? undefined : serves(target);
+    if (switchTo !== undefined && isQuiet) {
+      now.enabled = switchTo;
+      now.givenUp = false;
+    }
+    if (!serves(target)) now.offReason = this.#reasonFor(target);
+    now.account.refresh();
+    this.pool.noteRules(target);
+    return change(key.id, "changed", { isReplaced, changed, switchTo, touched });
+  }
+
+  #reasonFor({ id, secret }: ResolvedKey): string | undefined {
+    return secret === unknownSecret ? secretUnknown : this.overrides?.offReason(id);
+  }
+
+  #secretOf(secret: KeyConfig["secret"]): KeySecret {
+    return new KeySecret(secret, this.fingerprint, this.#options.clock);
+  }
+}
+
+/** May it be given to requests? */
+function serves({ enabled, secret }: ResolvedKey): boolean {
+  return enabled && secret !== unknownSecret;
+}
+
+/** Verdicts on the old secret do not follow a new one. Of one that is fetched nobody knows yet whether it is new. */
+function forgetVerdicts(key: PooledKey, { secret }: ResolvedKey): void {
+  key.overlap?.cancel();
+  key.overlap = undefined;
+  if (typeof secret !== "string") return;
+  key.restUntil = 0;
+  key.credentialRefused = false;
+  key.refusals = 0;
+}
+
+function change(id: string, kind: KeyChange["kind"], details: Partial<KeyChange>): KeyChange {
+  return { id, kind, isReplaced: false, changed: [], switchTo: undefined, touched: [], ...details };
+}

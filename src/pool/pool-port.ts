@@ -1,0 +1,119 @@
+import { unexpected } from "../checks.ts";
+import type { Provider } from "../judgement/provider.ts";
+import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { HeaderReader } from "../ports.ts";
+import type { Classification, ClassificationContext } from "../types.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { EventHub, RotatorEvents } from "./events.ts";
+import type { KeyChange, KeyRegistry } from "./keys/key-registry.ts";
+import type { Lease } from "./lease.ts";
+import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
+import type { Settlement } from "./settlement.ts";
+
+/** A request of one's own that says whether a key works. */
+export interface ProbeRequest {
+  /** @default "GET" */
+  readonly method?: "GET" | "POST" | undefined;
+  /** Below the base URL. */
+  readonly path: string;
+  /** JSON, as text. @default none */
+  readonly body?: string | undefined;
+  /** Headers beside the credential. @default none */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What became of a probe. */
+export interface ProbeAnswer {
+  /** `null`: no answer came. */
+  readonly status: number | null;
+  /** The provider's message, without secrets. */
+  readonly message: string | null;
+  readonly judged: Classification;
+}
+
+export type SendProbe = (lease: Lease, probe: ProbeRequest) => Promise<ProbeAnswer>;
+
+/** A pool as its owner has it: a `KeyRotator`, or whatever else a fetch carries as its `rotator`. */
+export interface PoolOwner {
+  /**
+   * Gives a key that may be used now, or waits for one up to `maxWaitMs`. Synchronous when the store is and a key is ready.
+   * @throws AllKeysExhaustedError when none becomes free in time; the signal's reason when aborted; RotatorClosedError.
+   */
+  acquire(request?: AcquireRequest): Lease | Promise<Lease>;
+  /** Requests that hold a key. */
+  readonly inFlight: number;
+  /** Requests that wait for one. */
+  readonly waiting: number;
+}
+
+/** What those who make calls with a pool need of it. */
+export interface CallPort extends PoolOwner {
+  readonly provider: Provider;
+  readonly options: ResolvedRotatorOptions;
+  /** Does any limit count tokens? Then answers are read for what they used. */
+  readonly countsTokens: boolean;
+  /** Must leases last as long as the response's body? */
+  readonly countsToTheEnd: boolean;
+  readonly accountCount: number;
+  /** Must the model of a request be known to serve it? Spares looking for it. */
+  readonly needsModel: boolean;
+  /** Do answers' headers teach anything here? */
+  readonly learnsFromHeaders: boolean;
+  /** Takes in what an answer's headers say of limits. */
+  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void;
+  /** Notes whose key a refusal says it was. */
+  noteOrganization(lease: Lease, organization: string | null): void;
+  /** What is known of the key whose answer is judged. */
+  contextOf(lease: Lease): ClassificationContext;
+  /** Takes back what a lease's failure put to rest: the request was at fault, not the key. */
+  forgive(lease: Lease): void;
+  /** Names a request in events. */
+  nameOf(request: AcquireRequest): string;
+  /** Does anybody listen to this event? */
+  wants(name: keyof RotatorEvents): boolean;
+  emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void;
+  /** Origins of the endpoints that keys bring along. */
+  endpointOrigins(): ReadonlySet<string>;
+  /** Whoever can send requests says how probes are sent. The first one stays. */
+  useProbeSender(send: SendProbe): void;
+}
+
+/** What those who operate a pool need of it, beside that. */
+export interface PoolPort extends CallPort {
+  readonly isClosed: boolean;
+  /** The name of the strategy keys are chosen by. */
+  readonly strategy: string;
+  readonly events: EventHub;
+  readonly registry: KeyRegistry;
+  readonly tracker: RateLimitTracker;
+  readonly dispatcher: Dispatcher;
+  readonly settlement: Settlement;
+  /** `undefined` until a fetch is made with the pool. */
+  readonly sendProbe: SendProbe | undefined;
+  /** Resolves when the keys are known. */
+  ready(): Promise<void>;
+  /** Has requests and listeners know of changes to keys. */
+  tell(changes: readonly (KeyChange | undefined)[]): void;
+  /** Calls back once probes can be sent. */
+  onceProbing(listener: () => void): void;
+  /** Calls back when the pool is closed. */
+  onceClosed(listener: () => void): void;
+}
+
+/** Under it an owner has its pool: a name that every copy of this package knows, and no list of properties shows. */
+const poolOf = Symbol.for("rotating-fetch.pool");
+
+/** Makes somebody the owner of a pool. */
+export function own(owner: object, pool: PoolPort): void {
+  Object.defineProperty(owner, poolOf, { value: pool });
+}
+
+export function isPoolOwner(value: unknown): value is PoolOwner {
+  return typeof value === "object" && value !== null && poolOf in value;
+}
+
+/** @throws InvalidOptionsError for what has no pool. */
+export function portOf(owner: PoolOwner): PoolPort {
+  if (!isPoolOwner(owner)) throw unexpected("pool", "a KeyRotator, which a fetch has as `rotator`", owner);
+  return (owner as unknown as { readonly [poolOf]: PoolPort })[poolOf];
+}

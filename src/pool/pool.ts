@@ -1,0 +1,282 @@
+import { RotatorClosedError } from "../errors.ts";
+import type { Provider } from "../judgement/provider.ts";
+import { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { Unsubscribe } from "../limits/store.ts";
+import type { HeaderReader } from "../ports.ts";
+import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { EventHub, RotatorEvents } from "./events.ts";
+import { secretUnknown } from "./keys/key-pool.ts";
+import { type KeyChange, type KeyOverrides, KeyRegistry } from "./keys/key-registry.ts";
+import { SharedWork } from "./keys/shared-work.ts";
+import type { Lease } from "./lease.ts";
+import { own, type PoolPort, type SendProbe } from "./pool-port.ts";
+import { RequestNames } from "./request-names.ts";
+import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
+import { Settlement } from "./settlement.ts";
+import type { OrderingStrategy } from "./strategies/strategy.ts";
+import { atMost, untilEnded } from "./waiting/bounded-wait.ts";
+
+/** A function that lists keys and takes longer has failed; the next request asks it anew. Milliseconds. */
+const longestReadMs = 30_000;
+
+const anyRequest: AcquireRequest = Object.freeze({});
+
+/** Lays what operators say over a pool's keys. Only where they say something, or where it is kept in a store. */
+export type MakeOverrides = (pool: PoolPort) => KeyOverrides;
+
+/**
+ * Keys that serve requests: the parts of a pool, put together, and what becomes of it from its first request to its end. Knows
+ * neither HTTP nor operators; both work on its port.
+ */
+export class Pool implements PoolPort {
+  readonly options: ResolvedRotatorOptions;
+  readonly events: EventHub;
+  readonly registry: KeyRegistry;
+  readonly tracker: RateLimitTracker;
+  readonly dispatcher: Dispatcher;
+  readonly settlement: Settlement;
+  readonly learnsFromHeaders: boolean;
+  readonly #names: RequestNames;
+  /** The first read of what takes its time; a failure leaves the next request to try again. */
+  readonly #loading: SharedWork<void>;
+  readonly #stopWatching: readonly (Unsubscribe | undefined)[];
+  #isClosed = false;
+  #sendProbe: SendProbe | undefined;
+  #onProbing: (() => void) | undefined;
+  #onClosed: (() => void) | undefined;
+
+  /** @throws InvalidOptionsError naming the option that cannot work. */
+  constructor(options: ResolvedRotatorOptions, events: EventHub, makeOverrides?: MakeOverrides) {
+    const { clock, limits, guardMs, cooldownMs, maxCooldownMs, egress, keys, idSecret } = options;
+    this.options = options;
+    this.events = events;
+    this.#names = new RequestNames(options.random);
+    this.#loading = new SharedWork(clock);
+    this.tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: `ip:${egress}` });
+    this.registry = new KeyRegistry({ keys, clock, idSecret, ask: (source) => this.#ask(source) });
+    const { pool } = this.registry;
+    pool.noteLimits(limits);
+    this.registry.overrides = makeOverrides?.(this);
+    this.registry.open();
+    this.#tellUnknown();
+    const parts = { options, events, pool, tracker: this.tracker };
+    this.dispatcher = new Dispatcher({ ...parts, names: this.#names });
+    this.settlement = new Settlement({ ...parts, dispatcher: this.dispatcher });
+    this.dispatcher.owner = this.settlement;
+    this.learnsFromHeaders = this.settlement.learnt.hasGrammar;
+    // The key store is being read already: nobody need wait for the first request. Should it fail, that one tries again.
+    if (typeof keys !== "function") this.ready().catch(() => {});
+    this.#stopWatching = this.#watch();
+    own(this, this);
+  }
+
+  get provider(): Provider {
+    return this.options.provider;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get strategy(): string {
+    return this.dispatcher.strategy.name;
+  }
+
+  get inFlight(): number {
+    return this.dispatcher.inFlight;
+  }
+
+  get waiting(): number {
+    return this.dispatcher.waiting;
+  }
+
+  get countsTokens(): boolean {
+    return this.registry.pool.countsTokens;
+  }
+
+  get countsToTheEnd(): boolean {
+    const { pool } = this.registry;
+    return this.dispatcher.countsStreams || pool.countsTokens || pool.countsConcurrency;
+  }
+
+  get accountCount(): number {
+    return this.registry.pool.accountCount;
+  }
+
+  get needsModel(): boolean {
+    // Another process may have put a model to rest.
+    return this.dispatcher.shared !== undefined || this.dispatcher.lanes.needModel;
+  }
+
+  get sendProbe(): SendProbe | undefined {
+    return this.#sendProbe;
+  }
+
+  acquire(request: AcquireRequest = anyRequest): Lease | Promise<Lease> {
+    if (this.#isClosed) return Promise.reject(new RotatorClosedError());
+    if (!this.registry.isLoaded) return this.#acquireWhenLoaded(request);
+    return this.dispatcher.acquire(request);
+  }
+
+  useStrategy(strategy: OrderingStrategy): void {
+    this.dispatcher.useStrategy(strategy);
+  }
+
+  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
+    this.settlement.observe(lease, headers, findModel);
+  }
+
+  noteOrganization(lease: Lease, organization: string | null): void {
+    this.settlement.inference.note(lease.key.account, organization);
+  }
+
+  contextOf(lease: Lease): ClassificationContext {
+    return this.settlement.credentials.contextOf(lease);
+  }
+
+  forgive(lease: Lease): void {
+    this.settlement.forgive(lease);
+  }
+
+  nameOf(request: AcquireRequest): string {
+    return this.#names.of(request);
+  }
+
+  wants(name: keyof RotatorEvents): boolean {
+    return this.events.wants(name);
+  }
+
+  emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void {
+    this.events.emit(name, event);
+  }
+
+  endpointOrigins(): ReadonlySet<string> {
+    const origins = new Set<string>();
+    if (!this.registry.pool.hasOwnEndpoints) return origins;
+    for (const { config } of this.registry.pool.keys.values()) {
+      if (config.baseURL !== undefined) origins.add(config.baseURL.origin);
+    }
+    return origins;
+  }
+
+  useProbeSender(send: SendProbe): void {
+    if (this.#sendProbe !== undefined) return;
+    this.#sendProbe = send;
+    this.#onProbing?.();
+  }
+
+  onceProbing(listener: () => void): void {
+    if (this.#sendProbe !== undefined) listener();
+    else this.#onProbing = listener;
+  }
+
+  onceClosed(listener: () => void): void {
+    this.#onClosed = listener;
+  }
+
+  ready(): Promise<void> {
+    if (this.registry.isLoaded) return Promise.resolve();
+    return this.#loading.run(async () => {
+      await this.registry.reload();
+      this.dispatcher.rebuild();
+      this.#tellUnknown();
+    });
+  }
+
+  /**
+   * Reads the key source again; a failure leaves the keys there were in use, and is told.
+   * @throws RotatorClosedError after `close()`; what the source throws when it is read for the first time.
+   */
+  async reload(): Promise<void> {
+    if (this.#isClosed) throw new RotatorClosedError();
+    if (!this.registry.isLoaded) return this.ready();
+    try {
+      const { added, removed, kept, touched } = await this.registry.reload();
+      for (const account of touched) this.dispatcher.rejoin(account);
+      this.events.emit("keys-reloaded", { added, removed, kept });
+    } catch (error) {
+      this.events.emit("keys-reload-failed", { error });
+    }
+  }
+
+  tell(changes: readonly (KeyChange | undefined)[]): void {
+    const { dispatcher, events } = this;
+    for (const change of changes) {
+      if (change === undefined) continue;
+      const { id, kind, isReplaced, changed, touched } = change;
+      for (const account of touched) dispatcher.rejoin(account);
+      if (kind === "added") events.emit("key-added", { keyId: id });
+      if (kind === "removed") events.emit("key-removed", { keyId: id });
+      if (isReplaced) this.#tellReplaced(id);
+      if (changed.length > 0) events.emit("key-updated", { keyId: id, changed });
+      this.#switch(change);
+    }
+  }
+
+  /**
+   * Takes no further requests, lets those under way end for up to so many milliseconds, and refuses those that wait.
+   * @throws KeyStoreError when the last changes to keys cannot be stored, or what a store's own `close()` throws.
+   */
+  async close(drainMs: number): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const stop of this.#stopWatching) stop?.();
+    this.#onClosed?.();
+    this.dispatcher.empty(new RotatorClosedError());
+    if (drainMs > 0 && this.dispatcher.inFlight > 0) await this.settlement.idle(drainMs);
+    try {
+      await this.registry.overrides?.close();
+    } finally {
+      await this.options.store.close?.();
+    }
+  }
+
+  async #acquireWhenLoaded(request: AcquireRequest): Promise<Lease> {
+    await untilEnded(this.ready(), request, this.options.clock);
+    return this.acquire(request);
+  }
+
+  #ask(source: () => Awaitable<KeyList>): Promise<KeyList> {
+    const late = (): Error => new DOMException(`No answer within ${longestReadMs} ms`, "TimeoutError");
+    return atMost(Promise.resolve(source()), longestReadMs, this.options.clock, late);
+  }
+
+  #watch(): readonly (Unsubscribe | undefined)[] {
+    const { store } = this.options;
+    return [
+      store.watch?.((change) => {
+        const { shared } = this.dispatcher;
+        if (shared !== undefined) shared.heard(change);
+        // What this pool gives back itself is handed on by whoever settles it.
+        else if (change.type === "freed" && !this.settlement.isSettling) this.dispatcher.freed();
+      }),
+      store.onSharing?.(({ type, ...told }) => {
+        // Each type has the payload of its event.
+        this.events.emit(`store-${type}`, told as never);
+        if (type === "shared") this.dispatcher.freed();
+      }),
+    ];
+  }
+
+  /** Keys that serve nobody until they are given again. */
+  #tellUnknown(): void {
+    if (this.registry.overrides?.isKept !== true) return;
+    for (const { id, secret } of this.registry.pool.keys.values()) {
+      if (!secret.isKnown) this.events.emit("key-disabled", { keyId: id, reason: secretUnknown });
+    }
+  }
+
+  #tellReplaced(id: string): void {
+    const key = this.registry.pool.keys.get(id);
+    if (key !== undefined) this.dispatcher.wake(key.account.slot);
+    this.events.emit("key-replaced", { keyId: id });
+  }
+
+  #switch({ id, switchTo }: KeyChange): void {
+    const key = this.registry.pool.keys.get(id);
+    if (key === undefined) return;
+    if (switchTo === true) this.settlement.switchOn(key);
+    if (switchTo === false) this.settlement.switchOff(key, key.offReason ?? "operator");
+  }
+}
