@@ -134,7 +134,7 @@ export type {
   Undo,
   WalkAdvisor,
 } from "./ports.ts";
-export type { AdminOptions, AdminToken } from "./server/admin/admin-options.ts";
+export type { AdminOptions, AdminToken } from "./server/admin/create-admin-handler.ts";
 export { type AdminHandler, createAdminHandler, isAdminPath } from "./server/admin/create-admin-handler.ts";
 export { createProxyHandler, type ProxyHandler } from "./server/proxy/create-proxy-handler.ts";
 export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./server/proxy/proxy-authorize.ts";

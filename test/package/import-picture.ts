@@ -73,9 +73,10 @@ export const importPicture: Readonly<Record<string, Room>> = {
 
   server: { may: fetch },
   "server/proxy": { may: server },
-  "server/admin": { may: server },
-  "server/admin/events": { may: [...server, "server/admin"] },
-  "server/admin/routes": { may: [...server, "server/admin", "server/admin/events"] },
+  "server/admin/events": { may: [...server, "server/admin/calls/admin-error.ts"] },
+  "server/admin/calls": { may: [...server, "server/admin/events"] },
+  "server/admin/routes": { may: [...server, "server/admin/calls", "server/admin/events"] },
+  "server/admin": { may: [...server, "server/admin/calls", "server/admin/events", "server/admin/routes"] },
   "server/node": { may: [...server, "server/proxy", "server/admin"], onNode: true },
   "server/middleware": { may: [...server, "server/proxy", "server/admin", "server/node"], onNode: true },
   "server/middleware/hono.ts": { may: [...server, "server/proxy", "server/admin"] },

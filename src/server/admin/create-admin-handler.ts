@@ -1,18 +1,20 @@
 import { plainHeaders } from "../json-answers.ts";
-import { AccessControl } from "./access.ts";
-import { AdminCall, type AdminParts } from "./admin-call.ts";
-import { AdminError, errorAnswer } from "./admin-error.ts";
-import { type AdminOptions, resolveAdminOptions } from "./admin-options.ts";
-import { Channels } from "./channels.ts";
+import { AccessControl } from "./calls/access.ts";
+import { AdminCall, type AdminParts } from "./calls/admin-call.ts";
+import { AdminError, errorAnswer } from "./calls/admin-error.ts";
+import { type AdminOptions, resolveAdminOptions } from "./calls/admin-options.ts";
+import { Channels } from "./calls/channels.ts";
+import { FailureCounts } from "./calls/failure-counts.ts";
+import { allowedAt, type FoundRoute, RouteTable } from "./calls/route-table.ts";
 import { EventLog } from "./events/event-log.ts";
-import { FailureCounts } from "./failure-counts.ts";
 import { channelRoutes } from "./routes/channel-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
 import { insightRoutes } from "./routes/insight-routes.ts";
 import { keyRoutes } from "./routes/key-routes.ts";
 import { metricsRoutes } from "./routes/metrics-route.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
-import { allowedAt, type FoundRoute, RouteTable } from "./routes.ts";
+
+export type { AdminOptions, AdminToken } from "./calls/admin-options.ts";
 
 /** Every call there is. Of two that fit a path the first one answers. */
 const table = new RouteTable([

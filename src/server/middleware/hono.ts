@@ -1,5 +1,5 @@
 import type { KeyRotator } from "../../operate/key-rotator.ts";
-import type { AdminOptions } from "../admin/admin-options.ts";
+import type { AdminOptions } from "../admin/create-admin-handler.ts";
 import { createAdminHandler } from "../admin/create-admin-handler.ts";
 import { failedAnswer, WebProxy } from "../proxy/create-proxy-handler.ts";
 import { proxyErrorOf } from "../proxy/proxy-error.ts";

@@ -1,4 +1,4 @@
-import type { AdminOptions } from "../admin/admin-options.ts";
+import type { AdminOptions } from "../admin/create-admin-handler.ts";
 import { createAdminHandler } from "../admin/create-admin-handler.ts";
 import { type NodeHandler, nodeHandlerOf } from "./web-bridge.ts";
 

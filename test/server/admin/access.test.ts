@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch, InvalidOptionsError } from "../../../src/index.ts";
-import type { AdminOptions } from "../../../src/server/admin/admin-options.ts";
+import type { AdminOptions } from "../../../src/server/admin/create-admin-handler.ts";
 import { createAdminHandler } from "../../../src/server/admin/create-admin-handler.ts";
 import { newSecret } from "../../support/test-keys.ts";
 import { readToken, requestTo, rig, writeToken } from "./fixture.ts";

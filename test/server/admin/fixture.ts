@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { onTestFinished } from "vitest";
 import { type KeyConfig, KeyRotator, type RotatorOptions } from "../../../src/index.ts";
-import type { AdminOptions } from "../../../src/server/admin/admin-options.ts";
+import type { AdminOptions } from "../../../src/server/admin/create-admin-handler.ts";
 import { type AdminHandler, createAdminHandler } from "../../../src/server/admin/create-admin-handler.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 import { newSecret } from "../../support/test-keys.ts";

@@ -1,5 +1,5 @@
 import type { Clock } from "../../../types.ts";
-import { AdminError } from "../admin-error.ts";
+import { AdminError } from "../calls/admin-error.ts";
 import type { EventLog, LoggedEvent } from "./event-log.ts";
 
 /** Milliseconds between signs of life: proxies cut connections that are silent for longer. */

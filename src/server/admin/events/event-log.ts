@@ -1,7 +1,7 @@
 import type { RotatorEvents } from "../../../pool/events.ts";
 import type { Clock } from "../../../types.ts";
-import type { Channel } from "../channel.ts";
-import type { Channels } from "../channels.ts";
+import type { Channel } from "../calls/channel.ts";
+import type { Channels } from "../calls/channels.ts";
 import { keptEvents, liveEvents, plainPayload } from "./event-kinds.ts";
 
 /** Something that happened, as this API tells it. */

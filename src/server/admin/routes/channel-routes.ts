@@ -1,10 +1,10 @@
 import type { KeySnapshot } from "../../../operate/snapshot.ts";
-import type { AdminCall } from "../admin-call.ts";
-import { AdminError } from "../admin-error.ts";
-import { done } from "../answers.ts";
-import { type Channel, indexOf } from "../channel.ts";
-import type { RequestFields } from "../request-fields.ts";
-import type { Route } from "../routes.ts";
+import type { AdminCall } from "../calls/admin-call.ts";
+import { AdminError } from "../calls/admin-error.ts";
+import { done } from "../calls/answers.ts";
+import { type Channel, indexOf } from "../calls/channel.ts";
+import type { RequestFields } from "../calls/request-fields.ts";
+import type { Route } from "../calls/route-table.ts";
 import { importKeys } from "./key-import.ts";
 import { detailsOf, switchOf } from "./key-views.ts";
 import { applyMode, selectionOf } from "./selection.ts";

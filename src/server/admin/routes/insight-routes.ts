@@ -1,8 +1,8 @@
 import type { AcquireRequest } from "../../../pool/rotator-options.ts";
-import type { AdminCall } from "../admin-call.ts";
-import { badField } from "../admin-error.ts";
-import { done } from "../answers.ts";
-import type { Route } from "../routes.ts";
+import type { AdminCall } from "../calls/admin-call.ts";
+import { badField } from "../calls/admin-error.ts";
+import { done } from "../calls/answers.ts";
+import type { Route } from "../calls/route-table.ts";
 import { selectionOf } from "./selection.ts";
 
 /** Why and when: what a pool would do, and how long it lasts. */

@@ -1,8 +1,8 @@
 import type { ImportReport, ImportResult } from "../../../operate/keys/key-import.ts";
 import type { KeyConfig } from "../../../types.ts";
-import { AdminError, badField, unknownName } from "../admin-error.ts";
-import type { Channel } from "../channel.ts";
-import type { RequestFields } from "../request-fields.ts";
+import { AdminError, badField, unknownName } from "../calls/admin-error.ts";
+import type { Channel } from "../calls/channel.ts";
+import type { RequestFields } from "../calls/request-fields.ts";
 
 type Entry = string | KeyConfig;
 

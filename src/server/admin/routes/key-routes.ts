@@ -1,11 +1,11 @@
 import type { KeyUpdate } from "../../../pool/keys/key-source.ts";
 import type { ProbeRequest } from "../../../pool/pool-port.ts";
-import type { AdminCall } from "../admin-call.ts";
-import { badField } from "../admin-error.ts";
-import { done } from "../answers.ts";
-import { type Channel, indexOf } from "../channel.ts";
-import type { RequestFields } from "../request-fields.ts";
-import type { Route } from "../routes.ts";
+import type { AdminCall } from "../calls/admin-call.ts";
+import { badField } from "../calls/admin-error.ts";
+import { done } from "../calls/answers.ts";
+import { type Channel, indexOf } from "../calls/channel.ts";
+import type { RequestFields } from "../calls/request-fields.ts";
+import type { Route } from "../calls/route-table.ts";
 import { importKeys } from "./key-import.ts";
 import { viewOf } from "./key-views.ts";
 import { selectionOf } from "./selection.ts";

@@ -1,5 +1,5 @@
 import type { KeySnapshot, LimitSnapshot } from "../../../operate/snapshot.ts";
-import { indexOf } from "../channel.ts";
+import { indexOf } from "../calls/channel.ts";
 
 const dayMs = 86_400_000;
 const minuteMs = 60_000;

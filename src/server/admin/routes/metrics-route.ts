@@ -2,10 +2,10 @@ import type { StoreSharing } from "../../../limits/store.ts";
 import type { Forecast } from "../../../operate/forecast.ts";
 import type { KeySnapshot, PoolSnapshot } from "../../../operate/snapshot.ts";
 import { plainHeaders } from "../../json-answers.ts";
-import type { AdminCall } from "../admin-call.ts";
-import type { Channel } from "../channel.ts";
-import type { FailureCounts } from "../failure-counts.ts";
-import type { Route } from "../routes.ts";
+import type { AdminCall } from "../calls/admin-call.ts";
+import type { Channel } from "../calls/channel.ts";
+import type { FailureCounts } from "../calls/failure-counts.ts";
+import type { Route } from "../calls/route-table.ts";
 import { restOf } from "./key-views.ts";
 import { type Labels, MetricText } from "./metric-text.ts";
 

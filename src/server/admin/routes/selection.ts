@@ -1,7 +1,7 @@
 import type { KeyRotator } from "../../../operate/key-rotator.ts";
 import type { StrategyName } from "../../../pool/rotator-options.ts";
-import { AdminError } from "../admin-error.ts";
-import type { Channel } from "../channel.ts";
+import { AdminError } from "../calls/admin-error.ts";
+import type { Channel } from "../calls/channel.ts";
 
 /** System D's numbers for two of the strategies. */
 const modes = ["round_robin", "random"] as const;

@@ -1,7 +1,7 @@
 import type { KeySnapshot } from "../../../operate/snapshot.ts";
 import { jsonAnswer } from "../../json-answers.ts";
-import type { AdminCall } from "../admin-call.ts";
-import type { Route } from "../routes.ts";
+import type { AdminCall } from "../calls/admin-call.ts";
+import type { Route } from "../calls/route-table.ts";
 import { healthOf, quotaOf } from "./key-views.ts";
 
 /** What systems B and C told of their keys, in their own shapes: no envelope. */

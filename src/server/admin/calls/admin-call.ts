@@ -1,13 +1,13 @@
-import { type BodyProblem, readBounded } from "../bounded-body.ts";
-import { parseJson } from "../bounded-json.ts";
+import { type BodyProblem, readBounded } from "../../bounded-body.ts";
+import { parseJson } from "../../bounded-json.ts";
 import { AdminError, badField, unknownName } from "./admin-error.ts";
 import type { ResolvedAdminOptions } from "./admin-options.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
-import type { EventLog } from "./events/event-log.ts";
+import type { EventLog } from "../events/event-log.ts";
 import type { FailureCounts } from "./failure-counts.ts";
 import { RequestFields } from "./request-fields.ts";
-import { decodedSegment, type FoundRoute } from "./routes.ts";
+import { decodedSegment, type FoundRoute } from "./route-table.ts";
 
 /** Milliseconds a body may take to come. */
 const longestUploadMs = 30_000;

@@ -1,4 +1,4 @@
-import { jsonAnswer } from "../json-answers.ts";
+import { jsonAnswer } from "../../json-answers.ts";
 
 /** The envelope of all answers but those whose shape another system has fixed. */
 export function done(data: unknown, message = ""): Response {

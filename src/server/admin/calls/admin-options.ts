@@ -6,9 +6,9 @@ import {
   expectString,
   expectStringRecord,
   unexpected,
-} from "../../checks.ts";
-import type { KeyRotator } from "../../operate/key-rotator.ts";
-import type { Clock } from "../../types.ts";
+} from "../../../checks.ts";
+import type { KeyRotator } from "../../../operate/key-rotator.ts";
+import type { Clock } from "../../../types.ts";
 import type { Rights } from "./access.ts";
 
 /** A token with what it may do: `read` looks, `write` changes too. */

@@ -1,5 +1,5 @@
-import { InvalidOptionsError } from "../../errors.ts";
-import { bearerToken, digestOf, type TokenDigest, whoHas } from "../constant-time.ts";
+import { InvalidOptionsError } from "../../../errors.ts";
+import { bearerToken, digestOf, type TokenDigest, whoHas } from "../../constant-time.ts";
 import { AdminError } from "./admin-error.ts";
 import type { AdminOptions, AdminToken } from "./admin-options.ts";
 

@@ -1,5 +1,5 @@
-import type { KeyRotator } from "../../operate/key-rotator.ts";
-import type { KeySnapshot } from "../../operate/snapshot.ts";
+import type { KeyRotator } from "../../../operate/key-rotator.ts";
+import type { KeySnapshot } from "../../../operate/snapshot.ts";
 import { AdminError, badField } from "./admin-error.ts";
 import type { RequestFields } from "./request-fields.ts";
 

@@ -1,7 +1,7 @@
-import { mayBeSecret } from "../../checks.ts";
-import { closestName } from "../../closest-name.ts";
-import { InvalidOptionsError, KeySourceError, KeyStoreError, RotatorClosedError } from "../../errors.ts";
-import { jsonAnswer } from "../json-answers.ts";
+import { mayBeSecret } from "../../../checks.ts";
+import { closestName } from "../../../closest-name.ts";
+import { InvalidOptionsError, KeySourceError, KeyStoreError, RotatorClosedError } from "../../../errors.ts";
+import { jsonAnswer } from "../../json-answers.ts";
 
 /** What went wrong, for programs: a word for each status, and more where one status has several causes. */
 export type AdminErrorCode =
