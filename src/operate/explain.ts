@@ -62,6 +62,9 @@ const knownFields: { readonly [field in keyof Required<AcquireRequest>]: true } 
   tags: true,
 };
 
+/** So many keys are asked about at once. */
+const keysAtOnce = 200;
+
 /**
  * Dry run: which key of a pool a request would get and why, and what first stands against each other one. Takes nothing.
  * @throws InvalidOptionsError for a field that no request has, and for what has no pool; what the key source throws when it is
@@ -76,8 +79,7 @@ export async function explain(owner: PoolOwner, request: AcquireRequest = {}): P
   const parts = { ...dispatcher.outlook(request), pool, tracker, store: options.store };
   const keys: KeyExplanation[] = [];
   const free = new Set<string>();
-  for (const key of pool.keys.values()) {
-    const verdict = await explainKey(key, request, parts);
+  for (const [key, verdict] of await explainAll(pool.keys.values(), request, parts)) {
     if (verdict.reason === null) free.add(key.id);
     const { model: own = null } = parts.lane;
     const learnt = settlement.learnt
@@ -88,13 +90,32 @@ export async function explain(owner: PoolOwner, request: AcquireRequest = {}): P
   return { ...choiceOf(request, parts, free), strategy, keys };
 }
 
+type KeyVerdict = Pick<KeyExplanation, "reason" | "by" | "endsInMs">;
+
+/** Some hundred keys at a time: over a network one after the other would take as many ways there and back. */
+async function explainAll(
+  keys: Iterable<PooledKey>,
+  request: AcquireRequest,
+  parts: ExplanationParts,
+): Promise<readonly (readonly [PooledKey, KeyVerdict])[]> {
+  const all = [...keys];
+  const explained: (readonly [PooledKey, KeyVerdict])[] = [];
+  for (let start = 0; start < all.length; start += keysAtOnce) {
+    const some = all.slice(start, start + keysAtOnce);
+    explained.push(
+      ...(await Promise.all(some.map(async (key) => [key, await explainKey(key, request, parts)] as const))),
+    );
+  }
+  return explained;
+}
+
 async function explainKey(
   key: PooledKey,
   request: AcquireRequest,
   { tracker, store, lane, tokens, reserveOptions, pool }: ExplanationParts,
-): Promise<Pick<KeyExplanation, "reason" | "by" | "endsInMs">> {
+): Promise<KeyVerdict> {
   const { id, account } = key;
-  const against = (reason: string): Pick<KeyExplanation, "reason" | "by" | "endsInMs"> => ({
+  const against = (reason: string): KeyVerdict => ({
     reason,
     by: `key:${id}`,
     endsInMs: null,

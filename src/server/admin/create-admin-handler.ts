@@ -70,7 +70,7 @@ async function answer(request: Request, parts: AdminParts, access: AccessControl
   }
   const chosen = withMethod(found, request.method);
   access.check(chosen.route.access, request.headers);
-  return chosen.route.answer(new AdminCall(parts, request, url, chosen));
+  return chosen.route.answer(new AdminCall(parts, request, url, chosen.params));
 }
 
 function pathBelow(pathname: string, basePath: string): string | undefined {

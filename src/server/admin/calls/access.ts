@@ -1,10 +1,8 @@
 import { InvalidOptionsError } from "../../../errors.ts";
 import { bearerToken, digestOf, type TokenDigest, whoHas } from "../../constant-time.ts";
 import { AdminError } from "./admin-error.ts";
-import type { AdminOptions, AdminToken } from "./admin-options.ts";
+import type { AdminOptions, AdminToken, Rights } from "./admin-options.ts";
 
-/** What a token may do: look, or also change. */
-export type Rights = "read" | "write";
 /** What a call asks for; `status` is open where the operator made it so. */
 export type Access = "open" | "status" | Rights;
 

@@ -1,13 +1,12 @@
 import { type BodyProblem, readBounded } from "../../bounded-body.ts";
 import { parseJson } from "../../bounded-json.ts";
+import type { EventLog } from "../events/event-log.ts";
 import { AdminError, badField, unknownName } from "./admin-error.ts";
 import type { ResolvedAdminOptions } from "./admin-options.ts";
 import type { Channel } from "./channel.ts";
 import type { Channels } from "./channels.ts";
-import type { EventLog } from "../events/event-log.ts";
 import type { FailureCounts } from "./failure-counts.ts";
 import { RequestFields } from "./request-fields.ts";
-import { decodedSegment, type FoundRoute } from "./route-table.ts";
 
 /** Milliseconds a body may take to come. */
 const longestUploadMs = 30_000;
@@ -33,7 +32,7 @@ export class AdminCall {
   readonly #url: URL;
   readonly #params: ReadonlyMap<string, string>;
 
-  constructor(parts: AdminParts, request: Request, url: URL, { params }: FoundRoute) {
+  constructor(parts: AdminParts, request: Request, url: URL, params: ReadonlyMap<string, string>) {
     this.parts = parts;
     this.request = request;
     this.#url = url;
@@ -94,5 +93,16 @@ export class AdminCall {
     if ((headers.get("content-encoding") ?? "identity").toLowerCase() !== "identity") {
       throw new AdminError("unsupported_media_type", "Expected a body without `content-encoding`");
     }
+  }
+}
+
+/** Segments are decoded once they are apart: a slash in an id is none of the path's. */
+function decodedSegment(name: string, segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new AdminError("bad_request", `Expected the ${name} in the path to be percent-encoded UTF-8`, {
+      field: name,
+    });
   }
 }

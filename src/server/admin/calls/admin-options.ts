@@ -9,7 +9,9 @@ import {
 } from "../../../checks.ts";
 import type { KeyRotator } from "../../../operate/key-rotator.ts";
 import type { Clock } from "../../../types.ts";
-import type { Rights } from "./access.ts";
+
+/** What a token may do: look, or also change. */
+export type Rights = "read" | "write";
 
 /** A token with what it may do: `read` looks, `write` changes too. */
 export interface AdminToken {

@@ -1,5 +1,5 @@
 import type { KeyRotator } from "../../../operate/key-rotator.ts";
-import type { KeySnapshot } from "../../../operate/snapshot.ts";
+import { type KeyFacts, type KeySnapshot, listKeys, snapshotKeys } from "../../../operate/snapshot.ts";
 import { AdminError, badField } from "./admin-error.ts";
 import type { RequestFields } from "./request-fields.ts";
 
@@ -23,14 +23,26 @@ export class Channel {
     return Number.isSafeInteger(asNumber) && String(asNumber) === this.id ? asNumber : this.id;
   }
 
-  /** Its keys by their number. */
+  /** Its keys by their number, and all that stands against them: the store is asked for every one. */
   async keys(): Promise<readonly KeySnapshot[]> {
     return (await this.rotator.snapshot()).keys;
   }
 
+  /** Its keys by their number, as far as that is known without the store. */
+  list(): Promise<readonly KeyFacts[]> {
+    return listKeys(this.rotator);
+  }
+
+  /** A key with all that stands against it. @throws AdminError when it left meanwhile */
+  async snapshotOf(id: string): Promise<KeySnapshot> {
+    const [key] = await snapshotKeys(this.rotator, [id]);
+    if (key === undefined) throw this.#noKey("key", "of this id or index");
+    return key;
+  }
+
   /** The key that a part of a path names: by its id, else by its index. */
-  async keyInPath(text: string): Promise<KeySnapshot> {
-    const keys = await this.keys();
+  async keyInPath(text: string): Promise<KeyFacts> {
+    const keys = await this.list();
     const found =
       keys.find(({ id }) => id === text) ??
       (/^\d{1,15}$/.test(text) ? keys.find((key) => indexOf(key) === Number(text)) : undefined);
@@ -39,16 +51,16 @@ export class Channel {
   }
 
   /** The key that a body names in `key_index` or `key_id`. */
-  async keyIn(fields: RequestFields): Promise<KeySnapshot> {
+  async keyIn(fields: RequestFields): Promise<KeyFacts> {
     const name = fields.has("key_id") ? "key_id" : "key_index";
-    return this.#finder(await this.keys(), name === "key_id")(name, fields.get(name));
+    return this.#finder(await this.list(), name === "key_id")(name, fields.get(name));
   }
 
   /** Those that it names in `key_indices` or `key_ids`, each once; one that there is not fails them all. */
-  async keysIn(fields: RequestFields): Promise<readonly KeySnapshot[]> {
+  async keysIn(fields: RequestFields): Promise<readonly KeyFacts[]> {
     const name = fields.has("key_ids") ? "key_ids" : "key_indices";
     const list = fields.list(name);
-    const find = this.#finder(await this.keys(), name === "key_ids");
+    const find = this.#finder(await this.list(), name === "key_ids");
     return [...new Set(list.map((value, place) => find(`${name}[${place}]`, value)))];
   }
 
@@ -57,8 +69,8 @@ export class Channel {
     await this.rotator.flushed();
   }
 
-  #finder(keys: readonly KeySnapshot[], isById: boolean): (field: string, value: unknown) => KeySnapshot {
-    const known = new Map<unknown, KeySnapshot>(keys.map((key) => [isById ? key.id : indexOf(key), key]));
+  #finder(keys: readonly KeyFacts[], isById: boolean): (field: string, value: unknown) => KeyFacts {
+    const known = new Map<unknown, KeyFacts>(keys.map((key) => [isById ? key.id : indexOf(key), key]));
     return (field, value) => {
       const fits = isById
         ? typeof value === "string" && value !== ""
@@ -76,6 +88,6 @@ export class Channel {
 }
 
 /** What System D counts keys by: from 0, and never another key's. */
-export function indexOf({ ordinal }: Pick<KeySnapshot, "ordinal">): number {
+export function indexOf({ ordinal }: Pick<KeyFacts, "ordinal">): number {
   return ordinal - 1;
 }

@@ -1,6 +1,5 @@
 import type { Access } from "./access.ts";
 import type { AdminCall } from "./admin-call.ts";
-import { AdminError } from "./admin-error.ts";
 
 type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -62,15 +61,4 @@ function paramsOf(wanted: readonly string[], segments: readonly string[]): Reado
     else params.set(name.slice(1), segment);
   }
   return params;
-}
-
-/** Segments are decoded once they are apart: a slash in an id is none of the path's. */
-export function decodedSegment(name: string, segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    throw new AdminError("bad_request", `Expected the ${name} in the path to be percent-encoded UTF-8`, {
-      field: name,
-    });
-  }
 }

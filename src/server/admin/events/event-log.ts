@@ -1,7 +1,6 @@
+import type { KeyRotator } from "../../../operate/key-rotator.ts";
 import type { RotatorEvents } from "../../../pool/events.ts";
 import type { Clock } from "../../../types.ts";
-import type { Channel } from "../calls/channel.ts";
-import type { Channels } from "../calls/channels.ts";
 import { keptEvents, liveEvents, plainPayload } from "./event-kinds.ts";
 
 /** Something that happened, as this API tells it. */
@@ -15,13 +14,19 @@ export interface LoggedEvent {
   readonly payload: unknown;
 }
 
+/** A pool that tells. */
+export interface EventSource {
+  readonly idForClients: string | number;
+  readonly rotator: Pick<KeyRotator, "on" | "off">;
+}
+
 export type EventListener = (event: LoggedEvent) => void;
 
 /** The last events of all channels, and those who listen. */
 export class EventLog {
   readonly #clock: Clock;
   readonly #size: number;
-  readonly #channels: Channels;
+  readonly #channels: Iterable<EventSource>;
   /** Ids of another log, one before a restart, begin with something else. */
   readonly #beginning: string;
   readonly #kept: LoggedEvent[] = [];
@@ -30,7 +35,7 @@ export class EventLog {
   readonly #detailed = new Set<EventListener>();
   #stopDetails: (() => void) | undefined;
 
-  constructor({ channels, clock, size }: { channels: Channels; clock: Clock; size: number }) {
+  constructor({ channels, clock, size }: { channels: Iterable<EventSource>; clock: Clock; size: number }) {
     this.#channels = channels;
     this.#clock = clock;
     this.#size = size;
@@ -70,7 +75,7 @@ export class EventLog {
   }
 
   #listenTo(names: readonly (keyof RotatorEvents)[], take: EventListener): () => void {
-    const stops = [...this.#channels].flatMap(({ rotator, idForClients }: Channel) =>
+    const stops = [...this.#channels].flatMap(({ rotator, idForClients }: EventSource) =>
       names.map((event) => {
         const hear = (payload: unknown): void => {
           const at = this.#clock.wall();

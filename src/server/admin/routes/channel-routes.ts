@@ -1,4 +1,4 @@
-import type { KeySnapshot } from "../../../operate/snapshot.ts";
+import type { KeyFacts } from "../../../operate/snapshot.ts";
 import type { AdminCall } from "../calls/admin-call.ts";
 import { AdminError } from "../calls/admin-error.ts";
 import { done } from "../calls/answers.ts";
@@ -88,12 +88,12 @@ async function toggleBatch(call: AdminCall): Promise<Response> {
   const channel = channelIn(call, fields);
   const enabled = fields.flag("enabled");
   const batch = fields.text("batch_id");
-  const keys = (await channel.keys()).filter((key) => key.batch === batch);
+  const keys = (await channel.list()).filter((key) => key.batch === batch);
   if (keys.length > 0) return toggled(channel, keys, enabled);
   throw new AdminError("not_found", `Channel ${channel.id} has no key of this batch`, { field: "batch_id" });
 }
 
-async function toggled(channel: Channel, keys: readonly KeySnapshot[], enabled: boolean): Promise<Response> {
+async function toggled(channel: Channel, keys: readonly KeyFacts[], enabled: boolean): Promise<Response> {
   const present = await switched(
     channel,
     keys.map(({ id }) => id),
@@ -105,17 +105,17 @@ async function toggled(channel: Channel, keys: readonly KeySnapshot[], enabled: 
 }
 
 /** How the keys stand then: one whose secret nobody kept stays off. */
-async function switched(channel: Channel, ids: readonly string[], enabled: boolean): Promise<readonly KeySnapshot[]> {
+async function switched(channel: Channel, ids: readonly string[], enabled: boolean): Promise<readonly KeyFacts[]> {
   for (const id of ids) {
     if (enabled) channel.rotator.enable(id);
     else channel.rotator.disable(id);
   }
   await channel.stored();
   const wanted = new Set(ids);
-  return (await channel.keys()).filter(({ id }) => wanted.has(id));
+  return (await channel.list()).filter(({ id }) => wanted.has(id));
 }
 
-function standingOf(key: KeySnapshot): object {
+function standingOf(key: KeyFacts): object {
   return {
     index: indexOf(key),
     id: key.id,
@@ -139,7 +139,7 @@ async function details(call: AdminCall): Promise<Response> {
 
 async function stats(call: AdminCall): Promise<Response> {
   const channel = channelAt(call);
-  const keys = await channel.keys();
+  const keys = await channel.list();
   const enabled = keys.filter((key) => key.enabled).length;
   return done({
     total_keys: keys.length,

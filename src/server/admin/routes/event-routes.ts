@@ -3,10 +3,10 @@ import { plainHeaders } from "../../json-answers.ts";
 import type { AdminCall } from "../calls/admin-call.ts";
 import { badField } from "../calls/admin-error.ts";
 import { done } from "../calls/answers.ts";
+import type { Route } from "../calls/route-table.ts";
 import { createFeed } from "../events/event-feed.ts";
 import { eventNames } from "../events/event-kinds.ts";
 import type { LoggedEvent } from "../events/event-log.ts";
-import type { Route } from "../calls/route-table.ts";
 
 /** What happened, and what happens. */
 export const eventRoutes: readonly Route[] = [

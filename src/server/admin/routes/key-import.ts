@@ -23,7 +23,7 @@ export interface ImportWish {
  */
 export async function importKeys(channel: Channel, fields: RequestFields, wish: ImportWish): Promise<ImportReport> {
   // An asynchronous source is read first: what is imported is laid over it.
-  await channel.rotator.snapshot();
+  await channel.list();
   const report = reportOf(channel, fields, wish);
   await channel.stored();
   return report;

@@ -34,7 +34,9 @@ async function list(call: AdminCall): Promise<Response> {
 
 async function show(call: AdminCall): Promise<Response> {
   call.expectOnlyQuery(["channel"]);
-  return done(viewOf(await call.channel.keyInPath(call.param("key"))));
+  const { channel } = call;
+  const { id } = await channel.keyInPath(call.param("key"));
+  return done(viewOf(await channel.snapshotOf(id)));
 }
 
 async function importMany(call: AdminCall): Promise<Response> {
@@ -119,5 +121,5 @@ async function checked(
 
 async function changed(channel: Channel, id: string, message: string): Promise<Response> {
   await channel.stored();
-  return done(viewOf(await channel.keyInPath(id)), message);
+  return done(viewOf(await channel.snapshotOf(id)), message);
 }

@@ -1,4 +1,4 @@
-import type { KeySnapshot, LimitSnapshot } from "../../../operate/snapshot.ts";
+import type { KeyFacts, KeySnapshot, LimitSnapshot } from "../../../operate/snapshot.ts";
 import { indexOf } from "../calls/channel.ts";
 
 const dayMs = 86_400_000;
@@ -26,7 +26,7 @@ export function detailsOf(key: KeySnapshot): object {
 }
 
 /** Is a key switched on, in System D's words? Rests and limits are told by its state. */
-export function switchOf({ enabled }: Pick<KeySnapshot, "enabled">): { status: 1 | 2; status_text: string } {
+export function switchOf({ enabled }: Pick<KeyFacts, "enabled">): { status: 1 | 2; status_text: string } {
   return enabled ? { status: 1, status_text: "enabled" } : { status: 2, status_text: "disabled" };
 }
 
