@@ -61,7 +61,7 @@ describe("docs/options.md", () => {
     ["A key", "src/types.ts", "KeyConfig"],
     ["A limit", "src/types.ts", "Limit"],
     ["A health check", "src/pool/rotator-options.ts", "HealthCheck"],
-    ["A probe", "src/operate/health-checker.ts", "ProbeRequest"],
+    ["A probe", "src/pool/pool-port.ts", "ProbeRequest"],
     ["One call", "src/attempt/call.ts", "CallOptions"],
   ];
   it("has every option of a rotator", () => {
