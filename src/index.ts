@@ -46,12 +46,19 @@ export type {
   StreamShape,
   UsageShape,
 } from "./judgement/provider.ts";
+export {
+  type LimitedUse,
+  type LimitLeft,
+  type LimitsGranted,
+  type LimitsRefused,
+  RateLimitTracker,
+  type RateLimitTrackerOptions,
+} from "./judgement/rate-limit-tracker.ts";
 export type { ProviderName } from "./judgement/registry.ts";
 export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
 export type { LimitTemplate } from "./limits/limits.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./limits/memory/memory.ts";
 export { realAmount } from "./limits/memory/reserved-amounts.ts";
-export { RateLimitTracker, type RateLimitTrackerOptions } from "./limits/rate-limit-tracker.ts";
 export type {
   Blocked,
   Bucket,

@@ -1,5 +1,5 @@
 import { expectKnown } from "../checks.ts";
-import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { PoolLimits } from "../limits/pool-limits.ts";
 import type { Blocked, Store } from "../limits/store.ts";
 import type { Outlook } from "../pool/dispatcher.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
@@ -39,7 +39,7 @@ export interface Explanation {
 /** What is asked, and where the request stands. */
 interface ExplanationParts extends Outlook {
   readonly pool: KeyPool;
-  readonly tracker: RateLimitTracker;
+  readonly tracker: PoolLimits;
   readonly store: Store;
 }
 

@@ -1,5 +1,5 @@
 import { type LimitTemplate, periodMs } from "../limits/limits.ts";
-import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import type { BucketState, Store } from "../limits/store.ts";
 import type { KeyPool } from "../pool/keys/key-pool.ts";
 import { type PoolOwner, portOf } from "../pool/pool-port.ts";
@@ -74,7 +74,7 @@ export async function forecast(owner: PoolOwner): Promise<Forecast> {
   return { limits, dryInMs: soonest(dry) };
 }
 
-function bucketsOf(pool: KeyPool, tracker: RateLimitTracker): Counted[] {
+function bucketsOf(pool: KeyPool, tracker: PoolLimits): Counted[] {
   const seen = new Set<string>();
   const counted: Counted[] = [];
   for (const key of pool.keys.values()) {

@@ -1,5 +1,5 @@
 import { lengthOf } from "../limits/limits.ts";
-import type { LimitedBucket, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope } from "../limits/scopes.ts";
 import type { BucketState, ScopeState, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
@@ -210,7 +210,7 @@ async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise
 }
 
 /** Every scope whose cooldown stops the key for some request. */
-function scopesOf(key: PooledKey, tracker: RateLimitTracker): readonly ScopeId[] {
+function scopesOf(key: PooledKey, tracker: PoolLimits): readonly ScopeId[] {
   const { account } = key;
   const ofModels = [...(account.restedModels ?? [])].map((model) => modelScope(account.name, model));
   return [...tracker.candidateFor(key, undefined).scopes, ...ofModels];
@@ -247,7 +247,7 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
   return { scope, reason, source, endsInMs: until - now, strikes };
 }
 
-function toLimit(state: BucketState, counted: LimitedBucket, tracker: RateLimitTracker): LimitSnapshot {
+function toLimit(state: BucketState, counted: LimitedBucket, tracker: PoolLimits): LimitSnapshot {
   const { used, left, resetInMs, limit = counted.bucket.limit } = state;
   const { template, bucket, model = null } = counted;
   const { id, dimension, models = null } = template;

@@ -1,4 +1,4 @@
-import type { OwnCandidate, RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { OwnCandidate, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope } from "../limits/scopes.ts";
 import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../limits/store.ts";
 import type { Awaitable } from "../types.ts";
@@ -36,7 +36,7 @@ export interface PickerParts {
   readonly options: ResolvedRotatorOptions;
   readonly events: EventHub;
   readonly pool: KeyPool;
-  readonly tracker: RateLimitTracker;
+  readonly tracker: PoolLimits;
 }
 
 /** What a picker needs of whoever keeps count of requests and lanes. */
@@ -59,7 +59,7 @@ export class Picker {
   readonly #events: EventHub;
   readonly #pool: KeyPool;
   readonly #store: Store;
-  readonly #tracker: RateLimitTracker;
+  readonly #tracker: PoolLimits;
   readonly #host: PickerHost;
   readonly #delays: CountingDelay;
   readonly tokens = new TokenAmounts();

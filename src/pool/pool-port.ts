@@ -1,6 +1,6 @@
 import { unexpected } from "../checks.ts";
 import type { Provider } from "../judgement/provider.ts";
-import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { PoolLimits } from "../limits/pool-limits.ts";
 import type { HeaderReader } from "../ports.ts";
 import type { Classification, ClassificationContext } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -85,7 +85,7 @@ export interface PoolPort extends CallPort {
   readonly strategy: string;
   readonly events: EventHub;
   readonly registry: KeyRegistry;
-  readonly tracker: RateLimitTracker;
+  readonly tracker: PoolLimits;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
   /** `undefined` until a fetch is made with the pool. */

@@ -1,6 +1,6 @@
 import { RotatorClosedError } from "../errors.ts";
 import type { Provider } from "../judgement/provider.ts";
-import { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import { PoolLimits } from "../limits/pool-limits.ts";
 import type { Unsubscribe } from "../limits/store.ts";
 import type { HeaderReader } from "../ports.ts";
 import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
@@ -33,7 +33,7 @@ export class Pool implements PoolPort {
   readonly options: ResolvedRotatorOptions;
   readonly events: EventHub;
   readonly registry: KeyRegistry;
-  readonly tracker: RateLimitTracker;
+  readonly tracker: PoolLimits;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
   readonly learnsFromHeaders: boolean;
@@ -53,7 +53,7 @@ export class Pool implements PoolPort {
     this.events = events;
     this.#names = new RequestNames(options.random);
     this.#loading = new SharedWork(clock);
-    this.tracker = new RateLimitTracker({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: `ip:${egress}` });
+    this.tracker = new PoolLimits({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: `ip:${egress}` });
     this.registry = new KeyRegistry({ keys, clock, idSecret, ask: (source) => this.#ask(source) });
     const { pool } = this.registry;
     pool.noteLimits(limits);

@@ -1,4 +1,4 @@
-import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { PoolLimits } from "../limits/pool-limits.ts";
 import { isKeyScope, storeScope } from "../limits/scopes.ts";
 import type { Refusal } from "../limits/store.ts";
 import type { CooldownSource } from "../types.ts";
@@ -15,7 +15,7 @@ const wakeJitterMs = 100;
 
 export interface RefusalParts {
   readonly options: ResolvedRotatorOptions;
-  readonly tracker: RateLimitTracker;
+  readonly tracker: PoolLimits;
   readonly rechecks: Rechecks;
   readonly shared: () => SharedRests | undefined;
 }

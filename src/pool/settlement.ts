@@ -2,7 +2,7 @@ import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import { StatedLimits } from "../judgement/learning/stated-limits.ts";
 import { UsageEvidence } from "../judgement/learning/usage-evidence.ts";
-import type { RateLimitTracker } from "../limits/rate-limit-tracker.ts";
+import type { PoolLimits } from "../limits/pool-limits.ts";
 import { isKeyScope, modelScope } from "../limits/scopes.ts";
 import type { Observation, Report, ScopeState, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseResult } from "../ports.ts";
@@ -31,7 +31,7 @@ export interface SettlementParts {
   readonly options: ResolvedRotatorOptions;
   readonly events: EventHub;
   readonly pool: KeyPool;
-  readonly tracker: RateLimitTracker;
+  readonly tracker: PoolLimits;
   readonly dispatcher: Dispatcher;
 }
 
@@ -41,7 +41,7 @@ export class Settlement implements LeaseOwner {
   readonly #events: EventHub;
   readonly #pool: KeyPool;
   readonly #store: Store;
-  readonly #tracker: RateLimitTracker;
+  readonly #tracker: PoolLimits;
   readonly #dispatcher: Dispatcher;
   readonly #sameClock: boolean;
   readonly #alone: [Report?] = [];

@@ -1,4 +1,4 @@
-import { fillTokens, type OwnCandidate } from "../limits/rate-limit-tracker.ts";
+import { fillTokens, type OwnCandidate } from "../limits/pool-limits.ts";
 import type { Candidate } from "../limits/store.ts";
 import type { AcquireRequest, TokenEstimate } from "./rotator-options.ts";
 

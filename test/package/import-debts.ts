@@ -68,8 +68,6 @@ export const openViolations: readonly string[] = [
   "judgement/registry.ts imports pool/strategies/round-robin.ts",
   "judgement/registry.ts imports pool/strategies/weighted.ts",
   "judgement/registry.ts imports types of pool/strategies/strategy.ts",
-  "limits/rate-limit-tracker.ts imports types of pool/keys/key-pool.ts",
-  "limits/rate-limit-tracker.ts imports types of pool/keys/key-secret.ts",
   "pool/keys/credential-watch.ts imports types of pool/lease.ts",
   "pool/keys/key-pool.ts imports types of judgement/learning/learnt-limits.ts",
   "pool/keys/key-pool.ts imports types of judgement/learning/stated-limits.ts",
@@ -103,7 +101,7 @@ export const openViolations: readonly string[] = [
 /** Files that import each other, types included, a circle a line. The list may only shrink. */
 export const openCircles: readonly string[] = [
   "fetch/bodies/form-body.ts fetch/bodies/replayable-body.ts",
-  "judgement/learning/learnt-limits.ts judgement/learning/stated-limits.ts limits/rate-limit-tracker.ts pool/keys/key-pool.ts pool/keys/secret-overlap.ts pool/lease.ts",
+  "judgement/learning/learnt-limits.ts judgement/learning/stated-limits.ts pool/keys/key-pool.ts pool/keys/secret-overlap.ts pool/lease.ts",
   "limits/windows/counter.ts limits/windows/statement.ts",
   "pool/dispatcher.ts pool/picker.ts pool/refusals.ts pool/shared/shared-rests.ts",
   "testing/contract/capabilities.ts testing/contract/contract-world.ts",

@@ -51,6 +51,8 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "judgement/reading": { may: limits },
   "judgement/lexicon": { may: [...limits, "judgement/reading"] },
   judgement: { may: [...limits, "judgement/reading", "judgement/lexicon"] },
+  // Stands alone, so that it brings a store to count in.
+  "judgement/rate-limit-tracker.ts": { may: [...judgement, "limits/memory"] },
   // Data: one file a provider.
   "judgement/providers": { may: words, mayTypes: ["judgement/provider.ts"] },
   "judgement/learning": { may: judgement },

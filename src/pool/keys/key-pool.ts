@@ -1,7 +1,7 @@
 import type { LearntAnswer } from "../../judgement/learning/learnt-limits.ts";
 import type { StatedEntry } from "../../judgement/learning/stated-limits.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
-import type { OwnCandidate } from "../../limits/rate-limit-tracker.ts";
+import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";

@@ -1,4 +1,4 @@
-import type { OwnCandidate } from "../../limits/rate-limit-tracker.ts";
+import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
 import { WaitingLine } from "../waiting/waiting-line.ts";

@@ -1,5 +1,3 @@
-import type { PooledKey } from "../pool/keys/key-pool.ts";
-import type { KeySecret } from "../pool/keys/key-secret.ts";
 import type {
   Classification,
   Clock,
@@ -23,7 +21,15 @@ import {
 import { modelScope, providerScope } from "./scopes.ts";
 import type { Bucket, Candidate, Need, Observation } from "./store.ts";
 
-export interface RateLimitTrackerOptions {
+/** A key as its limits know it. */
+export interface LimitedKey {
+  readonly id: string;
+  readonly account: { readonly name: string };
+  readonly config: { readonly limits: readonly LimitTemplate[] | undefined };
+  readonly secret: { readonly fingerprint: string | undefined };
+}
+
+export interface PoolLimitsOptions {
   readonly limits: readonly LimitTemplate[];
   readonly clock: Clock;
   /** Overrides every window's guard, milliseconds. */
@@ -93,8 +99,8 @@ interface SharedCalendar {
  * Knows the declared limits and turns keys into what a store is asked for, and judgements into what a store is told.
  * Counts nothing itself: counting is the store's.
  */
-export class RateLimitTracker {
-  readonly #options: RateLimitTrackerOptions;
+export class PoolLimits {
+  readonly #options: PoolLimitsOptions;
   readonly #buckets = new Map<string, OwnBucket>();
   /** Limits a provider stated lower than they were declared, by bucket id. */
   readonly #lowered = new Map<string, LoweredLimit>();
@@ -103,7 +109,7 @@ export class RateLimitTracker {
   readonly #calendars = new Map<string, SharedCalendar>();
   readonly #ladder: LadderSpec;
 
-  constructor(options: RateLimitTrackerOptions) {
+  constructor(options: PoolLimitsOptions) {
     this.#options = options;
     this.#ladder = { baseMs: options.cooldownMs, factor: 2, maxMs: options.maxCooldownMs, jitter: 0.2 };
   }
@@ -113,7 +119,7 @@ export class RateLimitTracker {
    * @param model whose limits count
    * @param restsAlone may the model itself be at rest?
    */
-  candidateFor(key: PooledKey, model: string | undefined, restsAlone = true): OwnCandidate {
+  candidateFor(key: LimitedKey, model: string | undefined, restsAlone = true): OwnCandidate {
     const { account } = key;
     const scopes: ScopeId[] = [`key:${key.id}`, `account:${account.name}`, this.#options.ipScope];
     const { fingerprint } = key.secret;
@@ -124,7 +130,7 @@ export class RateLimitTracker {
     return { keyId: key.id, scopes, needs, ofTokens: ofTokens.length === 0 ? undefined : ofTokens, memo: undefined };
   }
 
-  #needsOf(key: PooledKey, model: string | undefined): OwnNeed[] {
+  #needsOf(key: LimitedKey, model: string | undefined): OwnNeed[] {
     const needs: OwnNeed[] = [];
     for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
       if (countsModel(template, model)) needs.push({ bucket: this.#bucketOf(template, key, model), amount: 1 });
@@ -133,7 +139,7 @@ export class RateLimitTracker {
   }
 
   /** Everything counted for a key: its limits of all models, and of each model that was seen. */
-  bucketsOf(key: PooledKey): readonly LimitedBucket[] {
+  bucketsOf(key: LimitedKey): readonly LimitedBucket[] {
     if (this.hasCalendars) this.refresh(this.#options.clock.wall());
     const found: LimitedBucket[] = [];
     for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
@@ -159,7 +165,7 @@ export class RateLimitTracker {
    * @param told what the store is to be told of it
    */
   lower(
-    key: PooledKey,
+    key: LimitedKey,
     { amount, dimension, window }: StatedLimit,
     model: string | undefined,
     sentAt: number,
@@ -240,11 +246,11 @@ export class RateLimitTracker {
    */
   changesFor(
     judged: Classification,
-    key: PooledKey,
+    key: LimitedKey,
     model: string | undefined,
     origin: string,
     attemptStartedAt: number,
-    secret: KeySecret = key.secret,
+    secret: LimitedKey["secret"] = key.secret,
   ): readonly CooldownChange[] {
     const { kind, retryAfterMs } = judged;
     const reason = kind;
@@ -276,7 +282,7 @@ export class RateLimitTracker {
     }
   }
 
-  #scopeOf({ scope, sharedBy }: Classification, key: PooledKey, model: string | undefined, origin: string): ScopeId {
+  #scopeOf({ scope, sharedBy }: Classification, key: LimitedKey, model: string | undefined, origin: string): ScopeId {
     if (scope === "ip") return this.#options.ipScope;
     if (scope === "provider") return providerScope(origin);
     if (scope === "model" && model !== undefined) return modelScope(key.account.name, model);
@@ -284,12 +290,12 @@ export class RateLimitTracker {
     return shared ? `account:${key.account.name}` : `key:${key.id}`;
   }
 
-  #ownerOf({ scope }: LimitTemplate, key: PooledKey): ScopeId {
+  #ownerOf({ scope }: LimitTemplate, key: LimitedKey): ScopeId {
     if (scope === "ip") return this.#options.ipScope;
     return scope === "key" ? `key:${key.id}` : `account:${key.account.name}`;
   }
 
-  #bucketOf(template: LimitTemplate, key: PooledKey, model: string | undefined): OwnBucket {
+  #bucketOf(template: LimitTemplate, key: LimitedKey, model: string | undefined): OwnBucket {
     const owner = this.#ownerOf(template, key);
     const id = template.perModel ? `${owner}#${template.id}|${model}` : `${owner}#${template.id}`;
     const known = this.#buckets.get(id);
