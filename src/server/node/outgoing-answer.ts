@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { scrubSecrets } from "../../mask.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { ProxyError } from "../proxy/proxy-error.ts";
-import { goesBack, listedIn, unbuffered } from "../proxy/proxy-headers.ts";
+import { goesBack, hasNoBody, lengthWithoutBody, listedIn, unbuffered } from "../proxy/proxy-headers.ts";
 import { SecretScrubber } from "../proxy/secret-scrubber.ts";
 import { asBytes, type NodeAnswer } from "./node-answer.ts";
 import type { BodySink } from "./upstream-body.ts";
@@ -19,7 +19,7 @@ export function answerWith(answer: NodeAnswer, call: ProxiedCall, response: Serv
     watch?.ended("error");
     throw error;
   }
-  if (call.method === "HEAD" || status === 204 || status === 205 || status === 304) {
+  if (hasNoBody(call.method, status)) {
     body.cancel();
     watch?.ended("end");
     response.end();
@@ -49,12 +49,16 @@ export function hasStatusText({ req }: ServerResponse): boolean {
 }
 
 function begin(answer: NodeAnswer, call: ProxiedCall, response: ServerResponse): void {
-  const { status } = answer;
+  const { status, body } = answer;
   if (status < 200 || status > 599) {
     throw new ProxyError(502, "bad_upstream", `The provider answered with status ${status}.`);
   }
   const headers = headersFor(answer, call);
-  if (mayRepeatKeys(status) && call.method !== "HEAD") delete headers["content-length"];
+  if (hasNoBody(call.method, status) || body.takeWhole()?.length === 0) {
+    const length = lengthWithoutBody(call.method, status, headers["content-length"]);
+    if (length === undefined) delete headers["content-length"];
+    else headers["content-length"] = length;
+  } else if (mayRepeatKeys(status)) delete headers["content-length"];
   if (answer.statusText === "" || !hasStatusText(response)) response.writeHead(status, headers);
   else response.writeHead(status, statusTextOf(answer, call), headers);
 }

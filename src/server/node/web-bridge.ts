@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { bodyOfProxyError, expectMethod, headersOfProxyError, proxyErrorOf } from "../proxy/proxy-error.ts";
+import { hasNoBody, lengthWithoutBody } from "../proxy/proxy-headers.ts";
 import { mayHaveBody, parsedBody, wasReadBefore } from "./incoming-body.ts";
 
 /** A handler of node:http, which frameworks on top of it take as well. */
@@ -71,8 +72,14 @@ async function send(answer: Response, method: string, response: ServerResponse):
   for (const [name, value] of answer.headers) if (name !== "set-cookie") headers[name] = value;
   const cookies = answer.headers.getSetCookie();
   if (cookies.length > 0) headers["set-cookie"] = cookies;
+  const isBodiless = answer.body === null || hasNoBody(method, answer.status);
+  if (isBodiless) {
+    const length = lengthWithoutBody(method, answer.status, headers["content-length"]);
+    if (length === undefined) delete headers["content-length"];
+    else headers["content-length"] = length;
+  }
   response.writeHead(answer.status, headers);
-  if (answer.body === null || method === "HEAD") {
+  if (isBodiless) {
     await answer.body?.cancel();
     response.end();
     return;

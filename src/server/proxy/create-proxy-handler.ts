@@ -8,7 +8,7 @@ import { readBounded } from "../bounded-body.ts";
 import { ProxiedCall, ProxyTransport } from "./proxied-call.ts";
 import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf, tooLarge } from "./proxy-error.ts";
 import { ProxyGate } from "./proxy-gate.ts";
-import { goesBack, goesUpstream, listedIn, unbuffered } from "./proxy-headers.ts";
+import { goesBack, goesUpstream, hasNoBody, lengthWithoutBody, listedIn, unbuffered } from "./proxy-headers.ts";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "./proxy-options.ts";
 import { SecretScrubber } from "./secret-scrubber.ts";
 
@@ -122,9 +122,13 @@ function answerFor({ method, secrets }: ProxiedCall, answer: Response): Response
   const used = [...secrets];
   const headers = headersFor(answer, used);
   const statusText = asStatusText(scrubSecrets(answer.statusText, used));
-  const hasNoBody = method === "HEAD" || status === 204 || status === 205 || status === 304;
-  if (hasNoBody) giveUp(body);
-  if (hasNoBody || body === null) return new Response(null, { status, statusText, headers });
+  if (body === null || hasNoBody(method, status)) {
+    giveUp(body);
+    const length = lengthWithoutBody(method, status, headers.get("content-length") ?? undefined);
+    if (length === undefined) headers.delete("content-length");
+    else headers.set("content-length", length);
+    return new Response(null, { status, statusText, headers });
+  }
   if (status < 300) return new Response(body, { status, statusText, headers });
   headers.delete("content-length");
   return new Response(body.pipeThrough(scrubbing(secrets)), { status, statusText, headers });

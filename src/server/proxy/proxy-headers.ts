@@ -72,6 +72,23 @@ export function goesBack(name: string): boolean {
   return !notBack.has(name) && !name.startsWith("access-control-") && !name.startsWith("proxy-");
 }
 
+/** Has an answer no body, whatever its headers say? */
+export function hasNoBody(method: string, status: number): boolean {
+  return method === "HEAD" || status === 204 || status === 205 || status === 304;
+}
+
+/**
+ * The length that an answer without a body states. A client waits for a body that is announced, or takes the next answer on
+ * the connection for it: https://www.rfc-editor.org/rfc/rfc9110#section-8.6
+ */
+export function lengthWithoutBody<T>(method: string, status: number, stated: T | undefined): T | "0" | undefined {
+  if (status === 204) return undefined;
+  if (status === 205) return "0";
+  // They tell the length of what a GET gets.
+  if (method === "HEAD" || status === 304) return stated;
+  return stated === undefined ? undefined : "0";
+}
+
 /** Names that a `Connection` header lists as belonging to it. */
 export function listedIn(connection: string | null | undefined): ReadonlySet<string> | undefined {
   // What most connections say.
