@@ -19,17 +19,8 @@ export function boundedSignal(
   const reason = timeoutReason(boundMs === attemptTimeoutMs ? "attemptTimeoutMs" : endedBy);
   const controller = new AbortController();
   const cancel = clock.timer(() => controller.abort(reason), boundMs);
-  return { signal: caller === undefined ? controller.signal : either(caller, controller), end: cancel };
-}
-
-function either(
-  caller: Pick<AbortSignal, "aborted" | "reason" | "addEventListener">,
-  own: AbortController,
-): AbortSignal {
-  if (caller instanceof AbortSignal) return AbortSignal.any([caller, own.signal]);
-  // Of a class that is not the platform's, which somebody else's `fetch` may take: the platform would not hear it.
-  const pass = (): void => own.abort(caller.reason);
-  if (caller.aborted) pass();
-  else caller.addEventListener("abort", pass, { once: true });
-  return own.signal;
+  return {
+    signal: caller === undefined ? controller.signal : AbortSignal.any([caller, controller.signal]),
+    end: cancel,
+  };
 }

@@ -38,6 +38,38 @@ export function whenAborted(signal: AbortSignal, callback: () => void): () => vo
   return (watches.get(signal) ?? new AbortWatch(signal)).add(callback);
 }
 
+/** Signals of other classes, each with one of the platform's that follows it. */
+const followers = new WeakMap<AbortSignal, AbortSignal>();
+
+/** Is there none, or one of the platform's own? */
+export function isPlatformSignal(signal: unknown): signal is AbortSignal | null | undefined {
+  return signal === undefined || signal === null || signal instanceof AbortSignal;
+}
+
+/**
+ * The platform's signal that aborts with this one. Older classes have neither `reason` nor `throwIfAborted`, and the platform
+ * does not hear those of another realm.
+ * @throws TypeError when it is no signal.
+ */
+export function platformSignal(signal: AbortSignal | null | undefined): AbortSignal | undefined {
+  if (isPlatformSignal(signal)) return signal ?? undefined;
+  const given: Partial<AbortSignal> = signal;
+  if (typeof given.aborted !== "boolean" || typeof given.addEventListener !== "function") {
+    throw new TypeError("Expected `signal` to be an AbortSignal");
+  }
+  return followers.get(signal) ?? followed(signal);
+}
+
+function followed(signal: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  followers.set(signal, controller.signal);
+  // Without a reason the platform gives its own.
+  const follow = (): void => controller.abort(signal.reason);
+  if (signal.aborted) follow();
+  else signal.addEventListener("abort", follow, { once: true });
+  return controller.signal;
+}
+
 /**
  * Waits for somebody else's code, which may not know of signals: an abort rejects at once with the signal's own reason.
  * `late` gets what comes after it.

@@ -4,7 +4,7 @@ import type { OnExhausted } from "../attempt/final-answer.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { CallPort } from "../pool/pool-port.ts";
-import { untilAborted } from "./abort-watch.ts";
+import { isPlatformSignal, untilAborted } from "./abort-watch.ts";
 import { isSentAsIs, prepareBody } from "./bodies/replayable-body.ts";
 import type { ResponseCache } from "./cache/cache-options.ts";
 import { CachingSender } from "./cache/response-cache.ts";
@@ -12,7 +12,7 @@ import { expectCallOptions } from "./call-options.ts";
 import { createCallingLoop } from "./calling-loop.ts";
 import { hasCredential } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
-import { askForUsage, FetchCall, initOfRequest } from "./fetch-call.ts";
+import { askForUsage, FetchCall, initOfRequest, withPlatformSignal } from "./fetch-call.ts";
 import {
   type ResolvedCallingOptions,
   type RotatingFetchOptions,
@@ -107,7 +107,7 @@ class FetchFace {
     init: RequestInit | undefined,
     callOptions: CallOptions | undefined,
   ): Promise<Response> {
-    if (typeof input === "string" && isSentAsIs(init?.body)) {
+    if (typeof input === "string" && isSentAsIs(init?.body) && isPlatformSignal(init?.signal)) {
       return this.#call(input, init, callOptions);
     }
     return this.#takeApart(input, init, callOptions);
@@ -130,7 +130,7 @@ class FetchFace {
     const origin = this.#originOf(url);
     if (origin === undefined) return this.#foreign(input, init);
     const given = isRequest ? initOfRequest(input, init) : init;
-    const call = new FetchCall(url, origin, given, callOptions);
+    const call = new FetchCall(url, origin, withPlatformSignal(given), callOptions);
     // A request's signal goes dead on some platforms with the request itself.
     if (isRequest) call.request = input;
     if (!isSentAsIs(call.body)) await this.#keepBody(call);

@@ -4,6 +4,7 @@ import { estimateTokens } from "../attempt/reading/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.ts";
 import type { Provider, RequestShape } from "../judgement/provider.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
+import { isPlatformSignal, platformSignal } from "./abort-watch.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 
@@ -145,6 +146,19 @@ const requestFields = [
   "integrity",
   "keepalive",
 ] as const;
+
+/**
+ * The init with a signal that the platform hears.
+ * @throws TypeError when its signal is none.
+ */
+export function withPlatformSignal(init: RequestInit | undefined): RequestInit | undefined {
+  if (init === undefined || isPlatformSignal(init.signal)) return init;
+  const taken: Record<string, unknown> = {};
+  const given = init as Record<string, unknown>;
+  for (const field in given) taken[field] = given[field];
+  taken["signal"] = platformSignal(init.signal);
+  return taken;
+}
 
 /** For these `null` says the same as nothing; a signal of `null` takes the Request's own away. */
 const nullIsNone: ReadonlySet<string> = new Set(["method", "headers", "body"]);

@@ -12,6 +12,12 @@ export interface WaitBound {
 /** Reasons with which a wait was ended: timers may fire a moment early, so the clock does not tell. */
 const endings = new WeakSet<object>();
 
+/** What a call that was given up rejects with. Signals of older classes have no reason; the platform's may have `null`. */
+export function abortReason(signal: { readonly reason?: unknown } | null | undefined): unknown {
+  const reason = signal?.reason;
+  return reason === undefined ? new DOMException("This operation was aborted", "AbortError") : reason;
+}
+
 /** What a bounded call rejects with, as `AbortSignal.timeout` does. */
 export function timeoutReason(option: string): DOMException {
   return new DOMException(`The request took longer than \`${option}\` allows.`, "TimeoutError");
@@ -38,7 +44,7 @@ export function untilEnded<T>(
   return new Promise((resolve, reject) => {
     let cancelTimer = (): void => {};
     let isOver = false;
-    const onAbort = (): void => end(() => reject(signal?.reason));
+    const onAbort = (): void => end(() => reject(abortReason(signal)));
     const end = (settle: () => void): void => {
       isOver = true;
       cancelTimer();

@@ -3,6 +3,7 @@ import type { Lease } from "../lease.ts";
 import { type Lane, standing } from "../ready/lane.ts";
 import { NotNow } from "../ready/not-now.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
+import { abortReason } from "./bounded-wait.ts";
 import type { Waiter } from "./waiting-line.ts";
 
 export interface WaitingRoomOptions {
@@ -61,7 +62,7 @@ export class WaitingRoom {
    */
   wait(lane: Lane, request: AcquireRequest, maxWaitMs: number, arrival = this.arrive(), last?: NotNow): Promise<Lease> {
     const { signal } = request;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (signal?.aborted) return Promise.reject(abortReason(signal));
     const now = this.#options.clock.monotonic();
     const deadline = now + maxWaitMs;
     const full = this.size >= this.#options.maxWaiting;
@@ -242,7 +243,7 @@ export class WaitingRoom {
     const refuse = (reason: unknown): void => {
       if (leave()) reject(reason);
     };
-    const onAbort = (): void => refuse(signal?.reason);
+    const onAbort = (): void => refuse(abortReason(signal));
     const { clock } = this.#options;
     const late = (): void => refuse(this.#options.exhausted(lane, request, waiter.last));
     let cancelTimer = (): void => {};

@@ -1,4 +1,5 @@
 import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
+import { platformSignal } from "../../fetch/abort-watch.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
 import { asStatusText } from "../../fetch/fetch-reply.ts";
@@ -77,11 +78,12 @@ export class WebProxy {
 
   /** @throws ProxyError, and whatever a call rejects with. */
   async handle(request: Request): Promise<Response> {
-    const { method, headers, signal } = request;
+    const { method, headers } = request;
+    const signal = platformSignal(request.signal);
     const url = pathOf(request.url);
     const passage = await this.#gate.enter({ method, url, header: (name) => headers.get(name) });
     const body = await this.#bodyOf(request);
-    const init = { method, headers: this.#upstreamHeaders(headers), signal, ...(body && { body }) };
+    const init = { method, headers: this.#upstreamHeaders(headers), ...(signal && { signal }), ...(body && { body }) };
     const call = new ProxiedCall(passage.url, this.#options.target.origin, init, passage.options);
     const { includeUsage, pool } = this.#options.calling;
     if (includeUsage && pool.countsTokens) askForUsage(call, pool.provider);
