@@ -168,7 +168,7 @@ export class Judge<C extends Call, A extends Answer> {
       trail.exclude ??= new Set();
       trail.exclude.add(lease.account);
     }
-    if (reply === undefined || !isSuspicious(judged, status)) return next;
+    if (reply === undefined || !isSuspicious(judged, status, body)) return next;
     const print = printOf(reply, body);
     const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.account);
     trail.suspicions.push({ account: lease.account, print, lease });

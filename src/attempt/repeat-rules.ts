@@ -1,3 +1,4 @@
+import { isOwnerRefused } from "../judgement/lexicon/message-rules.ts";
 import type { Classification } from "../types.ts";
 import type { Answer, Call, Reply } from "./call.ts";
 
@@ -53,11 +54,12 @@ export function impliedStatus({ kind }: Classification): number {
   }
 }
 
-/** Statuses that a request may have earned by itself: the same answer from two accounts says so. */
-export function isSuspicious(judged: Classification, status: number | null): boolean {
-  // Two accounts at their limits say so in the same words.
-  if (judged.kind === "rate_limit" || judged.kind === "quota_exhausted") return false;
-  return judged.kind === "bad_request" || status === 400 || status === 403 || status === 404 || status === 422;
+/** Is it a refusal that a request may have earned by itself? The same answer from two accounts says so. */
+export function isSuspicious({ kind, scope }: Classification, status: number | null, text: string): boolean {
+  // Two accounts at their limits say so in the same words, and so do two whose credential or account is dead.
+  if (kind === "rate_limit" || kind === "quota_exhausted" || kind === "invalid_key") return false;
+  if (kind === "forbidden" && (scope === "account" || isOwnerRefused(text))) return false;
+  return kind === "bad_request" || status === 400 || status === 403 || status === 404 || status === 422;
 }
 
 /** What two answers are compared by. */

@@ -93,6 +93,58 @@ describe("AttemptLoop: leaving a key", () => {
     },
   );
 
+  it.each([
+    [400, "gemini", "API key not valid. Please pass a valid API key.", "API_KEY_INVALID"],
+    [400, "gemini", "API key expired. Please renew the API key.", "API_KEY_INVALID"],
+    [403, "gemini", "Your API key was reported as leaked. Please use another API key.", null],
+    [
+      403,
+      "gemini",
+      "Generative Language API has not been used in project 1 before or it is disabled.",
+      "SERVICE_DISABLED",
+    ],
+    [400, "xai", "Incorrect API key provided: sk***.", null],
+    [403, "xai", "The API key is blocked.", null],
+    [404, "generic", "No such key.", "invalid_api_key"],
+    [422, "generic", "No such key.", "api_key_revoked"],
+    [403, "generic", "This token has expired", null],
+    [403, "generic", "Your account has been temporarily suspended.", null],
+    [403, "generic", "The organization of this request was disabled by its owner", null],
+    [403, "generic", "Deactivated workspace", null],
+  ] as const)(
+    "goes on past two accounts that are dead in the same words: %i, %s, %s",
+    async (status, provider, message, code) => {
+      const google = {
+        code: status,
+        message,
+        status: "INVALID_ARGUMENT",
+        details: [{ "@type": "a/google.rpc.ErrorInfo", reason: code }],
+      };
+      const error = provider === "gemini" ? google : { message, type: "refused", param: null, code };
+      const { fetch, rotator, keysUsed } = rig(({ key }) => (key === 2 ? ok() : Response.json({ error }, { status })), {
+        keyCount: 3,
+        provider,
+      });
+      for (let call = 1; call <= 4; call++) expect((await fetch(chatUrl, post())).status).toBe(200);
+      expect(keysUsed()).toEqual([0, 1, 2, 2, 2, 2]);
+      expect((await rotator.snapshot()).keys.map(({ state }) => state === "ready")).toEqual([false, false, true]);
+    },
+  );
+
+  it.each([
+    [403, "You do not have permission to use this resource."],
+    [403, "This content was blocked. If that is wrong, write to us from your account."],
+    [403, "Region not supported"],
+    [422, "`max_tokens` is invalid"],
+  ])("still ends a request that two accounts refuse for what it is: %i, %s", async (status, message) => {
+    const answer = (): Response =>
+      Response.json({ error: { message, type: "refused", param: null, code: null } }, { status });
+    const { fetch, rotator, keysUsed } = rig(answer, { keyCount: 5, provider: "generic" });
+    expect((await fetch(chatUrl, post())).status).toBe(status);
+    expect(keysUsed().length).toBeLessThanOrEqual(2);
+    expect((await rotator.snapshot()).keys.map(({ state }) => state)).toEqual(Array(5).fill("ready"));
+  });
+
   it("lets another account serve what the first one may not do", async () => {
     const { fetch, rotator, keysUsed } = rig(({ key }) => (key === 0 ? refusal(403) : ok()));
     expect((await fetch(chatUrl, post())).status).toBe(200);
