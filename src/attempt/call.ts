@@ -102,6 +102,8 @@ export class Trail<A extends Answer> {
   readonly tried: AttemptSummary[] = [];
   /** Latest refusals by status, for the exhausted answer. */
   readonly refusals = new Map<number, Reply<A>>();
+  /** Refusals of dead keys and spent accounts: none of them is over after some time. */
+  dead: Set<Reply<A>> | undefined;
   /** Refusals that may be the request's own fault, with the leases they marked. */
   readonly suspicions: { readonly account: string; readonly print: string; readonly lease: Lease }[] = [];
 }

@@ -1,4 +1,5 @@
 import { AllKeysExhaustedError } from "../errors.ts";
+import { isForLimits } from "../pool/exhaustion.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
@@ -87,7 +88,12 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     if (this.#pool.provider.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
     const { limited, credential, disabled, unsuitable } = error.reasons;
     const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
-    const own = trail.refusals.get(error.status) ?? (triedAll ? trail.lastReply : undefined);
+    // A dead key's words beside a limited one's time would be a lie.
+    const dead = isForLimits(error) ? trail.dead : undefined;
+    const fits = (reply: Reply<A> | undefined): boolean => reply !== undefined && dead?.has(reply) !== true;
+    const last = triedAll ? [trail.lastReply, ...[...trail.refusals.values()].reverse()].find(fits) : undefined;
+    const ofStatus = trail.refusals.get(error.status);
+    const own = fits(ofStatus) ? ofStatus : last;
     // An error inside a success would be none to those who look at the status.
     return own !== undefined && own.status >= 400 ? own : undefined;
   }

@@ -8,7 +8,7 @@ import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
-import { impliedStatus, isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
+import { impliedStatus, isDead, isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
 
 export interface JudgeOptions extends RepeatRules {
   readonly clock: Clock;
@@ -161,7 +161,7 @@ export class Judge<C extends Call, A extends Answer> {
     trail.lastError = error;
     trail.lastReply = reply;
     trail.lastFailedAt = reply === undefined ? "error" : "reply";
-    if (reply !== undefined && reply.status >= 400) trail.refusals.set(reply.status, reply);
+    if (reply !== undefined && reply.status >= 400) remember(trail, reply, isDead(judged));
     const next = nextStep(judged, call, status, sent, this.#options);
     if (next !== "failover") return next;
     if (!lease.marked) {
@@ -176,6 +176,17 @@ export class Judge<C extends Call, A extends Answer> {
     for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#pool.forgive(suspicion.lease);
     return "return";
   }
+}
+
+/** A dead key's refusal takes no limited one's place. */
+function remember<A extends Answer>(trail: Trail<A>, reply: Reply<A>, isDead: boolean): void {
+  const before = trail.refusals.get(reply.status);
+  if (isDead) {
+    trail.dead ??= new Set();
+    trail.dead.add(reply);
+    if (before !== undefined && !trail.dead.has(before)) return;
+  }
+  trail.refusals.set(reply.status, reply);
 }
 
 interface Finding<A extends Answer> {

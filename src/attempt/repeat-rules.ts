@@ -62,6 +62,11 @@ export function isSuspicious({ kind, scope }: Classification, status: number | n
   return kind === "bad_request" || status === 400 || status === 403 || status === 404 || status === 422;
 }
 
+/** Does it not pass with time? A refused credential does not; a spent balance only where the provider says when. */
+export function isDead({ kind, retryAfterMs }: Classification): boolean {
+  return kind === "invalid_key" || ((kind === "quota_exhausted" || kind === "forbidden") && retryAfterMs === null);
+}
+
 /** What two answers are compared by. */
 export function printOf(reply: Reply<Answer>, text: string): string {
   return `${reply.status} ${text.slice(0, 2048)}`;

@@ -267,17 +267,20 @@ export class Dispatcher implements PickerHost {
   }
 
   standing(lane: Lane = this.lanes.general, roomAt = Number.POSITIVE_INFINITY): PoolStanding {
-    const wakeAt = Math.min(lane.nextWakeAt(), lane.count(standing.ready) > 0 ? roomAt : Number.POSITIVE_INFINITY);
+    const ready = lane.count(standing.ready) + lane.count(standing.held);
+    const freeAt = Math.min(lane.nextFreeAt(), lane.count(standing.ready) > 0 ? roomAt : Number.POSITIVE_INFINITY);
+    const isLimited = freeAt !== Number.POSITIVE_INFINITY || ready + lane.count(standing.stuck) > 0;
     const absent = this.#absentFrom(lane);
     const disabled = Math.min(absent, this.#absentFrom(this.lanes.general));
     return {
       accounts: this.#pool.accountCount,
-      ready: lane.count(standing.ready) + lane.count(standing.held),
+      ready,
       limited: lane.count(standing.limited) + lane.count(standing.stuck),
       refused: lane.count(standing.refused),
       disabled,
       unsuitable: absent - disabled,
-      wakeInMs: wakeAt === Number.POSITIVE_INFINITY ? null : Math.max(0, wakeAt - this.#options.clock.monotonic()),
+      wakeInMs: this.#until(isLimited ? freeAt : lane.nextWakeAt()),
+      isLimited,
     };
   }
 
@@ -298,7 +301,8 @@ export class Dispatcher implements PickerHost {
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
     if (own === undefined) return this.standing(lane, roomAt);
     const is = (...standings: number[]): number => Number(standings.includes(lane.standingOf(own.slot)));
-    const wakeAt = lane.standingOf(own.slot) === standing.ready ? roomAt : lane.wakeAtOf(own.slot);
+    const freeAt = lane.standingOf(own.slot) === standing.ready ? roomAt : lane.freeAtOf(own.slot);
+    const isLimited = freeAt !== Number.POSITIVE_INFINITY || is(standing.ready, standing.held, standing.stuck) > 0;
     return {
       accounts: 1,
       ready: is(standing.ready, standing.held),
@@ -306,9 +310,15 @@ export class Dispatcher implements PickerHost {
       refused: is(standing.refused),
       disabled: is(standing.absent),
       unsuitable: 0,
-      wakeInMs: wakeAt === Number.POSITIVE_INFINITY ? null : Math.max(0, wakeAt - this.#options.clock.monotonic()),
+      wakeInMs: this.#until(isLimited ? freeAt : lane.wakeAtOf(own.slot)),
+      isLimited,
       only: own.name,
     };
+  }
+
+  /** Milliseconds; `null` where no time is known. */
+  #until(at: number): number | null {
+    return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - this.#options.clock.monotonic());
   }
 
   /** When it may be served at the earliest, as far as is known; -Infinity: at any moment. */

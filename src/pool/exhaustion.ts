@@ -9,8 +9,10 @@ export interface PoolStanding {
   readonly refused: number;
   readonly disabled: number;
   readonly unsuitable: number;
-  /** Milliseconds until the next one is due; `null` when none is. */
+  /** Milliseconds until the next one is due; `null` when none is. One that is only put to the test counts where no limit ends. */
   readonly wakeInMs: number | null;
+  /** Is there one that a limit keeps, or nothing? The others were refused, or have nothing left. */
+  readonly isLimited: boolean;
   /** The one account that counts, where the request belongs to it. */
   readonly only?: string | undefined;
   /** Do the ready ones not serve because the store cannot be asked? */
@@ -26,6 +28,8 @@ export interface SecretFailure {
   readonly accounts: number;
 }
 
+const forLimits = new WeakSet<AllKeysExhaustedError>();
+
 /**
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
  * refused credentials, 401; all switched off, unfit, without a secret or kept back by a store that cannot be asked, 503.
@@ -39,7 +43,7 @@ export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: Secre
   const status = isForStore ? 503 : recovers && !hasNoSecrets ? 429 : refused > 0 ? 401 : 503;
   const wakeInMs = isForStore ? storeRetryMs : pool.wakeInMs;
   const retryAfterMs = recovers && wakeInMs !== null ? Math.ceil(wakeInMs) : null;
-  return new AllKeysExhaustedError({
+  const error = new AllKeysExhaustedError({
     status,
     retryAfterMs,
     retryAt: retryAfterMs === null ? null : clock.wall() + retryAfterMs,
@@ -53,4 +57,11 @@ export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: Secre
     account: pool.only,
     cause: failure?.cause,
   });
+  if (pool.isLimited) forLimits.add(error);
+  return error;
+}
+
+/** Does the error speak for a key that comes back by itself? Then no refusal of a dead or spent one fits it. */
+export function isForLimits(error: AllKeysExhaustedError): boolean {
+  return forLimits.has(error);
 }

@@ -312,6 +312,7 @@ export class Picker {
     const preferred = keys.find((key) => key.id === request.prefer);
     if (preferred !== undefined && restUntil(preferred) <= now && lane.accepts(preferred)) return preferred;
     let soonest = Number.POSITIVE_INFINITY;
+    let freeAt = Number.POSITIVE_INFINITY;
     let refusedOnly = true;
     let isAny = false;
     for (let step = 0; step < keys.length; step++) {
@@ -323,9 +324,10 @@ export class Picker {
       isAny = true;
       refusedOnly &&= key.credentialRefused;
       soonest = Math.min(soonest, until);
+      freeAt = Math.min(freeAt, key.restUntil > now ? Math.max(key.restFreeAt, until) : until);
     }
     if (soonest !== Number.POSITIVE_INFINITY) {
-      lane.park(account.slot, soonest, refusedOnly ? standing.refused : standing.limited);
+      lane.park(account.slot, soonest, refusedOnly ? standing.refused : standing.limited, freeAt);
     } else if (isAny) lane.stick(account.slot);
     else lane.leave(account.slot);
     return undefined;
@@ -396,6 +398,7 @@ export class Picker {
       this.#events.emit("part-failed", { part: "secret", keyId: key.id, error });
       this.#secretFailures.set(key, error);
       key.restUntil = this.#options.clock.monotonic() + this.#options.cooldownMs;
+      key.restFreeAt = key.restUntil;
       lane.park(key.account.slot, key.restUntil, standing.limited);
       return this.pick(lane, request);
     }

@@ -71,12 +71,14 @@ export class Refusals {
     const wakeAt = mayRecheck(source) ? this.#parts.rechecks.wakeAt(account, now, endsAt) : endsAt;
     account.ramp = rampStart;
     const refusedCredential = reason === "invalid_key";
+    const freeAt = isTested(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;
     if (isKeyScope(by)) {
       key.restUntil = wakeAt;
+      key.restFreeAt = freeAt;
       key.credentialRefused = refusedCredential;
       if (account.keys.length > 1) return;
     }
-    lane.park(account.slot, wakeAt, refusedCredential ? standing.refused : standing.limited);
+    lane.park(account.slot, wakeAt, refusedCredential ? standing.refused : standing.limited, freeAt);
   }
 
   #rests(
@@ -98,6 +100,14 @@ export class Refusals {
   #jitter(waitMs: number): number {
     return this.#parts.options.random() * Math.min(waitMs * wakeJitterShare, wakeJitterMs);
   }
+}
+
+/**
+ * Does a rest end only because somebody tries again? Of a refused credential, a spent balance or an account that may not, nobody
+ * knows that it is back then; limits end by themselves.
+ */
+function isTested(source: CooldownSource, reason: string | undefined): boolean {
+  return source === "credit" || reason === "invalid_key" || (reason === "forbidden" && source === "heuristic");
 }
 
 /** At a declared limit; `null`: until a release. */

@@ -22,6 +22,8 @@ export class PooledKey {
   enabled: boolean;
   /** Monotonic time until which this key alone rests, as the store last said. */
   restUntil = 0;
+  /** When the limit behind that rest ends; Infinity where it is none. Of no meaning after `restUntil`. */
+  restFreeAt = 0;
   /** What a store is asked for, and the secret's fingerprint it was made with. */
   candidate: OwnCandidate | undefined;
   candidateFor: string | undefined;
@@ -63,9 +65,11 @@ export class PooledKey {
 
   /** Takes over what another one was, whose account it is not any more. */
   continue(other: PooledKey): void {
-    const { enabled, givenUp, offReason, restUntil, credentialRefused, everSucceeded, lastSuccessAt } = other;
+    const { enabled, givenUp, offReason, restUntil, restFreeAt, credentialRefused, everSucceeded, lastSuccessAt } =
+      other;
     const { refusedAt, refusals, refusedFingerprint, used, failures, lastUsedAt, lastFailureAt, overlap } = other;
-    Object.assign(this, { enabled, givenUp, offReason, restUntil, credentialRefused, everSucceeded, lastSuccessAt });
+    const rest = { restUntil, restFreeAt, credentialRefused };
+    Object.assign(this, { enabled, givenUp, offReason, ...rest, everSucceeded, lastSuccessAt });
     Object.assign(this, {
       refusedAt,
       refusals,

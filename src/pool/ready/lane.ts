@@ -62,6 +62,8 @@ export class Lane {
   readonly #pool: KeyPool;
   readonly #accepts: ((key: PooledKey) => boolean) | undefined;
   readonly #heap = new WakeHeap();
+  /** Groups that wake to be put to the test: when one of their limits ends, and Infinity where no limit keeps them. */
+  #tested: Map<number, number> | undefined;
   #tiers: Tier[] = [];
   #tierOf: (Tier | undefined)[] = [];
   #standings = new Uint8Array(16);
@@ -152,7 +154,7 @@ export class Lane {
 
   leave(slot: number): void {
     this.#leaveOrder(slot);
-    this.#heap.delete(slot);
+    this.#unpark(slot);
     this.#note(slot, standing.absent);
   }
 
@@ -186,17 +188,28 @@ export class Lane {
     this.#tierOf[slot]?.order.busyChanged?.(slot);
   }
 
-  park(slot: number, until: number, as: typeof standing.limited | typeof standing.refused): void {
+  /** @param freeAt when it is free again, as far as is known; Infinity: it wakes only to be put to the test */
+  park(
+    slot: number,
+    until: number,
+    as: typeof standing.limited | typeof standing.refused,
+    freeAt = as === standing.refused ? Number.POSITIVE_INFINITY : until,
+  ): void {
     if (this.standingOf(slot) === standing.absent) return;
     this.#leaveOrder(slot);
     this.#heap.set(slot, until);
+    if (freeAt === until) this.#tested?.delete(slot);
+    else {
+      this.#tested ??= new Map();
+      this.#tested.set(slot, freeAt);
+    }
     this.#note(slot, as);
   }
 
   stick(slot: number): void {
     if (this.standingOf(slot) === standing.absent) return;
     this.#leaveOrder(slot);
-    this.#heap.delete(slot);
+    this.#unpark(slot);
     this.#note(slot, standing.stuck);
   }
 
@@ -213,7 +226,7 @@ export class Lane {
   wake(slot: number): void {
     const before = this.standingOf(slot);
     if (before === standing.absent || before === standing.ready) return;
-    this.#heap.delete(slot);
+    this.#unpark(slot);
     const account = this.#pool.accountAt(slot);
     this.freeKeys(account);
     this.#ready(slot, account);
@@ -252,6 +265,22 @@ export class Lane {
 
   nextWakeAt(): number {
     return this.#heap.nextAt();
+  }
+
+  /** When the first limit ends; those that are only put to the test do not count. Infinity: none is known to end. */
+  nextFreeAt(): number {
+    const tested = this.#tested;
+    return tested === undefined || tested.size === 0 ? this.#heap.nextAt() : this.#heap.nextBeside(tested);
+  }
+
+  /** The same for one group. */
+  freeAtOf(slot: number): number {
+    return this.#tested?.get(slot) ?? this.wakeAtOf(slot);
+  }
+
+  #unpark(slot: number): void {
+    this.#heap.delete(slot);
+    this.#tested?.delete(slot);
   }
 
   #ready(slot: number, account: Account): void {

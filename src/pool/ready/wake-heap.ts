@@ -22,6 +22,21 @@ export class WakeHeap {
     return this.size === 0 ? Number.POSITIVE_INFINITY : (this.#times[this.#slots[0] as number] as number);
   }
 
+  /**
+   * The soonest of the times that `others` gives for its slots, and of the rest's own; Infinity where there is none. It goes
+   * past the slots of `others` only, so it costs as much as there are of those.
+   */
+  nextBeside(others: ReadonlyMap<number, number>, place = 0): number {
+    if (place >= this.size) return Number.POSITIVE_INFINITY;
+    const slot = this.#slots[place] as number;
+    let soonest = others.get(slot);
+    if (soonest === undefined) return this.#times[slot] as number;
+    for (let child = place * 4 + 1; child <= place * 4 + 4; child++) {
+      soonest = Math.min(soonest, this.nextBeside(others, child));
+    }
+    return soonest;
+  }
+
   timeOf(slot: number): number {
     return this.#times[slot] as number;
   }
