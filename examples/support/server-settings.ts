@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import type { AllKeysExhaustedError, Limit, Logger, ProxyingOptions, RotatingFetchOptions } from "rotating-fetch";
 import { KeyFile } from "rotating-fetch/node";
+import { readConfig } from "./config-file.ts";
 import { startEmulatedProvider } from "./emulated-provider.ts";
 import { consoleLogger } from "./log.ts";
 import { SettingsError } from "./settings.ts";
@@ -70,12 +70,15 @@ export async function serverSettings(file: string | undefined): Promise<ServerSe
 
 /** `{ api_keys, server_port, target_url, health_check, health_path }` */
 function fromConfig(file: string, { HEALTH_INTERVAL_MS: intervalMs = "30000" }: Environment): Pool {
-  const config = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+  const config = readConfig(file);
   const { api_keys: keys, target_url: target, server_port: port = "8080", health_path: path = "/v1/models" } = config;
   if (!Array.isArray(keys)) throw new SettingsError(`${file} has no list \`api_keys\`.`);
+  const odd = keys.findIndex((key) => typeof key !== "string");
+  if (odd !== -1)
+    throw new SettingsError(`\`api_keys[${odd}]\` in ${file} is not a string but of type ${typeof keys[odd]}.`);
   if (typeof target !== "string") throw new SettingsError(`${file} has no \`target_url\`.`);
   const proxy: Pool["proxy"] = {
-    keys: keys.map(String),
+    keys: keys as string[],
     target,
     strategy: "round_robin",
     // Whatever a provider's trouble is, the next key is tried, and 503 says that there is none left.
