@@ -21,7 +21,7 @@ type PoolOptions = Pick<
 >;
 
 interface Pool {
-  readonly proxy: PoolOptions & Pick<ProxyingOptions, "headers"> & { readonly target: string };
+  readonly proxy: PoolOptions & Pick<ProxyingOptions, "headers" | "allowedPaths"> & { readonly target: string };
   readonly port: number;
   /** Do its clients come without a token? */
   readonly isOpen: boolean;
@@ -108,7 +108,9 @@ function freePool(keys: string, target: string): Pool["proxy"] {
     { requests: 200, per: "day", window: "calendar" },
   ];
   const headers = { "http-referer": "http://localhost", "x-title": "rotating-fetch" };
-  return { keys, target, provider: "openrouter", strategy: "fill_first", limits, headers, maxWaitMs: 0 };
+  // Whoever reaches it may use the keys, for what the pool is for: not to read the account, or to make keys.
+  const allowedPaths = ["/v1/chat/completions"];
+  return { keys, target, provider: "openrouter", strategy: "fill_first", limits, headers, maxWaitMs: 0, allowedPaths };
 }
 
 function limitedOrDown(error: AllKeysExhaustedError): Response {

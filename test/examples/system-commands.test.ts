@@ -182,6 +182,24 @@ describe("a free-pool proxy with OPENROUTER_API_KEYS", () => {
     return keys;
   };
 
+  it("sends no key to any other path", async () => {
+    const provider = await startProvider(1);
+    const { origin } = await start(provider);
+    for (const [method, path] of [
+      ["GET", "/v1/credits"],
+      ["POST", "/v1/keys"],
+      ["GET", "/v1/models"],
+      ["GET", "/favicon.ico"],
+      ["POST", "/v1/chat/completions/x"],
+      ["POST", "/v1/chat/../keys"],
+    ] as const) {
+      const { status } = await fetch(`${origin}${path}`, { method });
+      expect([path, status]).toEqual([path, 404]);
+    }
+    expect(provider.emulator.arrivals).toEqual([]);
+    expect((await fetch(`${origin}${chat}?x=1`, chatRequest())).status).toBe(200);
+  });
+
   it("is used with the same commands", async (context) => {
     requirePrograms(context);
     const provider = await startProvider(3);
