@@ -37,7 +37,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #options: AttemptLoopOptions<C, A>;
   readonly #log: AttemptLog;
   readonly #judge: Judge<C, A>;
-  readonly #commitment: Commitment<C, A>;
+  readonly #commitment: Commitment;
   readonly #end: AnswerEnd<C, A>;
   readonly #final: FinalAnswer<C, A>;
   readonly #preparation: Preparation<C>;

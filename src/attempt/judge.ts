@@ -1,6 +1,6 @@
 import { classifyTransportError, type ErrorClassifier } from "../judgement/error-classifier.ts";
-import { organizationIn } from "../judgement/learning/account-inference.ts";
 import type { RequestShape } from "../judgement/provider.ts";
+import { organizationIn } from "../judgement/reading/organization.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";

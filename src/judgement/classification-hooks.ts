@@ -2,9 +2,9 @@ import { expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Classification, Kind } from "../types.ts";
 import { type ClassifierInput, ErrorClassifier } from "./error-classifier.ts";
+import { kindDefaults } from "./lexicon/verdict.ts";
 import type { Provider } from "./provider.ts";
 import { shaped } from "./shape-checks.ts";
-import { kindDefaults } from "./verdict.ts";
 import { classificationShape, kinds } from "./vocabulary.ts";
 
 /** What a `classify` hook may answer: a judgement of its own, or what is to be different in ours. */

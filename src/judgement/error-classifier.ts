@@ -10,28 +10,29 @@ import type {
   WindowName,
 } from "../types.ts";
 import { verdictByCode, verdictByWeakCode } from "./lexicon/code-table.ts";
-import { dimensionInWords, type QuotaFailure, readQuotaFailure, windowInWords } from "./lexicon/limit-words.ts";
+import { verdictByEdge } from "./lexicon/edge.ts";
 import { verdictByMessage } from "./lexicon/message-rules.ts";
+import { verdictByStatus } from "./lexicon/status-table.ts";
+import { kindDefaults, type Stage, type Verdict } from "./lexicon/verdict.ts";
 import type { Provider } from "./provider.ts";
 import { rulesForSuccess, stageOfRules } from "./provider-rules.ts";
-import { verdictByEdge } from "./reading/edge.ts";
-import { type Answer, gatherFacts } from "./reading/facts.ts";
+import { type Answer, type Facts, gatherFacts } from "./reading/facts.ts";
 import { containsAny, readField } from "./reading/guarded.ts";
 import { type HeaderSource, HeaderView } from "./reading/headers.ts";
-import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./reading/rate-limit-headers.ts";
 import type { ResetUnit } from "./reading/reset-grammar.ts";
-import { readRetryDelay, readServerTime } from "./reading/retry-delay.ts";
-import { limitOf, statedLimitIn } from "./reading/stated-limit.ts";
-import { readDeclaredBuckets, ruledResetMs } from "./reading/stated-resets.ts";
+import { readServerTime } from "./reading/server-time.ts";
 import { classifyTransportError } from "./reading/transport.ts";
 import { type OtherName, type ProviderName, resolveProvider } from "./registry.ts";
-import { verdictByStatus } from "./status-table.ts";
-import { type Facts, kindDefaults, type Stage, type Verdict } from "./verdict.ts";
+import { dimensionInWords, type QuotaFailure, readQuotaFailure, windowInWords } from "./waits/limit-words.ts";
+import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./waits/rate-limit-headers.ts";
+import { readRetryDelay } from "./waits/retry-delay.ts";
+import { limitOf, statedLimitIn } from "./waits/stated-limit.ts";
+import { readDeclaredBuckets, ruledResetMs } from "./waits/stated-resets.ts";
 
 export { normaliseEnvelope } from "./reading/envelope.ts";
 export type { HeaderSource } from "./reading/headers.ts";
-export { readRetryDelay } from "./reading/retry-delay.ts";
 export { classifyTransportError } from "./reading/transport.ts";
+export { readRetryDelay } from "./waits/retry-delay.ts";
 
 /** What is known of one answer, or of the failure to get one. */
 export interface ClassifierInput {

@@ -1,8 +1,9 @@
-import { readQuotaFailure, windowInWords } from "./lexicon/limit-words.ts";
+import type { Stage, Verdict } from "./lexicon/verdict.ts";
 import type { ErrorRule, Provider } from "./provider.ts";
 import { foldIdentifier } from "./reading/envelope.ts";
+import type { Facts } from "./reading/facts.ts";
 import { readPath } from "./reading/guarded.ts";
-import type { Facts, Stage, Verdict } from "./verdict.ts";
+import { readQuotaFailure, windowInWords } from "./waits/limit-words.ts";
 
 type Test = (facts: Facts) => boolean;
 

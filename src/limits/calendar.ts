@@ -1,36 +1,17 @@
 import type { WindowName } from "../types.ts";
+import { ZoneClock } from "./zone-clock.ts";
 
 /** Start and end of the calendar window that holds an instant, and the end of the one after it; epoch milliseconds. */
 export type Edges = [start: number, end: number, nextEnd: number];
 
-interface LocalTime {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-}
-
 /** Boundaries of the minutes, hours, days or months of a time zone, also where its clocks change. */
 export class Calendar {
   readonly #unit: WindowName;
-  readonly #format: Intl.DateTimeFormat;
+  readonly #clock: ZoneClock;
 
   constructor(unit: WindowName, timeZone: string) {
     this.#unit = unit;
-    this.#format = new Intl.DateTimeFormat("en-US", {
-      timeZone,
-      calendar: "gregory",
-      numberingSystem: "latn",
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
+    this.#clock = ZoneClock.of(timeZone);
   }
 
   edgesAt(wall: number): Edges {
@@ -47,15 +28,15 @@ export class Calendar {
         return Math.floor(wall / 60_000) * 60_000;
       case "hour": {
         // Zones lie whole minutes apart from UTC, not whole hours.
-        const local = this.#local(wall);
+        const local = this.#clock.local(wall);
         return Math.floor(wall / 1000) * 1000 - (local.minute * 60 + local.second) * 1000;
       }
       case "day": {
-        const { year, month, day } = this.#local(wall);
+        const { year, month, day } = this.#clock.local(wall);
         return this.#instantOf(year, month, day);
       }
       case "month": {
-        const { year, month } = this.#local(wall);
+        const { year, month } = this.#clock.local(wall);
         return this.#instantOf(year, month, 1);
       }
     }
@@ -70,11 +51,11 @@ export class Calendar {
       case "hour":
         return start + 3_600_000;
       case "day": {
-        const { year, month, day } = this.#local(start);
+        const { year, month, day } = this.#clock.local(start);
         return this.#instantOf(year, month, day + 1);
       }
       case "month": {
-        const { year, month } = this.#local(start);
+        const { year, month } = this.#clock.local(start);
         return this.#instantOf(year, month + 1, 1);
       }
     }
@@ -85,14 +66,14 @@ export class Calendar {
     const wanted = Date.UTC(year, month - 1, day);
     let guess = wanted;
     for (let round = 0; round < 3; round++) {
-      const difference = this.#asUtc(guess) - wanted;
+      const difference = this.#clock.asUtc(guess) - wanted;
       if (difference === 0) break;
       guess -= difference;
     }
-    if (this.#asUtc(guess) < wanted) return this.#afterGap(guess, wanted);
+    if (this.#clock.asUtc(guess) < wanted) return this.#afterGap(guess, wanted);
     // Where midnight comes twice, the day begins at the first.
     for (const stepMs of [3_600_000, 1_800_000]) {
-      if (this.#asUtc(guess - stepMs) >= wanted) return guess - stepMs;
+      if (this.#clock.asUtc(guess - stepMs) >= wanted) return guess - stepMs;
     }
     return guess;
   }
@@ -102,21 +83,9 @@ export class Calendar {
     let high = before + 3 * 3_600_000;
     while (high - low > 1000) {
       const middle = Math.floor((low + high) / 2000) * 1000;
-      if (this.#asUtc(middle) < wanted) low = middle;
+      if (this.#clock.asUtc(middle) < wanted) low = middle;
       else high = middle;
     }
     return high;
-  }
-
-  /** The local time at an instant, read as if it were UTC. */
-  #asUtc(instant: number): number {
-    const { year, month, day, hour, minute, second } = this.#local(instant);
-    return Date.UTC(year, month - 1, day, hour, minute, second);
-  }
-
-  #local(instant: number): LocalTime {
-    const parts: Record<string, number> = {};
-    for (const { type, value } of this.#format.formatToParts(instant)) parts[type] = Number(value);
-    return parts as unknown as LocalTime;
   }
 }

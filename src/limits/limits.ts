@@ -20,6 +20,9 @@ type LimitWindow =
   | { readonly kind: "calendar"; readonly unit: WindowName; readonly timeZone: string }
   | { readonly kind: "concurrency" };
 
+/** Tokens kept free for the answer: at most, and where a request does not say how long it may get. */
+export const outputReserve = 2000;
+
 /** Dimensions whose amounts differ from request to request. */
 export function countsTokens(dimension: Dimension): boolean {
   return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";

@@ -1,9 +1,7 @@
+import { outputReserve } from "../limits/limits.ts";
 import { fillTokens, type OwnCandidate } from "../limits/pool-limits.ts";
 import type { Candidate } from "../limits/store.ts";
 import type { AcquireRequest, TokenEstimate } from "./rotator-options.ts";
-
-/** Tokens kept free for the answer: at most, and where a request does not say how long it may get. */
-export const outputReserve = 2000;
 
 /** What requests are expected to use, asked for once each and only where a limit counts tokens. */
 export class TokenAmounts {

@@ -20,7 +20,8 @@ const words = [
   "recent-map.ts",
 ];
 const limits = [...words, "limits"];
-const judgement = [...limits, "judgement", "judgement/reading", "judgement/lexicon"];
+const readings = [...limits, "judgement/reading", "judgement/waits", "judgement/lexicon"];
+const judgement = [...readings, "judgement"];
 const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting", "pool/shared"];
 const pool = [...judgement, "pool", ...poolParts];
 const operate = [...pool, "operate", "operate/keys"];
@@ -49,8 +50,13 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "limits/memory": { may: [...limits, "limits/windows"] },
 
   "judgement/reading": { may: limits },
-  "judgement/lexicon": { may: [...limits, "judgement/reading"] },
-  judgement: { may: [...limits, "judgement/reading", "judgement/lexicon"] },
+  // What an answer says of limits and of waiting, in a provider's own grammar too: how that is written down is data.
+  "judgement/waits": { may: [...limits, "judgement/reading"], mayTypes: ["judgement/provider.ts"] },
+  "judgement/lexicon": {
+    may: [...limits, "judgement/reading", "judgement/waits"],
+    mayTypes: ["judgement/provider.ts"],
+  },
+  judgement: { may: readings },
   // Stands alone, so that it brings a store to count in.
   "judgement/rate-limit-tracker.ts": { may: [...judgement, "limits/memory"] },
   // Data: one file a provider.

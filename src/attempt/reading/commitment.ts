@@ -1,13 +1,30 @@
 import type { ErrorClassifier } from "../../judgement/error-classifier.ts";
 import type { Provider, StreamShape } from "../../judgement/provider.ts";
+import type { HeaderSource } from "../../judgement/reading/headers.ts";
 import type { Classification, ClassificationContext, Clock } from "../../types.ts";
-import type { Answer, Call, Reply } from "../call.ts";
 import { StreamOpening } from "./stream-opening.ts";
 
 export interface CommitmentOptions {
   readonly clock: Clock;
   /** How long the beginning of an answer may be kept back, milliseconds. */
   readonly commitHoldMs: number;
+}
+
+/** A call whose answer is looked into. */
+export interface LookingCall {
+  readonly method: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** An answer that is looked into while its body comes. */
+export interface OpeningReply {
+  readonly status: number;
+  readonly headers: HeaderSource;
+  readUntil(
+    seenEnough: (chunk: Uint8Array) => boolean,
+    interrupt?: Promise<"late">,
+  ): Promise<"enough" | "end" | "late">;
+  prepare(): void;
 }
 
 /** A JSON answer longer than this is a success: errors are short. */
@@ -32,7 +49,7 @@ export function isEventStream(contentType: string | null): boolean {
  * Looks into answers that say success before anything of them is handed over: until then another key can still be tried.
  * Only answers of providers that are known to put errors there.
  */
-export class Commitment<C extends Call, A extends Answer> {
+export class Commitment {
   readonly #classifier: ErrorClassifier;
   readonly #stream: StreamShape | undefined;
   readonly #looksAtJson: boolean;
@@ -48,7 +65,10 @@ export class Commitment<C extends Call, A extends Answer> {
     this.#isNeeded = options.commitHoldMs > 0 && (stream !== undefined || this.#looksAtJson);
   }
 
-  lookAt(call: C, { status, headers }: A): Look | undefined {
+  lookAt(
+    call: LookingCall,
+    { status, headers }: { readonly status: number; readonly headers: { get(name: string): string | null } },
+  ): Look | undefined {
     if (!this.#isNeeded || status >= 300 || status === 204) return undefined;
     const type = headers.get("content-type");
     // A stream that is only listened to may have nothing to say for hours.
@@ -60,8 +80,8 @@ export class Commitment<C extends Call, A extends Answer> {
   /** Reads on until the answer is known to be good, or may not be kept back any longer. Returns the error that stood there. */
   async open(
     look: Look,
-    call: C,
-    reply: Reply<A>,
+    call: LookingCall,
+    reply: OpeningReply,
     endsAt: number,
     context: ClassificationContext,
   ): Promise<EmbeddedError | undefined> {
@@ -77,7 +97,7 @@ export class Commitment<C extends Call, A extends Answer> {
   }
 
   async #openEvents(
-    reply: Reply<A>,
+    reply: OpeningReply,
     interrupt: Promise<"late">,
     context: ClassificationContext,
   ): Promise<EmbeddedError | undefined> {
@@ -94,7 +114,7 @@ export class Commitment<C extends Call, A extends Answer> {
   }
 
   async #openJson(
-    reply: Reply<A>,
+    reply: OpeningReply,
     interrupt: Promise<"late">,
     context: ClassificationContext,
   ): Promise<EmbeddedError | undefined> {
@@ -110,7 +130,7 @@ export class Commitment<C extends Call, A extends Answer> {
   }
 
   #judge(
-    { status, headers }: Reply<A>,
+    { status, headers }: OpeningReply,
     body: unknown,
     text: string,
     context: ClassificationContext,
@@ -123,7 +143,7 @@ export class Commitment<C extends Call, A extends Answer> {
 
 /** Resolves when the time is over, rejects when the caller gives up. */
 function interruption(
-  { signal }: Call,
+  { signal }: LookingCall,
   ms: number,
   clock: Clock,
 ): { readonly interrupt: Promise<"late">; end(): void } {

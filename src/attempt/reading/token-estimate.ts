@@ -1,4 +1,4 @@
-import { outputReserve } from "../../pool/token-amounts.ts";
+import { outputReserve } from "../../limits/limits.ts";
 import { topLevelNumbers } from "./request-facts.ts";
 
 /** What a picture or another file inside a body counts at most: its tokens do not follow from its length. */

@@ -1,26 +1,10 @@
 import type { EventHub } from "../../pool/events.ts";
 import type { Account } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
-import type { HeaderReader } from "../../ports.ts";
 import type { Classification, Clock, InferredAccount } from "../../types.ts";
-
-/** Headers in which providers name the organization or project a key belongs to. */
-const organizationHeaders = ["openai-organization", "anthropic-organization-id", "x-organization-id", "x-project-id"];
-/** The same in an error message: "... for gpt-4.1 in organization org-abc on tokens per min". */
-const organizationWords = /\b(?:organization|project) ((?:org|proj|organization|project)[-_][\w-]{3,64})/i;
 
 /** How long a refusal that names no time is taken to hold. */
 const unknownRestMs = 1000;
-
-/** What an answer says of whose key it was. */
-export function organizationIn(headers: HeaderReader, message: string | null): string | null {
-  for (const name of organizationHeaders) {
-    const value = headers.get(name);
-    if (value !== null && value.trim() !== "") return value.trim().slice(0, 80);
-  }
-  const found = message === null ? null : organizationWords.exec(message.slice(0, 4096));
-  return found?.[1] ?? null;
-}
 
 interface Group {
   readonly evidence: string;

@@ -5,8 +5,8 @@ import type { Lease } from "../../pool/lease.ts";
 import type { HeaderReader } from "../../ports.ts";
 import type { Clock, CooldownChange, LearntLimit, ScopeId } from "../../types.ts";
 import type { HeaderCounter, Provider } from "../provider.ts";
-import { limitOf } from "../reading/stated-limit.ts";
-import { calendarResetMs, readDeclaredBuckets } from "../reading/stated-resets.ts";
+import { limitOf } from "../waits/stated-limit.ts";
+import { calendarResetMs, readDeclaredBuckets } from "../waits/stated-resets.ts";
 import type { StatedLimits } from "./stated-limits.ts";
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */

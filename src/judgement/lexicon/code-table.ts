@@ -1,6 +1,7 @@
 import { foldIdentifier } from "../reading/envelope.ts";
-import type { Facts, Verdict } from "../verdict.ts";
-import { readQuotaFailure } from "./limit-words.ts";
+import type { Facts } from "../reading/facts.ts";
+import { readQuotaFailure } from "../waits/limit-words.ts";
+import type { Verdict } from "./verdict.ts";
 
 const quota: Verdict = { kind: "quota_exhausted" };
 const projectQuota: Verdict = { kind: "quota_exhausted", sharedBy: "project" };

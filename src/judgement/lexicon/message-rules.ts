@@ -1,6 +1,7 @@
+import type { Facts } from "../reading/facts.ts";
 import { containsAny } from "../reading/guarded.ts";
-import type { Facts, Verdict } from "../verdict.ts";
-import { phrasePattern } from "./phrases.ts";
+import { phrasePattern } from "../reading/phrases.ts";
+import type { Verdict } from "./verdict.ts";
 
 interface MessageRule {
   /** Statuses under which the words mean this; others may only quote them. */

@@ -1,15 +1,40 @@
 import type { ClassificationContext } from "../../types.ts";
-import type { Facts } from "../verdict.ts";
-import { decodeBody } from "./body.ts";
+import { type BodyFormat, decodeBody } from "./body.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
 import { type HeaderSource, HeaderView } from "./headers.ts";
-import { readServerTime } from "./retry-delay.ts";
+import { readServerTime } from "./server-time.ts";
 
 /** How much of a page is searched for a CDN's marks. */
 const maxPageLength = 16_384;
 
 const noEnvelope: ErrorEnvelope = { code: null, type: null, message: null, details: [], effectiveStatus: null };
+
+/** One answer, taken apart once for all stages to look at. */
+export interface Facts {
+  /** Status of the response; 0 where there is none. */
+  readonly status: number;
+  /** Status the decision is made by: the body's own where the response's says success. */
+  readonly effectiveStatus: number;
+  /** An error inside an answer whose status says success. */
+  readonly isEmbedded: boolean;
+  /** Is it an error object, rather than a bare text or a list of errors? */
+  readonly isErrorObject: boolean;
+  readonly format: BodyFormat;
+  readonly envelope: ErrorEnvelope;
+  /** The body as it was decoded. */
+  readonly body: unknown;
+  /** Every code, type and reason of the body, folded; the most telling first. */
+  readonly codes: readonly string[];
+  /** The message in lower case; empty for markup. */
+  readonly message: string;
+  /** A body that is no structured data, in lower case: only the marks of a CDN are looked for in it. */
+  readonly page: string;
+  readonly headers: HeaderView;
+  readonly context: ClassificationContext;
+  /** Wall clock as the server sees it, epoch milliseconds. */
+  readonly serverNow: number;
+}
 
 export interface Answer {
   readonly status: number;

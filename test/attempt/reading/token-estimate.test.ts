@@ -3,7 +3,7 @@ import { performance } from "node:perf_hooks";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { estimateTokens, payloadTokens } from "../../../src/attempt/reading/token-estimate.ts";
-import { outputReserve } from "../../../src/pool/token-amounts.ts";
+import { outputReserve } from "../../../src/limits/limits.ts";
 
 const chat = { path: "/v1/chat/completions" };
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

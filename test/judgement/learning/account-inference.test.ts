@@ -1,11 +1,9 @@
 import { createRotatingFetch } from "rotating-fetch";
 import { FakeClock } from "rotating-fetch/testing";
 import { describe, expect, it } from "vitest";
-import { organizationIn } from "../../../src/judgement/learning/account-inference.ts";
 
 const url = "https://api.openai.com/v1/chat/completions";
 const restMs = 600_000;
-const none = { get: () => null };
 
 /** An OpenAI of several keys, each of an organization, and some of them used up. */
 function openai(organizationOf: Readonly<Record<string, string>>) {
@@ -35,13 +33,6 @@ function openai(organizationOf: Readonly<Record<string, string>>) {
 }
 
 describe("AccountInference", () => {
-  it("reads an organization from headers and from the provider's words, and from nothing else", () => {
-    expect(organizationIn({ get: (name) => (name === "openai-organization" ? "acme" : null) }, null)).toBe("acme");
-    expect(organizationIn(none, "Rate limit reached for m in organization org-abc123 on tokens")).toBe("org-abc123");
-    expect(organizationIn(none, "Rate limit reached in organization settings")).toBeNull();
-    expect(organizationIn(none, null)).toBeNull();
-  });
-
   it("rests all keys of an organization when one of them runs dry, once the provider named it for both", async () => {
     const { fetch, call, dry, asked, clock } = openai({ a: "acme", b: "acme", c: "other" });
     const joined: unknown[] = [];

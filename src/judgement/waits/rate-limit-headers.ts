@@ -1,8 +1,8 @@
 import type { Dimension, WindowName } from "../../types.ts";
-import { windowOfSeconds } from "../lexicon/limit-words.ts";
-import type { HeaderView } from "./headers.ts";
-import { boundDelay, parseDecimal, parseReset, type ResetUnit } from "./reset-grammar.ts";
-import { type FieldItem, parseFieldList } from "./structured-fields.ts";
+import type { HeaderView } from "../reading/headers.ts";
+import { boundDelay, parseDecimal, parseReset, type ResetUnit } from "../reading/reset-grammar.ts";
+import { type FieldItem, parseFieldList } from "../reading/structured-fields.ts";
+import { windowOfSeconds } from "./limit-words.ts";
 
 /** One counter as response headers describe it. */
 export interface HeaderBucket {

@@ -1,4 +1,5 @@
-import type { Facts, Verdict } from "../verdict.ts";
+import type { Facts } from "../reading/facts.ts";
+import type { Verdict } from "./verdict.ts";
 
 const addressLimit: Verdict = {
   kind: "rate_limit",

@@ -1,10 +1,10 @@
 import { Calendar } from "../../limits/calendar.ts";
 import type { HeaderCounter, Provider, ResetPlace, ResetRule, ResetUnit } from "../provider.ts";
-import type { Facts } from "../verdict.ts";
-import { readPath } from "./guarded.ts";
-import type { HeaderView } from "./headers.ts";
+import type { Facts } from "../reading/facts.ts";
+import { readPath } from "../reading/guarded.ts";
+import type { HeaderView } from "../reading/headers.ts";
+import { boundDelay, parseDecimal, parseDuration, parseInstant } from "../reading/reset-grammar.ts";
 import type { HeaderBucket } from "./rate-limit-headers.ts";
-import { boundDelay, parseDecimal, parseDuration, parseInstant } from "./reset-grammar.ts";
 
 /** A counter as a provider's grammar declares it: nothing is guessed. */
 export interface DeclaredBucket extends HeaderBucket {

@@ -1,34 +1,6 @@
-import type { Classification, ClassificationContext, Dimension, Kind, Scope, SharedBy, WindowName } from "../types.ts";
-import type { ResetRule } from "./provider.ts";
-import type { BodyFormat } from "./reading/body.ts";
-import type { ErrorEnvelope } from "./reading/envelope.ts";
-import type { HeaderView } from "./reading/headers.ts";
-
-/** One answer, taken apart once for all stages to look at. */
-export interface Facts {
-  /** Status of the response; 0 where there is none. */
-  readonly status: number;
-  /** Status the decision is made by: the body's own where the response's says success. */
-  readonly effectiveStatus: number;
-  /** An error inside an answer whose status says success. */
-  readonly isEmbedded: boolean;
-  /** Is it an error object, rather than a bare text or a list of errors? */
-  readonly isErrorObject: boolean;
-  readonly format: BodyFormat;
-  readonly envelope: ErrorEnvelope;
-  /** The body as it was decoded. */
-  readonly body: unknown;
-  /** Every code, type and reason of the body, folded; the most telling first. */
-  readonly codes: readonly string[];
-  /** The message in lower case; empty for markup. */
-  readonly message: string;
-  /** A body that is no structured data, in lower case: only the marks of a CDN are looked for in it. */
-  readonly page: string;
-  readonly headers: HeaderView;
-  readonly context: ClassificationContext;
-  /** Wall clock as the server sees it, epoch milliseconds. */
-  readonly serverNow: number;
-}
+import type { Classification, Dimension, Kind, Scope, SharedBy, WindowName } from "../../types.ts";
+import type { ResetRule } from "../provider.ts";
+import type { Facts } from "../reading/facts.ts";
 
 /** What a stage has to say. What it leaves open follows from the kind and from the words of the answer. */
 export interface Verdict {

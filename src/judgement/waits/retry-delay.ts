@@ -1,20 +1,20 @@
+import { ZoneClock } from "../../limits/zone-clock.ts";
 import type { Dimension, WindowName } from "../../types.ts";
-import { phrasePattern } from "../lexicon/phrases.ts";
-import type { ErrorEnvelope } from "./envelope.ts";
-import { isObject, readField, readIdentifier, readText } from "./guarded.ts";
-import { type HeaderSource, HeaderView } from "./headers.ts";
-import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./rate-limit-headers.ts";
+import type { ErrorEnvelope } from "../reading/envelope.ts";
+import { isObject, readField, readIdentifier, readText } from "../reading/guarded.ts";
+import { type HeaderSource, HeaderView } from "../reading/headers.ts";
+import { phrasePattern } from "../reading/phrases.ts";
 import {
   boundDelay,
   parseDecimal,
   parseDuration,
   parseInstant,
   parseReset,
-  parseRetryAfter,
   type ResetUnit,
   scanDuration,
-} from "./reset-grammar.ts";
-import { instantInZone } from "./zoned-time.ts";
+} from "../reading/reset-grammar.ts";
+import { readHeaderDelay, readServerTime } from "../reading/server-time.ts";
+import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./rate-limit-headers.ts";
 
 /** What is already known of the limit when its delay is looked for. */
 export interface DelayHints {
@@ -71,32 +71,6 @@ export function readRetryDelay(
   const buckets = hints.buckets ?? readHeaderBuckets(view, serverNow, hints.resetUnit);
   const bucket = exhaustedBucket(buckets) ?? namedBucket(buckets, hints.dimension ?? null, hints.window ?? null);
   return bucket?.resetMs ?? null;
-}
-
-const fixdateLength = 29;
-
-/** Answers of one second state the same date. */
-let lastDate = { text: "", instant: 0 };
-
-/** The response's own time where it states one: dates in it are compared with that, not with a clock that may be off. */
-export function readServerTime(headers: HeaderView, now: number): number {
-  const date = headers.get("date");
-  if (date === null) return now;
-  if (date === lastDate.text) return lastDate.instant;
-  const instant = parseInstant(date.trim(), now);
-  // Only the form whose year has four digits means the same whenever it is read.
-  if (instant !== null && date.length === fixdateLength) lastDate = { text: date, instant };
-  return instant ?? now;
-}
-
-/** The two headers that exist to state a delay. */
-export function readHeaderDelay(headers: HeaderView, serverNow: number): number | null {
-  const milliseconds = headers.get("retry-after-ms");
-  const exactMs = milliseconds === null ? null : parseDecimal(milliseconds.trim());
-  const boundedMs = exactMs === null ? null : boundDelay(exactMs);
-  if (boundedMs !== null) return boundedMs;
-  const retryAfter = headers.get("retry-after");
-  return retryAfter === null ? null : parseRetryAfter(retryAfter, serverNow);
 }
 
 function readBodyDelay(
@@ -167,7 +141,7 @@ function instantAt(lower: string, now: number, timeZone: string | undefined): nu
   if (offset !== null) return parseInstant(`${time}${offset[1]}:${offset[2]}`, now);
   if (timeZone === undefined || otherZone.test(zone)) return null;
   const local = parseInstant(`${time}Z`, now);
-  return local === null ? null : instantInZone(local, timeZone);
+  return local === null ? null : ZoneClock.of(timeZone).instantOf(local);
 }
 
 function trimPunctuation(text: string): string {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { normaliseEnvelope } from "../../../src/judgement/reading/envelope.ts";
 import type { HeaderSource } from "../../../src/judgement/reading/headers.ts";
-import { findDelayInProse, readRetryDelay } from "../../../src/judgement/reading/retry-delay.ts";
+import { findDelayInProse, readRetryDelay } from "../../../src/judgement/waits/retry-delay.ts";
 
 const now = Date.parse("2026-11-20T12:00:00Z");
 const read = (headers: HeaderSource | undefined, body?: unknown): number | null =>

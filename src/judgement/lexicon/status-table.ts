@@ -1,6 +1,7 @@
-import { isDefinitiveRefusal } from "./lexicon/message-rules.ts";
-import { readHeaderDelay } from "./reading/retry-delay.ts";
-import type { Facts, Verdict } from "./verdict.ts";
+import type { Facts } from "../reading/facts.ts";
+import { readHeaderDelay } from "../reading/server-time.ts";
+import { isDefinitiveRefusal } from "./message-rules.ts";
+import type { Verdict } from "./verdict.ts";
 
 const refusedKey: Verdict = { kind: "invalid_key" };
 const deadKey: Verdict = { kind: "invalid_key", isDefinitive: true };

@@ -1,7 +1,7 @@
 import type { Dimension, WindowName } from "../../types.ts";
 import { readField, readList, readText } from "../reading/guarded.ts";
+import { phrasePattern } from "../reading/phrases.ts";
 import { parseDecimal } from "../reading/reset-grammar.ts";
-import { phrasePattern } from "./phrases.ts";
 
 const windowPhrases = new Map<string, WindowName>([
   ["per second", "second"],

@@ -1,5 +1,5 @@
 import type { Dimension, StatedLimit, WindowName } from "../../types.ts";
-import { windowOfSeconds } from "../lexicon/limit-words.ts";
+import { windowOfSeconds } from "./limit-words.ts";
 
 /** Where a message states its limit: near its beginning. */
 const searched = 2048;
