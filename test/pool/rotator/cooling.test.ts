@@ -199,9 +199,9 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
   it("keeps a rest longer than a timer can hold", async () => {
     const days = 24 * hourMs;
     const world = new RotatorWorld(makeStore, named("a"));
-    await world.failKey("a", rateLimit(40 * days));
-    const waiting = world.take({ maxWaitMs: 50 * days });
-    await world.advance(39 * days);
+    await world.failKey("a", rateLimit(26 * days));
+    const waiting = world.take({ maxWaitMs: 30 * days });
+    await world.advance(25 * days);
     expect(world.rotator.waiting).toBe(1);
     await world.advance(1.01 * days);
     expect((await waiting).keyId).toBe("a");
