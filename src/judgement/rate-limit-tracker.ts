@@ -7,8 +7,8 @@ import { modelScope } from "../limits/scopes.ts";
 import type { Blocked, Candidate, Reservation, ReserveOptions, Store } from "../limits/store.ts";
 import type { Clock, Dimension, Limit, Usage } from "../types.ts";
 import { type HeaderSource, HeaderView } from "./reading/headers.ts";
+import { readHeaderDelay, readServerTime } from "./reading/server-time.ts";
 import { exhaustedBucket, readHeaderBuckets } from "./waits/rate-limit-headers.ts";
-import { readHeaderDelay, readServerTime } from "./waits/retry-delay.ts";
 
 export interface RateLimitTrackerOptions {
   /** Limits that hold for every account; at least one. */
