@@ -2,7 +2,7 @@ import { expectKnown, expectOneOf, expectString } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { PooledKey } from "../../pool/keys/key-pool.ts";
 import type { KeyChange, KeyRegistry } from "../../pool/keys/key-registry.ts";
-import { type KeyEntry, type ResolvedKey, resolveKey, toEntries } from "../../pool/keys/key-source.ts";
+import { type KeyEntries, type ResolvedKey, toEntries } from "../../pool/keys/key-source.ts";
 import type { KeyConfig } from "../../types.ts";
 import type { KeyIndex, OperatorOverrides } from "./operator-overrides.ts";
 
@@ -42,7 +42,7 @@ export interface ImportReport {
 export interface ImportPlan {
   readonly mode: "append" | "replace";
   readonly batch: string;
-  readonly entries: readonly KeyEntry[];
+  readonly entries: KeyEntries;
 }
 
 /** @throws InvalidOptionsError for options that cannot work, for what is no list of keys, and for an empty one. */
@@ -80,9 +80,10 @@ export class KeyImport {
     return [...this.#ids];
   }
 
-  take({ field, read }: KeyEntry): void {
+  take(entries: KeyEntries, place: number): void {
     try {
-      this.#findings.push(this.#taken(field, resolveKey(field, read(), this.#registry.fingerprint)));
+      const key = entries.resolve(place, this.#registry.fingerprint);
+      this.#findings.push(this.#taken(entries.field(place), key));
     } catch (error) {
       if (!InvalidOptionsError.isInstance(error)) throw error;
       this.#findings.push({ outcome: "invalid", id: null, message: error.message });

@@ -71,7 +71,7 @@ export class KeyManager {
     const overrides = this.#open();
     const { mode, batch, entries } = planImport(keys, options, this.#pool.options.clock.wall());
     const work = new KeyImport(overrides, this.#pool.registry, batch);
-    for (const entry of entries) work.take(entry);
+    for (let place = 0; place < entries.count; place++) work.take(entries, place);
     this.#pool.tell(work.changes);
     const { ids } = work;
     let removed = 0;

@@ -10,6 +10,11 @@ const libraryKey = "rotating-fetch key id v1";
  * `idSecret` makes them unguessable even for somebody who knows a list of candidate secrets.
  */
 export function createFingerprint(idSecret: string = libraryKey): (secret: string) => string {
+  // The platform's own is ten times as fast, where it can be had without an import and at once.
+  const platform = globalThis.process?.getBuiltinModule?.("node:crypto");
+  if (platform?.createHmac !== undefined) {
+    return (secret) => platform.createHmac("sha256", idSecret).update(secret).digest("hex").slice(0, 16);
+  }
   const keyed = hmac.create(sha256, utf8ToBytes(idSecret));
   return (secret) => bytesToHex(keyed.clone().update(utf8ToBytes(secret)).digest().subarray(0, 8));
 }

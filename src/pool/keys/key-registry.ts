@@ -171,6 +171,7 @@ export class KeyRegistry {
     const listed = overrides === undefined ? wanted : overrides.identified(wanted);
     this.#listed = new Map(listed.map((key) => [key.id, key]));
     if (overrides !== undefined) pool.noteOrdinals(overrides.ordinals());
+    if (pool.keys.size === 0 && overrides === undefined) return this.#takeFirst();
     const before = new Set(pool.keys.keys());
     const touched = new Set<Account>();
     const follow = (id: string): void => {
@@ -185,6 +186,17 @@ export class KeyRegistry {
     const added = present.filter((id) => !before.has(id)).length;
     const removed = [...before].filter((id) => !pool.keys.has(id)).length;
     return { added, removed, kept: present.length - added, touched };
+  }
+
+  /** Nothing was there before, and nobody says anything of it. */
+  #takeFirst(): ReloadResult {
+    const now = this.#options.clock.monotonic();
+    for (const key of this.#listed.values()) {
+      this.pool.add(key, this.#secretOf(key.secret), now);
+    }
+    this.#isLoaded = true;
+    this.#makePostponed();
+    return { added: this.#listed.size, removed: 0, kept: 0, touched: new Set() };
   }
 
   #makePostponed(): void {

@@ -13,7 +13,7 @@ import { InvalidOptionsError } from "../../errors.ts";
 import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
 import type { KeyConfig, KeyList, Limit } from "../../types.ts";
 import type { KeySettings } from "./key-store.ts";
-import { badCharacter } from "./secret-text.ts";
+import { checkedElement, checkedPart, checkedSecret, isPlainSecret, refuseBraces, unquoted } from "./secret-text.ts";
 
 /** A key as the rest of the core knows it: checked, defaults filled in. */
 export interface ResolvedKey {
@@ -50,52 +50,59 @@ const knownFields: { readonly [field in keyof Required<KeyConfig>]: true } = {
 
 const notSet = "; if it comes from an environment variable, that variable is empty or not set";
 
-function checkedSecret(field: string, value: unknown): string {
-  if (typeof value !== "string") throw unexpectedSecret(field, "a string", value === null ? "null" : typeof value);
-  const secret = value.trim();
-  if (secret === "") throw unexpectedSecret(field, "a non-empty string", "a blank one");
-  const bad = badCharacter(secret);
-  if (bad !== undefined) throw unexpectedSecret(field, "a key without spaces or control characters", bad);
-  return secret;
-}
+/** What a list holds, in order. Each entry is looked at when it is wanted: what is wrong with one need not concern the others. */
+export class KeyEntries {
+  readonly #entries: readonly unknown[];
+  readonly #check: (field: string, entry: unknown) => string;
 
-/** A string of a list is one key. One that holds several would be sent as it stands, and refused. */
-function checkedElement(field: string, value: unknown): string {
-  const text = typeof value === "string" ? value.trim() : "";
-  const place = text.search(/[,\r\n]/);
-  if (place >= 0) {
-    const what = text[place] === "," ? "comma" : "line break";
-    const odd = what === "comma" ? "; a secret that does have a comma is given as `{ secret }`" : "";
-    const came = `one with a ${what} at position ${place}; several keys are given as one string, not in a list, or split${odd}`;
-    throw unexpectedSecret(field, "one key", came);
+  /** @param check of an entry that is a string: what is wrong with it depends on where it stood */
+  constructor(entries: readonly unknown[], check: (field: string, entry: unknown) => string = checkedElement) {
+    this.#entries = entries;
+    this.#check = check;
   }
-  refuseBraces(field, text);
-  return checkedSecret(field, value);
+
+  get count(): number {
+    return this.#entries.length;
+  }
+
+  field(place: number): string {
+    return `keys[${place}]`;
+  }
+
+  /** @throws InvalidOptionsError naming the entry and the field, for what cannot be a key. */
+  resolve(place: number, fingerprint: (secret: string) => string): ResolvedKey {
+    const entry = this.#entries[place];
+    // Most keys are nothing but a secret, of which nothing stands against most.
+    if (typeof entry === "string") {
+      return plainKey(isPlainSecret(entry) ? entry : this.#check(this.field(place), entry), fingerprint);
+    }
+    const field = this.field(place);
+    if (this.#check !== checkedElement) return plainKey(this.#check(field, entry), fingerprint);
+    if (typeof entry === "object" && entry !== null) return resolveKey(field, entry as KeyConfig, fingerprint);
+    throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
+  }
 }
 
-/** An object as text, or a placeholder that was not filled in. */
-function refuseBraces(field: string, text: string): void {
-  if (!text.startsWith("{") || !text.endsWith("}")) return;
-  const expectation = "a key, keys separated by commas or line breaks, or a JSON array of strings";
-  throw unexpectedSecret(field, expectation, "a string in braces, as a JSON object is");
-}
-
-/** One entry of a list, looked at when it is wanted: what is wrong with it need not concern the others. */
-export interface KeyEntry {
-  readonly field: string;
-  /** @throws InvalidOptionsError for what cannot be a key. */
-  readonly read: () => KeyConfig;
-}
-
-/** Without the pair of quotes around it that some files and shells leave there, if there is one around the whole. */
-function unquoted(text: string): string {
-  const quote = text[0];
-  const isQuoted = (quote === '"' || quote === "'") && text.length > 1 && text.indexOf(quote, 1) === text.length - 1;
-  return isQuoted ? text.slice(1, -1).trim() : text;
+function plainKey(secret: string, fingerprint: (secret: string) => string): ResolvedKey {
+  return {
+    id: fingerprint(secret),
+    secret,
+    weight: 1,
+    priority: 0,
+    account: undefined,
+    models: undefined,
+    limits: undefined,
+    baseURL: undefined,
+    headers: undefined,
+    query: undefined,
+    note: undefined,
+    batch: undefined,
+    enabled: true,
+  };
 }
 
 /** The entries of a JSON array. What the parser says is not passed on: it repeats the text. */
-function entriesInJson(text: string): readonly KeyEntry[] {
+function entriesInJson(text: string): KeyEntries {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -106,33 +113,16 @@ function entriesInJson(text: string): readonly KeyEntry[] {
     throw unexpectedSecret("keys", "a JSON array of strings, as it begins with `[`", "a string that is no JSON");
   }
   if (parsed.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty JSON array");
-  return parsed.map((entry: unknown, place) => {
-    const field = `keys[${place}]`;
-    return { field, read: () => ({ secret: checkedElement(field, entry) }) };
-  });
+  return new KeyEntries(parsed, checkedJsonElement);
 }
 
-const separators = "; separate keys with commas or line breaks";
-
-/** One key out of a string with several. What it holds may be keys parted by something else. */
-function checkedPart(field: string, part: string): string {
-  const place = part.indexOf(";");
-  if (place >= 0) {
-    const came = `one with a \`;\` at position ${place}${separators}; a key that does have one can be an element of a list`;
-    throw unexpectedSecret(field, "a key without `;`", came);
-  }
-  if (/^["']|["']$/.test(part)) {
-    throw unexpectedSecret(field, "a key", "one with a quote at one end; put quotes around both ends or around none");
-  }
-  const bad = badCharacter(part);
-  if (bad !== undefined) {
-    throw unexpectedSecret(field, "a key without spaces or control characters", `${bad}${separators}`);
-  }
-  return part;
+/** In JSON text there are strings only. */
+function checkedJsonElement(field: string, entry: unknown): string {
+  return checkedElement(field, entry);
 }
 
 /** `a,b`, one key a line, both mixed, or a JSON array of strings; quotes around the whole or around a key are dropped. */
-function entriesInText(text: string): readonly KeyEntry[] {
+function entriesInText(text: string): KeyEntries {
   const list = unquoted(text.trim());
   if (list.startsWith("[")) return entriesInJson(list);
   refuseBraces("keys", list);
@@ -141,33 +131,21 @@ function entriesInText(text: string): readonly KeyEntry[] {
   if (given.length === 0) {
     throw unexpectedSecret("keys", "at least one key", `${text === "" ? "an empty" : "a blank"} string${notSet}`);
   }
-  return given.map((part, place) => {
-    const field = `keys[${place}]`;
-    return { field, read: () => ({ secret: checkedPart(field, part) }) };
-  });
+  return new KeyEntries(given, checkedPart);
 }
 
 /**
  * Turns whatever lists keys into its entries, in order.
  * @throws InvalidOptionsError for what is no list of keys, or an empty one.
  */
-export function toEntries(list: unknown): readonly KeyEntry[] {
+export function toEntries(list: unknown): KeyEntries {
   if (typeof list === "string") return entriesInText(list);
   if (list === undefined || list === null) {
     throw unexpectedSecret("keys", "a string, a list of keys or a function that returns one", `\`${list}\`${notSet}`);
   }
   if (!Array.isArray(list)) throw unexpected("keys", "a string, a list of keys or a function that returns one", list);
   if (list.length === 0) throw unexpectedSecret("keys", "at least one key", "an empty list");
-  return list.map((entry: unknown, place) => {
-    const field = `keys[${place}]`;
-    return { field, read: () => configOf(field, entry) };
-  });
-}
-
-function configOf(field: string, entry: unknown): KeyConfig {
-  if (typeof entry === "string") return { secret: checkedElement(field, entry) };
-  if (typeof entry === "object" && entry !== null) return entry as KeyConfig;
-  throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
+  return new KeyEntries(list);
 }
 
 /**
@@ -204,34 +182,38 @@ export function resolveKey(field: string, config: KeyConfig, fingerprint: (secre
  * @throws InvalidOptionsError naming the entry and the field.
  */
 export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ResolvedKey[] {
-  const byId = new Map<string, ResolvedKey>();
-  const bySecret = new Map<string, readonly [field: string, key: ResolvedKey]>();
-  for (const { field, read } of toEntries(list)) {
-    const key = resolveKey(field, read(), fingerprint);
+  const entries = toEntries(list);
+  const keys: ResolvedKey[] = [];
+  const ids = new Set<string>();
+  const bySecret = new Map<ResolvedKey["secret"], ResolvedKey>();
+  for (let place = 0; place < entries.count; place++) {
+    const key = entries.resolve(place, fingerprint);
     if (typeof key.secret === "string") {
       const twin = bySecret.get(key.secret);
       if (twin !== undefined) {
-        expectSameSettings(field, key, ...twin);
+        expectSameSettings(entries, place, key, twin);
         continue;
       }
-      bySecret.set(key.secret, [field, key]);
+      bySecret.set(key.secret, key);
     }
-    if (byId.has(key.id)) {
-      throw new InvalidOptionsError(
-        `${field}.id`,
-        `Expected \`${field}.id\` to be unique, got one that an earlier key has`,
-      );
+    if (ids.has(key.id)) {
+      const field = `${entries.field(place)}.id`;
+      throw new InvalidOptionsError(field, `Expected \`${field}\` to be unique, got one that an earlier key has`);
     }
-    byId.set(key.id, key);
+    ids.add(key.id);
+    keys.push(key);
   }
-  return [...byId.values()];
+  return keys;
 }
 
 /** A key can be used in one way only: which of two was meant is not for us to say. */
-function expectSameSettings(field: string, key: ResolvedKey, twinField: string, twin: ResolvedKey): void {
+function expectSameSettings(entries: KeyEntries, place: number, key: ResolvedKey, twin: ResolvedKey): void {
   const names = Object.keys(knownFields) as (keyof ResolvedKey)[];
   const other = names.find((name) => comparable(key[name]) !== comparable(twin[name]));
   if (other === undefined) return;
+  const field = entries.field(place);
+  const isTwin = (_: unknown, earlier: number): boolean => entries.resolve(earlier, () => "").secret === twin.secret;
+  const twinField = entries.field(Array.from({ length: place }).findIndex(isTwin));
   throw new InvalidOptionsError(
     field,
     `Expected \`${field}\`, which has the secret of \`${twinField}\`, to have the same settings, got another \`${other}\``,
