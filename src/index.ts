@@ -92,7 +92,6 @@ export type {
   LimitSnapshot,
   PoolSnapshot,
 } from "./operate/snapshot.ts";
-export type { ModelStanding } from "./pool/dispatcher.ts";
 export type { RotatorEvents } from "./pool/events.ts";
 export type { KeyUpdate } from "./pool/keys/key-source.ts";
 export type {
@@ -106,6 +105,7 @@ export type {
 } from "./pool/keys/key-store.ts";
 export { Lease } from "./pool/lease.ts";
 export type { ProbeRequest } from "./pool/pool-port.ts";
+export type { ModelStanding } from "./pool/readiness.ts";
 export type {
   AcquireRequest,
   HealthCheck,

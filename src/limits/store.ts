@@ -222,6 +222,11 @@ export interface Store {
   renew(session: string): Awaitable<{ instances: number; rank: number; epoch: string; now: number }>;
   /** Tells of what others changed, as far as the store can. */
   watch?(listener: (change: StoreChange) => void): Unsubscribe;
+  /**
+   * Scopes in a cooldown now, for a store inside this process: a pool that begins on one that counted before, or is shared by
+   * several pools, learns so which models cool on their own.
+   */
+  cooling?(): Iterable<ScopeId>;
   dump?(): Awaitable<StoreDump>;
   load?(dump: StoreDump): Awaitable<void>;
   close?(): Awaitable<void>;

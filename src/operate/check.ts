@@ -175,13 +175,13 @@ async function endGuesses(port: PoolPort, { key, model, reservation }: Lease): P
     refuted.map(({ scope }): CooldownChange => ({ scope, set: "end", reason: "probe", source: "heuristic" })),
   );
   account.recheckAt = 0;
-  port.dispatcher.wake(account.slot);
+  port.readiness.wake(account.slot);
   for (const { scope } of refuted) port.emit("key-recovered", { scope, keyId: key.id });
 }
 
 /** The claim is a reservation of the key's one probe: over all processes of a store there is one at a time. */
 async function leaseFor(
-  { options, tracker, dispatcher, settlement }: PoolPort,
+  { options, tracker, dispatcher, readiness, settlement }: PoolPort,
   key: PooledKey,
 ): Promise<Lease | undefined> {
   const bucket: Bucket = {
@@ -193,10 +193,9 @@ async function leaseFor(
   };
   const scopes = tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
   const candidate: Candidate = { keyId: key.id, scopes, needs: [{ bucket, amount: 1 }], memo: undefined };
-  const answer = await options.store.reserve([candidate], { ...dispatcher.reserveOptions, purpose: "probe" });
+  const answer = await options.store.reserve([candidate], dispatcher.questions.probe);
   if (!answer.granted) return undefined;
-  dispatcher.inFlight++;
-  key.account.inFlight++;
+  readiness.begin(key.account);
   return new Lease(settlement, key, answer as Reservation, options.clock.monotonic(), { ms: 0 });
 }
 

@@ -61,12 +61,12 @@ export class KeyRotator {
 
   /** Requests that hold a key. */
   get inFlight(): number {
-    return this.#pool.dispatcher.inFlight;
+    return this.#pool.readiness.inFlight;
   }
 
   /** Requests that wait for one. */
   get waiting(): number {
-    return this.#pool.dispatcher.waiting;
+    return this.#pool.readiness.queue.size;
   }
 
   /** Must the model of a request be known to serve it? Spares looking for it. */

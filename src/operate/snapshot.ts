@@ -3,9 +3,9 @@ import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope } from "../limits/scopes.ts";
 import type { BucketState, ScopeState, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
-import type { ModelStanding } from "../pool/dispatcher.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
+import type { ModelStanding } from "../pool/readiness.ts";
 import type { Clock, CooldownSource, Dimension, InferredAccount, LearntLimit, ScopeId } from "../types.ts";
 
 export interface CooldownSnapshot {
@@ -108,9 +108,10 @@ export async function snapshot(owner: PoolOwner): Promise<PoolSnapshot> {
   const port = portOf(owner);
   await port.ready();
   const keys = await snapshotsOf(port, inOrder(port.registry.pool.keys.values()));
-  const { dispatcher, settlement } = port;
-  const { inFlight, waiting } = dispatcher;
-  const models = dispatcher.modelStandings();
+  const { readiness, settlement } = port;
+  const { inFlight, queue } = readiness;
+  const waiting = queue.size;
+  const models = readiness.modelStandings();
   const store = port.options.store.sharing?.();
   return {
     keys,

@@ -1,5 +1,6 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { Clock } from "../types.ts";
+import type { SecretFailure } from "./asking/grants.ts";
 
 /** How a lane stands, counted in accounts. */
 export interface PoolStanding {
@@ -21,12 +22,6 @@ export interface PoolStanding {
 
 /** Whoever was refused because the store cannot be asked may come back so soon, milliseconds. */
 const storeRetryMs = 1000;
-
-/** Keys that cannot be used because the function that fetches their secret failed. */
-export interface SecretFailure {
-  readonly cause: unknown;
-  readonly accounts: number;
-}
 
 const forLimits = new WeakSet<AllKeysExhaustedError>();
 

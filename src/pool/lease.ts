@@ -1,7 +1,7 @@
 import type { Reservation } from "../limits/store.ts";
 import type { LeaseResult } from "../ports.ts";
 import type { CooldownChange } from "../types.ts";
-import type { Allowance } from "./counting-delay.ts";
+import type { Allowance } from "./asking/counting-delay.ts";
 import type { PooledKey } from "./keys/key-pool.ts";
 import type { KeySecret } from "./keys/key-secret.ts";
 

@@ -7,6 +7,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
 import type { KeyChange, KeyRegistry } from "./keys/key-registry.ts";
 import type { Lease } from "./lease.ts";
+import type { Readiness } from "./readiness.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import type { Settlement } from "./settlement.ts";
 
@@ -86,6 +87,7 @@ export interface PoolPort extends CallPort {
   readonly events: EventHub;
   readonly registry: KeyRegistry;
   readonly tracker: PoolLimits;
+  readonly readiness: Readiness;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
   /** `undefined` until a fetch is made with the pool. */

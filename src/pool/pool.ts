@@ -11,6 +11,7 @@ import { type KeyChange, type KeyOverrides, KeyRegistry } from "./keys/key-regis
 import { SharedWork } from "./keys/shared-work.ts";
 import type { Lease } from "./lease.ts";
 import { own, type PoolPort, type SendProbe } from "./pool-port.ts";
+import { Readiness } from "./readiness.ts";
 import { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import { Settlement } from "./settlement.ts";
@@ -34,6 +35,7 @@ export class Pool implements PoolPort {
   readonly events: EventHub;
   readonly registry: KeyRegistry;
   readonly tracker: PoolLimits;
+  readonly readiness: Readiness;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
   readonly learnsFromHeaders: boolean;
@@ -61,9 +63,10 @@ export class Pool implements PoolPort {
     this.registry.open();
     this.#tellUnknown();
     const parts = { options, events, pool, tracker: this.tracker };
-    this.dispatcher = new Dispatcher({ ...parts, names: this.#names });
-    this.settlement = new Settlement({ ...parts, dispatcher: this.dispatcher });
-    this.dispatcher.owner = this.settlement;
+    this.readiness = new Readiness(parts);
+    const { readiness } = this;
+    this.settlement = new Settlement({ ...parts, readiness });
+    this.dispatcher = new Dispatcher({ ...parts, names: this.#names, readiness, owner: this.settlement });
     this.learnsFromHeaders = this.settlement.learnt.hasGrammar;
     // The key store is being read already: nobody need wait for the first request. Should it fail, that one tries again.
     if (typeof keys !== "function") this.ready().catch(() => {});
@@ -80,15 +83,15 @@ export class Pool implements PoolPort {
   }
 
   get strategy(): string {
-    return this.dispatcher.strategy.name;
+    return this.readiness.strategy.name;
   }
 
   get inFlight(): number {
-    return this.dispatcher.inFlight;
+    return this.readiness.inFlight;
   }
 
   get waiting(): number {
-    return this.dispatcher.waiting;
+    return this.readiness.queue.size;
   }
 
   get countsTokens(): boolean {
@@ -97,7 +100,7 @@ export class Pool implements PoolPort {
 
   get countsToTheEnd(): boolean {
     const { pool } = this.registry;
-    return this.dispatcher.countsStreams || pool.countsTokens || pool.countsConcurrency;
+    return this.readiness.countsBusy || pool.countsTokens || pool.countsConcurrency;
   }
 
   get accountCount(): number {
@@ -106,7 +109,7 @@ export class Pool implements PoolPort {
 
   get needsModel(): boolean {
     // Another process may have put a model to rest.
-    return this.dispatcher.shared !== undefined || this.dispatcher.lanes.needModel;
+    return this.readiness.shared !== undefined || this.readiness.lanes.needModel;
   }
 
   get sendProbe(): SendProbe | undefined {
@@ -120,7 +123,7 @@ export class Pool implements PoolPort {
   }
 
   useStrategy(strategy: OrderingStrategy): void {
-    this.dispatcher.useStrategy(strategy);
+    this.readiness.useStrategy(strategy);
   }
 
   observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
@@ -179,7 +182,7 @@ export class Pool implements PoolPort {
     if (this.registry.isLoaded) return Promise.resolve();
     return this.#loading.run(async () => {
       await this.registry.reload();
-      this.dispatcher.rebuild();
+      this.readiness.rebuild();
       this.#tellUnknown();
     });
   }
@@ -193,7 +196,7 @@ export class Pool implements PoolPort {
     if (!this.registry.isLoaded) return this.ready();
     try {
       const { added, removed, kept, touched } = await this.registry.reload();
-      for (const account of touched) this.dispatcher.rejoin(account);
+      for (const account of touched) this.readiness.rejoin(account);
       this.events.emit("keys-reloaded", { added, removed, kept });
     } catch (error) {
       this.events.emit("keys-reload-failed", { error });
@@ -201,11 +204,11 @@ export class Pool implements PoolPort {
   }
 
   tell(changes: readonly (KeyChange | undefined)[]): void {
-    const { dispatcher, events } = this;
+    const { readiness, events } = this;
     for (const change of changes) {
       if (change === undefined) continue;
       const { id, kind, isReplaced, changed, touched } = change;
-      for (const account of touched) dispatcher.rejoin(account);
+      for (const account of touched) readiness.rejoin(account);
       if (kind === "added") events.emit("key-added", { keyId: id });
       if (kind === "removed") events.emit("key-removed", { keyId: id });
       if (isReplaced) this.#tellReplaced(id);
@@ -223,8 +226,8 @@ export class Pool implements PoolPort {
     this.#isClosed = true;
     for (const stop of this.#stopWatching) stop?.();
     this.#onClosed?.();
-    this.dispatcher.empty(new RotatorClosedError());
-    if (drainMs > 0 && this.dispatcher.inFlight > 0) await this.settlement.idle(drainMs);
+    this.readiness.queue.empty(new RotatorClosedError());
+    if (drainMs > 0 && this.readiness.inFlight > 0) await this.settlement.idle(drainMs);
     try {
       await this.registry.overrides?.close();
     } finally {
@@ -246,15 +249,17 @@ export class Pool implements PoolPort {
     const { store } = this.options;
     return [
       store.watch?.((change) => {
-        const { shared } = this.dispatcher;
+        const { shared } = this.readiness;
         if (shared !== undefined) shared.heard(change);
-        // What this pool gives back itself is handed on by whoever settles it.
-        else if (change.type === "freed" && !this.settlement.isSettling) this.dispatcher.freed();
+        // What this pool changes itself is taken over by whoever settles it.
+        else if (this.settlement.isSettling) return;
+        else if (change.type === "cooled") this.readiness.cooled(change.state.scope);
+        else this.readiness.freed();
       }),
       store.onSharing?.(({ type, ...told }) => {
         // Each type has the payload of its event.
         this.events.emit(`store-${type}`, told as never);
-        if (type === "shared") this.dispatcher.freed();
+        if (type === "shared") this.readiness.freed();
       }),
     ];
   }
@@ -269,7 +274,7 @@ export class Pool implements PoolPort {
 
   #tellReplaced(id: string): void {
     const key = this.registry.pool.keys.get(id);
-    if (key !== undefined) this.dispatcher.wake(key.account.slot);
+    if (key !== undefined) this.readiness.wake(key.account.slot);
     this.events.emit("key-replaced", { keyId: id });
   }
 

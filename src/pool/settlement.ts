@@ -7,12 +7,12 @@ import { isKeyScope, modelScope } from "../limits/scopes.ts";
 import type { Observation, Report, ScopeState, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseResult } from "../ports.ts";
 import type { Awaitable, Classification, CooldownChange, StatedLimit } from "../types.ts";
-import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub } from "./events.ts";
 import { CredentialWatch } from "./keys/credential-watch.ts";
 import type { Account, KeyPool, PooledKey } from "./keys/key-pool.ts";
 import { SecretOverlaps } from "./keys/secret-overlap.ts";
 import type { Lease, LeaseOwner } from "./lease.ts";
+import type { Readiness } from "./readiness.ts";
 import { mayRecheck, rampStart } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 
@@ -20,9 +20,6 @@ import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 const rampEnd = 32;
 /** Weight of a new measurement in the smoothed latency. */
 const latencySmoothing = 0.3;
-
-/** Model names come from outside: beyond so many, an account's are begun anew. */
-const mostRestedModels = 256;
 
 /** Marks rests of accounts that only seem to be the refused one. */
 const inferred = { reason: "same_organization", source: "heuristic" } as const;
@@ -32,7 +29,7 @@ export interface SettlementParts {
   readonly events: EventHub;
   readonly pool: KeyPool;
   readonly tracker: PoolLimits;
-  readonly dispatcher: Dispatcher;
+  readonly readiness: Readiness;
 }
 
 /** Takes keys back: tells the store how attempts ended, and takes over what follows for keys, lanes and listeners. */
@@ -42,7 +39,7 @@ export class Settlement implements LeaseOwner {
   readonly #pool: KeyPool;
   readonly #store: Store;
   readonly #tracker: PoolLimits;
-  readonly #dispatcher: Dispatcher;
+  readonly #readiness: Readiness;
   readonly #sameClock: boolean;
   readonly #alone: [Report?] = [];
   /** Is a store told of an end at this moment? */
@@ -55,15 +52,15 @@ export class Settlement implements LeaseOwner {
   readonly #evidence: UsageEvidence;
   readonly #whenIdle = new Set<() => void>();
 
-  constructor({ options, events, pool, tracker, dispatcher }: SettlementParts) {
+  constructor({ options, events, pool, tracker, readiness }: SettlementParts) {
     this.#options = options;
     this.#events = events;
     this.#pool = pool;
     this.#store = options.store;
     this.#tracker = tracker;
-    this.#dispatcher = dispatcher;
+    this.#readiness = readiness;
     this.credentials = new CredentialWatch(options.clock);
-    this.overlaps = new SecretOverlaps(options.clock, events, pool, (slot) => dispatcher.wake(slot));
+    this.overlaps = new SecretOverlaps(options.clock, events, pool, (slot) => readiness.wake(slot));
     this.inference = new AccountInference(options.clock, events);
     this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
     this.#stated = new StatedLimits(options.clock, (lease, stated, model) => this.#lower(lease, stated, model));
@@ -91,11 +88,10 @@ export class Settlement implements LeaseOwner {
     const { account } = key;
     const now = this.now();
     const headersAfterMs = (lease.answeredAt === 0 ? now : lease.answeredAt) - lease.startedAt;
-    this.#dispatcher.inFlight--;
-    account.inFlight--;
+    this.#readiness.end(account);
     if (result.outcome === "success") {
       // Measuring writes to memory that a large pool has not in its cache: only for those who ask for it.
-      if (this.#dispatcher.strategy.usesLatency === true) measureLatency(account, headersAfterMs);
+      if (this.#readiness.strategy.usesLatency === true) measureLatency(account, headersAfterMs);
       this.credentials.succeeded(key, now);
       if (key.overlap !== undefined) this.overlaps.succeeded(key, now);
       if (this.inference.isWatching) {
@@ -117,12 +113,12 @@ export class Settlement implements LeaseOwner {
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#pool.countsTokens);
     const released = (): void => {
-      if (mayGiveBack) this.#dispatcher.lanes.wakeAll(account.slot);
-      this.#dispatcher.released(account);
+      if (mayGiveBack) this.#readiness.lanes.wakeAll(account.slot);
+      this.#readiness.released(account);
     };
     if (settling === undefined) released();
     else settling.then(released);
-    if (this.#whenIdle.size > 0 && this.#dispatcher.inFlight === 0) for (const done of this.#whenIdle) done();
+    if (this.#whenIdle.size > 0 && this.#readiness.inFlight === 0) for (const done of this.#whenIdle) done();
   }
 
   /** What is refused is a secret: one that the key has no more says nothing of it. */
@@ -142,7 +138,7 @@ export class Settlement implements LeaseOwner {
       scopes.map((scope) => ({ scope, set: "end", ...inferred }) as const),
       lease,
     );
-    this.#dispatcher.wake(account.slot);
+    this.#readiness.wake(account.slot);
   }
 
   /** Takes in what an answer's headers say of limits. */
@@ -174,7 +170,7 @@ export class Settlement implements LeaseOwner {
     key.givenUp = false;
     key.offReason = reason;
     key.account.refresh();
-    this.#dispatcher.rejoin(key.account);
+    this.#readiness.rejoin(key.account);
     if (before) this.#events.emit("key-disabled", { keyId: key.id, reason });
   }
 
@@ -187,7 +183,7 @@ export class Settlement implements LeaseOwner {
     key.refusals = 0;
     key.account.refresh();
     this.endRests(key);
-    this.#dispatcher.rejoin(key.account);
+    this.#readiness.rejoin(key.account);
     if (!before) this.#events.emit("key-enabled", { keyId: key.id });
   }
 
@@ -217,7 +213,7 @@ export class Settlement implements LeaseOwner {
       const at = reservation.reservedAt;
       cooldowns = this.#tracker.changesFor(classification, key, model, origin, at, lease.secretUsed);
       const { resting, heldBack } = this.inference.siblingsIn(key.account, classification);
-      for (const { account, until } of heldBack) this.#dispatcher.holdBack(account, until);
+      for (const { account, until } of heldBack) this.#readiness.holdBack(account, until);
       for (const sibling of resting) {
         const changes = this.#tracker.changesFor(classification, sibling.keys[0] as PooledKey, model, origin, at);
         cooldowns = [...cooldowns, ...changes.map((change) => ({ ...change, ...inferred }))];
@@ -257,7 +253,7 @@ export class Settlement implements LeaseOwner {
 
   /** What a shared store is told by this process, it hears of as well. */
   #own<T>(work: Promise<T>, { account }: PooledKey, changes?: readonly CooldownChange[]): Promise<T> {
-    return this.#dispatcher.shared?.during(work, account, changes) ?? work;
+    return this.#readiness.shared?.during(work, account, changes) ?? work;
   }
 
   /**
@@ -270,12 +266,12 @@ export class Settlement implements LeaseOwner {
     );
     if (changes.length === 0) return;
     this.#apply(changes, lease);
-    const { shared } = this.#dispatcher;
+    const { shared } = this.#readiness;
     if (shared === undefined) return;
     // Asked again before the answer comes.
     for (const { scope } of changes) shared.forget(scope);
     lease.key.restUntil = 0;
-    this.#dispatcher.wake(lease.key.account.slot);
+    this.#readiness.wake(lease.key.account.slot);
   }
 
   /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
@@ -309,7 +305,7 @@ export class Settlement implements LeaseOwner {
   #learn(states: readonly ScopeState[], key: PooledKey, lease: Lease | undefined): void {
     for (const state of states) {
       const forMs = state.until - state.now;
-      this.#dispatcher.shared?.learnt(state);
+      this.#readiness.shared?.learnt(state);
       if (state.scope.startsWith("provider:")) this.#restOrigin(key, forMs);
       else if (forMs > 0) key.account.ramp = rampStart;
       if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#noteModel(state.scope, lease.model);
@@ -317,7 +313,7 @@ export class Settlement implements LeaseOwner {
       if (forMs > 0) {
         const now = this.now();
         if (mayRecheck(state.source) && !isKeyScope(state.scope)) {
-          this.#dispatcher.picker.rechecks.wakeAt(key.account, now, now + forMs);
+          this.#readiness.rechecks.wakeAt(key.account, now, now + forMs);
         }
         this.#events.emit("key-cooled", {
           scope: state.scope,
@@ -331,7 +327,7 @@ export class Settlement implements LeaseOwner {
       key.restUntil = 0;
       key.credentialRefused = false;
       key.account.recheckAt = 0;
-      this.#dispatcher.wake(key.account.slot);
+      this.#readiness.wake(key.account.slot);
       this.#events.emit("key-recovered", { scope: state.scope, keyId: key.id });
     }
   }
@@ -346,17 +342,13 @@ export class Settlement implements LeaseOwner {
 
   /** A model that rests on its own gets a lane of its own. */
   #noteModel(scope: string, model: string): void {
-    this.#dispatcher.lanes.separate(model);
-    const account = this.#pool.accountOf(scope.slice("model:".length, -model.length - 1));
-    if (account === undefined) return;
-    account.restedModels ??= new Set();
-    if (account.restedModels.size >= mostRestedModels) account.restedModels.clear();
-    account.restedModels.add(model);
+    this.#readiness.lanes.separate(model);
+    this.#pool.accountOf(scope.slice("model:".length, -model.length - 1))?.noteModel(model);
   }
 
   /** Only where keys have endpoints of their own is there another origin to prefer. */
   #restOrigin(key: PooledKey, forMs: number): void {
-    if (this.#pool.hasOwnEndpoints) this.#dispatcher.origins.rest(key, forMs);
+    if (this.#pool.hasOwnEndpoints) this.#readiness.origins.rest(key, forMs);
   }
 
   #climb(account: Account): void {
@@ -373,15 +365,15 @@ export class Settlement implements LeaseOwner {
     const scopes = [...own, `account:${account.name}`, ...models];
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
     const ended = this.#store.cooldown(changes);
-    for (const scope of scopes) this.#dispatcher.shared?.forget(scope);
+    for (const scope of scopes) this.#readiness.shared?.forget(scope);
     if (ended instanceof Promise) {
       const failed = (error: unknown): void => this.#storeFailed(error);
       this.#own(ended, key, changes).then((states) => {
-        for (const { scope, now } of states) this.#dispatcher.shared?.forget(scope, now);
-        this.#dispatcher.wake(key.account.slot);
+        for (const { scope, now } of states) this.#readiness.shared?.forget(scope, now);
+        this.#readiness.wake(key.account.slot);
       }, failed);
     }
-    this.#dispatcher.wake(key.account.slot);
+    this.#readiness.wake(key.account.slot);
   }
 
   #storeFailed(error: unknown): void {

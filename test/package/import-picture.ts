@@ -22,7 +22,7 @@ const words = [
 const limits = [...words, "limits"];
 const readings = [...limits, "judgement/reading", "judgement/waits", "judgement/lexicon"];
 const judgement = [...readings, "judgement"];
-const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting", "pool/shared"];
+const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting", "pool/shared", "pool/asking"];
 const pool = [...judgement, "pool", ...poolParts];
 const operate = [...pool, "operate", "operate/keys"];
 const attempt = [...pool, "attempt", "attempt/reading"];
@@ -68,6 +68,11 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "pool/ready": { may: [...judgement, "pool/keys"], mayTypes: ["pool/strategies"] },
   "pool/waiting": { may: [...judgement, "pool/keys", "pool/ready"] },
   "pool/shared": { may: [...judgement, "pool/keys", "pool/ready"] },
+  // How a store is asked for a key: it makes the pool's leases of the pool's requests.
+  "pool/asking": {
+    may: [...judgement, "pool/keys", "pool/ready", "pool/waiting", "pool/lease.ts"],
+    mayTypes: ["pool/shared", "pool/rotator-options.ts", "pool/events.ts"],
+  },
   pool: { may: [...judgement, ...poolParts] },
 
   "attempt/reading": { may: judgement },

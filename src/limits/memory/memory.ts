@@ -119,6 +119,11 @@ export class MemoryStore implements Store {
     return { now: at.monotonic, scopes: states, buckets: buckets.map((bucket) => this.#bucketState(bucket, at)) };
   }
 
+  *cooling(): Generator<ScopeId> {
+    const now = this.clock.monotonic();
+    for (const [scope, { record }] of this.#cells) if (record.until > now) yield scope;
+  }
+
   observe(observations: readonly Observation[]): void {
     const at = this.instant();
     for (const observation of observations) takeIn(this.#counterOf(observation.bucket), observation, at);

@@ -10,6 +10,9 @@ import type { SecretOverlap } from "./secret-overlap.ts";
 /** Why a key is off whose secret nobody kept. */
 export const secretUnknown = "secret unknown";
 
+/** Model names come from outside: beyond so many, an account's are begun anew. */
+const mostRestedModels = 256;
+
 /** A key in the pool, with what the process knows of it. */
 export class PooledKey {
   readonly account: Account;
@@ -129,19 +132,25 @@ export class Account {
     this.slot = slot;
   }
 
-  /** Counts a request. */
+  /** Counts a use. */
   use(now: number): void {
     if (now - this.#minuteAt >= 60_000) {
       this.#minuteAt = now;
       this.#usedBefore = this.used;
     }
     this.used++;
-    this.inFlight++;
   }
 
   /** How often it was used in its present minute, which begins with its first use after the last one. */
   usedSince(now: number): number {
     return now - this.#minuteAt < 60_000 ? this.used - this.#usedBefore : 0;
+  }
+
+  /** A model that cools on its own. */
+  noteModel(model: string): void {
+    this.restedModels ??= new Set();
+    if (this.restedModels.size >= mostRestedModels) this.restedModels.clear();
+    this.restedModels.add(model);
   }
 
   /** Takes weight and tier from its enabled keys. */

@@ -1,7 +1,7 @@
 import type { OwnCandidate } from "../../limits/pool-limits.ts";
+import type { Clock } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
-import { WaitingLine } from "../waiting/waiting-line.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
 /** What a lane believes of a group. The store is asked before anything is sent: a belief may be late, never harmful. */
@@ -22,6 +22,9 @@ export type Standing = (typeof standing)[keyof typeof standing];
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
 const wakesPerPick = 8;
+
+/** How often groups that wait for a release are looked at without one; milliseconds. */
+const lookAtStuckMs = 1000;
 
 interface Tier {
   readonly priority: number;
@@ -52,9 +55,12 @@ export class Lane {
   readonly model: string | undefined;
   /** Is the lane for this model alone, whose own rest stops it? */
   readonly restsAlone: boolean;
-  readonly waiting = new WaitingLine();
+  /** How many requests wait in it; written by the wait queue. */
+  waiting = 0;
+  /** Is its order told of requests that end? */
+  countsBusy = false;
   /** When groups that wait for a release were last asked without one, monotonic. */
-  stuckSeenAt = 0;
+  #stuckSeenAt = 0;
   /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
   readonly #keyRests = new Map<PooledKey, number>();
   #strategy: OrderingStrategy;
@@ -91,6 +97,7 @@ export class Lane {
     this.#strategy = strategy;
     this.#tiers = [];
     this.#tierOf = [];
+    this.countsBusy = false;
     for (const account of this.#pool.accounts) {
       if (this.standingOf(account.slot) === standing.ready) this.#ready(account.slot, account);
     }
@@ -113,6 +120,15 @@ export class Lane {
 
   count(kind: Standing): number {
     return this.#counts[kind] as number;
+  }
+
+  get hasReady(): boolean {
+    return this.count(standing.ready) > 0;
+  }
+
+  /** Is any group ready, if only where no other is? */
+  get mayServe(): boolean {
+    return this.count(standing.ready) + this.count(standing.held) > 0;
   }
 
   standingOf(slot: number): Standing {
@@ -239,6 +255,16 @@ export class Lane {
     }
   }
 
+  /** Places that nobody gives back are given up by the store after a time, which it may tell nobody. Is anybody to be asked again? */
+  looksAtStuck(clock: Clock): boolean {
+    if (this.count(standing.stuck) === 0) return false;
+    const now = clock.monotonic();
+    if (now - this.#stuckSeenAt < lookAtStuckMs) return false;
+    this.#stuckSeenAt = now;
+    this.wakeStuck();
+    return true;
+  }
+
   /** Something that all wait for was given back: one of them is asked. */
   wakeOneStuck(): void {
     if (this.count(standing.stuck) === 0) return;
@@ -264,7 +290,7 @@ export class Lane {
   }
 
   nextWakeAt(): number {
-    return this.#heap.nextAt();
+    return this.#heap.size === 0 ? Number.POSITIVE_INFINITY : this.#heap.nextAt();
   }
 
   /** When the first limit ends; those that are only put to the test do not count. Infinity: none is known to end. */
@@ -308,6 +334,7 @@ export class Lane {
     let tier = this.#tiers.find((candidate) => candidate.priority === priority);
     if (tier === undefined) {
       tier = { priority, order: this.#strategy.createOrder(this.#context) };
+      this.countsBusy = tier.order.busyChanged !== undefined;
       this.#tiers = [...this.#tiers, tier].sort((a, b) => a.priority - b.priority);
     }
     return tier;

@@ -28,11 +28,26 @@ export class Lanes {
   readonly #limitNames: RecentMap<string>;
   #limitsNamed = 0;
   readonly #made: (lane: Lane) => void;
+  readonly #cooling: () => Iterable<string>;
+  #isHydrated = false;
+  #hasCooled = false;
+  /** Is there no other lane? Spares the walk over lanes in the usual case. */
+  onlyGeneral = true;
   readonly general: Lane;
 
-  /** @param made told of every lane that is new */
-  constructor(pool: KeyPool, strategy: OrderingStrategy, context: OrderContext, made: (lane: Lane) => void = () => {}) {
+  /**
+   * @param made told of every lane that is new
+   * @param cooling models that cool on their own already; asked for before the first request with a model
+   */
+  constructor(
+    pool: KeyPool,
+    strategy: OrderingStrategy,
+    context: OrderContext,
+    made: (lane: Lane) => void,
+    cooling: () => Iterable<string>,
+  ) {
     this.#made = made;
+    this.#cooling = cooling;
     this.#pool = pool;
     this.#strategy = strategy;
     this.#context = context;
@@ -42,7 +57,7 @@ export class Lanes {
     this.#cooledModels = new RecentMap(mostLanes * 16);
     this.#limitNames = new RecentMap(mostLanes * 16);
     this.#ofModels = new RecentMap(max, (lane) => {
-      if (lane.waiting.size > 0) this.#waited.add(lane);
+      if (lane.waiting > 0) this.#waited.add(lane);
     });
   }
 
@@ -53,7 +68,8 @@ export class Lanes {
 
   /** Must a request's model be known to find its lane? */
   get needModel(): boolean {
-    return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#cooledModels.size > 0;
+    if (!this.#isHydrated) this.#hydrate();
+    return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#hasCooled;
   }
 
   for(model: string | undefined): Lane {
@@ -68,9 +84,15 @@ export class Lanes {
       const kind = { model, restsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
       lane = new Lane(this.#pool, this.#strategy, this.#context, kind);
       this.#ofModels.set(name, lane);
+      this.onlyGeneral = false;
       this.#made(lane);
     }
     return lane;
+  }
+
+  #hydrate(): void {
+    this.#isHydrated = true;
+    for (const model of this.#cooling()) this.separate(model);
   }
 
   /** Names the limits that count a model; models with the same name may share a lane. */
@@ -92,6 +114,7 @@ export class Lanes {
 
   /** From now on this model has a lane of its own. */
   separate(model: string): void {
+    this.#hasCooled = true;
     this.#cooledModels.set(model, true);
   }
 
@@ -99,14 +122,9 @@ export class Lanes {
     yield this.general;
     for (const lane of this.#ofModels.values()) yield lane;
     for (const lane of this.#waited) {
-      if (lane.waiting.size === 0) this.#waited.delete(lane);
+      if (lane.waiting === 0) this.#waited.delete(lane);
       else yield lane;
     }
-  }
-
-  /** One or many? Spares the walk over lanes in the usual case. */
-  get onlyGeneral(): boolean {
-    return this.#ofModels.size === 0 && this.#waited.size === 0;
   }
 
   joinAll(account: Account): void {

@@ -1,4 +1,5 @@
-import type { Account } from "../keys/key-pool.ts";
+import type { Account, KeyPool } from "../keys/key-pool.ts";
+import { type Lane, standing } from "./lane.ts";
 
 /**
  * Why nobody could serve:
@@ -38,4 +39,13 @@ export class NotNow {
   get storeAway(): boolean {
     return this.reason === "store-away";
   }
+}
+
+/** Nobody is ready. */
+export function parked(lane: Lane, pool: KeyPool): NotNow {
+  const slot = lane.nextToWake();
+  const never = Number.POSITIVE_INFINITY;
+  if (slot === -1) return new NotNow(lane.count(standing.stuck) > 0 ? "blocked" : "none", never, never, undefined);
+  const reason = lane.standingOf(slot) === standing.refused ? "refused" : "limited";
+  return new NotNow(reason, lane.nextWakeAt(), never, pool.accountAt(slot));
 }

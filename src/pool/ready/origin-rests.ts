@@ -12,13 +12,10 @@ function endpointOf(key: PooledKey | undefined): string {
 export class OriginRests {
   readonly #clock: Clock;
   readonly #until = new Map<string, number>();
+  isAnyResting = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-  }
-
-  get any(): boolean {
-    return this.#until.size > 0;
   }
 
   rest(key: PooledKey, forMs: number): void {
@@ -28,6 +25,7 @@ export class OriginRests {
   restAt(origin: string, forMs: number): void {
     if (forMs > 0) this.#until.set(origin, this.#clock.monotonic() + forMs);
     else this.#until.delete(origin);
+    this.isAnyResting = this.#until.size > 0;
   }
 
   restsFor(account: Account): boolean {
@@ -36,7 +34,7 @@ export class OriginRests {
     const until = this.#until.get(origin);
     if (until === undefined) return false;
     if (until > this.#clock.monotonic()) return true;
-    this.#until.delete(origin);
+    this.restAt(origin, 0);
     return false;
   }
 }

@@ -1,31 +1,24 @@
+import type { PoolLimits } from "../../limits/pool-limits.ts";
 import { isKeyScope, modelScope } from "../../limits/scopes.ts";
-import type { ScopeState, StoreChange, StoreReading } from "../../limits/store.ts";
-import type { CooldownChange, ScopeId } from "../../types.ts";
-import type { DispatcherParts } from "../dispatcher.ts";
-import type { Account, PooledKey } from "../keys/key-pool.ts";
-import type { Picker } from "../picker.ts";
+import type { ScopeState, Store, StoreChange, StoreReading } from "../../limits/store.ts";
+import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
+import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import { type Lane, standing } from "../ready/lane.ts";
 import type { Lanes } from "../ready/lanes.ts";
+import type { OriginRests } from "../ready/origin-rests.ts";
+import type { Parking } from "../ready/parking.ts";
 import { Hydration } from "./hydration.ts";
+import { type Target, Targets } from "./targets.ts";
 
 /** So many rests are looked at again at a time, and that often; milliseconds. */
 const mostLookedAt = 500;
 const lookMs = 1000;
 /** A store that tells of changes may still lose a connection. */
 const lookWhenToldMs = 10_000;
-/** Keys are listed by their credential so often at most, milliseconds. */
-const listMs = 1000;
 /** Model names come from outside: beyond so many, what was read of them is read anew. */
 const mostModels = 1024;
 /** Rests that ended lately. */
 const mostEnded = 1024;
-
-/** What a rest stops; without an account: all, or an origin. */
-interface Target {
-  readonly account?: Account;
-  readonly key?: PooledKey;
-  readonly model?: string;
-}
 
 type Rest = Pick<ScopeState, "scope" | "now" | "until" | "reason" | "source">;
 
@@ -37,9 +30,30 @@ interface KnownRest {
   readonly isTold: boolean;
 }
 
+/** Whom it tells what others did. */
+export interface SharedNews {
+  emit(name: "part-failed", event: { readonly part: "store"; readonly error: unknown }): void;
+  emit(name: "key-cooled", event: ScopeNews & Pick<ScopeState, "source" | "reason"> & { readonly forMs: number }): void;
+  emit(name: "key-recovered", event: ScopeNews): void;
+}
+
+interface ScopeNews {
+  readonly scope: ScopeId;
+  readonly keyId: string | null;
+  readonly elsewhere: true;
+}
+
+export interface SharedRestsParts {
+  readonly options: { readonly clock: Clock; readonly random: Random; readonly store: Store };
+  readonly events: SharedNews;
+  readonly pool: KeyPool;
+  readonly tracker: Pick<PoolLimits, "ipScope">;
+}
+
 export interface SharedRestsHost {
   readonly lanes: Lanes;
-  readonly picker: Pick<Picker, "refusals" | "origins">;
+  readonly parking: Parking;
+  readonly origins: OriginRests;
   wake(slot: number): void;
   serveAll(): void;
   freed(): void;
@@ -50,9 +64,10 @@ export interface SharedRestsHost {
  * store tells, and looked for where it does not.
  */
 export class SharedRests {
-  readonly #parts: DispatcherParts;
+  readonly #parts: SharedRestsParts;
   readonly #host: SharedRestsHost;
   readonly #hydration: Hydration;
+  readonly #targets: Targets;
   readonly #known = new Map<ScopeId, KnownRest>();
   /** Scopes and accounts about which this process is telling the store something itself. */
   readonly #own = new Map<unknown, number>();
@@ -60,15 +75,14 @@ export class SharedRests {
   /** When rests were ended, on the store's clock, or Infinity where nobody said: answers overtake each other. */
   readonly #ended = new Map<ScopeId, number>();
   readonly #added = new Set<Account>();
-  readonly #byCredential = new Map<string, PooledKey>();
-  #listedAt = Number.NEGATIVE_INFINITY;
   #lookAt = 0;
   #isBegun = false;
 
-  constructor(parts: DispatcherParts, host: SharedRestsHost) {
+  constructor(parts: SharedRestsParts, host: SharedRestsHost) {
     const { clock, store } = parts.options;
     this.#parts = parts;
     this.#host = host;
+    this.#targets = new Targets(parts.pool, parts.tracker, clock);
     this.#hydration = new Hydration({
       clock,
       read: async (scopes) => store.read(scopes, []),
@@ -101,7 +115,7 @@ export class SharedRests {
   teach(lane: Lane): void {
     const now = this.#now();
     for (const { rest, endsAt } of this.#known.values()) {
-      const target = endsAt > now ? this.#targetOf(rest.scope) : undefined;
+      const target = endsAt > now ? this.#targets.of(rest.scope) : undefined;
       if (target === undefined || (target.model !== undefined && target.model !== lane.model)) continue;
       this.#park(lane, rest.scope, target, now);
     }
@@ -117,14 +131,14 @@ export class SharedRests {
   /** A refusal named this rest. */
   met(rest: Rest): void {
     if (this.#known.get(rest.scope)?.rest.until === rest.until) return;
-    const target = this.#targetOf(rest.scope);
+    const target = this.#targets.of(rest.scope);
     if (target?.model !== undefined) this.#take(rest, target, false);
     else if (target !== undefined) this.#note(rest, false);
   }
 
   /** What this process changed itself. */
   learnt(state: ScopeState): void {
-    const target = this.#targetOf(state.scope);
+    const target = this.#targets.of(state.scope);
     if (state.until <= state.now) this.forget(state.scope, state.now);
     else if (target !== undefined) this.#take(state, target, true);
   }
@@ -195,7 +209,7 @@ export class SharedRests {
   #took({ now, scopes }: StoreReading): void {
     for (const state of scopes) {
       if (state.until <= now) continue;
-      const target = this.#targetOf(state.scope);
+      const target = this.#targets.of(state.scope);
       if (target !== undefined) this.#take(state, target, false);
     }
   }
@@ -204,7 +218,7 @@ export class SharedRests {
     const { scope, until, reason, source } = state;
     const known = this.#known.get(scope);
     if (known?.isTold && known.rest.until === until) return;
-    const target = this.#targetOf(scope);
+    const target = this.#targets.of(scope);
     if (target === undefined) return;
     if (!this.#take(state, target, true) || this.#own.has(scope)) return;
     const forMs = Math.ceil(until - state.now);
@@ -216,7 +230,7 @@ export class SharedRests {
     const known = this.#known.get(scope);
     this.forget(scope);
     if (known === undefined) return;
-    const { account, key } = this.#targetOf(scope) ?? {};
+    const { account, key } = this.#targets.of(scope) ?? {};
     if (scope.startsWith("provider:")) this.#restOrigin(scope, 0);
     if (key !== undefined) {
       key.restUntil = 0;
@@ -259,7 +273,7 @@ export class SharedRests {
     const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
     if (isParked && !isOfSeveral && lane.wakeAtOf(slot) >= endsAt) return;
     const [one] = account.keys as [PooledKey];
-    this.#host.picker.refusals.parkCooling(lane, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
+    this.#host.parking.rest(lane, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
   }
 
   /** Of a model that rests for one, others may rest, too. */
@@ -276,53 +290,11 @@ export class SharedRests {
     const origin = scope.slice("provider:".length);
     for (const { config } of pool.keys.values()) {
       if (config.baseURL?.origin !== origin) continue;
-      this.#host.picker.origins.restAt(origin, forMs);
+      this.#host.origins.restAt(origin, forMs);
       return;
     }
     // Where keys without an endpoint of their own send to.
-    this.#host.picker.origins.restAt("", forMs);
-  }
-
-  /** Whose rest it is; `undefined`: nobody's here. */
-  #targetOf(scope: ScopeId): Target | undefined {
-    const { pool, tracker } = this.#parts;
-    const place = scope.indexOf(":");
-    const kind = scope.slice(0, place);
-    const name = scope.slice(place + 1);
-    if (kind === "provider" || scope === tracker.ipScope) return {};
-    if (kind === "model") return this.#modelOf(name);
-    if (kind === "account") {
-      const account = pool.accountOf(name);
-      return account && { account };
-    }
-    const key = kind === "key" ? pool.keys.get(name) : kind === "credential" ? this.#keyWith(name) : undefined;
-    return key && { account: key.account, key };
-  }
-
-  #modelOf(name: string): Target | undefined {
-    for (let end = name.indexOf("|"); end !== -1; end = name.indexOf("|", end + 1)) {
-      const account = this.#parts.pool.accountOf(name.slice(0, end));
-      if (account !== undefined) return { account, model: name.slice(end + 1) };
-    }
-    return undefined;
-  }
-
-  /** A secret that is fetched may be another by now. */
-  #keyWith(fingerprint: string): PooledKey | undefined {
-    const { keys } = this.#parts.pool;
-    const has = (key: PooledKey | undefined): boolean =>
-      key !== undefined &&
-      !key.isDynamic &&
-      keys.get(key.id) === key &&
-      (key.secret.fingerprint ?? key.id) === fingerprint;
-    // Most are named by it.
-    for (const key of [keys.get(fingerprint), this.#byCredential.get(fingerprint)]) if (has(key)) return key;
-    if (this.#now() - this.#listedAt < listMs) return undefined;
-    this.#listedAt = this.#now();
-    this.#byCredential.clear();
-    for (const key of keys.values()) this.#byCredential.set(key.secret.fingerprint ?? key.id, key);
-    const key = this.#byCredential.get(fingerprint);
-    return has(key) ? key : undefined;
+    this.#host.origins.restAt("", forMs);
   }
 
   *#scopesOf(accounts: Iterable<Account>): Generator<ScopeId> {

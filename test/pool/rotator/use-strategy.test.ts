@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { KeyRotator, type StrategyName } from "../../../src/index.ts";
 import { portOf } from "../../../src/pool/pool-port.ts";
+import type { ReadyOrder } from "../../../src/pool/strategies/strategy.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 
 function rotatorOf(strategy: StrategyName, count = 3): KeyRotator {
@@ -49,5 +50,32 @@ describe("KeyRotator.useStrategy", () => {
     const rotator = rotatorOf("round_robin");
     expect(() => rotator.useStrategy("fastest" as never)).toThrow(/strategy.*round_robin/);
     expect(rotator.strategy).toBe("round_robin");
+  });
+
+  it("tells an order of requests that begin and end, whatever its strategy is called", async () => {
+    const told: number[] = [];
+    const order = (): ReadyOrder => {
+      const slots: number[] = [];
+      return {
+        get size() {
+          return slots.length;
+        },
+        add: (slot) => void slots.push(slot),
+        remove: (slot) => void slots.splice(slots.indexOf(slot), 1),
+        first: () => slots[0] ?? -1,
+        list: (max) => slots.slice(0, max),
+        took: () => {},
+        busyChanged: (slot) => void told.push(slot),
+      };
+    };
+    const rotator = rotatorOf("round_robin", 2);
+    rotator.useStrategy({ name: "fewest_first", createOrder: order });
+    const lease = await rotator.acquire();
+    expect(told).toEqual([0]);
+    lease.settle({ outcome: "success" });
+    expect(told).toEqual([0, 0]);
+    expect(portOf(rotator).countsToTheEnd).toBe(true);
+    rotator.useStrategy("round_robin");
+    expect(portOf(rotator).countsToTheEnd).toBe(false);
   });
 });

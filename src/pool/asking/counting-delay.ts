@@ -1,4 +1,4 @@
-import type { Clock } from "../types.ts";
+import type { Clock } from "../../types.ts";
 
 /** How much later than a limit's guard a request may have been counted by its provider. */
 export interface Allowance {

@@ -1,7 +1,7 @@
-import { outputReserve } from "../limits/limits.ts";
-import { fillTokens, type OwnCandidate } from "../limits/pool-limits.ts";
-import type { Candidate } from "../limits/store.ts";
-import type { AcquireRequest, TokenEstimate } from "./rotator-options.ts";
+import { outputReserve } from "../../limits/limits.ts";
+import { fillTokens, type OwnCandidate } from "../../limits/pool-limits.ts";
+import type { Candidate } from "../../limits/store.ts";
+import type { AcquireRequest, TokenEstimate } from "../rotator-options.ts";
 
 /** What requests are expected to use, asked for once each and only where a limit counts tokens. */
 export class TokenAmounts {

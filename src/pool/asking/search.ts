@@ -1,9 +1,10 @@
-import type { Account, KeyPool } from "./keys/key-pool.ts";
-import { type Lane, standing } from "./ready/lane.ts";
-import { NotNow, type NotNowReason } from "./ready/not-now.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Lane } from "../ready/lane.ts";
+import { NotNow, type NotNowReason, parked } from "../ready/not-now.ts";
 
 /**
- * What the refusals of one request have shown, in one asking. Made by the first refusal. Accounts with room for less than the
+ * What the refusals of one request have shown, in one asking. Made where a
+ * refusal concerns the request rather than the account. Accounts with room for less than the
  * request wants are passed over; others may still use them.
  */
 export class Search {
@@ -27,6 +28,7 @@ export class Search {
   /** This account has room for so much at a later time, monotonic. */
   tooSmall(slot: number, until: number): void {
     this.#tooSmall.add(slot);
+    if (this.isOver) return;
     if (until < this.#roomAt) this.#roomy = slot;
     this.noLaterThan(until);
   }
@@ -56,13 +58,4 @@ export class Search {
     if (soonest < roomAt) return new NotNow("too-large", soonest, roomAt, pool.accountAt(lane.nextToWake()));
     return new NotNow("too-large", roomAt, roomAt, this.#roomy === -1 ? undefined : pool.accountAt(this.#roomy));
   }
-}
-
-/** Nobody is ready. */
-export function parked(lane: Lane, pool: KeyPool): NotNow {
-  const slot = lane.nextToWake();
-  const never = Number.POSITIVE_INFINITY;
-  if (slot === -1) return new NotNow(lane.count(standing.stuck) > 0 ? "blocked" : "none", never, never, undefined);
-  const reason = lane.standingOf(slot) === standing.refused ? "refused" : "limited";
-  return new NotNow(reason, lane.nextWakeAt(), never, pool.accountAt(slot) as Account);
 }

@@ -1,0 +1,83 @@
+import type { PoolLimits } from "../../limits/pool-limits.ts";
+import type { ReserveOptions } from "../../limits/store.ts";
+import type { Awaitable, Clock } from "../../types.ts";
+import type { Account, KeyPool } from "../keys/key-pool.ts";
+import type { Lease } from "../lease.ts";
+import type { Lane } from "../ready/lane.ts";
+import type { NotNow } from "../ready/not-now.ts";
+import type { OriginRests } from "../ready/origin-rests.ts";
+import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
+import type { Choice } from "./choice.ts";
+import type { Grants } from "./grants.ts";
+import type { Refusals } from "./refusals.ts";
+import type { TokenAmounts } from "./token-amounts.ts";
+
+/** Finds a key for a request: asks the lane who is next, and the store whether it may be used. */
+export interface Asker {
+  /** A lease, or why nobody can serve now. */
+  pick(lane: Lane, request: AcquireRequest): Awaitable<Lease | NotNow>;
+}
+
+export interface AskerParts {
+  readonly options: ResolvedRotatorOptions;
+  readonly pool: KeyPool;
+  readonly tracker: PoolLimits;
+  readonly choice: Choice;
+  readonly origins: OriginRests;
+  readonly refusals: Refusals;
+  readonly grants: Grants;
+  readonly tokens: TokenAmounts;
+  readonly questions: Questions;
+}
+
+/** Takes over into a lane what is due by now. */
+export function freshen(lane: Lane, clock: Clock, tracker: PoolLimits): void {
+  if (lane.nextWakeAt() !== Number.POSITIVE_INFINITY) lane.wakeDue(clock.monotonic());
+  // Buckets show a store the boundaries of the present, also where nothing was refused for long.
+  if (tracker.hasCalendars) tracker.refresh(clock.wall());
+}
+
+/** How a store is asked. */
+export class Questions {
+  readonly #clock: Clock;
+  readonly request: ReserveOptions;
+  readonly probe: ReserveOptions;
+
+  constructor({ clock, session, leaseMs }: Pick<ResolvedRotatorOptions, "clock" | "session" | "leaseMs">) {
+    this.#clock = clock;
+    this.request = { session, leaseMs, purpose: "request" };
+    this.probe = { session, leaseMs, purpose: "probe" };
+  }
+
+  /** An account whose rest is to be put to the test is asked for as a probe. */
+  about({ recheckAt }: Account): ReserveOptions {
+    return recheckAt === 0 || recheckAt > this.#clock.monotonic() ? this.request : this.probe;
+  }
+}
+
+/** A wall clock this far off its course was set, or slept; milliseconds. */
+const clockJumpMs = 1000;
+
+/** Looks whether the wall clock jumped. */
+export class ClockWatch {
+  readonly #clock: Clock;
+  /** How far the wall clock was from the monotonic one when that was last looked at. */
+  #drift: number;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#drift = clock.wall() - clock.monotonic();
+  }
+
+  /**
+   * Calendar limits were parked by the monotonic clock: after the wall clock jumped (set anew, or the machine slept) all are
+   * asked again.
+   */
+  wakesAll(lane: Lane): boolean {
+    const drift = this.#clock.wall() - this.#clock.monotonic();
+    if (Math.abs(drift - this.#drift) < clockJumpMs) return false;
+    this.#drift = drift;
+    lane.wakeAll();
+    return true;
+  }
+}

@@ -1,0 +1,137 @@
+import type { OwnCandidate } from "../../limits/pool-limits.ts";
+import { modelScope } from "../../limits/scopes.ts";
+import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
+import type { Awaitable } from "../../types.ts";
+import type { PooledKey } from "../keys/key-pool.ts";
+import type { Lease } from "../lease.ts";
+import type { Lane } from "../ready/lane.ts";
+import type { Lanes } from "../ready/lanes.ts";
+import { type NotNow, parked } from "../ready/not-now.ts";
+import type { AcquireRequest } from "../rotator-options.ts";
+import type { SharedRests } from "../shared/shared-rests.ts";
+import { type Asker, type AskerParts, ClockWatch, freshen } from "./asker.ts";
+import type { Search } from "./search.ts";
+
+/** How often such a store is asked for one request. */
+const mostRounds = 3;
+
+export interface BatchedParts extends AskerParts {
+  readonly host: { readonly lanes: Lanes };
+  readonly shared: SharedRests | undefined;
+}
+
+/**
+ * Asks a store about several accounts at once, and twice more with what it taught: for a store over a network. While the first
+ * candidate mostly serves, the first question is about few: every one of them costs the store time.
+ */
+export class Batched implements Asker {
+  readonly #parts: BatchedParts;
+  readonly #store: Store;
+  readonly #clockWatch: ClockWatch;
+  /** How many candidates a question carries at most. */
+  readonly #most: number;
+  /** How many candidates the next request's first question is about. */
+  #width: number;
+  /** With the scope of the model that was asked for last: mostly the next request is about the same. */
+  readonly #withModel = new WeakMap<OwnCandidate, { model: string; candidate: OwnCandidate }>();
+
+  constructor(parts: BatchedParts, most: number) {
+    const { clock, store } = parts.options;
+    this.#parts = parts;
+    this.#store = store;
+    this.#clockWatch = new ClockWatch(clock);
+    this.#most = most;
+    this.#width = most;
+  }
+
+  async pick(from: Lane, request: AcquireRequest): Promise<Lease | NotNow> {
+    const { choice, options, pool, questions, refusals, tracker } = this.#parts;
+    let lane = from;
+    let search: Search | undefined;
+    const asked = new Set<PooledKey>();
+    freshen(lane, options.clock, tracker);
+    tracker.restoreDue();
+    for (let round = 0; round < mostRounds; round++) {
+      const known = this.#known(lane, request, round);
+      if (known !== undefined) lane = known instanceof Promise ? await known : known;
+      const keys = choice.keysFor(lane, request, search, round === 0 ? this.#width : this.#most, this.#most);
+      if (keys.length === 0 && this.#looksAgain(lane)) continue;
+      if (keys.every((key) => asked.has(key))) break;
+      for (const key of keys) asked.add(key);
+      const first = keys[0] as PooledKey;
+      lane.took(first.account.slot);
+      const candidates = keys.map((key) => this.#candidate(key, lane, request));
+      const answer = await this.#store.reserve(candidates, questions.about(first.account));
+      this.#width = widthAfter(answer, this.#width, this.#most);
+      if (answer.granted) return this.#granted(lane, keys, answer, request);
+      if (refusals.isOutdated()) {
+        asked.clear();
+        continue;
+      }
+      search = refusals.apply(lane, answer, keys, search);
+      if (search?.isOver) break;
+    }
+    return search?.notNow(lane, pool) ?? parked(lane, pool);
+  }
+
+  /** What may have changed without a word. */
+  #looksAgain(lane: Lane): boolean {
+    const { options, tracker } = this.#parts;
+    return lane.looksAtStuck(options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(lane));
+  }
+
+  /** Waits for what other processes know. What was learnt may have given the model a lane of its own. */
+  #known(lane: Lane, { model }: AcquireRequest, round: number): Awaitable<Lane> | undefined {
+    const { shared, host, options } = this.#parts;
+    if (shared === undefined) return undefined;
+    shared.look();
+    const own = (): Lane => {
+      const found = lane.restsAlone ? lane : host.lanes.for(model);
+      if (found !== lane) found.wakeDue(options.clock.monotonic());
+      return found;
+    };
+    return shared.before(round)?.then(own) ?? own();
+  }
+
+  #granted(
+    lane: Lane,
+    keys: readonly PooledKey[],
+    answer: Reservation,
+    request: AcquireRequest,
+  ): Awaitable<Lease | NotNow> {
+    const { grants, refusals } = this.#parts;
+    const { index, blocked, reservedAt: now } = answer;
+    const key = keys[index] as PooledKey;
+    if (index !== 0) {
+      lane.took(key.account.slot);
+      if (blocked !== undefined && !refusals.isOutdated()) {
+        refusals.apply(lane, { now, blocked }, keys);
+      }
+    }
+    const lease = grants.grant(lane, key, answer, request);
+    if (!(lease instanceof Promise)) return lease ?? this.pick(lane, request);
+    return lease.then((got) => got ?? this.pick(lane, request));
+  }
+
+  /** Another process may have put the model to rest, also where none rested here yet. */
+  #candidate(key: PooledKey, lane: Lane, request: AcquireRequest): Candidate {
+    const { choice, shared, tokens } = this.#parts;
+    const own = choice.candidateOf(key, lane);
+    const { model } = request;
+    if (shared === undefined || model === undefined || lane.restsAlone) {
+      return tokens.fill(own, request, false);
+    }
+    let last = this.#withModel.get(own);
+    if (last?.model !== model) {
+      const scopes = [...own.scopes, modelScope(key.account.name, model)];
+      last = { model, candidate: { ...own, scopes, memo: undefined } };
+      this.#withModel.set(own, last);
+    }
+    return tokens.fill(last.candidate, request, false);
+  }
+}
+
+function widthAfter(answer: Reservation | Refusal, width: number, most: number): number {
+  if (!answer.granted) return most;
+  return answer.index === 0 ? Math.max(1, width >> 1) : Math.min(most, Math.max(width, 2 * (answer.index + 1)));
+}

@@ -1,0 +1,117 @@
+import type { Reservation } from "../../limits/store.ts";
+import type { Awaitable } from "../../types.ts";
+import type { EventHub } from "../events.ts";
+import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import { Lease, type LeaseOwner } from "../lease.ts";
+import { type Lane, standing } from "../ready/lane.ts";
+import type { Lanes } from "../ready/lanes.ts";
+import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
+import { isEnding, untilEnded } from "../waiting/bounded-wait.ts";
+import { CountingDelay } from "./counting-delay.ts";
+
+/** Keys that cannot be used because the function that fetches their secret failed. */
+export interface SecretFailure {
+  readonly cause: unknown;
+  readonly accounts: number;
+}
+
+export interface GrantsParts {
+  readonly options: ResolvedRotatorOptions;
+  readonly events: EventHub;
+  readonly pool: KeyPool;
+  /** To whom leases are given back. */
+  readonly owner: LeaseOwner;
+  readonly host: GrantsHost;
+}
+
+/** Who counts what is under way. */
+export interface GrantsHost {
+  readonly lanes: Lanes;
+  /** Returns how many requests hold a key now. */
+  begin(account: Account): number;
+}
+
+/** Makes a lease of what a store reserved, and counts it. */
+export class Grants {
+  readonly #parts: GrantsParts;
+  /** Are the store's times on our own clock? Spares reading it twice. */
+  readonly #sameClock: boolean;
+  readonly #delays: CountingDelay;
+  /** Keys whose secret could not be fetched, with what was thrown. */
+  readonly #secretFailures = new Map<PooledKey, unknown>();
+
+  constructor(parts: GrantsParts) {
+    const { clock, store } = parts.options;
+    this.#parts = parts;
+    this.#sameClock = store.clock === clock;
+    this.#delays = new CountingDelay(clock);
+  }
+
+  /** `undefined`: its secret cannot be had, so another key is to be asked for. */
+  grant(lane: Lane, key: PooledKey, reservation: Reservation, request: AcquireRequest): Awaitable<Lease | undefined> {
+    const { host, options, owner } = this.#parts;
+    const { account } = key;
+    const now = this.#sameClock ? reservation.reservedAt : options.clock.monotonic();
+    // Only now: of the candidates proposed at once, one is used.
+    if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
+    // This one is the re-check; what it finds decides on the next.
+    if (account.recheckAt !== 0 && account.recheckAt <= now) account.recheckAt = 0;
+    account.use(now);
+    key.used++;
+    key.lastUsedAt = now;
+    const inFlight = host.begin(account);
+    if (account.only !== undefined && reservation.readyAt > reservation.reservedAt) {
+      lane.park(account.slot, now + (reservation.readyAt - reservation.reservedAt), standing.limited);
+    } else if (account.ramp > 0 && account.inFlight >= account.ramp) {
+      for (const each of host.lanes) each.hold(account.slot);
+    }
+    if (lane.countsBusy) for (const each of host.lanes) each.busyChanged(account.slot);
+    const lease = new Lease(owner, key, reservation, now, this.#delays.allowanceFor(inFlight, now));
+    if (request.model !== undefined) lease.model = request.model;
+    return key.isDynamic ? this.#withSecret(lease, lane, request, key.secret.fingerprint) : lease;
+  }
+
+  async #withSecret(
+    lease: Lease,
+    lane: Lane,
+    request: AcquireRequest,
+    known: string | undefined,
+  ): Promise<Lease | undefined> {
+    const { key } = lease;
+    const { options, events } = this.#parts;
+    try {
+      const secret = await untilEnded(key.secret.read(), request, options.clock);
+      if (this.#secretFailures.size > 0) this.#secretFailures.delete(key);
+      if (known === undefined && key.secret.fingerprint === key.refusedFingerprint) {
+        // The very one that was refused: now that it is known, the store says how long it must rest.
+        lease.settle({ outcome: "aborted", sent: "no" });
+        return undefined;
+      }
+      return lease.hold(secret);
+    } catch (error) {
+      lease.settle({ outcome: "aborted", sent: "no" });
+      // It may still come: the key is not to blame for a caller who could not wait.
+      if (isEnding(error, request)) throw error;
+      events.emit("part-failed", { part: "secret", keyId: key.id, error });
+      this.#secretFailures.set(key, error);
+      key.restUntil = options.clock.monotonic() + options.cooldownMs;
+      key.restFreeAt = key.restUntil;
+      lane.park(key.account.slot, key.restUntil, standing.limited);
+      return undefined;
+    }
+  }
+
+  /** The latest failure of a key's secret function that still keeps a key from serving. */
+  secretFailure(): SecretFailure | undefined {
+    const accounts = new Set<Account>();
+    let cause: unknown;
+    for (const [key, error] of this.#secretFailures) {
+      if (this.#parts.pool.keys.get(key.id) !== key) this.#secretFailures.delete(key);
+      else {
+        cause = error;
+        accounts.add(key.account);
+      }
+    }
+    return accounts.size === 0 ? undefined : { cause, accounts: accounts.size };
+  }
+}

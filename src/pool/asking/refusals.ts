@@ -1,0 +1,91 @@
+import type { PoolLimits } from "../../limits/pool-limits.ts";
+import { isKeyScope, storeScope } from "../../limits/scopes.ts";
+import type { Blocked, Refusal } from "../../limits/store.ts";
+import type { Clock, CooldownSource } from "../../types.ts";
+import type { PooledKey } from "../keys/key-pool.ts";
+import { type Lane, standing } from "../ready/lane.ts";
+import type { Parking } from "../ready/parking.ts";
+import type { SharedRests } from "../shared/shared-rests.ts";
+import { Search } from "./search.ts";
+
+/** A refusal, or what refused candidates before the one that serves. */
+type Refused = Pick<Refusal, "now" | "blocked">;
+
+export interface RefusalParts {
+  readonly clock: Clock;
+  readonly tracker: PoolLimits;
+  readonly parking: Parking;
+  readonly shared: SharedRests | undefined;
+}
+
+/** Corrects what lanes believe by what a store refused. */
+export class Refusals {
+  readonly #parts: RefusalParts;
+
+  constructor(parts: RefusalParts) {
+    this.#parts = parts;
+  }
+
+  /** Was it judged by windows that have passed? Then it says nothing, and the store is to be asked again. */
+  isOutdated(): boolean {
+    const { tracker, clock } = this.#parts;
+    return tracker.hasCalendars && tracker.refresh(clock.wall());
+  }
+
+  /** Takes over what stands against each of these keys; what concerns this request alone goes into its search. */
+  apply(lane: Lane, { now, blocked }: Refused, keys: readonly PooledKey[], before?: Search): Search | undefined {
+    const at = this.#parts.clock.monotonic();
+    let search = endOf(blocked[0], now, at, before);
+    if (blocked[0]?.by === storeScope) return search;
+    for (const { index, by, until, anyUntil, source, reason } of blocked) {
+      const key = keys[index] as PooledKey;
+      if (source !== undefined) this.#rests(lane, key, by, now, until as number, source, reason);
+      else if (until !== null && anyUntil !== undefined) {
+        search ??= new Search();
+        search.tooSmall(key.account.slot, at + (until - now));
+        if (anyUntil > now) parkLimited(lane, key, by, at + (anyUntil - now));
+      } else parkLimited(lane, key, by, until === null ? null : at + (until - now));
+    }
+    return search;
+  }
+
+  #rests(
+    lane: Lane,
+    key: PooledKey,
+    by: string,
+    storeNow: number,
+    until: number,
+    source: CooldownSource,
+    reason: string | undefined,
+  ): void {
+    const { clock, parking, shared } = this.#parts;
+    shared?.met({ scope: by, now: storeNow, until, source, reason: reason ?? "" });
+    // A model's rest stops its own lane only.
+    if (!lane.restsAlone && by.startsWith("model:")) return;
+    parking.rest(lane, key, by, clock.monotonic(), until - storeNow, source, reason);
+  }
+}
+
+/** At a declared limit; `null`: until a release. */
+function parkLimited(lane: Lane, key: PooledKey, by: string, until: number | null): void {
+  const { account } = key;
+  if (isKeyScope(by) && account.keys.length > 1) lane.restKey(key, until ?? Number.POSITIVE_INFINITY);
+  else if (until === null) lane.stick(account.slot);
+  else lane.park(account.slot, until, standing.limited);
+}
+
+/** Does what counts this machine, or the store itself, stand against every account? Then nobody else need be asked. */
+function endOf(first: Blocked | undefined, now: number, at: number, before: Search | undefined): Search | undefined {
+  if (first === undefined || !(first.by === storeScope || first.by.startsWith("ip:"))) return before;
+  const { by, until, anyUntil } = first;
+  const search = before ?? new Search();
+  // Somebody who wants less may still find room.
+  const isClosed = anyUntil === undefined || anyUntil > now;
+  if (by === storeScope) search.end("store-away", laterThan(at, until ?? now, now));
+  else search.end(isClosed ? "closed" : "too-large", laterThan(at, isClosed ? (anyUntil ?? until) : until, now));
+  return search;
+}
+
+function laterThan(at: number, until: number | null, now: number): number {
+  return until === null ? Number.POSITIVE_INFINITY : at + Math.max(until - now, 1);
+}

@@ -1,0 +1,71 @@
+import type { PoolLimits } from "../../limits/pool-limits.ts";
+import type { Clock, ScopeId } from "../../types.ts";
+import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+
+/** Keys are listed by their credential so often at most, milliseconds. */
+const listMs = 1000;
+/** What a rest stops; without an account: all, or an origin. */
+export interface Target {
+  readonly account?: Account;
+  readonly key?: PooledKey;
+  readonly model?: string;
+}
+
+/** Finds whose a scope is that a store names. */
+export class Targets {
+  readonly #pool: KeyPool;
+  readonly #tracker: Pick<PoolLimits, "ipScope">;
+  readonly #clock: Clock;
+  readonly #byCredential = new Map<string, PooledKey>();
+  #listedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(pool: KeyPool, tracker: Pick<PoolLimits, "ipScope">, clock: Clock) {
+    this.#pool = pool;
+    this.#tracker = tracker;
+    this.#clock = clock;
+  }
+
+  /** Whose rest it is; `undefined`: nobody's here. */
+  of(scope: ScopeId): Target | undefined {
+    const pool = this.#pool;
+    const place = scope.indexOf(":");
+    const kind = scope.slice(0, place);
+    const name = scope.slice(place + 1);
+    if (kind === "provider" || scope === this.#tracker.ipScope) return {};
+    if (kind === "model") return modelTarget(pool, name);
+    if (kind === "account") {
+      const account = pool.accountOf(name);
+      return account && { account };
+    }
+    const key = kind === "key" ? pool.keys.get(name) : kind === "credential" ? this.#keyWith(name) : undefined;
+    return key && { account: key.account, key };
+  }
+
+  /** A secret that is fetched may be another by now. */
+  #keyWith(fingerprint: string): PooledKey | undefined {
+    const { keys } = this.#pool;
+    const has = (key: PooledKey | undefined): boolean =>
+      key !== undefined &&
+      !key.isDynamic &&
+      keys.get(key.id) === key &&
+      (key.secret.fingerprint ?? key.id) === fingerprint;
+    // Most are named by it.
+    for (const key of [keys.get(fingerprint), this.#byCredential.get(fingerprint)]) if (has(key)) return key;
+    const now = this.#clock.monotonic();
+    if (now - this.#listedAt < listMs) return undefined;
+    this.#listedAt = now;
+    this.#byCredential.clear();
+    for (const key of keys.values()) this.#byCredential.set(key.secret.fingerprint ?? key.id, key);
+    const key = this.#byCredential.get(fingerprint);
+    return has(key) ? key : undefined;
+  }
+}
+
+/** Which account and model a name belongs to: both may have the sign in them that stands between. */
+export function modelTarget(pool: KeyPool, name: string): Target | undefined {
+  for (let end = name.indexOf("|"); end !== -1; end = name.indexOf("|", end + 1)) {
+    const account = pool.accountOf(name.slice(0, end));
+    if (account !== undefined) return { account, model: name.slice(end + 1) };
+  }
+  return undefined;
+}
