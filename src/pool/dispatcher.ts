@@ -70,7 +70,7 @@ export class Dispatcher {
       options,
       pool,
       tracker,
-      choice: new Choice(clock, pool, tracker, readiness.origins),
+      choice: new Choice(clock, pool, readiness.origins),
       origins: readiness.origins,
       refusals: new Refusals({ clock, tracker, parking, shared }),
       grants: this.#grants,

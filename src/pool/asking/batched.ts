@@ -115,8 +115,8 @@ export class Batched implements Asker {
 
   /** Another process may have put the model to rest, also where none rested here yet. */
   #candidate(key: PooledKey, lane: Lane, request: AcquireRequest): Candidate {
-    const { choice, shared, tokens } = this.#parts;
-    const own = choice.candidateOf(key, lane);
+    const { shared, tokens, tracker } = this.#parts;
+    const own = lane.candidateOf(key, tracker);
     const { model } = request;
     if (shared === undefined || model === undefined || lane.restsAlone) {
       return tokens.fill(own, request, false);

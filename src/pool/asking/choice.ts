@@ -1,4 +1,3 @@
-import type { OwnCandidate, PoolLimits } from "../../limits/pool-limits.ts";
 import type { Clock } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import { type Lane, standing } from "../ready/lane.ts";
@@ -17,13 +16,11 @@ const mostWithRestingOrigin = 16;
 export class Choice {
   readonly #clock: Clock;
   readonly #pool: KeyPool;
-  readonly #tracker: PoolLimits;
   readonly #origins: OriginRests;
 
-  constructor(clock: Clock, pool: KeyPool, tracker: PoolLimits, origins: OriginRests) {
+  constructor(clock: Clock, pool: KeyPool, origins: OriginRests) {
     this.#clock = clock;
     this.#pool = pool;
-    this.#tracker = tracker;
     this.#origins = origins;
   }
 
@@ -128,20 +125,6 @@ export class Choice {
     } else if (isAny) lane.stick(account.slot);
     else lane.leave(account.slot);
     return undefined;
-  }
-
-  /** What the store is asked for a key. */
-  candidateOf(key: PooledKey, lane: Lane): OwnCandidate {
-    // Only a secret that is fetched can change without anybody telling.
-    const fingerprint = key.isDynamic ? key.secret.fingerprint : undefined;
-    if (lane.model === undefined) {
-      if (key.candidate === undefined || key.candidateFor !== fingerprint) {
-        key.candidate = this.#tracker.candidateFor(key, undefined);
-        key.candidateFor = fingerprint;
-      }
-      return key.candidate;
-    }
-    return lane.candidateOf(key, fingerprint, () => this.#tracker.candidateFor(key, lane.model, lane.restsAlone));
   }
 }
 

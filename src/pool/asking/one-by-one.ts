@@ -1,4 +1,3 @@
-import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/key-pool.ts";
@@ -37,29 +36,21 @@ export class OneByOne implements Asker {
   }
 
   #search(lane: Lane, request: AcquireRequest, seen: Search | undefined): Awaitable<Lease | NotNow> {
-    const {
-      choice,
-      options: { clock },
-      origins,
-      pool,
-      questions,
-      refusals,
-      tracker,
-    } = this.#parts;
+    const { choice, origins, pool, questions, refusals, tracker } = this.#parts;
     const { exclude, prefer, account: wanted } = request;
     let search = seen;
     for (;;) {
       const isPlain = search === undefined && exclude === undefined && prefer === undefined && wanted === undefined;
       const slot = isPlain && !origins.isAnyResting ? lane.first() : choice.slotFor(lane, request, search);
       if (slot === -1) {
-        if (lane.looksAtStuck(clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(lane))) continue;
+        if (lane.looksAtStuck(this.#parts.options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(lane)))
+          continue;
         return search?.notNow(lane, pool) ?? parked(lane, pool);
       }
       const account = pool.accountAt(slot);
       const key = account.only?.enabled ? account.only : choice.keyOf(account, lane, request);
       if (key === undefined) continue;
-      const isKnown = key.candidate !== undefined && lane.model === undefined && !key.isDynamic;
-      const own = isKnown ? (key.candidate as OwnCandidate) : choice.candidateOf(key, lane);
+      const own = lane.candidateOf(key, tracker);
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
       const options = account.recheckAt === 0 ? questions.request : questions.about(account);
       const answer = this.#store.reserve(this.#listOf(candidate), options);

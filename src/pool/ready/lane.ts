@@ -1,4 +1,4 @@
-import type { OwnCandidate } from "../../limits/pool-limits.ts";
+import type { OwnCandidate, PoolLimits } from "../../limits/pool-limits.ts";
 import type { Clock } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
@@ -107,13 +107,22 @@ export class Lane {
     return key.enabled && (this.#accepts === undefined || this.#accepts(key));
   }
 
-  /** Candidates of a lane with a model carry that model's scope, so they are the lane's own. */
-  candidateOf(key: PooledKey, fingerprint: string | undefined, make: () => OwnCandidate): OwnCandidate {
-    const known = this.#candidates.get(key);
+  /** What the store is asked for a key. Those of a lane with a model carry that model's scope, so they are the lane's own. */
+  candidateOf(key: PooledKey, limits: PoolLimits): OwnCandidate {
     const { config, secret } = key;
+    // Only a secret that is fetched can change without anybody telling.
+    const fingerprint = key.isDynamic ? secret.fingerprint : undefined;
+    if (this.model === undefined) {
+      if (key.candidate === undefined || key.candidateFor !== fingerprint) {
+        key.candidate = limits.candidateFor(key, undefined);
+        key.candidateFor = fingerprint;
+      }
+      return key.candidate;
+    }
+    const known = this.#candidates.get(key);
     const isSame = known?.fingerprint === fingerprint && known?.config === config && known.secret === secret;
     if (isSame) return known.candidate;
-    const candidate = make();
+    const candidate = limits.candidateFor(key, this.model, this.restsAlone);
     this.#candidates.set(key, { fingerprint, config, secret, candidate });
     return candidate;
   }

@@ -249,7 +249,8 @@ export class WaitQueue<Lease extends Granted> {
       this.#grant(line, waiter, got);
       for (const each of ahead) each.overtaken++;
     }
-    return answer !== "nothing" && mayGoOn(answer, ahead.map(timesOvertaken), waiter.overtaken);
+    if (answer === "nothing") return false;
+    return (answer === "served" && ahead.length === 0) || mayGoOn(answer, ahead.map(timesOvertaken), waiter.overtaken);
   }
 
   #endRound(line: Line<Lease>): void {
