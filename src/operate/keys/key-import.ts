@@ -1,10 +1,9 @@
 import { expectKnown, expectOneOf, expectString } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
-import type { PooledKey } from "../../pool/keys/key-pool.ts";
 import type { KeyChange, KeyRegistry } from "../../pool/keys/key-registry.ts";
-import { type KeyEntries, type ResolvedKey, toEntries } from "../../pool/keys/key-source.ts";
+import { type ResolvedKey, toEntries } from "../../pool/keys/key-source.ts";
 import type { KeyConfig } from "../../types.ts";
-import type { KeyIndex, OperatorOverrides } from "./operator-overrides.ts";
+import type { OperatorOverrides } from "./operator-overrides.ts";
 
 export interface ImportOptions {
   /**
@@ -39,96 +38,74 @@ export interface ImportReport {
   readonly removed: number;
 }
 
-export interface ImportPlan {
-  readonly mode: "append" | "replace";
-  readonly batch: string;
-  readonly entries: KeyEntries;
-}
-
-/** @throws InvalidOptionsError for options that cannot work, for what is no list of keys, and for an empty one. */
-export function planImport(keys: unknown, options: ImportOptions, wallMs: number): ImportPlan {
-  expectKnown("options", options, { mode: true, batch: true });
-  const { mode = "append", batch = `batch_${Math.floor(wallMs / 1000)}` } = options;
-  expectOneOf("mode", mode, ["append", "replace"]);
-  return { mode, batch: expectString("batch", batch), entries: toEntries(keys) };
-}
-
 /** What an entry turned out to be; the key's number is looked up at the end. */
 type Finding = Omit<ImportResult, "ordinal">;
 
-/** Takes entries in, one after the other. What is wrong with one concerns no other. */
-export class KeyImport {
-  readonly #overrides: OperatorOverrides;
-  readonly #registry: KeyRegistry;
-  readonly #batch: string;
-  readonly #known: KeyIndex;
-  /** Ids of this input's keys, by id and by secret as it was given. */
-  readonly #bySecret = new Map<KeyConfig["secret"], string>();
-  readonly #ids = new Set<string>();
-  readonly #findings: Finding[] = [];
-  readonly changes: KeyChange[] = [];
-
-  constructor(overrides: OperatorOverrides, registry: KeyRegistry, batch: string) {
-    this.#overrides = overrides;
-    this.#registry = registry;
-    this.#batch = batch;
-    this.#known = overrides.index();
-  }
-
+/** What an import did: its report lacks what leaves because a new list begins. */
+export interface Imported {
+  readonly mode: "append" | "replace";
   /** Ids of the keys of this input, in its order. */
-  get ids(): readonly string[] {
-    return [...this.#ids];
-  }
+  readonly ids: readonly string[];
+  readonly changes: readonly KeyChange[];
+  report(removed: number): ImportReport;
+}
 
-  take(entries: KeyEntries, place: number): void {
+/**
+ * Takes entries in, one after the other. What is wrong with one concerns no other.
+ * @throws InvalidOptionsError for options that cannot work, for what is no list of keys, and for an empty one.
+ */
+export function importKeys(
+  overrides: OperatorOverrides,
+  { fingerprint, pool }: KeyRegistry,
+  keys: unknown,
+  options: ImportOptions,
+  wallMs: number,
+): Imported {
+  expectKnown("options", options, { mode: true, batch: true });
+  const mode = expectOneOf("mode", options.mode ?? "append", ["append", "replace"] as const);
+  const batch = expectString("batch", options.batch ?? `batch_${Math.floor(wallMs / 1000)}`);
+  const entries = toEntries(keys);
+  const index = overrides.index();
+  const ids = new Set<string>();
+  const bySecret = new Map<KeyConfig["secret"], string>();
+  const changes: KeyChange[] = [];
+  const take = (field: string, key: ResolvedKey): Finding => {
+    const twin = bySecret.get(key.secret);
+    if (twin !== undefined) return { outcome: "duplicate_in_input", id: twin, message: "An earlier entry counts" };
+    const { id, outcome, change } = overrides.admit({ ...key, batch: key.batch ?? batch }, index);
+    if (outcome === "taken") throw idTaken(`${field}.id`, ids.has(id));
+    bySecret.set(key.secret, id);
+    ids.add(id);
+    if (change !== undefined) changes.push(change);
+    if (outcome === "regained") return { outcome: "existed", id, message: "Its secret is known again" };
+    return { outcome, id, message: null };
+  };
+  const findings = Array.from({ length: entries.count }, (_, place): Finding => {
     try {
-      const key = entries.resolve(place, this.#registry.fingerprint);
-      this.#findings.push(this.#taken(entries.field(place), key));
+      return take(entries.field(place), entries.resolve(place, fingerprint));
     } catch (error) {
       if (!InvalidOptionsError.isInstance(error)) throw error;
-      this.#findings.push({ outcome: "invalid", id: null, message: error.message });
+      return { outcome: "invalid", id: null, message: error.message };
     }
-  }
-
-  report(removed: number): ImportReport {
-    const count = (outcome: ImportResult["outcome"]): number =>
-      this.#findings.filter((finding) => finding.outcome === outcome).length;
+  });
+  const report = (removed: number): ImportReport => {
+    const count = (wanted: Finding["outcome"]): number => findings.filter(({ outcome }) => outcome === wanted).length;
+    const ordinalOf = (id: string | null): number | null => (id === null ? null : (pool.keys.get(id)?.ordinal ?? null));
     return {
-      batch: this.#batch,
-      results: this.#findings.map(({ outcome, id, message }) => {
-        const ordinal = id === null ? null : (this.#registry.pool.keys.get(id)?.ordinal ?? null);
-        return { outcome, id, ordinal, message };
-      }),
+      batch,
+      results: findings.map(({ outcome, id, message }) => ({ outcome, id, ordinal: ordinalOf(id), message })),
       created: count("created"),
       existed: count("existed"),
       invalid: count("invalid"),
       duplicates: count("duplicate_in_input"),
       removed,
     };
-  }
-
-  #taken(field: string, key: ResolvedKey): Finding {
-    const twin = this.#bySecret.get(key.secret);
-    if (twin !== undefined) return { outcome: "duplicate_in_input", id: twin, message: "An earlier entry counts" };
-    const owner = this.#overrides.ownerOf(key, this.#known);
-    const id = owner?.id ?? key.id;
-    if (owner !== undefined && !this.#isHis(owner, key)) throw taken(`${field}.id`, this.#ids.has(id));
-    this.#bySecret.set(key.secret, id);
-    this.#ids.add(id);
-    if (owner?.secret.isKnown === true) return { outcome: "existed", id, message: null };
-    const { batch = this.#batch } = key;
-    const change = this.#overrides.give({ ...key, batch }, owner);
-    if (change !== undefined) this.changes.push(change);
-    if (owner === undefined) return { outcome: "created", id, message: null };
-    return { outcome: "existed", id, message: "Its secret is known again" };
-  }
-
-  #isHis(owner: PooledKey, { secret }: ResolvedKey): boolean {
-    return owner.config.secret === secret || this.#overrides.lacks(owner, secret);
-  }
+  };
+  return { mode, ids: [...ids], changes, report };
 }
 
-function taken(field: string, isEarlier: boolean): InvalidOptionsError {
+/** An id is that of a key with another secret. */
+export function idTaken(field: string, isEarlier: boolean): InvalidOptionsError {
   const came = isEarlier
     ? "one that an earlier entry has"
     : "that of a key with another secret; `replace(id, secret)` gives that key a new one";

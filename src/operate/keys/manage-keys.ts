@@ -1,11 +1,11 @@
-import { expectKnown, expectNumber, unexpectedSecret } from "../../checks.ts";
+import { expectKnown, expectMethods, expectNumber, unexpected } from "../../checks.ts";
 import { RotatorClosedError } from "../../errors.ts";
 import type { PooledKey } from "../../pool/keys/key-pool.ts";
 import { expectUpdate, type KeyUpdate, type ResolvedKey, resolveKeys } from "../../pool/keys/key-source.ts";
 import type { KeyStore } from "../../pool/keys/key-store.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../../pool/pool-port.ts";
 import type { KeyConfig } from "../../types.ts";
-import { type ImportOptions, type ImportReport, KeyImport, planImport } from "./key-import.ts";
+import { type ImportOptions, type ImportReport, idTaken, importKeys } from "./key-import.ts";
 import { expectKeyStore, keyOwner } from "./key-owner.ts";
 import { OperatorOverrides } from "./operator-overrides.ts";
 
@@ -52,14 +52,10 @@ export class KeyManager {
   add(key: string | KeyConfig): string {
     const overrides = this.#open();
     const [config] = resolveKeys([key], this.#pool.registry.fingerprint) as [ResolvedKey];
-    const owner = overrides.ownerOf(config);
-    if (owner === undefined || overrides.lacks(owner, config.secret)) {
-      this.#pool.tell([overrides.give(config, owner)]);
-      return owner?.id ?? config.id;
-    }
-    if (owner.config.secret === config.secret) return owner.id;
-    const came = "that of a key with another secret; `replace(id, secret)` gives that key a new one";
-    throw unexpectedSecret("key.id", "one that no other key has", came);
+    const { id, outcome, change } = overrides.admit(config);
+    if (outcome === "taken") throw idTaken("key.id", false);
+    this.#pool.tell([change]);
+    return id;
   }
 
   /**
@@ -69,22 +65,21 @@ export class KeyManager {
    */
   import(keys: string | readonly (string | KeyConfig)[], options: ImportOptions = {}): ImportReport {
     const overrides = this.#open();
-    const { mode, batch, entries } = planImport(keys, options, this.#pool.options.clock.wall());
-    const work = new KeyImport(overrides, this.#pool.registry, batch);
-    for (let place = 0; place < entries.count; place++) work.take(entries, place);
-    this.#pool.tell(work.changes);
-    const { ids } = work;
+    const { clock } = this.#pool.options;
+    const imported = importKeys(overrides, this.#pool.registry, keys, options, clock.wall());
+    const { mode, ids, changes } = imported;
+    this.#pool.tell(changes);
     let removed = 0;
     if (mode === "replace" && ids.length > 0) {
       const begin = (): void => {
-        const changes = overrides.beginList(ids);
-        removed = changes.length;
-        this.#pool.tell(changes);
+        const gone = overrides.beginList(ids);
+        removed = gone.length;
+        this.#pool.tell(gone);
       };
       if (!this.#postpone(begin)) begin();
     }
-    const report = work.report(removed);
-    const { created, existed } = report;
+    const report = imported.report(removed);
+    const { batch, created, existed } = report;
     this.#pool.emit("keys-imported", { batch, created, existed, removed });
     return report;
   }
@@ -158,7 +153,7 @@ export class KeyManager {
   #open(): OperatorOverrides {
     if (this.#pool.isClosed) throw new RotatorClosedError();
     const { registry } = this.#pool;
-    if (registry.overrides === undefined) registry.overrides = overridesFor(this.#pool, undefined);
+    registry.overrides ??= overridesFor(this.#pool, undefined);
     return registry.overrides as OperatorOverrides;
   }
 
@@ -179,12 +174,36 @@ export class KeyManager {
   }
 }
 
+export interface ManageOptions {
+  /**
+   * Where changes are kept, of a pool that was made without a `keyStore` and has served nobody yet: what it holds is read before the
+   * first request.
+   * @default the pool's own `keyStore`; without one changes hold until the pool ends
+   */
+  readonly store?: KeyStore | undefined;
+}
+
 /**
  * Changes keys of a pool that runs.
- * @throws InvalidOptionsError for what has no pool.
+ * @throws InvalidOptionsError for what has no pool, and for a store where the pool has another one, has served already, or
+ * whose keys are another provider's.
  */
-export function manageKeys(pool: PoolOwner): KeyManager {
-  return new KeyManager(portOf(pool));
+export function manageKeys(owner: PoolOwner, options: ManageOptions = {}): KeyManager {
+  const pool = portOf(owner);
+  expectKnown("options", options, { store: true });
+  const { store } = options;
+  if (store !== undefined && store !== pool.options.keyStore) keepIn(pool, store);
+  return new KeyManager(pool);
+}
+
+function keepIn(pool: PoolPort, store: KeyStore): void {
+  const { registry, options, inFlight, waiting } = pool;
+  if (options.keyStore !== undefined || registry.overrides !== undefined) {
+    throw unexpected("store", "the only one of its pool, and given before keys are changed", store);
+  }
+  if (inFlight + waiting > 0) throw unexpected("store", "given before the pool serves requests", store);
+  registry.layOver(overridesFor(pool, expectMethods<KeyStore>("store", ["load", "apply"], store)));
+  pool.ready().catch(() => {});
 }
 
 /** @throws InvalidOptionsError for what cannot be a time. */

@@ -14,6 +14,14 @@ export interface KeyIndex {
   readonly lacking: ReadonlyMap<string, PooledKey>;
 }
 
+/** What became of a key an operator gives. */
+export interface Admission {
+  readonly id: string;
+  /** `taken`: its id is that of a key with another secret; `regained`: its secret is known again. */
+  readonly outcome: "created" | "existed" | "regained" | "taken";
+  readonly change: KeyChange | undefined;
+}
+
 export interface OverridesOptions extends Omit<JournalOptions, "changed"> {
   /** Somebody else changed keys in the key store. */
   readonly othersChanged: (changes: readonly KeyChange[]) => void;
@@ -114,23 +122,7 @@ export class OperatorOverrides implements KeyOverrides {
     this.#renumber(this.#registry.pool.keys.values());
   }
 
-  /** The key that has this id or this secret, or had it and lost it. */
-  ownerOf({ id, secret }: ResolvedKey, index?: KeyIndex): PooledKey | undefined {
-    const known = this.#registry.pool.keys.get(id);
-    if (known !== undefined) return known;
-    if (index === undefined) return this.#findKey((key) => key.config.secret === secret || this.lacks(key, secret));
-    const owner = index.bySecret.get(secret);
-    if (owner !== undefined || typeof secret !== "string" || index.lacking.size === 0) return owner;
-    return index.lacking.get(this.#registry.fingerprint(secret));
-  }
-
-  /** Is this the secret of a key that nobody kept? */
-  lacks(key: PooledKey, secret: KeyConfig["secret"]): boolean {
-    if (key.secret.isKnown || typeof secret !== "string") return false;
-    return this.#journal.get(key.id)?.fingerprint === this.#registry.fingerprint(secret);
-  }
-
-  /** Answers for many questions what a look at every key answers for one. */
+  /** Keys by their secrets: answers for many questions what a look at every key answers for one. */
   index(): KeyIndex {
     const bySecret = new Map<KeyConfig["secret"], PooledKey>();
     const lacking = new Map<string, PooledKey>();
@@ -141,16 +133,22 @@ export class OperatorOverrides implements KeyOverrides {
     return { bySecret, lacking };
   }
 
-  /** Takes in a key an operator gives, or the secret of one that is remembered without. */
-  give(config: ResolvedKey, owner?: PooledKey): KeyChange | undefined {
+  /** Takes in a key an operator gives, or the secret of one that is remembered without. One that is there is left as it is. */
+  admit(config: ResolvedKey, index?: KeyIndex): Admission {
+    const owner = this.#ownerOf(config, index);
+    const id = owner?.id ?? config.id;
+    if (owner !== undefined) {
+      if (owner.config.secret === config.secret) return { id, outcome: "existed", change: undefined };
+      if (!this.#lacks(owner, config.secret)) return { id, outcome: "taken", change: undefined };
+    }
     const { pool, fingerprint } = this.#registry;
-    const { id } = owner ?? config;
     const batch = (owner === undefined ? undefined : this.#journal.get(id)?.batch) ?? config.batch;
     const key = { ...config, id, batch };
     this.#given.set(id, key);
     const record = records.operatorRecord(key, pool.ordinalOf(id), fingerprint, this.#journal.keepsSecrets);
     this.#journal.note([records.given(record)]);
-    return this.#registry.follow(id);
+    const change = this.#registry.follow(id);
+    return { id, outcome: owner === undefined ? "created" : "regained", change };
   }
 
   remove(key: PooledKey): KeyChange | undefined {
@@ -198,6 +196,22 @@ export class OperatorOverrides implements KeyOverrides {
     pool.beginOrdinals(this.ordinals());
     this.#renumber(staying);
     return changes;
+  }
+
+  /** The key that has this id or this secret, or had it and lost it. */
+  #ownerOf({ id, secret }: ResolvedKey, index?: KeyIndex): PooledKey | undefined {
+    const known = this.#registry.pool.keys.get(id);
+    if (known !== undefined) return known;
+    if (index === undefined) return this.#findKey((key) => key.config.secret === secret || this.#lacks(key, secret));
+    const owner = index.bySecret.get(secret);
+    if (owner !== undefined || typeof secret !== "string" || index.lacking.size === 0) return owner;
+    return index.lacking.get(this.#registry.fingerprint(secret));
+  }
+
+  /** Is this the secret of a key that nobody kept? */
+  #lacks(key: PooledKey, secret: KeyConfig["secret"]): boolean {
+    if (key.secret.isKnown || typeof secret !== "string") return false;
+    return this.#journal.get(key.id)?.fingerprint === this.#registry.fingerprint(secret);
   }
 
   /** What is or would be remembered of a key. */

@@ -106,6 +106,12 @@ export class KeyRegistry {
     } else this.#take(wanted);
   }
 
+  /** What operators said is kept somewhere that is not read yet: the list counts once it is, together with that. */
+  layOver(overrides: KeyOverrides): void {
+    this.overrides = overrides;
+    this.#isLoaded = false;
+  }
+
   /** Keeps a change for the moment the source is first read. Returns whether that is still to come. */
   postpone(change: () => void): boolean {
     if (!this.#isLoaded) this.#postponed.push(change);
