@@ -44,6 +44,7 @@ describe("createAdminHandler", () => {
   it.each([
     ["rotators", { rotators: {} }],
     ["rotators[0]", { rotators: { 1: "a key" } }],
+    ["rotators[1]", { rotators: { 1: rig().rotator, 2: { snapshot: () => ({ keys: [] }) } } }],
     ["channelNames[0]", { channelNames: { 2: "other" } }],
     ["basePath", { basePath: "admin/" }],
     ["maxBodyBytes", { maxBodyBytes: 0 }],

@@ -8,6 +8,7 @@ import {
   unexpected,
 } from "../../../checks.ts";
 import type { KeyRotator } from "../../../operate/key-rotator.ts";
+import { isPoolOwner } from "../../../pool/pool-port.ts";
 import type { Clock } from "../../../types.ts";
 
 /** What a token may do: look, or also change. */
@@ -87,20 +88,14 @@ export function resolveAdminOptions(options: AdminOptions): ResolvedAdminOptions
   };
 }
 
-function isRotator(value: unknown): value is KeyRotator {
-  return (
-    typeof value === "object" && value !== null && typeof (value as { snapshot?: unknown }).snapshot === "function"
-  );
-}
-
 function resolveRotators(value: unknown): ReadonlyMap<string, KeyRotator> {
-  if (isRotator(value)) return new Map([["1", value]]);
+  if (isPoolOwner(value)) return new Map([["1", value as KeyRotator]]);
   if (typeof value !== "object" || value === null || Array.isArray(value) || Object.keys(value).length === 0) {
     throw unexpected("rotators", "a KeyRotator (`fetch.rotator`), or an object with at least one by channel id", value);
   }
   return new Map(
     Object.entries(value).map(([id, rotator]: [string, unknown], place) => {
-      if (isRotator(rotator)) return [id, rotator];
+      if (isPoolOwner(rotator)) return [id, rotator as KeyRotator];
       throw unexpected(`rotators[${place}]`, "a KeyRotator (`fetch.rotator`)", rotator);
     }),
   );
