@@ -1,5 +1,6 @@
 import { systemClock } from "../src/clock.ts";
-import { resolveStrategy } from "../src/judgement/registry.ts";
+import { readingOf } from "../src/judgement/provider-reading.ts";
+import { providerNamed, resolveStrategy } from "../src/judgement/registry.ts";
 import type { KeyPool } from "../src/pool/keys/key-pool.ts";
 import { KeyRegistry } from "../src/pool/keys/key-registry.ts";
 import { Lane, standing } from "../src/pool/ready/lane.ts";
@@ -19,13 +20,22 @@ export const strategies: readonly StrategyName[] = [
   "lowest_latency",
 ];
 
+const generic = readingOf(providerNamed("generic"));
+const terms = { providerOf: () => generic, limitsOf: () => [] };
+
 /** Keys with ids of their own, so that no time goes into fingerprints, and with mixed weights. */
 export function makeConfigs(count: number): KeyConfig[] {
   return makeKeys(count).map((secret, place) => ({ secret, id: `key-${place}`, weight: 1 + (place % 5) }));
 }
 
 export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
-  const registry = new KeyRegistry({ keys: configs, clock, idSecret: undefined, ask: async (source) => source() });
+  const registry = new KeyRegistry({
+    keys: configs,
+    clock,
+    idSecret: undefined,
+    terms,
+    ask: async (source) => source(),
+  });
   registry.open();
   return registry.pool;
 }

@@ -24,13 +24,9 @@ export type {
   SharedRotatorOptions,
 } from "./fetch/fetch-options.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
+export type { ClassifierInput } from "./judgement/classifier.ts";
 export { defineProvider, type ProviderDefinition } from "./judgement/define-provider.ts";
-export {
-  type ClassifierInput,
-  ErrorClassifier,
-  type ErrorClassifierOptions,
-  type HeaderSource,
-} from "./judgement/error-classifier.ts";
+export { ErrorClassifier, type ErrorClassifierOptions } from "./judgement/error-classifier.ts";
 export type {
   CredentialPlacement,
   ErrorRule,

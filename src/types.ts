@@ -143,8 +143,8 @@ export interface ClassificationContext {
 export type CooldownSource = "authoritative" | "heuristic" | "credit" | "operator";
 
 /**
- * Name of something that can be limited or cooled: `key:<id>`, `account:<name>`, `model:<account>|<model>`,
- * `credential:<fingerprint>`, `ip:<instance>`, `provider:<origin>`. Opaque to a store. Never contains a secret.
+ * Name of something that can be limited or cooled: `key:<provider>/<id>`, `account:<provider>/<name>`,
+ * `model:<provider>/<account>|<model>`, `credential:<provider>/<fingerprint>`, `ip:<provider>/<egress>`, `provider:<origin>`. Opaque to a store. Never contains a secret.
  */
 export type ScopeId = string;
 

@@ -1,4 +1,5 @@
-import { type ClassifierInput, ErrorClassifier } from "../../src/judgement/error-classifier.ts";
+import type { ClassifierInput } from "../../src/judgement/classifier.ts";
+import { ErrorClassifier } from "../../src/judgement/error-classifier.ts";
 import { providerNamed } from "../../src/judgement/registry.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { quantile } from "../statistics.ts";

@@ -1,4 +1,4 @@
-import type { Provider, UsageShape } from "../judgement/provider.ts";
+import type { UsageShape } from "../judgement/provider.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import type { Clock, Usage } from "../types.ts";
@@ -6,11 +6,11 @@ import type { Answer, BodyEnd, BodyWatch, Call, Reply, Transport } from "./call.
 import { isEventStream } from "./reading/commitment.ts";
 import { StreamEnding } from "./reading/stream-ending.ts";
 import { UsageReader } from "./reading/usage-reader.ts";
-import type { ResourcePins } from "./resource-pins.ts";
+import type { PoolPins } from "./resource-pins.ts";
 
 export interface AnswerEndOptions {
   readonly clock: Clock;
-  readonly pins: ResourcePins | undefined;
+  readonly pins: PoolPins;
   /** Milliseconds a body may send nothing; `undefined`: no bound. */
   readonly idleTimeoutMs: number | undefined;
 }
@@ -49,13 +49,11 @@ export class AnswerEnd<C extends Call, A extends Answer> {
   readonly #pool: CallPort;
   readonly #transport: Transport<C, A>;
   readonly #options: AnswerEndOptions;
-  readonly #provider: Provider;
 
   constructor(pool: CallPort, transport: Transport<C, A>, options: AnswerEndOptions) {
     this.#pool = pool;
     this.#transport = transport;
     this.#options = options;
-    this.#provider = pool.provider;
   }
 
   /** The answer for the caller, and a lease that will be settled. `reply` is the answer, where it was looked into. */
@@ -81,7 +79,7 @@ export class AnswerEnd<C extends Call, A extends Answer> {
       return undefined;
     }
     if (lease.answeredAt === 0) lease.answered();
-    const { usage: usageShape } = this.#provider;
+    const { usage: usageShape } = lease.provider.provider;
     const reader = this.#pool.countsTokens && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
     const { signal } = call;
     const ended = (how: BodyEnd): void => {
@@ -106,15 +104,18 @@ export class AnswerEnd<C extends Call, A extends Answer> {
 
   /** Only where there is a choice of accounts does it matter who made what. */
   #noteIds(call: C, lease: Lease, answer: A): ((chunk: Uint8Array) => void) | undefined {
-    const { pins } = this.#options;
-    if (pins === undefined || this.#pool.accountCount < 2 || !pins.mayMake(call.method, call.url)) return undefined;
-    pins.noteHeaders(answer.headers, lease.account);
-    return pins.noteBody(lease.account);
+    const { resources } = lease.provider.provider;
+    if (resources === undefined || this.#pool.accountCount < 2) return undefined;
+    const pins = this.#options.pins.madeBy(resources, call.method, call.url);
+    if (pins === undefined) return undefined;
+    const { id } = lease.key.account;
+    pins.noteHeaders(answer.headers, id);
+    return pins.noteBody(id);
   }
 
   /** Whoever tells how a stream ended, for those who listen. */
   #reporter(call: C, lease: Lease, answer: A): Watcher | undefined {
-    const { stream } = this.#provider;
+    const { stream } = lease.provider.provider;
     if (stream === undefined || !this.#pool.wants("stream-ended")) return undefined;
     if (!isEventStream(answer.headers.get("content-type"))) return undefined;
     const { clock } = this.#options;

@@ -1,5 +1,5 @@
 import { AllKeysExhaustedError } from "../errors.ts";
-import type { ErrorClassifier } from "../judgement/error-classifier.ts";
+import type { Overrule } from "../judgement/classification-hooks.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
@@ -7,7 +7,7 @@ import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import type { BoundedSignal } from "./bounded-signal.ts";
-import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
+import { type Answer, type Call, modelIn, type Reply, type Step, type Trail, type Transport } from "./call.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
 import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
@@ -47,7 +47,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   constructor(
     pool: CallPort,
-    classifier: ErrorClassifier,
+    overrule: Overrule | undefined,
     transport: Transport<C, A>,
     options: AttemptLoopOptions<C, A>,
   ) {
@@ -55,13 +55,13 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     this.#transport = transport;
     this.#options = options;
     this.#log = new AttemptLog(pool, options.clock);
-    this.#judge = new Judge(pool, classifier, this.#log, options);
-    this.#commitment = new Commitment(classifier, pool.provider, options);
+    this.#judge = new Judge(pool, overrule, this.#log, options);
+    this.#commitment = new Commitment(overrule, options);
     this.#end = new AnswerEnd(pool, transport, options);
-    this.#final = new FinalAnswer(pool, transport, options);
+    this.#final = new FinalAnswer(transport, options);
     this.#preparation = new Preparation(pool, options);
     this.#bounds = new TimeBounds(options);
-    this.#prepares = options.affinityOf !== undefined || options.pins !== undefined;
+    this.#prepares = options.affinityOf !== undefined;
   }
 
   /**
@@ -74,7 +74,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (endsAt !== Number.POSITIVE_INFINITY && endsAt <= this.#options.clock.monotonic())
       return Promise.reject(timeoutReason(call.endedBy));
     this.#log.begun(call);
-    if (this.#prepares || this.#pool.countsTokens) this.#preparation.prepare(call);
+    if (this.#prepares || this.#options.pins.isInUse || this.#pool.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.#acquire(call, endsAt);
       return acquired instanceof Promise
@@ -106,7 +106,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #answered(call: C, lease: Lease, answer: A, endsAt: number): A | Promise<A> {
     try {
-      return answer.status < 300 && this.#commitment.lookAt(call, answer) === undefined
+      const { provider } = lease;
+      return answer.status < 300 &&
+        (!provider.hidesErrors || this.#commitment.lookAt(call, provider, answer) === undefined)
         ? this.#succeeded(call, lease, answer, undefined)
         : this.#unclear(call, lease, answer, endsAt);
     } catch (error) {
@@ -134,7 +136,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
-    if (this.#pool.needsModel && call.model === undefined) call.model = call.findModel(this.#options.requestShape);
+    if (this.#pool.needsModel && call.model === undefined) call.model = modelIn(call, this.#pool.providers);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
     if (endsAt !== Number.POSITIVE_INFINITY || call.trail !== undefined)
       call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);
@@ -143,12 +145,12 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
     this.#log.succeeded(call, lease, answer.status);
-    if (this.#pool.learnsFromHeaders) this.#observe(call, lease, answer);
+    if (lease.provider.grammar !== undefined) this.#observe(call, lease, answer);
     return this.#end.settle(call, lease, answer, reply, this.#final.headersOfSuccess(call, lease, answer.status));
   }
 
   #observe(call: C, lease: Lease, { headers }: A): void {
-    this.#pool.observe(lease, headers, () => call.model ?? call.findModel(this.#options.requestShape));
+    this.#pool.observe(lease, headers, () => call.model ?? call.findModel(lease.provider.request));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
@@ -233,7 +235,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       if (answer.status >= 400) {
         return await this.#judge.refusal(call, lease, this.#transport.open(answer), signal, endsAt);
       }
-      const look = this.#commitment.lookAt(call, answer);
+      const look = this.#commitment.lookAt(call, lease.provider, answer);
       if (look === undefined) return good(this.#succeeded(call, lease, answer, undefined), lease);
       // The bounds are for headers, and those are here.
       bound?.end();
@@ -248,7 +250,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     lease.answered();
     const reply = this.#transport.open(answer);
     try {
-      const found = await this.#commitment.open(look, call, reply, endsAt, this.#pool.contextOf(lease));
+      const found = await this.#commitment.open(look, call, lease.provider, reply, endsAt, this.#pool.contextOf(lease));
       if (found !== undefined) return this.#judge.embedded(call, lease, reply, found, endsAt);
     } catch (error) {
       reply.discard();
@@ -289,7 +291,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const trail = call.trail as Trail<A>;
     trail.prefer = undefined;
     trail.exclude ??= new Set();
-    trail.exclude.add(last.lease.account);
+    trail.exclude.add(last.lease.key.account.id);
     call.maxWaitMs = 0;
     call.isTrial = true;
     try {

@@ -1,5 +1,6 @@
-import type { HeaderSource } from "../judgement/error-classifier.ts";
 import type { RequestShape } from "../judgement/provider.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
+import type { HeaderSource } from "../judgement/reading/headers.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AcquireRequest, TokenEstimate } from "../pool/rotator-options.ts";
 import type { AttemptSummary, Classification } from "../types.ts";
@@ -190,6 +191,15 @@ export abstract class Call implements AcquireRequest {
   get prefer(): string | undefined {
     return this.trail?.prefer;
   }
+}
+
+/** The model a request names, as one of these providers is told it: asked before it is known whose key it gets. */
+export function modelIn(call: Pick<Call, "findModel">, providers: readonly ProviderReading[]): string | undefined {
+  for (const { request } of providers) {
+    const model = call.findModel(request);
+    if (model !== undefined) return model;
+  }
+  return undefined;
 }
 
 /** How one attempt ended and what follows from it. */

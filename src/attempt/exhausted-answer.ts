@@ -29,7 +29,7 @@ const words: Readonly<Record<number, ErrorWords>> = {
 /** An answer in the provider's own error shape, so that its SDK raises the error its users know. */
 export function exhaustedAnswer(
   error: AllKeysExhaustedError,
-  provider: Provider,
+  shape: Provider["errorShape"],
   isDiscreet = false,
 ): Omit<ExhaustedAnswer, "headers"> {
   const { retryAfterMs } = error;
@@ -38,7 +38,7 @@ export function exhaustedAnswer(
   return {
     status,
     retryAfterMs,
-    body: JSON.stringify(bodyOf(provider, said, { status, retryAfterMs, message, reasons })),
+    body: JSON.stringify(bodyOf(shape, said, { status, retryAfterMs, message, reasons })),
   };
 }
 
@@ -54,9 +54,9 @@ type Said = Pick<AllKeysExhaustedError, "status" | "retryAfterMs" | "message"> &
   readonly reasons?: AllKeysExhaustedError["reasons"] | undefined;
 };
 
-function bodyOf(provider: Provider, said: ErrorWords, error: Said): object {
+function bodyOf(shape: Provider["errorShape"], said: ErrorWords, error: Said): object {
   const { message, reasons, status, retryAfterMs } = error;
-  switch (provider.errorShape) {
+  switch (shape) {
     case "anthropic":
       return { type: "error", error: { type: said.anthropic, message, reasons } };
     case "gemini": {

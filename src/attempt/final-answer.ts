@@ -1,7 +1,7 @@
 import { AllKeysExhaustedError } from "../errors.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { isForLimits } from "../pool/exhaustion.ts";
 import type { Lease } from "../pool/lease.ts";
-import type { CallPort } from "../pool/pool-port.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
 import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
@@ -11,6 +11,8 @@ export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedErro
 
 export interface FinalAnswerOptions<A> {
   readonly onExhausted: OnExhausted<A>;
+  /** How the API that callers speak writes its errors. @default as OpenAI does */
+  readonly errorShape: Provider["errorShape"];
   /** Say in a header of every answer how it came about? */
   readonly trace: boolean;
   readonly clock: Clock;
@@ -28,12 +30,10 @@ function discreet(error: AllKeysExhaustedError): AllKeysExhaustedError {
 
 /** What a caller gets in the end: the answer there was, one made for an exhausted pool, or an error. */
 export class FinalAnswer<C extends Call, A extends Answer> {
-  readonly #pool: CallPort;
   readonly #transport: Transport<C, A>;
   readonly #options: FinalAnswerOptions<A>;
 
-  constructor(pool: CallPort, transport: Transport<C, A>, options: FinalAnswerOptions<A>) {
-    this.#pool = pool;
+  constructor(transport: Transport<C, A>, options: FinalAnswerOptions<A>) {
     this.#transport = transport;
     this.#options = options;
   }
@@ -65,7 +65,7 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     if (trail?.lastReply !== own) trail?.lastReply?.discard();
     if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
     if (onExhausted === "respond") {
-      const answer = exhaustedAnswer(error, this.#pool.provider, this.#options.isDiscreet);
+      const answer = exhaustedAnswer(error, this.#options.errorShape, this.#options.isDiscreet);
       return this.#transport.exhausted(call, { ...answer, headers: this.#headersOf(call) }, own);
     }
     if (typeof onExhausted === "function")
@@ -85,7 +85,7 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     // To a stranger the provider's 401 would say that the token is wrong that was meant for us.
     if (this.#options.isDiscreet === true && error.status !== 429) return undefined;
     // Google's SDK drops headers: only a made body can tell it when the pool is back.
-    if (this.#pool.provider.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
+    if (this.#options.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
     const { limited, credential, disabled, unsuitable } = error.reasons;
     const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
     // A dead key's words beside a limited one's time would be a lie.

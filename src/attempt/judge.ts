@@ -1,6 +1,6 @@
-import { classifyTransportError, type ErrorClassifier } from "../judgement/error-classifier.ts";
-import type { RequestShape } from "../judgement/provider.ts";
-import { organizationIn } from "../judgement/reading/organization.ts";
+import type { Overrule } from "../judgement/classification-hooks.ts";
+import { organizationIn } from "../judgement/reading/facts.ts";
+import { classifyTransportError } from "../judgement/reading/transport.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";
@@ -8,12 +8,12 @@ import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
-import { impliedStatus, isDead, isSuspicious, nextStep, printOf, type RepeatRules } from "./repeat-rules.ts";
+import { impliedStatus, isDead, isSuspicious, nextStep, printOf } from "./repeat-rules.ts";
 
-export interface JudgeOptions extends RepeatRules {
+export interface JudgeOptions {
   readonly clock: Clock;
-  /** Where requests name their model. */
-  readonly requestShape: RequestShape;
+  /** Repeat also what may have been executed. */
+  readonly retryUnsafe: boolean;
 }
 
 /** How much of a refused body is read: enough for every error format, and the connection can be used again. */
@@ -40,13 +40,13 @@ const aborted: Classification = { ...nothingWrong, kind: "aborted" };
 /** Judges failed attempts: has them classified, settles their leases, and says what follows. */
 export class Judge<C extends Call, A extends Answer> {
   readonly #pool: CallPort;
-  readonly #classifier: ErrorClassifier;
+  readonly #overrule: Overrule | undefined;
   readonly #log: AttemptLog;
   readonly #options: JudgeOptions;
 
-  constructor(pool: CallPort, classifier: ErrorClassifier, log: AttemptLog, options: JudgeOptions) {
+  constructor(pool: CallPort, overrule: Overrule | undefined, log: AttemptLog, options: JudgeOptions) {
     this.#pool = pool;
-    this.#classifier = classifier;
+    this.#overrule = overrule;
     this.#log = log;
     this.#options = options;
   }
@@ -63,7 +63,7 @@ export class Judge<C extends Call, A extends Answer> {
     const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
     this.#pool.noteOrganization(lease, organizationIn(headers, body));
-    const judged = this.#classifier.classify({ status, headers, body, ...this.#circumstances(lease) });
+    const judged = lease.provider.classify({ status, headers, body, ...this.#circumstances(lease) }, this.#overrule);
     return this.#conclude(call, lease, {
       status,
       reply,
@@ -106,7 +106,7 @@ export class Judge<C extends Call, A extends Answer> {
       return { next: "return", answer: undefined, reply: undefined, error: final, lease, judged: nothingWrong };
     }
     const elapsedMs = clock.monotonic() - lease.startedAt;
-    const classified = this.#classifier.classify({ error, ...this.#circumstances(lease) });
+    const classified = lease.provider.classify({ error, ...this.#circumstances(lease) }, this.#overrule);
     const { sent, isOwnLimit } = classifyTransportError(error);
     // How long a transport waits is no word of the provider's: nothing rests for it.
     const judged: Classification = isOwnLimit ? { ...classified, scope: "request", sharedBy: "request" } : classified;
@@ -120,7 +120,8 @@ export class Judge<C extends Call, A extends Answer> {
 
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
     const { reply, error, judged, sent, elapsedMs, endsAt } = found;
-    lease.model ??= call.findModel(this.#options.requestShape);
+    // Nobody else asks for it.
+    if (judged.scope === "model" || judged.limit !== undefined) lease.model ??= call.findModel(lease.provider.request);
     lease.origin = lease.baseURL?.origin ?? call.origin;
     const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
     lease.settle({ outcome, sent, classification: judged });
@@ -162,16 +163,19 @@ export class Judge<C extends Call, A extends Answer> {
     trail.lastReply = reply;
     trail.lastFailedAt = reply === undefined ? "error" : "reply";
     if (reply !== undefined && reply.status >= 400) remember(trail, reply, isDead(judged));
-    const next = nextStep(judged, call, status, sent, this.#options);
+    const next = nextStep(judged, call, status, sent, {
+      repeatsServerErrors: lease.provider.provider.repeatsServerErrors === true,
+      retryUnsafe: this.#options.retryUnsafe,
+    });
     if (next !== "failover") return next;
     if (!lease.marked) {
       trail.exclude ??= new Set();
-      trail.exclude.add(lease.account);
+      trail.exclude.add(lease.key.account.id);
     }
     if (reply === undefined || !isSuspicious(judged, status, body)) return next;
     const print = printOf(reply, body);
-    const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.account);
-    trail.suspicions.push({ account: lease.account, print, lease });
+    const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.key.account.id);
+    trail.suspicions.push({ account: lease.key.account.id, print, lease });
     if (twin === undefined) return next;
     for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#pool.forgive(suspicion.lease);
     return "return";

@@ -1,14 +1,14 @@
 import type { CallPort } from "../pool/pool-port.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import type { Call } from "./call.ts";
-import type { ResourcePins } from "./resource-pins.ts";
+import type { PoolPins } from "./resource-pins.ts";
 
 export interface PreparationOptions<C> {
   /** Which conversation a call belongs to. */
   readonly affinityOf: ((call: C) => string | undefined) | undefined;
   /** How many tokens a call may use, better guessed than by its length. */
   readonly estimateOf: ((call: C) => number | TokenEstimate) | undefined;
-  readonly pins: ResourcePins | undefined;
+  readonly pins: PoolPins;
 }
 
 /** What has to be known of a call before a key is asked for, and only where a pool needs it. */
@@ -23,7 +23,7 @@ export class Preparation<C extends Call> {
 
   prepare(call: C): void {
     const { affinityOf, pins } = this.#options;
-    if (pins !== undefined && !pins.isEmpty) call.account = pins.accountFor(call.url, call.text);
+    if (pins.isInUse) call.account = pins.accountFor(call);
     if (affinityOf !== undefined && call.affinity === undefined) call.affinity = this.#affinityOf(call, affinityOf);
     if (this.#pool.countsTokens) call.tokens = () => this.#estimateOf(call);
   }

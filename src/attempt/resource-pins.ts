@@ -8,26 +8,51 @@ const searchedBytes = 8192;
 /** Where a request names what it is about: in its path, or near one of the ends of its body. */
 const searchedCharacters = 131_072;
 
+/** Which account made what, for all providers of a pool: an id is one provider's, and each has ways of its own to write them. */
+export class PoolPins {
+  /** May any id be remembered? */
+  isInUse = false;
+  readonly #pins = new Map<ResourceShape, ResourcePins>();
+
+  /** Those of a provider with such resources, where its answer to this request may hand out an id. */
+  madeBy(resources: ResourceShape, method: string, url: string): ResourcePins | undefined {
+    if (method !== "POST" && method !== "PUT") return undefined;
+    return resources.made.some((part) => url.includes(part)) ? this.#of(resources) : undefined;
+  }
+
+  /** The account that made what a request is about, by its id; `undefined` for all others. */
+  accountFor({ url, text }: { readonly url: string; readonly text: string | undefined }): string | undefined {
+    for (const pins of this.#pins.values()) {
+      const account = pins.accountFor(url, text);
+      if (account !== undefined) return account;
+    }
+    return undefined;
+  }
+
+  #of(resources: ResourceShape): ResourcePins {
+    let pins = this.#pins.get(resources);
+    if (pins === undefined) {
+      pins = new ResourcePins(resources);
+      this.#pins.set(resources, pins);
+      this.isInUse = true;
+    }
+    return pins;
+  }
+}
+
 /**
  * Which account made a file, a batch, a response: others do not know it, so requests about it must go back there. Ids are
  * remembered as providers hand them out, and looked for only where any is remembered.
  */
 export class ResourcePins {
   readonly #accounts = new RecentMap<string>(mostRemembered);
-  readonly #made: readonly string[];
   readonly #pattern: RegExp;
   readonly #uploadHeader: string | undefined;
 
-  constructor({ prefixes, made, uploadHeader }: ResourceShape) {
-    this.#made = made;
+  constructor({ prefixes, uploadHeader }: ResourceShape) {
     this.#uploadHeader = uploadHeader;
     const escaped = prefixes.map((prefix) => prefix.replace(/[/\\^$.*+?()[\]{}|]/g, "\\$&"));
     this.#pattern = new RegExp(`(?:${escaped.join("|")})[A-Za-z0-9_-]{3,200}`, "g");
-  }
-
-  /** Is no id remembered? Then no request has to be looked through. */
-  get isEmpty(): boolean {
-    return this.#accounts.size === 0;
   }
 
   /** The account that made what a request is about; `undefined` for all others. */
@@ -46,12 +71,6 @@ export class ResourcePins {
     }
     const upload = this.#uploadHeader === undefined ? undefined : uploadIn(text);
     return upload === undefined ? undefined : this.#accounts.get(upload);
-  }
-
-  /** May the answer to this request hand out an id? */
-  mayMake(method: string, url: string): boolean {
-    if (method !== "POST" && method !== "PUT") return false;
-    return this.#made.some((part) => url.includes(part));
   }
 
   /** Remembers what the headers of an answer hand out. */

@@ -1,6 +1,6 @@
-import type { Call } from "../attempt/call.ts";
-import type { Provider } from "../judgement/provider.ts";
-import { type HeadersLike, shownUrl, withoutCredential } from "./credentials.ts";
+import { type Call, modelIn } from "../attempt/call.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
+import { credentialHeaders, type HeadersLike, shownUrl, withoutCredential } from "./credentials.ts";
 
 /** A call that can be shown. */
 export type ShowableCall = Call & { readonly headers: HeadersLike };
@@ -21,15 +21,15 @@ export interface CallFacts {
 /** Shows a call without what is secret in it. */
 export class ShownCall implements CallFacts {
   readonly #call: ShowableCall;
-  readonly #provider: Provider;
+  readonly #providers: readonly ProviderReading[];
 
-  constructor(call: ShowableCall, provider: Provider) {
+  constructor(call: ShowableCall, providers: readonly ProviderReading[]) {
     this.#call = call;
-    this.#provider = provider;
+    this.#providers = providers;
   }
 
   get url(): string {
-    return shownUrl(this.#call.url, this.#provider.credential);
+    return shownUrl(this.#call.url, this.#providers);
   }
 
   get method(): string {
@@ -37,7 +37,7 @@ export class ShownCall implements CallFacts {
   }
 
   get headers(): Headers {
-    return new Headers(withoutCredential(this.#call.headers, [this.#provider.credential.header]));
+    return new Headers(withoutCredential(this.#call.headers, credentialHeaders(this.#providers)));
   }
 
   get body(): string | undefined {
@@ -45,7 +45,7 @@ export class ShownCall implements CallFacts {
   }
 
   get model(): string | undefined {
-    return this.#call.model ?? this.#call.findModel(this.#provider.request ?? {});
+    return this.#call.model ?? modelIn(this.#call, this.#providers);
   }
 
   get tags(): CallFacts["tags"] {

@@ -1,9 +1,9 @@
 import { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { Answer, Transport } from "../attempt/call.ts";
 import type { FinalAnswerOptions } from "../attempt/final-answer.ts";
-import { ResourcePins } from "../attempt/resource-pins.ts";
-import { createClassifier } from "../judgement/classification-hooks.ts";
-import type { Provider } from "../judgement/provider.ts";
+import { PoolPins } from "../attempt/resource-pins.ts";
+import { overruleBy } from "../judgement/classification-hooks.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
 import { type CallFacts, type ShowableCall, ShownCall } from "./call-facts.ts";
 import type { ResolvedCallingOptions } from "./fetch-options.ts";
 import { createProbeSender } from "./probe-sender.ts";
@@ -11,9 +11,9 @@ import { createProbeSender } from "./probe-sender.ts";
 /** Shows a user's function a call without what is secret in it. */
 function shownTo<C extends ShowableCall, T>(
   ask: ((request: CallFacts) => T) | undefined,
-  provider: Provider,
+  providers: () => readonly ProviderReading[],
 ): ((call: C) => T) | undefined {
-  return ask === undefined ? undefined : (call) => ask(new ShownCall(call, provider));
+  return ask === undefined ? undefined : (call) => ask(new ShownCall(call, providers()));
 }
 
 /** The attempt loop behind a face, and the sender of probes for its rotator. */
@@ -23,23 +23,21 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
   { onExhausted, isDiscreet }: Pick<FinalAnswerOptions<A>, "onExhausted" | "isDiscreet">,
 ): AttemptLoop<C, A> {
   const { pool } = options;
-  const { provider } = pool;
   const { clock, random, maxWaitMs } = pool.options;
-  const classifier = createClassifier(provider, options, (error) =>
-    pool.emit("part-failed", { part: "classify", error }),
-  );
-  pool.useProbeSender(createProbeSender({ ...options, provider, classifier, clock }));
-  return new AttemptLoop<C, A>(pool, classifier, transport, {
+  const overrule = overruleBy(options, (error) => pool.emit("part-failed", { part: "classify", error }));
+  pool.useProbeSender(createProbeSender({ ...options, overrule, clock }));
+  const providers = (): readonly ProviderReading[] => pool.providers;
+  return new AttemptLoop<C, A>(pool, overrule, transport, {
     ...options,
     onExhausted,
     isDiscreet,
     clock,
     random,
     maxWaitMs,
-    repeatsServerErrors: provider.repeatsServerErrors ?? false,
-    requestShape: provider.request ?? {},
-    pins: provider.resources === undefined ? undefined : new ResourcePins(provider.resources),
-    affinityOf: shownTo(options.affinity, provider),
-    estimateOf: shownTo(options.estimateTokens, provider),
+    // What callers are told is a matter of the API they speak.
+    errorShape: pool.provider.errorShape,
+    pins: new PoolPins(),
+    affinityOf: shownTo(options.affinity, providers),
+    estimateOf: shownTo(options.estimateTokens, providers),
   });
 }

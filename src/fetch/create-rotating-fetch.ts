@@ -2,6 +2,7 @@ import type { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
 import { ForeignOriginError } from "../errors.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import { isPlatformSignal, untilAborted } from "./abort-watch.ts";
@@ -76,7 +77,6 @@ class FetchFace {
 
   constructor(options: ResolvedCallingOptions) {
     const { rotator, pool } = options;
-    const { provider } = pool;
     this.rotator = rotator;
     this.#pool = pool;
     this.#options = options;
@@ -84,7 +84,7 @@ class FetchFace {
     const { fetch, baseURL, idleTimeoutMs } = options;
     const { clock } = pool.options;
     const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
-    const transport = new FetchTransport({ fetch, baseURL, placement: provider.credential, idle });
+    const transport = new FetchTransport({ fetch, baseURL, idle });
     const made = new WeakSet<Response>();
     const { onExhausted } = options;
     const noting = options.cache === undefined ? onExhausted : remembering(onExhausted, made);
@@ -93,7 +93,7 @@ class FetchFace {
       options.cache &&
       new CachingSender({
         ...options.cache,
-        provider,
+        providers: () => pool.providers,
         clock,
         totalTimeoutMs: options.totalTimeoutMs,
         send: (call) => this.#loop.run(call),
@@ -138,7 +138,7 @@ class FetchFace {
   }
 
   #run(call: FetchCall): Promise<Response> {
-    if (this.#options.includeUsage && this.#pool.countsTokens) askForUsage(call, this.#pool.provider);
+    if (this.#options.includeUsage && this.#pool.countsTokens) askForUsage(call, this.#pool.providers);
     return this.cache === undefined ? this.#loop.run(call) : this.cache.run(call);
   }
 
@@ -178,7 +178,8 @@ class FetchFace {
     // Parsed, because it may begin with spaces and still lead there.
     const { protocol, origin } = URL.canParse(url) ? new URL(url) : { protocol: "", origin: "" };
     const isHttp = protocol === "https:" || protocol === "http:";
-    if (isHttp && !this.#options.passForeign && hasCredential(headers, this.#pool.provider.credential)) {
+    const placesOne = ({ credential }: ProviderReading): boolean => hasCredential(headers, credential);
+    if (isHttp && !this.#options.passForeign && this.#pool.providers.some(placesOne)) {
       return Promise.reject(new ForeignOriginError(origin, this.#origins.list));
     }
     const send = (this.#options.fetch ?? globalThis.fetch) as typeof globalThis.fetch;

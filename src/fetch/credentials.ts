@@ -26,10 +26,18 @@ function isCredentialHeader(name: string, own: string): boolean {
 /** What a client may hand over as headers. */
 export type HeadersLike = HeadersInit | undefined;
 
+/** Where the credentials of several providers go. */
+export type Placements = Iterable<{ readonly credential: CredentialPlacement }>;
+
 /** Does the client send a credential along? One in the URL is not told from any other parameter. */
 export function hasCredential(headers: HeadersLike, { header = "" }: CredentialPlacement): boolean {
   for (const [name] of entriesOf(headers)) if (isCredentialHeader(name, header)) return true;
   return false;
+}
+
+/** The headers that some provider wants its credential in. */
+export function credentialHeaders(placements: Placements): readonly (string | undefined)[] {
+  return Array.from(placements, ({ credential }) => credential.header);
 }
 
 /** What a header says, whatever the shape of the headers and however its name is written. */
@@ -53,8 +61,12 @@ export function placeInUrl(url: string, headers: HeadersLike, lease: Lease, plac
 }
 
 /** A URL for others to see. */
-export function shownUrl(url: string, { query }: CredentialPlacement): string {
-  return query === undefined ? url : withParameter(url, query, undefined);
+export function shownUrl(url: string, placements: Placements): string {
+  let shown = url;
+  for (const { credential } of placements) {
+    if (credential.query !== undefined) shown = withParameter(shown, credential.query, undefined);
+  }
+  return shown;
 }
 
 /** A header of the provider's own, which no client knows of: the secret stands there, whatever the client used. */

@@ -2,7 +2,8 @@ import { Call, type CallOptions } from "../attempt/call.ts";
 import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { estimateTokens } from "../attempt/reading/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.ts";
-import type { Provider, RequestShape } from "../judgement/provider.ts";
+import type { RequestShape } from "../judgement/provider.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import { isPlatformSignal, platformSignal } from "./abort-watch.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
@@ -104,10 +105,10 @@ export class FetchCall extends Call {
   }
 }
 
-/** Has a stream say what it used, where the provider's own default is not to. */
-export function askForUsage(call: FetchCall, { usage }: Provider): void {
+/** Has a stream say what it used, where that is the default of none of the providers that may be asked. */
+export function askForUsage(call: FetchCall, providers: readonly ProviderReading[]): void {
   const { text } = call;
-  if (text === undefined || !asksForUsage(call.url, usage)) return;
+  if (text === undefined || !providers.every(({ provider }) => asksForUsage(call.url, provider.usage))) return;
   const body = withUsageAsked(text);
   if (body !== text) call.rebuilt = { body, replayable: true };
 }

@@ -17,7 +17,6 @@ import { type Hop, isRedirect, mostRedirects, nextHop, redirectFailure } from ".
 
 export interface FetchTransportOptions {
   readonly fetch: FetchFunction | undefined;
-  readonly placement: CredentialPlacement;
   readonly baseURL: URL | undefined;
   /** @default a body may be silent for as long as the transport lets it */
   readonly idle?: IdleLimit | undefined;
@@ -35,9 +34,8 @@ export class FetchTransport implements Transport<FetchCall, Response> {
 
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
-    const { placement, baseURL } = this.#options;
-    const url = keyedUrl(call, lease, placement, baseURL);
-    const init = initFor(call, keyedHeaders(call, lease, placement), signal);
+    const url = keyedUrl(call, lease, this.#options.baseURL);
+    const init = initFor(call, keyedHeaders(call, lease), signal);
     return url === call.url ? this.#fetch(url, init) : this.#sendElsewhere(url, init, call, lease);
   }
 
@@ -62,11 +60,11 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   }
 
   async #follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
-    const { placement, baseURL } = this.#options;
+    const placement = lease.provider.credential;
     const inQuery = goesInQuery(call.url, call.headers, placement);
     let response = first;
-    let url = keyedUrl(call, lease, placement, baseURL);
-    let init = initFor(call, keyedHeaders(call, lease, placement), signal);
+    let url = keyedUrl(call, lease, this.#options.baseURL);
+    let init = initFor(call, keyedHeaders(call, lease), signal);
     let { method } = call;
     // Once it has been away, a chain does not get the key back.
     let isAway = false;
@@ -87,7 +85,7 @@ export class FetchTransport implements Transport<FetchCall, Response> {
     }
     if (response === first) return first;
     call.isAway = isAway;
-    const shown = scrubSecrets(shownUrl(response.url, placement), [lease.secret]);
+    const shown = scrubSecrets(shownUrl(response.url, [lease.provider]), [lease.secret]);
     return withFields(response, { redirected: true, ...(shown === response.url ? undefined : { url: shown }) });
   }
 

@@ -15,22 +15,15 @@ function mayBeInUrl({ url }: KeylessRequest, { header, query }: CredentialPlacem
 }
 
 /** Where a call goes with this key. */
-export function keyedUrl(
-  call: KeylessRequest,
-  lease: Lease,
-  placement: CredentialPlacement,
-  baseURL: URL | undefined,
-): string {
+export function keyedUrl(call: KeylessRequest, lease: Lease, baseURL: URL | undefined): string {
+  const placement = lease.provider.credential;
   const url = mayBeInUrl(call, placement) ? placeInUrl(call.url, call.headers, lease, placement) : call.url;
   return urlFor(url, lease, baseURL);
 }
 
 /** The headers it goes with: a copy, with the key where the client's own credential stood, or where the provider wants it. */
-export function keyedHeaders(
-  call: KeylessRequest,
-  lease: Lease,
-  placement: CredentialPlacement,
-): Record<string, string> {
+export function keyedHeaders(call: KeylessRequest, lease: Lease): Record<string, string> {
+  const placement = lease.provider.credential;
   const inQuery = mayBeInUrl(call, placement) && goesInQuery(call.url, call.headers, placement);
   return placeCredential(call.headers, lease, placement, inQuery);
 }

@@ -1,7 +1,8 @@
 import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { InvalidOptionsError } from "../errors.ts";
-import { type ErrorClassifier, normaliseEnvelope } from "../judgement/error-classifier.ts";
+import type { Overrule } from "../judgement/classification-hooks.ts";
 import type { CredentialPlacement, Provider } from "../judgement/provider.ts";
+import { normaliseEnvelope } from "../judgement/reading/envelope.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
@@ -14,8 +15,7 @@ import { FetchReply } from "./fetch-reply.ts";
 
 export interface ProbeSenderOptions {
   readonly pool: Pick<CallPort, "contextOf">;
-  readonly provider: Provider;
-  readonly classifier: ErrorClassifier;
+  readonly overrule: Overrule | undefined;
   readonly baseURL: URL | undefined;
   readonly origins: readonly string[];
   readonly fetch: FetchFunction | undefined;
@@ -34,11 +34,11 @@ const longestMessage = 200;
 export function createProbeSender(options: ProbeSenderOptions): SendProbe {
   const allowed = new AllowedOrigins(options.origins);
   return async (lease, probe) => {
-    const { credential } = options.provider;
+    const { credential, provider } = lease.provider;
     const asked = probeUrl(probe, lease, options, allowed);
     const url = placeInUrl(asked, probe.headers, lease, credential);
     lease.origin = new URL(url).origin;
-    if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(options.provider));
+    if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(provider));
     const controller = new AbortController();
     const cancel = options.clock.timer(() => controller.abort(tooSlow()), longestProbeMs);
     try {
@@ -49,7 +49,7 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
       const response = await untilAborted(sent, signal, giveUp);
       return await answerOf(response, lease, options, signal);
     } catch (error) {
-      const judged = options.classifier.classify({ error, ...circumstances(lease, options) });
+      const judged = lease.provider.classify({ error, ...circumstances(lease, options) }, options.overrule);
       return { status: null, message: null, judged };
     } finally {
       cancel();
@@ -78,9 +78,10 @@ function circumstances(
 function probeUrl(
   { path }: ProbeRequest,
   lease: Lease,
-  { baseURL, provider }: ProbeSenderOptions,
+  { baseURL }: ProbeSenderOptions,
   allowed: AllowedOrigins,
 ): string {
+  const { provider } = lease.provider;
   const base = lease.baseURL?.href ?? baseURL?.href ?? provider.baseURL ?? `${allowed.list[0]}/`;
   const url = /^https?:/i.test(path) ? path : below(base, path);
   // The presets know what lies beside their base; anybody else is more likely to be led astray.
@@ -142,7 +143,10 @@ async function answerOf(
   const reply = new FetchReply(response);
   const { status, headers } = response;
   const text = await untilAborted(reply.readCapped(readBytes), signal).finally(() => reply.discard());
-  const found = options.classifier.classify({ status, headers, body: text, ...circumstances(lease, options) });
+  const found = lease.provider.classify(
+    { status, headers, body: text, ...circumstances(lease, options) },
+    options.overrule,
+  );
   const judged = status >= 300 && status < 400 ? redirected(found) : found;
   const message = judged.kind === "none" ? null : normaliseEnvelope(text).message;
   const clean = message === null ? null : scrubSecrets(message, [lease.secret]).slice(0, longestMessage);

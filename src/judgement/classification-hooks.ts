@@ -1,9 +1,8 @@
 import { expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Classification, Kind } from "../types.ts";
-import { type ClassifierInput, ErrorClassifier } from "./error-classifier.ts";
+import type { ClassifierInput } from "./classifier.ts";
 import { kindDefaults } from "./lexicon/verdict.ts";
-import type { Provider } from "./provider.ts";
 import { shaped } from "./shape-checks.ts";
 import { classificationShape, kinds } from "./vocabulary.ts";
 
@@ -93,46 +92,34 @@ export function expectPolicy(field: string, value: unknown): Policy {
   return value as Policy;
 }
 
-/** The classifier, with what the user wants done otherwise. `onFailure` is told when the hook fails. */
-export function createClassifier(
-  provider: Provider,
-  hooks: ClassificationHooks,
+/** What the user wants done otherwise of what an answer was found to mean. */
+export type Overrule = (classified: Classification, input: ClassifierInput) => Classification;
+
+/** `undefined`: nothing is. `onFailure` is told when the hook fails. */
+export function overruleBy(
+  { classify: hook, policy: given }: ClassificationHooks,
   onFailure: (error: unknown) => void,
-): ErrorClassifier {
-  const isPlain = hooks.classify === undefined && hooks.policy === undefined;
-  return isPlain ? new ErrorClassifier({ provider }) : new HookedClassifier(provider, hooks, onFailure);
+): Overrule | undefined {
+  if (hook === undefined && given === undefined) return undefined;
+  // Taken over once: what is changed later was never checked.
+  const policy: Policy = { ...given };
+  return (classified, input) => {
+    const byPolicy = ruled(classified, input.status, policy);
+    if (hook === undefined) return byPolicy;
+    try {
+      return changed(byPolicy, hook(input, { ...byPolicy }));
+    } catch (error) {
+      onFailure(error);
+      return byPolicy;
+    }
+  };
 }
 
-class HookedClassifier extends ErrorClassifier {
-  readonly #hook: ClassifyHook | undefined;
-  readonly #policy: Policy;
-  readonly #onFailure: (error: unknown) => void;
-
-  constructor(provider: Provider, { classify, policy }: ClassificationHooks, onFailure: (error: unknown) => void) {
-    super({ provider });
-    this.#hook = classify;
-    // Taken over once: what is changed later was never checked.
-    this.#policy = { ...policy };
-    this.#onFailure = onFailure;
-  }
-
-  override classify(input: ClassifierInput): Classification {
-    const judged = this.#ruled(super.classify(input), input.status);
-    if (this.#hook === undefined) return judged;
-    try {
-      return changed(judged, this.#hook(input, { ...judged }));
-    } catch (error) {
-      this.#onFailure(error);
-      return judged;
-    }
-  }
-
-  #ruled(judged: Classification, status: number | undefined): Classification {
-    const { kind } = judged;
-    if (kind === "none" || kind === "aborted") return judged;
-    const action = (status === undefined ? undefined : this.#policy[status]) ?? this.#policy[kind];
-    return action === undefined ? judged : actions[action](judged);
-  }
+function ruled(classified: Classification, status: number | undefined, policy: Policy): Classification {
+  const { kind } = classified;
+  if (kind === "none" || kind === "aborted") return classified;
+  const action = (status === undefined ? undefined : policy[status]) ?? policy[kind];
+  return action === undefined ? classified : actions[action](classified);
 }
 
 const completeJudgement = shaped(classificationShape);

@@ -1,13 +1,12 @@
 import { expectKnown, expectMethods, expectNumber, expectString, unexpected } from "../checks.ts";
 import { systemClock } from "../clock.ts";
-import { resolveLimits } from "../limits/limits.ts";
+import { type LimitTemplate, resolveLimits } from "../limits/limits.ts";
 import { MemoryStore } from "../limits/memory/memory.ts";
 import { fillTokens, type LimitedBucket, type LimitedKey, PoolLimits } from "../limits/pool-limits.ts";
-import { modelScope } from "../limits/scopes.ts";
+import { accountScope, modelScope } from "../limits/scopes.ts";
 import type { Blocked, Candidate, Reservation, ReserveOptions, Store } from "../limits/store.ts";
 import type { Clock, Dimension, Limit, Usage } from "../types.ts";
-import { type HeaderSource, HeaderView } from "./reading/headers.ts";
-import { readHeaderDelay, readServerTime } from "./reading/server-time.ts";
+import { type HeaderSource, HeaderView, readHeaderDelay, readServerTime } from "./reading/headers.ts";
 import { exhaustedBucket, readHeaderBuckets } from "./waits/rate-limit-headers.ts";
 
 export interface RateLimitTrackerOptions {
@@ -84,6 +83,7 @@ const knownUse: { readonly [name in keyof Required<LimitedUse>]: true } = { acco
  */
 export class RateLimitTracker {
   readonly #limits: PoolLimits;
+  readonly #templates: readonly LimitTemplate[];
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #reserving: ReserveOptions;
@@ -97,13 +97,13 @@ export class RateLimitTracker {
     this.#clock = expectMethods<Clock>("clock", ["wall", "monotonic", "timer"], clock);
     this.#store = options.store ?? new MemoryStore({ clock });
     expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read"], this.#store);
+    this.#templates = templates;
     this.#limits = new PoolLimits({
-      limits: templates,
       clock,
       guardMs: guardMs === undefined ? undefined : expectNumber("guardMs", guardMs, { min: 0 }),
       cooldownMs: 1000,
       maxCooldownMs: 600_000,
-      ipScope: "ip:tracker",
+      egress: "tracker",
     });
     this.#reserving = {
       session: "tracker",
@@ -117,7 +117,7 @@ export class RateLimitTracker {
    * @throws InvalidOptionsError for a use that cannot be one; what the store throws.
    */
   async reserve(use: LimitedUse = {}): Promise<LimitsGranted | LimitsRefused> {
-    const owner = ownerOf(use);
+    const owner = this.#ownerOf(use);
     const answer = await this.#store.reserve([this.#candidateFor(owner, use)], this.#reserving);
     if (answer.granted) return this.#granted(answer as Reservation);
     const { by, until } = answer.blocked[0] as Blocked;
@@ -131,7 +131,7 @@ export class RateLimitTracker {
    * @throws InvalidOptionsError for a use that cannot be one; what the store throws.
    */
   async left(use: LimitedUse = {}): Promise<readonly LimitLeft[]> {
-    const owner = ownerOf(use);
+    const owner = this.#ownerOf(use);
     const counting = new Set(this.#candidateFor(owner, use).needs.map(({ bucket }) => bucket.id));
     const counted = this.#limits.bucketsOf(owner).filter(({ bucket }) => counting.has(bucket.id));
     const { buckets } = await this.#store.read(
@@ -152,14 +152,27 @@ export class RateLimitTracker {
    * @throws InvalidOptionsError for a use that cannot be one; what the store throws.
    */
   async feed(headers: HeaderSource, use: LimitedUse = {}): Promise<number | null> {
-    const { name } = ownerOf(use).account;
+    const { id } = this.#ownerOf(use).account;
     const view = HeaderView.of(headers);
     const now = readServerTime(view, this.#clock.wall());
     const forMs = readHeaderDelay(view, now) ?? exhaustedBucket(readHeaderBuckets(view, now))?.resetMs ?? null;
     if (forMs === null || forMs <= 0) return null;
-    const scope = use.model === undefined ? `account:${name}` : modelScope(name, use.model);
+    const scope = use.model === undefined ? accountScope(id) : modelScope(id, use.model);
     await this.#store.cooldown([{ scope, set: { forMs }, reason: "headers", source: "authoritative" }]);
     return forMs;
+  }
+
+  /** It counts for nobody but whoever asks it: its accounts are of a provider of its own. */
+  #ownerOf(use: LimitedUse): LimitedKey {
+    expectKnown("use", use, knownUse);
+    const name = use.account === undefined ? "default" : expectString("account", use.account);
+    if (use.model !== undefined) expectString("model", use.model);
+    return {
+      id: name,
+      account: { id: `tracker/${name}`, provider: { id: "tracker" }, limits: this.#templates },
+      config: { limits: undefined },
+      secret: { fingerprint: undefined },
+    };
   }
 
   #candidateFor(owner: LimitedKey, { model, tokens: { input = 0, output = 2000 } = {} }: LimitedUse): Candidate {
@@ -189,9 +202,3 @@ export class RateLimitTracker {
 }
 
 /** An account has one key here: itself. */
-function ownerOf(use: LimitedUse): LimitedKey {
-  expectKnown("use", use, knownUse);
-  const name = use.account === undefined ? "default" : expectString("account", use.account);
-  if (use.model !== undefined) expectString("model", use.model);
-  return { id: name, account: { name }, config: { limits: undefined }, secret: { fingerprint: undefined } };
-}

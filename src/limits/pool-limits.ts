@@ -18,19 +18,24 @@ import {
   limitsOfKey,
   periodMs,
 } from "./limits.ts";
-import { modelScope, providerScope } from "./scopes.ts";
+import { accountScope, addressScope, credentialScope, keyScope, modelScope, originScope, scopesOf } from "./scopes.ts";
 import type { Bucket, Candidate, Need, Observation } from "./store.ts";
 
 /** A key as its limits know it. */
 export interface LimitedKey {
   readonly id: string;
-  readonly account: { readonly name: string };
+  readonly account: {
+    /** Provider and name. */
+    readonly id: string;
+    readonly provider: { readonly id: string };
+    /** Limits that hold for each of its keys. */
+    readonly limits: readonly LimitTemplate[];
+  };
   readonly config: { readonly limits: readonly LimitTemplate[] | undefined };
   readonly secret: { readonly fingerprint: string | undefined };
 }
 
 export interface PoolLimitsOptions {
-  readonly limits: readonly LimitTemplate[];
   readonly clock: Clock;
   /** Overrides every window's guard, milliseconds. */
   readonly guardMs: number | undefined;
@@ -38,8 +43,8 @@ export interface PoolLimitsOptions {
   readonly cooldownMs: number;
   /** Longest such rest, milliseconds. */
   readonly maxCooldownMs: number;
-  /** Names this process's egress. */
-  readonly ipScope: ScopeId;
+  /** Names the address requests leave from. */
+  readonly egress: string;
 }
 
 /** A provider may say "0 seconds": asking again in the same instant would only be refused again. */
@@ -120,11 +125,7 @@ export class PoolLimits {
    * @param restsAlone may the model itself be at rest?
    */
   candidateFor(key: LimitedKey, model: string | undefined, restsAlone = true): OwnCandidate {
-    const { account } = key;
-    const scopes: ScopeId[] = [`key:${key.id}`, `account:${account.name}`, this.#options.ipScope];
-    const { fingerprint } = key.secret;
-    if (fingerprint !== undefined) scopes.push(`credential:${fingerprint}`);
-    if (model !== undefined && restsAlone) scopes.push(modelScope(account.name, model));
+    const scopes = scopesOf(key, this.#options.egress, restsAlone ? model : undefined);
     const needs = this.#needsOf(key, model);
     const ofTokens = needs.filter(({ bucket }) => countsTokens(bucket.dimension));
     return { keyId: key.id, scopes, needs, ofTokens: ofTokens.length === 0 ? undefined : ofTokens, memo: undefined };
@@ -132,7 +133,8 @@ export class PoolLimits {
 
   #needsOf(key: LimitedKey, model: string | undefined): OwnNeed[] {
     const needs: OwnNeed[] = [];
-    for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
+    const { limits } = key.config;
+    for (const template of limits === undefined ? key.account.limits : limitsOfKey(key.account.limits, limits)) {
       if (countsModel(template, model)) needs.push({ bucket: this.#bucketOf(template, key, model), amount: 1 });
     }
     return needs;
@@ -142,7 +144,7 @@ export class PoolLimits {
   bucketsOf(key: LimitedKey): readonly LimitedBucket[] {
     if (this.hasCalendars) this.refresh(this.#options.clock.wall());
     const found: LimitedBucket[] = [];
-    for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
+    for (const template of limitsOfKey(key.account.limits, key.config.limits)) {
       const models = template.perModel ? (this.#modelsSeen.get(this.#ownerOf(template, key)) ?? []) : [undefined];
       for (const model of models) {
         if (template.perModel && !countsModel(template, model)) continue;
@@ -174,7 +176,7 @@ export class PoolLimits {
     if (window === null) return [];
     const windowMs = periodMs[window];
     const lowered: string[] = [];
-    for (const template of limitsOfKey(this.#options.limits, key.config.limits)) {
+    for (const template of limitsOfKey(key.account.limits, key.config.limits)) {
       if (template.dimension !== dimension || lengthOf(template) !== windowMs) continue;
       if (!countsJust(template, model)) continue;
       const bucket = this.#bucketOf(template, key, model);
@@ -215,13 +217,9 @@ export class PoolLimits {
     return this.#lowered.get(id)?.declared ?? limit;
   }
 
-  get ipScope(): ScopeId {
-    return this.#options.ipScope;
-  }
-
   /** Is any limit counted? */
   get hasLimits(): boolean {
-    return this.#buckets.size > 0 || this.#options.limits.length > 0;
+    return this.#buckets.size > 0;
   }
 
   /** Moves calendar windows on, and tells whether any boundary had passed. */
@@ -265,7 +263,7 @@ export class PoolLimits {
       case "quota_exhausted":
         return rest(this.#scopeOf(judged, key, model, origin), creditLadder, "credit");
       case "invalid_key": {
-        const scope = `credential:${secret.fingerprint ?? key.id}`;
+        const scope = credentialScope(key.account.provider.id, secret.fingerprint ?? key.id);
         return [{ scope, set: { ladder: credentialLadder, attemptStartedAt }, reason, source: "heuristic" }];
       }
       case "forbidden":
@@ -275,24 +273,28 @@ export class PoolLimits {
       case "server_error":
       case "network":
       case "timeout":
-        if (judged.scope === "ip") return rest(this.#options.ipScope, providerLadder, "heuristic");
-        return judged.scope === "request" ? [] : rest(providerScope(origin), providerLadder, "heuristic");
+        if (judged.scope === "ip") return rest(this.#addressOf(key), providerLadder, "heuristic");
+        return judged.scope === "request" ? [] : rest(originScope(origin), providerLadder, "heuristic");
       default:
         return [];
     }
   }
 
   #scopeOf({ scope, sharedBy }: Classification, key: LimitedKey, model: string | undefined, origin: string): ScopeId {
-    if (scope === "ip") return this.#options.ipScope;
-    if (scope === "provider") return providerScope(origin);
-    if (scope === "model" && model !== undefined) return modelScope(key.account.name, model);
+    if (scope === "ip") return this.#addressOf(key);
+    if (scope === "provider") return originScope(origin);
+    if (scope === "model" && model !== undefined) return modelScope(key.account.id, model);
     const shared = sharedBy === "account" || sharedBy === "project" || scope === "account" || scope === "model";
-    return shared ? `account:${key.account.name}` : `key:${key.id}`;
+    return shared ? accountScope(key.account.id) : keyScope(key.account.provider.id, key.id);
+  }
+
+  #addressOf({ account }: LimitedKey): ScopeId {
+    return addressScope(account.provider.id, this.#options.egress);
   }
 
   #ownerOf({ scope }: LimitTemplate, key: LimitedKey): ScopeId {
-    if (scope === "ip") return this.#options.ipScope;
-    return scope === "key" ? `key:${key.id}` : `account:${key.account.name}`;
+    if (scope === "ip") return this.#addressOf(key);
+    return scope === "key" ? keyScope(key.account.provider.id, key.id) : accountScope(key.account.id);
   }
 
   #bucketOf(template: LimitTemplate, key: LimitedKey, model: string | undefined): OwnBucket {

@@ -1,7 +1,8 @@
 import { expectHeaders, expectKnown, expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../errors.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { anyText, optional, type Shape, shaped, text } from "../judgement/shape-checks.ts";
-import { isKeyScope, modelScope } from "../limits/scopes.ts";
+import { accountScope, isKeyScope, keyScope, modelScope, shownId } from "../limits/scopes.ts";
 import type { Bucket, Candidate, Reservation } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import { type PooledKey, secretUnknown } from "../pool/keys/key-pool.ts";
@@ -91,13 +92,16 @@ export async function check(owner: PoolOwner, probe?: ProbeRequest, options: Che
   await port.ready();
   if (port.isClosed) throw new RotatorClosedError();
   if (port.sendProbe === undefined) throw noSender();
-  const request = probe === undefined ? providersProbe(port.options, "probe") : expectProbe(probe);
+  const given = probe === undefined ? undefined : expectProbe(probe);
   const asked = keysIn(port, options);
+  const probeOf = ({ account }: PooledKey): ProbeRequest =>
+    given ?? providersProbe(account.provider.provider, port.options, "probe");
+  const requests = asked.map(probeOf);
   const keys: KeyReport[] = new Array(asked.length);
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let place = next++; place < asked.length; place = next++) {
-      keys[place] = await probeKey(port, asked[place] as PooledKey, request);
+      keys[place] = await probeKey(port, asked[place] as PooledKey, requests[place] as ProbeRequest);
     }
   };
   await Promise.all(Array.from({ length: Math.min(probesAtOnce, asked.length) }, worker));
@@ -105,7 +109,11 @@ export async function check(owner: PoolOwner, probe?: ProbeRequest, options: Che
 }
 
 /** @throws InvalidOptionsError naming the field, where no cheap request is known that proves a key works. */
-export function providersProbe({ provider, healthCheck }: ResolvedRotatorOptions, field: string): ProbeRequest {
+export function providersProbe(
+  provider: Provider,
+  { healthCheck }: Pick<ResolvedRotatorOptions, "healthCheck">,
+  field: string,
+): ProbeRequest {
   if (healthCheck?.path !== undefined) return { path: healthCheck.path };
   const { probe } = provider;
   if (probe !== undefined && probe.proves === "credential") return probe;
@@ -165,7 +173,8 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
 async function endGuesses(port: PoolPort, { key, model, reservation }: Lease): Promise<void> {
   const { store } = port.options;
   const { account } = key;
-  const scopes = [`account:${account.name}`, ...(model === undefined ? [] : [modelScope(account.name, model)])];
+  const { id } = account;
+  const scopes = [accountScope(id), ...(model === undefined ? [] : [modelScope(id, model)])];
   const { scopes: states } = await store.read(scopes, []);
   const refuted = states.filter(
     ({ until, now, source, startedAt }) => until > now && mayRecheck(source) && startedAt < reservation.reservedAt,
@@ -176,7 +185,7 @@ async function endGuesses(port: PoolPort, { key, model, reservation }: Lease): P
   );
   account.recheckAt = 0;
   port.readiness.wake(account.slot);
-  for (const { scope } of refuted) port.emit("key-recovered", { scope, keyId: key.id });
+  for (const { scope } of refuted) port.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
 }
 
 /** The claim is a reservation of the key's one probe: over all processes of a store there is one at a time. */
@@ -185,7 +194,7 @@ async function leaseFor(
   key: PooledKey,
 ): Promise<Lease | undefined> {
   const bucket: Bucket = {
-    id: `key:${key.id}#probe`,
+    id: `${keyScope(key.account.provider.id, key.id)}#probe`,
     kind: "concurrency",
     dimension: "concurrency",
     limit: 1,

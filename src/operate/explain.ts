@@ -1,5 +1,6 @@
 import { expectKnown } from "../checks.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
+import { shownId } from "../limits/scopes.ts";
 import type { Blocked, Store } from "../limits/store.ts";
 import type { Outlook } from "../pool/dispatcher.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
@@ -124,13 +125,13 @@ async function explainKey(
   if (!lane.accepts(key)) return against("not for this model");
   const own = request.account === undefined ? undefined : pool.accountOf(request.account);
   if (own !== undefined && own !== account) return against("not the account it is about");
-  if (request.exclude?.has(account.name) === true) return against("excluded");
+  if (request.exclude !== undefined && account.isIn(request.exclude)) return against("excluded");
   const candidate = tokens.fill(tracker.candidateFor(key, lane.model, lane.restsAlone), request, false);
   const answer = await store.reserve([candidate], { ...reserveOptions, dryRun: true });
   if (answer.granted) return { reason: null, by: null, endsInMs: null };
   const { by, until, reason } = answer.blocked[0] as Blocked;
   const endsInMs = until === null ? null : until - answer.now;
-  return { reason: reason ?? "limit reached", by, endsInMs };
+  return { reason: reason ?? "limit reached", by: shownId(by), endsInMs };
 }
 
 function choiceOf(

@@ -13,7 +13,7 @@ const intervalJitter = 0.1;
  */
 export function watchHealth(port: PoolPort, healthCheck: HealthCheck): void {
   const { clock } = port.options;
-  providersProbe(port.options, "healthCheck.path");
+  providersProbe(port.options.provider, port.options, "healthCheck.path");
   if (clock.timersEndWithRequest === true) {
     const expectation =
       "absent on this platform, whose timers end with the request; call `rotator.check()` on a schedule";

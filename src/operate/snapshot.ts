@@ -1,6 +1,6 @@
 import { lengthOf } from "../limits/limits.ts";
 import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
-import { modelScope } from "../limits/scopes.ts";
+import { modelScope, shownId } from "../limits/scopes.ts";
 import type { BucketState, ScopeState, StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
@@ -213,7 +213,7 @@ async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise
 /** Every scope whose cooldown stops the key for some request. */
 function scopesOf(key: PooledKey, tracker: PoolLimits): readonly ScopeId[] {
   const { account } = key;
-  const ofModels = [...(account.restedModels ?? [])].map((model) => modelScope(account.name, model));
+  const ofModels = [...(account.restedModels ?? [])].map((model) => modelScope(account.id, model));
   return [...tracker.candidateFor(key, undefined).scopes, ...ofModels];
 }
 
@@ -245,7 +245,7 @@ function isCooling({ until, now }: ScopeState): boolean {
 }
 
 function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState): CooldownSnapshot {
-  return { scope, reason, source, endsInMs: until - now, strikes };
+  return { scope: shownId(scope), reason, source, endsInMs: until - now, strikes };
 }
 
 function toLimit(state: BucketState, counted: LimitedBucket, tracker: PoolLimits): LimitSnapshot {

@@ -72,7 +72,7 @@ export class Dispatcher {
       tracker,
       choice: new Choice(clock, pool, readiness.origins),
       origins: readiness.origins,
-      refusals: new Refusals({ clock, tracker, parking, shared }),
+      refusals: new Refusals({ clock, tracker, pool, parking, shared }),
       grants: this.#grants,
       tokens: this.#tokens,
       questions: this.questions,
@@ -97,8 +97,8 @@ export class Dispatcher {
   /** The account a conversation belongs to. */
   #homeOf(lane: Lane, { affinity, account, exclude }: AcquireRequest): Account | undefined {
     if (affinity === undefined || account !== undefined) return undefined;
-    const mayServe = ({ slot, name }: Account): boolean =>
-      lane.standingOf(slot) !== standing.absent && exclude?.has(name) !== true;
+    const mayServe = (of: Account): boolean =>
+      lane.standingOf(of.slot) !== standing.absent && (exclude === undefined || !of.isIn(exclude));
     return this.#affinity.accountFor(affinity, this.#readiness.inFlight, mayServe);
   }
 

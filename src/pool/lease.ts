@@ -1,3 +1,4 @@
+import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { Reservation } from "../limits/store.ts";
 import type { LeaseResult } from "../ports.ts";
 import type { CooldownChange } from "../types.ts";
@@ -29,6 +30,8 @@ export class Lease {
   readonly #key: PooledKey;
   /** The key's may be replaced while the request is under way. */
   readonly #secret: KeySecret;
+  /** Whose key it is: what the request is sent and its answer read by. @internal */
+  readonly provider: ProviderReading;
   /** @internal */
   readonly reservation: Reservation;
   /** Monotonic milliseconds. */
@@ -42,6 +45,7 @@ export class Lease {
     this.#owner = owner;
     this.#key = key;
     this.#secret = key.secret;
+    this.provider = key.account.provider;
     this.reservation = reservation;
     this.startedAt = startedAt;
     this.allowance = allowance;

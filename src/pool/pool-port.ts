@@ -1,5 +1,6 @@
 import { unexpected } from "../checks.ts";
 import type { Provider } from "../judgement/provider.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import type { HeaderReader } from "../ports.ts";
 import type { Classification, ClassificationContext } from "../types.ts";
@@ -49,7 +50,10 @@ export interface PoolOwner {
 
 /** What those who make calls with a pool need of it. */
 export interface CallPort extends PoolOwner {
+  /** The one it was made for. */
   readonly provider: Provider;
+  /** Those whose keys there are. */
+  readonly providers: readonly ProviderReading[];
   readonly options: ResolvedRotatorOptions;
   /** Does any limit count tokens? Then answers are read for what they used. */
   readonly countsTokens: boolean;
@@ -58,8 +62,6 @@ export interface CallPort extends PoolOwner {
   readonly accountCount: number;
   /** Must the model of a request be known to serve it? Spares looking for it. */
   readonly needsModel: boolean;
-  /** Do answers' headers teach anything here? */
-  readonly learnsFromHeaders: boolean;
   /** Takes in what an answer's headers say of limits. */
   observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void;
   /** Notes whose key a refusal says it was. */

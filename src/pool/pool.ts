@@ -1,5 +1,6 @@
 import { RotatorClosedError } from "../errors.ts";
 import type { Provider } from "../judgement/provider.ts";
+import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import { PoolLimits } from "../limits/pool-limits.ts";
 import type { Unsubscribe } from "../limits/store.ts";
 import type { HeaderReader } from "../ports.ts";
@@ -38,7 +39,6 @@ export class Pool implements PoolPort {
   readonly readiness: Readiness;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
-  readonly learnsFromHeaders: boolean;
   readonly #names: RequestNames;
   /** The first read of what takes its time; a failure leaves the next request to try again. */
   readonly #loading: SharedWork<void>;
@@ -50,15 +50,14 @@ export class Pool implements PoolPort {
 
   /** @throws InvalidOptionsError naming the option that cannot work. */
   constructor(options: ResolvedRotatorOptions, events: EventHub, makeOverrides?: MakeOverrides) {
-    const { clock, limits, guardMs, cooldownMs, maxCooldownMs, egress, keys, idSecret } = options;
+    const { clock, guardMs, cooldownMs, maxCooldownMs, egress, keys, idSecret } = options;
     this.options = options;
     this.events = events;
     this.#names = new RequestNames(options.random);
     this.#loading = new SharedWork(clock);
-    this.tracker = new PoolLimits({ limits, clock, guardMs, cooldownMs, maxCooldownMs, ipScope: `ip:${egress}` });
-    this.registry = new KeyRegistry({ keys, clock, idSecret, ask: (source) => this.#ask(source) });
+    this.tracker = new PoolLimits({ clock, guardMs, cooldownMs, maxCooldownMs, egress });
+    this.registry = new KeyRegistry({ keys, clock, idSecret, terms: options, ask: (source) => this.#ask(source) });
     const { pool } = this.registry;
-    pool.noteLimits(limits);
     this.registry.overrides = makeOverrides?.(this);
     this.registry.open();
     this.#tellUnknown();
@@ -67,7 +66,6 @@ export class Pool implements PoolPort {
     const { readiness } = this;
     this.settlement = new Settlement({ ...parts, readiness });
     this.dispatcher = new Dispatcher({ ...parts, names: this.#names, readiness, owner: this.settlement });
-    this.learnsFromHeaders = this.settlement.learnt.hasGrammar;
     // The key store is being read already: nobody need wait for the first request. Should it fail, that one tries again.
     if (typeof keys !== "function") this.ready().catch(() => {});
     this.#stopWatching = this.#watch();
@@ -76,6 +74,11 @@ export class Pool implements PoolPort {
 
   get provider(): Provider {
     return this.options.provider;
+  }
+
+  get providers(): readonly ProviderReading[] {
+    const { providers } = this.registry.pool;
+    return providers.length > 0 ? providers : [readingOf(this.options.provider)];
   }
 
   get isClosed(): boolean {

@@ -1,4 +1,5 @@
 import type { PoolLimits } from "../limits/pool-limits.ts";
+import { isModelScope, nameInScope } from "../limits/scopes.ts";
 import type { ScopeId } from "../types.ts";
 import type { EventHub } from "./events.ts";
 import type { PoolStanding } from "./exhaustion.ts";
@@ -220,8 +221,8 @@ export class Readiness {
   }
 
   #noteModel(scope: ScopeId): string | undefined {
-    if (!scope.startsWith("model:")) return undefined;
-    const target = modelTarget(this.#pool, scope.slice("model:".length));
+    if (!isModelScope(scope)) return undefined;
+    const target = modelTarget(this.#pool, nameInScope(scope));
     if (target?.model !== undefined) target.account?.noteModel(target.model);
     return target?.model;
   }

@@ -11,6 +11,7 @@ import {
 } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import type { Provider } from "../judgement/provider.ts";
+import { readingOf } from "../judgement/provider-reading.ts";
 import {
   type OtherName,
   type ProviderName,
@@ -21,6 +22,8 @@ import {
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import type { Store } from "../limits/store.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
+import type { PoolTerms } from "./keys/key-pool.ts";
+import type { ResolvedKey } from "./keys/key-source.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
 
@@ -123,12 +126,19 @@ export interface HealthCheck {
   readonly path?: string | undefined;
 }
 
-export interface ResolvedRotatorOptions {
+/** Beside a rotator's options: whose each key is, where that is not the pool's own provider. */
+export const providerOfKey = Symbol("providerOfKey");
+
+export interface OfSeveralProviders {
+  /** `undefined`: the pool's own. */
+  readonly [providerOfKey]?: ((key: Pick<ResolvedKey, "id">) => Provider | undefined) | undefined;
+}
+
+export interface ResolvedRotatorOptions extends PoolTerms {
   readonly healthCheck: HealthCheck | undefined;
   readonly keys: KeySource | undefined;
   readonly provider: Provider;
   readonly strategy: OrderingStrategy;
-  readonly limits: readonly LimitTemplate[];
   readonly store: Store;
   readonly keyStore: KeyStore | undefined;
   /** Where the fetch it is made for sends keys. */
@@ -245,10 +255,7 @@ export function resolveRotatorOptions(
     keys,
     provider,
     strategy: resolveStrategy(options.strategy, onStrategyFailure),
-    limits: limitsOfKey(
-      tierLimits(provider, options.tier),
-      options.limits === undefined ? undefined : resolveLimits("limits", options.limits),
-    ),
+    ...resolveTerms(provider, options),
     store,
     keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore),
     sentTo: (options as Addressed)[sentTo],
@@ -276,6 +283,31 @@ export function isShared({ clock }: Store): boolean {
 
 function nameOf(random: Random): string {
   return Array.from({ length: 3 }, () => Math.floor(random() * 2 ** 32).toString(36)).join("");
+}
+
+/** Whose a key is, and what limits hold for it: a provider's own of the tier, and those of all keys. */
+function resolveTerms(provider: Provider, options: RotatorOptions & OfSeveralProviders): PoolTerms {
+  const own = readingOf(provider);
+  const ofEveryKey = options.limits === undefined ? undefined : resolveLimits("limits", options.limits);
+  const known = new Map([[own, limitsOfKey(tierLimits(provider, options.tier), ofEveryKey)]]);
+  const ofOther = options[providerOfKey];
+  return {
+    providerOf: (key) => {
+      const other = ofOther?.(key);
+      return other === undefined ? own : readingOf(other);
+    },
+    limitsOf: (reading) => {
+      let limits = known.get(reading);
+      if (limits === undefined) {
+        // A tier is a word of one provider: another one may not know it.
+        const { tier } = options;
+        const hasTier = tier !== undefined && Object.hasOwn(reading.provider.tiers ?? {}, tier);
+        limits = limitsOfKey(hasTier ? tierLimits(reading.provider, tier) : [], ofEveryKey);
+        known.set(reading, limits);
+      }
+      return limits;
+    },
+  };
 }
 
 function tierLimits({ name, tiers = {} }: Provider, tier: string | undefined): readonly LimitTemplate[] {

@@ -3,7 +3,16 @@ import { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import { StatedLimits } from "../judgement/learning/stated-limits.ts";
 import { UsageEvidence } from "../judgement/learning/usage-evidence.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
-import { isKeyScope, modelScope } from "../limits/scopes.ts";
+import {
+  accountScope,
+  isKeyScope,
+  isModelScope,
+  keyScope,
+  modelScope,
+  nameInScope,
+  originIn,
+  shownId,
+} from "../limits/scopes.ts";
 import type { Observation, Report, ScopeState, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseResult } from "../ports.ts";
 import type { Awaitable, Classification, CooldownChange, StatedLimit } from "../types.ts";
@@ -64,7 +73,7 @@ export class Settlement implements LeaseOwner {
     this.inference = new AccountInference(options.clock, events);
     this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
     this.#stated = new StatedLimits(options.clock, (lease, stated, model) => this.#lower(lease, stated, model));
-    this.learnt = new LearntLimits(options.provider, options.clock, this.#stated, () => tracker.hasLimits);
+    this.learnt = new LearntLimits(options.clock, this.#stated, () => tracker.hasLimits);
     this.#sameClock = options.store.clock === options.clock;
   }
 
@@ -133,7 +142,8 @@ export class Settlement implements LeaseOwner {
   /** The belief that put it to rest was wrong. */
   #endInferredRest(account: Account, lease: Lease): void {
     const { model } = lease;
-    const scopes = [`account:${account.name}`, ...(model === undefined ? [] : [modelScope(account.name, model)])];
+    const { id } = account;
+    const scopes = [accountScope(id), ...(model === undefined ? [] : [modelScope(id, model)])];
     this.#apply(
       scopes.map((scope) => ({ scope, set: "end", ...inferred }) as const),
       lease,
@@ -246,7 +256,7 @@ export class Settlement implements LeaseOwner {
     reason: string,
     source: CooldownChange["source"],
   ): Awaitable<readonly ScopeState[]> {
-    const changes = [{ scope: `key:${key.id}`, set, reason, source }];
+    const changes = [{ scope: keyScope(key.account.provider.id, key.id), set, reason, source }];
     const states = this.#store.cooldown(changes);
     return states instanceof Promise ? this.#own(states, key, changes) : states;
   }
@@ -306,9 +316,9 @@ export class Settlement implements LeaseOwner {
     for (const state of states) {
       const forMs = state.until - state.now;
       this.#readiness.shared?.learnt(state);
-      if (state.scope.startsWith("provider:")) this.#restOrigin(key, forMs);
+      if (originIn(state.scope) !== undefined) this.#restOrigin(key, forMs);
       else if (forMs > 0) key.account.ramp = rampStart;
-      if (state.scope.startsWith("model:") && lease?.model !== undefined) this.#noteModel(state.scope, lease.model);
+      if (isModelScope(state.scope) && lease?.model !== undefined) this.#noteModel(state.scope, lease.model);
       if (state.reason === "invalid_key" && forMs > 0) this.#restSecret(state.scope, forMs, key, lease);
       if (forMs > 0) {
         const now = this.now();
@@ -316,7 +326,7 @@ export class Settlement implements LeaseOwner {
           this.#readiness.rechecks.wakeAt(key.account, now, now + forMs);
         }
         this.#events.emit("key-cooled", {
-          scope: state.scope,
+          scope: shownId(state.scope),
           keyId: key.id,
           forMs: Math.ceil(forMs),
           source: state.source,
@@ -328,13 +338,13 @@ export class Settlement implements LeaseOwner {
       key.credentialRefused = false;
       key.account.recheckAt = 0;
       this.#readiness.wake(key.account.slot);
-      this.#events.emit("key-recovered", { scope: state.scope, keyId: key.id });
+      this.#events.emit("key-recovered", { scope: shownId(state.scope), keyId: key.id });
     }
   }
 
   #restSecret(scope: string, forMs: number, key: PooledKey, lease: Lease | undefined): void {
     const secret = lease?.secretUsed ?? key.secret;
-    this.overlaps.rested(key, scope.slice("credential:".length), forMs);
+    this.overlaps.rested(key, nameInScope(shownId(scope)), forMs);
     if (!secret.isDynamic) return;
     if (secret === key.secret) key.refusedFingerprint = secret.fingerprint;
     secret.forget();
@@ -343,7 +353,7 @@ export class Settlement implements LeaseOwner {
   /** A model that rests on its own gets a lane of its own. */
   #noteModel(scope: string, model: string): void {
     this.#readiness.lanes.separate(model);
-    this.#pool.accountOf(scope.slice("model:".length, -model.length - 1))?.noteModel(model);
+    this.#pool.accountWith(nameInScope(scope).slice(0, -model.length - 1))?.noteModel(model);
   }
 
   /** Only where keys have endpoints of their own is there another origin to prefer. */
@@ -360,9 +370,9 @@ export class Settlement implements LeaseOwner {
     key.restUntil = 0;
     key.credentialRefused = false;
     const { account } = key;
-    const models = [...(account.restedModels ?? [])].map((model) => modelScope(account.name, model));
+    const models = [...(account.restedModels ?? [])].map((model) => modelScope(account.id, model));
     const own = this.#tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
-    const scopes = [...own, `account:${account.name}`, ...models];
+    const scopes = [...own, accountScope(account.id), ...models];
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
     const ended = this.#store.cooldown(changes);
     for (const scope of scopes) this.#readiness.shared?.forget(scope);

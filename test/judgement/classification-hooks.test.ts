@@ -1,7 +1,8 @@
 import type { Classification, ClassifyHook, Policy, RotatorEvents } from "rotating-fetch";
 import { ErrorClassifier } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
-import { createClassifier } from "../../src/judgement/classification-hooks.ts";
+import { overruleBy } from "../../src/judgement/classification-hooks.ts";
+import { readingOf } from "../../src/judgement/provider-reading.ts";
 import { providerNamed } from "../../src/judgement/registry.ts";
 import { chatUrl, limited, networkError, ok, post, refusal, rig } from "../fetch/fixture.ts";
 
@@ -10,8 +11,8 @@ const generic = providerNamed("generic");
 /** A judgement on an answer, with what went wrong on the way to it. */
 function judge(status: number, hooks: { classify?: unknown; policy?: Policy }, headers = {}) {
   const failures: unknown[] = [];
-  const classifier = createClassifier(generic, hooks as { classify?: ClassifyHook }, (error) => failures.push(error));
-  const judged = classifier.classify({ status, headers, body: "{}", now: 0 });
+  const overrule = overruleBy(hooks as { classify?: ClassifyHook }, (error) => failures.push(error));
+  const judged = readingOf(generic).classify({ status, headers, body: "{}", now: 0 }, overrule);
   return { judged, failures };
 }
 
@@ -43,9 +44,9 @@ describe("policy", () => {
 
   it("keeps to what was checked when the object is changed later", () => {
     const policy: Record<number, "return" | "failover"> = { 404: "failover" };
-    const classifier = createClassifier(generic, { policy }, () => {});
+    const overrule = overruleBy({ policy }, () => {});
     policy[404] = "return";
-    expect(classifier.classify({ status: 404, now: 0 }).failover).toBe(true);
+    expect(readingOf(generic).classify({ status: 404, now: 0 }, overrule).failover).toBe(true);
   });
 
   it("sends a request on to the next key with failover, and lets no key rest", async () => {

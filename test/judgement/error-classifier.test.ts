@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  type ClassifierInput,
-  ErrorClassifier,
-  type ErrorClassifierOptions,
-} from "../../src/judgement/error-classifier.ts";
+import type { ClassifierInput } from "../../src/judgement/classifier.ts";
+import { ErrorClassifier, type ErrorClassifierOptions } from "../../src/judgement/error-classifier.ts";
 import { providerNamed } from "../../src/judgement/registry.ts";
 import type { Classification } from "../../src/types.ts";
 

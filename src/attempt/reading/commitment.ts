@@ -1,5 +1,6 @@
-import type { ErrorClassifier } from "../../judgement/error-classifier.ts";
-import type { Provider, StreamShape } from "../../judgement/provider.ts";
+import type { Overrule } from "../../judgement/classification-hooks.ts";
+import type { StreamShape } from "../../judgement/provider.ts";
+import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import type { HeaderSource } from "../../judgement/reading/headers.ts";
 import type { Classification, ClassificationContext, Clock } from "../../types.ts";
 import { StreamOpening } from "./stream-opening.ts";
@@ -14,6 +15,12 @@ export interface CommitmentOptions {
 export interface LookingCall {
   readonly method: string;
   readonly signal: AbortSignal | undefined;
+}
+
+/** What is seen of an answer before its body. */
+export interface StatedAnswer {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
 }
 
 /** An answer that is looked into while its body comes. */
@@ -50,30 +57,22 @@ export function isEventStream(contentType: string | null): boolean {
  * Only answers of providers that are known to put errors there.
  */
 export class Commitment {
-  readonly #classifier: ErrorClassifier;
-  readonly #stream: StreamShape | undefined;
-  readonly #looksAtJson: boolean;
+  readonly #overrule: Overrule | undefined;
   readonly #options: CommitmentOptions;
-  /** Is any answer to be looked at? */
-  readonly #isNeeded: boolean;
 
-  constructor(classifier: ErrorClassifier, { stream, errorsInside200 }: Provider, options: CommitmentOptions) {
-    this.#classifier = classifier;
-    this.#stream = stream;
-    this.#looksAtJson = errorsInside200 === true;
+  constructor(overrule: Overrule | undefined, options: CommitmentOptions) {
+    this.#overrule = overrule;
     this.#options = options;
-    this.#isNeeded = options.commitHoldMs > 0 && (stream !== undefined || this.#looksAtJson);
   }
 
-  lookAt(
-    call: LookingCall,
-    { status, headers }: { readonly status: number; readonly headers: { get(name: string): string | null } },
-  ): Look | undefined {
-    if (!this.#isNeeded || status >= 300 || status === 204) return undefined;
+  lookAt(call: LookingCall, { provider }: ProviderReading, { status, headers }: StatedAnswer): Look | undefined {
+    const { stream, errorsInside200 } = provider;
+    if ((stream === undefined && errorsInside200 !== true) || this.#options.commitHoldMs <= 0) return undefined;
+    if (status >= 300 || status === 204) return undefined;
     const type = headers.get("content-type");
     // A stream that is only listened to may have nothing to say for hours.
-    if (isEventStream(type)) return this.#stream === undefined || call.method === "GET" ? undefined : "events";
-    if (!this.#looksAtJson || type?.startsWith("application/json") !== true) return undefined;
+    if (isEventStream(type)) return stream === undefined || call.method === "GET" ? undefined : "events";
+    if (errorsInside200 !== true || type?.startsWith("application/json") !== true) return undefined;
     return Number(headers.get("content-length") ?? 0) > mostJsonBytes ? undefined : "json";
   }
 
@@ -81,6 +80,7 @@ export class Commitment {
   async open(
     look: Look,
     call: LookingCall,
+    provider: ProviderReading,
     reply: OpeningReply,
     endsAt: number,
     context: ClassificationContext,
@@ -89,21 +89,22 @@ export class Commitment {
     const { interrupt, end } = interruption(call, Math.min(commitHoldMs, endsAt - clock.monotonic()), clock);
     try {
       return look === "events"
-        ? await this.#openEvents(reply, interrupt, context)
-        : await this.#openJson(reply, interrupt, context);
+        ? await this.#openEvents(provider, reply, interrupt, context)
+        : await this.#openJson(provider, reply, interrupt, context);
     } finally {
       end();
     }
   }
 
   async #openEvents(
+    provider: ProviderReading,
     reply: OpeningReply,
     interrupt: Promise<"late">,
     context: ClassificationContext,
   ): Promise<EmbeddedError | undefined> {
     let found: EmbeddedError | undefined;
-    const opening = new StreamOpening(this.#stream as StreamShape, (body, text) => {
-      found = this.#judge(reply, body, text, context);
+    const opening = new StreamOpening(provider.provider.stream as StreamShape, (body, text) => {
+      found = this.#classified(provider, reply, body, text, context);
       return found !== undefined;
     });
     const opened = reply.readUntil((chunk) => opening.push(chunk), interrupt);
@@ -114,6 +115,7 @@ export class Commitment {
   }
 
   async #openJson(
+    provider: ProviderReading,
     reply: OpeningReply,
     interrupt: Promise<"late">,
     context: ClassificationContext,
@@ -126,17 +128,18 @@ export class Commitment {
       text += decoder.decode(chunk, { stream: true });
       return size > mostJsonBytes;
     }, interrupt);
-    return seen === "end" ? this.#judge(reply, text, text, context) : undefined;
+    return seen === "end" ? this.#classified(provider, reply, text, text, context) : undefined;
   }
 
-  #judge(
+  #classified(
+    provider: ProviderReading,
     { status, headers }: OpeningReply,
     body: unknown,
     text: string,
     context: ClassificationContext,
   ): EmbeddedError | undefined {
     const now = this.#options.clock.wall();
-    const judged = this.#classifier.classify({ status, headers, body, now, context });
+    const judged = provider.classify({ status, headers, body, now, context }, this.#overrule);
     return judged.kind === "none" ? undefined : { judged, text };
   }
 }

@@ -1,5 +1,7 @@
-import type { Provider, RequestShape } from "../../judgement/provider.ts";
-import { shownUrl, withoutCredential } from "../credentials.ts";
+import { modelIn } from "../../attempt/call.ts";
+import type { RequestShape } from "../../judgement/provider.ts";
+import type { ProviderReading } from "../../judgement/provider-reading.ts";
+import { credentialHeaders, type Placements, shownUrl, withoutCredential } from "../credentials.ts";
 import type { FetchCall } from "../fetch-call.ts";
 import type { CacheRequest } from "./cache-options.ts";
 
@@ -7,7 +9,7 @@ import type { CacheRequest } from "./cache-options.ts";
 const freshOnly: readonly unknown[] = ["no-store", "no-cache", "reload"];
 
 /** A call as a key function sees it; `undefined` for one whose answer is never cached. */
-export function cacheRequestOf(call: FetchCall, provider: Provider): CacheRequest | undefined {
+export function cacheRequestOf(call: FetchCall, providers: readonly ProviderReading[]): CacheRequest | undefined {
   const { url, method, init, tags } = call;
   // A body that is sent once only was not read to its end.
   if ((method !== "GET" && method !== "POST") || !call.replayable) return undefined;
@@ -15,17 +17,16 @@ export function cacheRequestOf(call: FetchCall, provider: Provider): CacheReques
   const body = textOf(call.body);
   // Without its body a request looks like others: whoever makes a key of it would mix up their answers.
   if (body === null) return undefined;
-  const headers = headersOf(call, provider);
+  const headers = headersOf(call, providers);
   if (headers === undefined || headers.has("range")) return undefined;
   if (/\bno-(store|cache)\b/i.test(headers.get("cache-control") ?? "")) return undefined;
-  const shape = provider.request ?? {};
-  if (asksForStream(url, headers, body, shape)) return undefined;
+  if (providers.some(({ request }) => asksForStream(url, headers, body, request))) return undefined;
   return {
-    url: shownUrl(url, provider.credential),
+    url: shownUrl(url, providers),
     method,
     headers,
     body,
-    model: call.model ?? call.findModel(shape),
+    model: call.model ?? modelIn(call, providers),
     tags,
   };
 }
@@ -44,9 +45,9 @@ function textOf(body: BodyInit | null | undefined): string | undefined | null {
 }
 
 /** `undefined` for headers no request can have: whoever sends says so, and may repeat a value in doing it. */
-function headersOf({ headers }: FetchCall, { credential }: Provider): Headers | undefined {
+function headersOf({ headers }: FetchCall, placements: Placements): Headers | undefined {
   try {
-    return new Headers(withoutCredential(new Headers(headers ?? undefined), [credential.header]));
+    return new Headers(withoutCredential(new Headers(headers ?? undefined), credentialHeaders(placements)));
   } catch {
     return undefined;
   }

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { unexpected } from "../../checks.ts";
-import type { Provider } from "../../judgement/provider.ts";
+import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { isEnding, untilEnded, type WaitBound } from "../../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../../types.ts";
 import { ReadAhead } from "../bodies/read-ahead.ts";
@@ -15,7 +15,7 @@ export interface CachingOptions extends ResolvedCacheOptions {
   readonly send: (call: FetchCall) => Promise<Response>;
   /** Was this answer made here, and is no provider's? */
   readonly isMade: (response: Response) => boolean;
-  readonly provider: Provider;
+  readonly providers: () => readonly ProviderReading[];
   readonly clock: Clock;
   readonly totalTimeoutMs: number | undefined;
   /** The key function failed. */
@@ -68,9 +68,9 @@ export class CachingSender implements ResponseCache {
   }
 
   async run(call: FetchCall): Promise<Response> {
-    const { provider, send, clock } = this.#options;
+    const { providers, send, clock } = this.#options;
     call.signal?.throwIfAborted();
-    const request = cacheRequestOf(call, provider);
+    const request = cacheRequestOf(call, providers());
     if (request === undefined) return send(call);
     const bound = this.#boundOf(call);
     const key = await this.#keyOf(request, bound);

@@ -52,10 +52,12 @@ export class AccountInference {
     const before = this.#groupsOf.get(account)?.find(({ isNamed }) => isNamed);
     if (before?.evidence === organization) return;
     if (before !== undefined) this.#leave(account, before);
-    let group = this.#named.get(organization);
+    // Two providers may use the same name for different customers.
+    const name = `${account.provider.id}/${organization}`;
+    let group = this.#named.get(name);
     if (group === undefined) {
       group = newGroup(organization, true);
-      this.#named.set(organization, group);
+      this.#named.set(name, group);
     }
     this.#enter(account, group);
     if (group.members.size > 1 && !group.disproved) this.#tell("accounts-joined", group);

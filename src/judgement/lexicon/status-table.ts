@@ -1,5 +1,5 @@
 import type { Facts } from "../reading/facts.ts";
-import { readHeaderDelay } from "../reading/server-time.ts";
+import { readHeaderDelay } from "../reading/headers.ts";
 import { isDefinitiveRefusal } from "./message-rules.ts";
 import type { Verdict } from "./verdict.ts";
 

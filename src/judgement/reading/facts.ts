@@ -2,8 +2,7 @@ import type { ClassificationContext } from "../../types.ts";
 import { type BodyFormat, decodeBody } from "./body.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
-import { type HeaderSource, HeaderView } from "./headers.ts";
-import { readServerTime } from "./server-time.ts";
+import { type HeaderSource, HeaderView, readServerTime } from "./headers.ts";
 
 /** How much of a page is searched for a CDN's marks. */
 const maxPageLength = 16_384;
@@ -94,4 +93,19 @@ function collectCodes({ code, type, details }: ErrorEnvelope, headers: HeaderVie
   const amazonType = headers.get("x-amzn-errortype");
   if (amazonType !== null) add(amazonType.slice(0, maxMessageLength).split(":", 1)[0] ?? null);
   return codes;
+}
+
+/** Headers in which providers name the organization or project a key belongs to. */
+const organizationHeaders = ["openai-organization", "anthropic-organization-id", "x-organization-id", "x-project-id"];
+/** The same in an error message: "... for gpt-4.1 in organization org-abc on tokens per min". */
+const organizationWords = /\b(?:organization|project) ((?:org|proj|organization|project)[-_][\w-]{3,64})/i;
+
+/** What an answer says of whose key it was. */
+export function organizationIn(headers: { get(name: string): string | null }, message: string | null): string | null {
+  for (const name of organizationHeaders) {
+    const value = headers.get(name);
+    if (value !== null && value.trim() !== "") return value.trim().slice(0, 80);
+  }
+  const found = message === null ? null : organizationWords.exec(message.slice(0, 4096));
+  return found?.[1] ?? null;
 }

@@ -2,7 +2,7 @@ import { ZoneClock } from "../../limits/zone-clock.ts";
 import type { Dimension, WindowName } from "../../types.ts";
 import type { ErrorEnvelope } from "../reading/envelope.ts";
 import { isObject, readField, readIdentifier, readText } from "../reading/guarded.ts";
-import { type HeaderSource, HeaderView } from "../reading/headers.ts";
+import { type HeaderSource, HeaderView, readHeaderDelay, readServerTime } from "../reading/headers.ts";
 import { phrasePattern } from "../reading/phrases.ts";
 import {
   boundDelay,
@@ -13,7 +13,6 @@ import {
   type ResetUnit,
   scanDuration,
 } from "../reading/reset-grammar.ts";
-import { readHeaderDelay, readServerTime } from "../reading/server-time.ts";
 import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./rate-limit-headers.ts";
 
 /** What is already known of the limit when its delay is looked for. */

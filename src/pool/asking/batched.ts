@@ -123,7 +123,7 @@ export class Batched implements Asker {
     }
     let last = this.#withModel.get(own);
     if (last?.model !== model) {
-      const scopes = [...own.scopes, modelScope(key.account.name, model)];
+      const scopes = [...own.scopes, modelScope(key.account.id, model)];
       last = { model, candidate: { ...own, scopes, memo: undefined } };
       this.#withModel.set(own, last);
     }

@@ -94,7 +94,7 @@ export class Choice {
   }
 
   #without(exclude: ReadonlySet<string> | undefined, slots: readonly number[]): readonly number[] {
-    return exclude === undefined ? slots : slots.filter((slot) => !exclude.has(this.#pool.accountAt(slot).name));
+    return exclude === undefined ? slots : slots.filter((slot) => !this.#pool.accountAt(slot).isIn(exclude));
   }
 
   /** The account's next key that does not rest; parks the account when there is none. */

@@ -1,8 +1,8 @@
 import type { PoolLimits } from "../../limits/pool-limits.ts";
-import { isKeyScope, storeScope } from "../../limits/scopes.ts";
+import { isAddressScope, isKeyScope, isModelScope, storeScope } from "../../limits/scopes.ts";
 import type { Blocked, Refusal } from "../../limits/store.ts";
 import type { Clock, CooldownSource } from "../../types.ts";
-import type { PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool, PooledKey } from "../keys/key-pool.ts";
 import { type Lane, standing } from "../ready/lane.ts";
 import type { Parking } from "../ready/parking.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
@@ -14,6 +14,7 @@ type Refused = Pick<Refusal, "now" | "blocked">;
 export interface RefusalParts {
   readonly clock: Clock;
   readonly tracker: PoolLimits;
+  readonly pool: Pick<KeyPool, "providers">;
   readonly parking: Parking;
   readonly shared: SharedRests | undefined;
 }
@@ -32,11 +33,18 @@ export class Refusals {
     return tracker.hasCalendars && tracker.refresh(clock.wall());
   }
 
+  /** Does what counts this machine, or the store itself, stand against every account? Each provider counts a machine apart. */
+  #isForAll(first: Blocked | undefined): first is Blocked {
+    if (first === undefined) return false;
+    return first.by === storeScope || (isAddressScope(first.by) && this.#parts.pool.providers.length === 1);
+  }
+
   /** Takes over what stands against each of these keys; what concerns this request alone goes into its search. */
   apply(lane: Lane, { now, blocked }: Refused, keys: readonly PooledKey[], before?: Search): Search | undefined {
     const at = this.#parts.clock.monotonic();
-    let search = endOf(blocked[0], now, at, before);
-    if (blocked[0]?.by === storeScope) return search;
+    const [first] = blocked;
+    let search = this.#isForAll(first) ? endOf(first, now, at, before) : before;
+    if (first?.by === storeScope) return search;
     for (const { index, by, until, anyUntil, source, reason } of blocked) {
       const key = keys[index] as PooledKey;
       if (source !== undefined) this.#rests(lane, key, by, now, until as number, source, reason);
@@ -61,7 +69,7 @@ export class Refusals {
     const { clock, parking, shared } = this.#parts;
     shared?.met({ scope: by, now: storeNow, until, source, reason: reason ?? "" });
     // A model's rest stops its own lane only.
-    if (!lane.restsAlone && by.startsWith("model:")) return;
+    if (!lane.restsAlone && isModelScope(by)) return;
     parking.rest(lane, key, by, clock.monotonic(), until - storeNow, source, reason);
   }
 }
@@ -74,9 +82,8 @@ function parkLimited(lane: Lane, key: PooledKey, by: string, until: number | nul
   else lane.park(account.slot, until, standing.limited);
 }
 
-/** Does what counts this machine, or the store itself, stand against every account? Then nobody else need be asked. */
-function endOf(first: Blocked | undefined, now: number, at: number, before: Search | undefined): Search | undefined {
-  if (first === undefined || !(first.by === storeScope || first.by.startsWith("ip:"))) return before;
+/** Nobody else need be asked. */
+function endOf(first: Blocked, now: number, at: number, before: Search | undefined): Search {
   const { by, until, anyUntil } = first;
   const search = before ?? new Search();
   // Somebody who wants less may still find room.

@@ -1,5 +1,6 @@
 import type { LearntAnswer } from "../../judgement/learning/learnt-limits.ts";
 import type { StatedEntry } from "../../judgement/learning/stated-limits.ts";
+import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
 import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
@@ -98,10 +99,18 @@ export class PooledKey {
   }
 }
 
-/** A quota group: the unit that strategies order. A key without `account` is a group of its own. */
+/**
+ * A quota group: the unit that strategies order. A key without `account` is a group of its own. It belongs to a provider: the
+ * same name at two providers is two accounts.
+ */
 export class Account {
+  readonly provider: ProviderReading;
+  /** Provider and name: what scopes, counters and whoever remembers it know it by. */
+  readonly id: string;
   readonly name: string;
   readonly slot: number;
+  /** Limits that hold for each of its keys. */
+  readonly limits: readonly LimitTemplate[];
   keys: PooledKey[] = [];
   /** The key of an account that has just one, as most have: spares the way over the list. */
   only: PooledKey | undefined = undefined;
@@ -127,9 +136,17 @@ export class Account {
   /** Models of this account that were put to rest on their own. */
   restedModels: Set<string> | undefined = undefined;
 
-  constructor(name: string, slot: number) {
+  constructor(provider: ProviderReading, name: string, slot: number, limits: readonly LimitTemplate[]) {
+    this.provider = provider;
+    this.limits = limits;
+    this.id = accountId(provider, name);
     this.name = name;
     this.slot = slot;
+  }
+
+  /** Is it among these, which are named as callers name accounts, or by their ids? */
+  isIn(accounts: ReadonlySet<string>): boolean {
+    return accounts.has(this.id) || accounts.has(this.name);
   }
 
   /** Counts a use. */
@@ -164,9 +181,24 @@ export class Account {
   }
 }
 
+function accountId({ id }: ProviderReading, name: string): string {
+  return `${id}/${name}`;
+}
+
+/** Whose keys they are, and what holds for them. */
+export interface PoolTerms {
+  /** Whose key it is. */
+  readonly providerOf: (key: ResolvedKey) => ProviderReading;
+  /** Limits that hold for every key of a provider. */
+  readonly limitsOf: (provider: ProviderReading) => readonly LimitTemplate[];
+}
+
 /** All keys and accounts, by name and by slot. Knows nothing of time or readiness. */
 export class KeyPool implements GroupFacts {
   readonly keys = new Map<string, PooledKey>();
+  /** Those whose keys there are, or were. */
+  readonly providers: ProviderReading[] = [];
+  readonly #terms: PoolTerms;
   readonly #accounts = new Map<string, Account>();
   readonly #slots: (Account | undefined)[] = [];
   readonly #freeSlots: number[] = [];
@@ -187,6 +219,10 @@ export class KeyPool implements GroupFacts {
   /** Has any key an endpoint of its own? */
   hasOwnEndpoints = false;
 
+  constructor(terms: PoolTerms) {
+    this.#terms = terms;
+  }
+
   get accounts(): Iterable<Account> {
     return this.#accounts.values();
   }
@@ -199,12 +235,21 @@ export class KeyPool implements GroupFacts {
     return this.#slots[slot] as Account;
   }
 
+  accountWith(id: string): Account | undefined {
+    return this.#accounts.get(id);
+  }
+
+  /** By the name a caller gives; where two providers have one of that name, by its id. */
   accountOf(name: string): Account | undefined {
+    for (const provider of this.providers) {
+      const account = this.#accounts.get(accountId(provider, name));
+      if (account !== undefined) return account;
+    }
     return this.#accounts.get(name);
   }
 
   add(config: ResolvedKey, secret: KeySecret, addedAt = 0): PooledKey {
-    const account = this.#accountFor(config.account ?? config.id);
+    const account = this.#accountFor(this.#terms.providerOf(config), config.account ?? config.id);
     const key = new PooledKey(account, this.#ordinalFor(config.id), config, secret, addedAt);
     this.keys.set(key.id, key);
     account.keys.push(key);
@@ -213,7 +258,7 @@ export class KeyPool implements GroupFacts {
     return key;
   }
 
-  noteLimits(limits: readonly LimitTemplate[] | undefined): void {
+  #noteLimits(limits: readonly LimitTemplate[] | undefined): void {
     for (const limit of limits ?? []) {
       this.countsTokens ||= countsTokens(limit.dimension);
       this.countsConcurrency ||= limit.dimension === "concurrency";
@@ -224,7 +269,7 @@ export class KeyPool implements GroupFacts {
   }
 
   noteRules(config: ResolvedKey): void {
-    this.noteLimits(config.limits);
+    this.#noteLimits(config.limits);
     this.hasModelRules ||= config.models !== undefined;
     this.hasOwnEndpoints ||= config.baseURL !== undefined;
   }
@@ -279,19 +324,24 @@ export class KeyPool implements GroupFacts {
     return former;
   }
 
-  #accountFor(name: string): Account {
-    const known = this.#accounts.get(name);
+  #accountFor(provider: ProviderReading, name: string): Account {
+    const known = this.#accounts.get(accountId(provider, name));
     if (known !== undefined) return known;
     const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const account = new Account(name, slot);
+    const limits = this.#terms.limitsOf(provider);
+    const account = new Account(provider, name, slot, limits);
     account.position = this.#positions++;
     this.#slots[slot] = account;
-    this.#accounts.set(name, account);
+    this.#accounts.set(account.id, account);
+    if (!this.providers.includes(provider)) {
+      this.providers.push(provider);
+      this.#noteLimits(limits);
+    }
     return account;
   }
 
   #drop(account: Account): void {
-    this.#accounts.delete(account.name);
+    this.#accounts.delete(account.id);
     this.#slots[account.slot] = undefined;
     this.#freeSlots.push(account.slot);
   }

@@ -1,7 +1,7 @@
 import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
 import type { Awaitable, Clock, KeyConfig, KeyList, KeySource } from "../../types.ts";
 import { createFingerprint } from "./fingerprint.ts";
-import { type Account, KeyPool, type PooledKey, secretUnknown } from "./key-pool.ts";
+import { type Account, KeyPool, type PooledKey, type PoolTerms, secretUnknown } from "./key-pool.ts";
 import { KeySecret, unknownSecret } from "./key-secret.ts";
 import { type ResolvedKey, resolveKeys } from "./key-source.ts";
 
@@ -52,6 +52,7 @@ export interface KeyRegistryOptions {
   readonly keys: KeySource | undefined;
   readonly clock: Clock;
   readonly idSecret: string | undefined;
+  readonly terms: PoolTerms;
   /** Asks a function that lists keys, and gives up when it takes too long. */
   readonly ask: (source: () => Awaitable<KeyList>) => Promise<KeyList>;
 }
@@ -64,7 +65,7 @@ const settingNames = ["weight", "priority", "account", "note", "models"] as cons
  * that key by key, so that keys which stay keep their state.
  */
 export class KeyRegistry {
-  readonly pool = new KeyPool();
+  readonly pool: KeyPool;
   readonly fingerprint: (secret: string) => string;
   overrides: KeyOverrides | undefined;
   readonly #options: KeyRegistryOptions;
@@ -78,6 +79,7 @@ export class KeyRegistry {
   constructor(options: KeyRegistryOptions) {
     this.#options = options;
     this.fingerprint = createFingerprint(options.idSecret);
+    this.pool = new KeyPool(options.terms);
   }
 
   /** Was the source read? */

@@ -22,15 +22,15 @@ export class Affinity {
 
   /** The account a conversation belongs to, of those that may serve it. */
   accountFor(affinity: string, inFlight: number, mayServe: (account: Account) => boolean): Account | undefined {
-    const name = this.#served.get(affinity);
-    const known = name === undefined ? undefined : this.#pool.accountOf(name);
+    const id = this.#served.get(affinity);
+    const known = id === undefined ? undefined : this.#pool.accountWith(id);
     if (known !== undefined && mayServe(known)) return known;
     return this.#begin(affinity, inFlight, mayServe);
   }
 
   /** From now on it belongs to the account that served it. */
   served(affinity: string, account: Account): void {
-    this.#served.set(affinity, account.name);
+    this.#served.set(affinity, account.id);
   }
 
   #begin(affinity: string, inFlight: number, mayServe: (account: Account) => boolean): Account | undefined {

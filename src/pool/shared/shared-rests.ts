@@ -1,5 +1,12 @@
-import type { PoolLimits } from "../../limits/pool-limits.ts";
-import { isKeyScope, modelScope } from "../../limits/scopes.ts";
+import {
+  accountScope,
+  credentialScope,
+  isKeyScope,
+  keyScope,
+  modelScope,
+  originIn,
+  shownId,
+} from "../../limits/scopes.ts";
 import type { ScopeState, Store, StoreChange, StoreReading } from "../../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
@@ -44,10 +51,14 @@ interface ScopeNews {
 }
 
 export interface SharedRestsParts {
-  readonly options: { readonly clock: Clock; readonly random: Random; readonly store: Store };
+  readonly options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly store: Store;
+    readonly egress: string;
+  };
   readonly events: SharedNews;
   readonly pool: KeyPool;
-  readonly tracker: Pick<PoolLimits, "ipScope">;
 }
 
 export interface SharedRestsHost {
@@ -82,7 +93,7 @@ export class SharedRests {
     const { clock, store } = parts.options;
     this.#parts = parts;
     this.#host = host;
-    this.#targets = new Targets(parts.pool, parts.tracker, clock);
+    this.#targets = new Targets(parts.pool, parts.options.egress, clock);
     this.#hydration = new Hydration({
       clock,
       read: async (scopes) => store.read(scopes, []),
@@ -223,7 +234,7 @@ export class SharedRests {
     if (!this.#take(state, target, true) || this.#own.has(scope)) return;
     const forMs = Math.ceil(until - state.now);
     const keyId = target.key?.id ?? null;
-    this.#parts.events.emit("key-cooled", { scope, keyId, forMs, source, reason, elsewhere: true });
+    this.#parts.events.emit("key-cooled", { scope: shownId(scope), keyId, forMs, source, reason, elsewhere: true });
   }
 
   #freed(scope: ScopeId): void {
@@ -231,7 +242,7 @@ export class SharedRests {
     this.forget(scope);
     if (known === undefined) return;
     const { account, key } = this.#targets.of(scope) ?? {};
-    if (scope.startsWith("provider:")) this.#restOrigin(scope, 0);
+    this.#restOrigin(scope, 0);
     if (key !== undefined) {
       key.restUntil = 0;
       key.credentialRefused = false;
@@ -242,7 +253,7 @@ export class SharedRests {
       this.#host.wake(account.slot);
     }
     if (known.endsAt <= this.#now() || this.#own.has(scope) || this.#own.has(account)) return;
-    this.#parts.events.emit("key-recovered", { scope, keyId: key?.id ?? null, elsewhere: true });
+    this.#parts.events.emit("key-recovered", { scope: shownId(scope), keyId: key?.id ?? null, elsewhere: true });
   }
 
   #note(rest: Rest, isTold: boolean): void {
@@ -259,7 +270,7 @@ export class SharedRests {
       this.#readModel(model);
     }
     const now = this.#now();
-    if (rest.scope.startsWith("provider:")) this.#restOrigin(rest.scope, rest.until - rest.now);
+    this.#restOrigin(rest.scope, rest.until - rest.now);
     for (const lane of model === undefined ? lanes : [lanes.for(model)]) this.#park(lane, rest.scope, target, now);
     return true;
   }
@@ -286,8 +297,8 @@ export class SharedRests {
 
   #restOrigin(scope: ScopeId, forMs: number): void {
     const { pool } = this.#parts;
-    if (!pool.hasOwnEndpoints) return;
-    const origin = scope.slice("provider:".length);
+    const origin = originIn(scope);
+    if (origin === undefined || !pool.hasOwnEndpoints) return;
     for (const { config } of pool.keys.values()) {
       if (config.baseURL?.origin !== origin) continue;
       this.#host.origins.restAt(origin, forMs);
@@ -298,11 +309,11 @@ export class SharedRests {
   }
 
   *#scopesOf(accounts: Iterable<Account>): Generator<ScopeId> {
-    for (const { name, keys } of accounts) {
-      yield `account:${name}`;
+    for (const { provider, id: account, keys } of accounts) {
+      yield accountScope(account);
       for (const { id, secret } of keys) {
-        yield `key:${id}`;
-        yield `credential:${secret.fingerprint ?? id}`;
+        yield keyScope(provider.id, id);
+        yield credentialScope(provider.id, secret.fingerprint ?? id);
       }
     }
   }
@@ -314,7 +325,7 @@ export class SharedRests {
   }
 
   *#modelScopes(model: string): Generator<ScopeId> {
-    for (const { name } of this.#parts.pool.accounts) yield modelScope(name, model);
+    for (const { id } of this.#parts.pool.accounts) yield modelScope(id, model);
   }
 
   #now(): number {

@@ -1,4 +1,4 @@
-import type { PoolLimits } from "../../limits/pool-limits.ts";
+import { nameInScope } from "../../limits/scopes.ts";
 import type { Clock, ScopeId } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 
@@ -14,31 +14,33 @@ export interface Target {
 /** Finds whose a scope is that a store names. */
 export class Targets {
   readonly #pool: KeyPool;
-  readonly #tracker: Pick<PoolLimits, "ipScope">;
+  readonly #egress: string;
   readonly #clock: Clock;
   readonly #byCredential = new Map<string, PooledKey>();
   #listedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(pool: KeyPool, tracker: Pick<PoolLimits, "ipScope">, clock: Clock) {
+  constructor(pool: KeyPool, egress: string, clock: Clock) {
     this.#pool = pool;
-    this.#tracker = tracker;
+    this.#egress = egress;
     this.#clock = clock;
   }
 
   /** Whose rest it is; `undefined`: nobody's here. */
   of(scope: ScopeId): Target | undefined {
     const pool = this.#pool;
-    const place = scope.indexOf(":");
-    const kind = scope.slice(0, place);
-    const name = scope.slice(place + 1);
-    if (kind === "provider" || scope === this.#tracker.ipScope) return {};
+    const kind = scope.slice(0, scope.indexOf(":"));
+    const name = nameInScope(scope);
+    if (kind === "provider") return {};
     if (kind === "model") return modelTarget(pool, name);
     if (kind === "account") {
-      const account = pool.accountOf(name);
+      const account = pool.accountWith(name);
       return account && { account };
     }
-    const key = kind === "key" ? pool.keys.get(name) : kind === "credential" ? this.#keyWith(name) : undefined;
-    return key && { account: key.account, key };
+    const provider = name.slice(0, name.indexOf("/"));
+    const own = name.slice(provider.length + 1);
+    if (kind === "ip") return own === this.#egress ? {} : undefined;
+    const key = kind === "key" ? pool.keys.get(own) : kind === "credential" ? this.#keyWith(own) : undefined;
+    return key?.account.provider.id === provider ? { account: key.account, key } : undefined;
   }
 
   /** A secret that is fetched may be another by now. */
@@ -64,7 +66,7 @@ export class Targets {
 /** Which account and model a name belongs to: both may have the sign in them that stands between. */
 export function modelTarget(pool: KeyPool, name: string): Target | undefined {
   for (let end = name.indexOf("|"); end !== -1; end = name.indexOf("|", end + 1)) {
-    const account = pool.accountOf(name.slice(0, end));
+    const account = pool.accountWith(name.slice(0, end));
     if (account !== undefined) return { account, model: name.slice(end + 1) };
   }
   return undefined;

@@ -129,7 +129,7 @@ class NodeProxy {
     const init = { method, headers: this.#upstreamHeaders(headers, wasRead), signal, body };
     const call = new NodeCall(passage.url, this.#options.target.origin, init, passage.options);
     const { includeUsage, pool } = this.#options.calling;
-    if (includeUsage && pool.countsTokens) askForUsage(call, pool.provider);
+    if (includeUsage && pool.countsTokens) askForUsage(call, pool.providers);
     try {
       const loop = this.#ready ?? (await this.#loop);
       answerWith(await loop.run(call), call, response);

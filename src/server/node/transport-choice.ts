@@ -55,10 +55,10 @@ async function throughPackage(
 
 function through(
   dispatcher: Dispatching,
-  { rotator, baseURL, idleTimeoutMs }: ResolvedCallingOptions,
+  { baseURL, idleTimeoutMs }: ResolvedCallingOptions,
   mayFollow: MayFollow,
 ): NodeTransport {
-  return new UndiciTransport({ dispatcher, placement: rotator.provider.credential, baseURL, idleTimeoutMs, mayFollow });
+  return new UndiciTransport({ dispatcher, baseURL, idleTimeoutMs, mayFollow });
 }
 
 function throughFetch(
@@ -66,6 +66,5 @@ function throughFetch(
   mayFollow: MayFollow,
 ): NodeTransport {
   const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock: rotator.options.clock };
-  const placement = rotator.provider.credential;
-  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, placement, mayFollow }), idle);
+  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, mayFollow }), idle);
 }

@@ -1,7 +1,6 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
 import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
-import type { CredentialPlacement } from "../../judgement/provider.ts";
 import type { Lease } from "../../pool/lease.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { type BytesTaker, decoded, decoderFor, withDecoder } from "./decoded-body.ts";
@@ -34,7 +33,6 @@ interface Controller {
 
 export interface UndiciTransportOptions {
   readonly dispatcher: Dispatching;
-  readonly placement: CredentialPlacement;
   readonly baseURL: URL | undefined;
   /** Which redirects are followed; others are handed over. */
   readonly mayFollow: (url: string) => boolean;
@@ -96,11 +94,10 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
   }
 
   #outgoing(call: ProxiedCall, lease: Lease): Outgoing {
-    const { placement, baseURL } = this.#options;
     return {
-      url: keyedUrl(call, lease, placement, baseURL),
+      url: keyedUrl(call, lease, this.#options.baseURL),
       method: call.method,
-      headers: keyedHeaders(call, lease, placement),
+      headers: keyedHeaders(call, lease),
       body: (call.body ?? null) as Uint8Array | string | null,
     };
   }

@@ -69,7 +69,6 @@ export class WebProxy {
     const transport = new ProxyTransport({
       fetch,
       baseURL,
-      placement: rotator.provider.credential,
       idle,
       mayFollow: (url) => this.#gate.mayFollow(url),
     });
@@ -86,7 +85,7 @@ export class WebProxy {
     const init = { method, headers: this.#upstreamHeaders(headers), ...(signal && { signal }), ...(body && { body }) };
     const call = new ProxiedCall(passage.url, this.#options.target.origin, init, passage.options);
     const { includeUsage, pool } = this.#options.calling;
-    if (includeUsage && pool.countsTokens) askForUsage(call, pool.provider);
+    if (includeUsage && pool.countsTokens) askForUsage(call, pool.providers);
     return answerFor(call, await this.#loop.run(call));
   }
 

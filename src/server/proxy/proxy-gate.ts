@@ -1,6 +1,7 @@
 import type { CallOptions } from "../../attempt/call.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import { expectCallOptions } from "../../fetch/call-options.ts";
+import { shownUrl } from "../../fetch/credentials.ts";
 import { withParameter } from "../../fetch/endpoints.ts";
 import { matchesModel } from "../../limits/model-pattern.ts";
 import type { Awaitable } from "../../types.ts";
@@ -82,8 +83,7 @@ export class ProxyGate {
     }
     let clean = `${this.#origin}${this.#base}${path}${asked.query}`;
     if (asked.query !== "") {
-      const parameter = calling.rotator.provider.credential.query;
-      if (parameter !== undefined) clean = withParameter(clean, parameter, undefined);
+      clean = shownUrl(clean, calling.pool.providers);
       if (takesTokens) clean = withParameter(clean, tokenParameter, undefined);
     }
     // Whatever was overlooked before: a key goes nowhere else.

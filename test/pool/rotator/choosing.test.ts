@@ -161,7 +161,7 @@ describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore })
     const ids = Array.from({ length: 120 }, (_, place) => `k${place}`);
     const world = new RotatorWorld(makeStore, named(...ids));
     const changes = ids.slice(0, 119).map((id) => ({
-      scope: `account:${id}`,
+      scope: `account:generic/${id}`,
       set: { forMs: 3_600_000 },
       reason: "rate_limit",
       source: "authoritative" as const,

@@ -73,7 +73,7 @@ const many = (count: number): string[] => Array.from({ length: count }, (_, plac
 describe("KeyRotator over a store that others share", () => {
   it("finds the keys that are ready among many at rest, in a process that has just begun", async () => {
     const world = new SharedWorld(named(...many(1000)));
-    world.rest(...many(1000).flatMap((id, place) => (place % 100 === 99 ? [] : [`account:${id}`])));
+    world.rest(...many(1000).flatMap((id, place) => (place % 100 === 99 ? [] : [`account:generic/${id}`])));
     const fresh = world.begin();
     expect(Number((await use(fresh)).slice(1)) % 100).toBe(99);
     expect(fresh.door.asked).toBeLessThanOrEqual(3);
@@ -111,7 +111,7 @@ describe("KeyRotator over a store that others share", () => {
 
   it("asks nothing of the store while all rest", async () => {
     const world = new SharedWorld(named("a", "b"));
-    world.rest("account:a", "key:b");
+    world.rest("account:generic/a", "key:generic/b");
     const { door, rotator } = world.begin();
     await expect(rotator.acquire({ maxWaitMs: 0 })).rejects.toBeInstanceOf(AllKeysExhaustedError);
     expect(door.asked).toBe(0);
@@ -121,7 +121,7 @@ describe("KeyRotator over a store that others share", () => {
     const world = new SharedWorld(named(...many(200)));
     const { door, rotator, ...process } = world.begin({ tellsAfter: Number.POSITIVE_INFINITY });
     await use({ door, rotator, ...process });
-    world.rest(...many(199).map((id) => `account:${id}`));
+    world.rest(...many(199).map((id) => `account:generic/${id}`));
     const before = door.asked;
     await expect(rotator.acquire({ maxWaitMs: 0 })).rejects.toBeInstanceOf(AllKeysExhaustedError);
     expect(door.asked - before).toBe(3);
@@ -139,13 +139,15 @@ describe("KeyRotator over a store that others share", () => {
     const world = new SharedWorld(named("a"));
     const process = world.begin();
     await use(process);
-    world.store.inner.cooldown([{ scope: "key:late", set: { forMs: hour }, reason: "x", source: "authoritative" }]);
+    world.store.inner.cooldown([
+      { scope: "key:generic/late", set: { forMs: hour }, reason: "x", source: "authoritative" },
+    ]);
     await settled();
     process.rotator.add({ id: "late", secret: newSecret() });
     await settled();
     process.door.refused = 0;
     expect([await use(process), await use(process)]).toEqual(["a", "a"]);
-    expect(process.door.readings.at(-1)).toContain("key:late");
+    expect(process.door.readings.at(-1)).toContain("key:generic/late");
     expect((await process.rotator.snapshot()).ready).toBe(1);
     expect(process.door.refused).toBe(0);
   });
@@ -199,7 +201,7 @@ describe("KeyRotator over a store that others share", () => {
 
   it("knows of rests also where a model is asked for that has a list of its own", async () => {
     const world = new SharedWorld(named("a", "b").map((key) => ({ ...key, models: ["m", "n"] })));
-    world.rest("account:a");
+    world.rest("account:generic/a");
     const { door, rotator } = world.begin();
     for (const model of ["m", "n"]) {
       const { proposed } = door;
@@ -216,7 +218,7 @@ describe("KeyRotator over a store that others share", () => {
     await settled();
     const [resting, ready] = ["m", "n"].map((model) => watch(Promise.resolve(other.rotator.acquire({ model }))));
     world.store.inner.cooldown([
-      { scope: "model:a|m", set: { forMs: 3000 }, reason: "rate_limit", source: "authoritative" },
+      { scope: "model:generic/a|m", set: { forMs: 3000 }, reason: "rate_limit", source: "authoritative" },
     ]);
     await settled();
     const advance = async (ms: number): Promise<void> => {
@@ -244,7 +246,7 @@ describe("KeyRotator over a store that others share", () => {
 
   it("finds the one account for which a model does not rest, where nobody here asked for it before", async () => {
     const world = new SharedWorld(named(...many(200)));
-    world.rest(...many(199).map((id) => `model:${id}|m`));
+    world.rest(...many(199).map((id) => `model:generic/${id}|m`));
     const { door, rotator } = world.begin();
     const lease = await rotator.acquire({ model: "m", maxWaitMs: 0 });
     expect([lease.keyId, door.asked]).toEqual(["k199", expect.toSatisfy((asked: number) => asked <= 3)]);

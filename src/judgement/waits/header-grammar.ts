@@ -1,0 +1,86 @@
+import { periodMs } from "../../limits/limits.ts";
+import type { HeaderReader } from "../../ports.ts";
+import type { HeaderCounter, Provider } from "../provider.ts";
+import { calendarResetMs, type DeclaredBucket, readDeclaredBuckets } from "./stated-resets.ts";
+
+/** A counter that says that nothing is left. */
+export interface DryCounter {
+  /** What it counts for. */
+  readonly of: "key" | "account" | "model";
+  /** Until it gives again, milliseconds. */
+  readonly forMs: number;
+}
+
+/** What a provider's counters in headers say, by the grammar it declares. */
+export class HeaderGrammar {
+  readonly counters: readonly HeaderCounter[];
+  /** Counters that state how much a window holds. */
+  readonly withLimit: readonly HeaderCounter[];
+  /** Does any counter count each model apart? */
+  readonly isPerModel: boolean;
+  readonly #provider: Provider;
+
+  constructor(provider: Provider) {
+    this.#provider = provider;
+    this.counters = provider.headers ?? [];
+    this.withLimit = this.counters.filter(({ limit, window }) => limit !== undefined && window !== null);
+    this.isPerModel = this.counters.some((counter) => this.isOfModel(counter));
+  }
+
+  /** Does it count each model apart? */
+  isOfModel({ scope }: HeaderCounter): boolean {
+    return scope === "model" || (scope === undefined && this.#provider.perModel === true);
+  }
+
+  /** The quick look at every answer: is anything said, and has a counter run dry? */
+  leftIn(headers: HeaderReader): "nothing" | "some" | "none" {
+    let found: "nothing" | "some" = "nothing";
+    for (const { remaining } of this.counters) {
+      const text = remaining === undefined ? null : headers.get(remaining);
+      if (text === null) continue;
+      if (Number(text) <= 0) return "none";
+      found = "some";
+    }
+    return found;
+  }
+
+  /** @param wall epoch milliseconds at which they were read */
+  read(headers: HeaderReader, wall: number): readonly DeclaredBucket[] {
+    return readDeclaredBuckets(headers, this.counters, wall);
+  }
+
+  /**
+   * Counters that ran dry, and for how long.
+   * @param knowsModel is it known which model the answer was about?
+   */
+  dryIn(headers: HeaderReader, wall: number, knowsModel: boolean): readonly DryCounter[] {
+    const dry: DryCounter[] = [];
+    for (const { counter, limit, remaining, resetMs } of this.read(headers, wall)) {
+      if (remaining === null || remaining > 0) continue;
+      const forMs = this.#restMs(counter, limit, resetMs, wall);
+      if (forMs !== null && forMs > 0) dry.push({ of: this.#ownerOf(counter, knowsModel), forMs });
+    }
+    return dry;
+  }
+
+  #ownerOf(counter: HeaderCounter, knowsModel: boolean): DryCounter["of"] {
+    if (counter.scope === "key") return "key";
+    if (knowsModel && this.isOfModel(counter)) return "model";
+    return (counter.scope ?? this.#provider.sharedBy ?? "key") === "key" ? "key" : "account";
+  }
+
+  /** A counter that says when it is full again gives its next place back a good deal sooner. */
+  #restMs(
+    { window, resetIsFull }: HeaderCounter,
+    limit: number | null,
+    resetMs: number | null,
+    wall: number,
+  ): number | null {
+    if (resetMs !== null)
+      return resetIsFull === true && limit !== null && limit > 0 ? Math.ceil(resetMs / limit) : resetMs;
+    if (window === null) return null;
+    if (window === "day" || window === "month" || window === "minute")
+      return calendarResetMs(window, this.#provider.dayZone ?? "UTC", wall);
+    return periodMs[window];
+  }
+}
