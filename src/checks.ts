@@ -1,5 +1,6 @@
 import { closestName } from "./closest-name.ts";
 import { InvalidOptionsError } from "./errors.ts";
+import { isA } from "./realms.ts";
 
 /** Keys of 32 digits are common; names of time zones are seldom longer. */
 const longestShown = 31;
@@ -155,7 +156,7 @@ export function expectHeaders(field: string, value: unknown): Readonly<Record<st
 /** An absolute http or https URL. The value is not repeated: it may carry a credential. */
 export function expectUrl(field: string, value: unknown): URL {
   let url: URL | undefined;
-  if (typeof value === "string" || value instanceof URL) {
+  if (typeof value === "string" || isA(value, "URL")) {
     try {
       url = new URL(value);
     } catch {

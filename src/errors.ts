@@ -1,3 +1,4 @@
+import { isError } from "./realms.ts";
 import type { AttemptSummary } from "./types.ts";
 
 /** What every error of this library has: a `code` that stays, and the `cause` where there is one. */
@@ -9,7 +10,7 @@ export abstract class RotatingFetchError extends Error {
  * Names survive two copies of the library in one process (ESM and CommonJS builds, subpaths), `instanceof` does not.
  */
 function isNamed(error: unknown, name: string): boolean {
-  return error instanceof Error && error.name === name && "code" in error;
+  return isError(error) && error.name === name && "code" in error;
 }
 
 /** Something handed to the library cannot work. The message names the field, what was expected and what came. */

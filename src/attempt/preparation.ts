@@ -1,5 +1,6 @@
 import type { CallPort } from "../pool/pool-port.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
+import { isPromise } from "../realms.ts";
 import type { Call } from "./call.ts";
 import type { PoolPins } from "./resource-pins.ts";
 
@@ -53,14 +54,14 @@ export class Preparation<C extends Call> {
 
 function checked(estimate: unknown): TokenEstimate {
   if (isAmount(estimate)) return { input: estimate, output: 0 };
-  if (typeof estimate === "object" && estimate !== null && !(estimate instanceof Promise)) {
+  if (typeof estimate === "object" && estimate !== null && !isPromise(estimate)) {
     const { input, output } = estimate as TokenEstimate;
     if ((input === undefined || isAmount(input)) && (output === undefined || isAmount(output)))
       return { input, output };
   }
   // Nobody will wait for it, and its failure is no news.
-  if (estimate instanceof Promise) estimate.catch(() => {});
-  const came = estimate instanceof Promise ? "a promise" : typeof estimate;
+  if (isPromise(estimate)) Promise.resolve(estimate).catch(() => {});
+  const came = isPromise(estimate) ? "a promise" : typeof estimate;
   throw new TypeError(
     `Expected \`estimateTokens()\` to return a number >= 0 or { input, output } of such, got ${came}`,
   );

@@ -5,6 +5,7 @@ import { ForeignOriginError } from "../errors.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { KeyRotator } from "../operate/key-rotator.ts";
 import type { CallPort } from "../pool/pool-port.ts";
+import { isA } from "../realms.ts";
 import { isPlatformSignal, untilAborted } from "./abort-watch.ts";
 import { isSentAsIs, prepareBody } from "./bodies/replayable-body.ts";
 import type { ResponseCache } from "./cache/cache-options.ts";
@@ -107,7 +108,9 @@ class FetchFace {
     init: RequestInit | undefined,
     callOptions: CallOptions | undefined,
   ): Promise<Response> {
-    if (typeof input === "string" && isSentAsIs(init?.body) && isPlatformSignal(init?.signal)) {
+    const signal = init?.signal;
+    const isPlain = typeof input === "string" && isSentAsIs(init?.body);
+    if (isPlain && (signal === undefined || signal === null || isPlatformSignal(signal))) {
       return this.#call(input, init, callOptions);
     }
     return this.#takeApart(input, init, callOptions);
@@ -189,7 +192,7 @@ class FetchFace {
 
 /** Nobody reads a stream that was begun and never sent. */
 function letGo(body: unknown): void {
-  if (body instanceof ReadableStream && !body.locked) body.cancel().catch(() => {});
+  if (isA(body, "ReadableStream") && !body.locked) body.cancel().catch(() => {});
 }
 
 /** The same, with the answers it makes noted: they are not the provider's, whatever their status. */

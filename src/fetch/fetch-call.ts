@@ -5,6 +5,7 @@ import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.t
 import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
+import { isA } from "../realms.ts";
 import { isPlatformSignal, platformSignal } from "./abort-watch.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
@@ -86,9 +87,9 @@ export class FetchCall extends Call {
     const { body } = this;
     // What is uploaded is no text, whatever it is made of.
     if (this.rebuilt !== undefined && isMultipart(this)) return {};
-    const known = typeof body === "string" || body instanceof Uint8Array ? body : undefined;
+    const known = typeof body === "string" || isA(body, "Uint8Array") ? body : undefined;
     if (known !== undefined || body === undefined || body === null) return estimateTokens(known, { path: this.url });
-    return body instanceof ArrayBuffer ? estimateTokens(new Uint8Array(body), { path: this.url }) : {};
+    return isA(body, "ArrayBuffer") ? estimateTokens(new Uint8Array(body), { path: this.url }) : {};
   }
 
   findModel({ modelField = "model", modelInPath }: RequestShape): string | undefined {
@@ -100,7 +101,7 @@ export class FetchCall extends Call {
     const { form } = this.rebuilt ?? {};
     if (form !== undefined) return textField(form, field);
     if (typeof body === "string") return topLevelString(body, field);
-    if (body instanceof Uint8Array) return topLevelString(decoder.decode(body.subarray(0, searchedBytes)), field);
+    if (isA(body, "Uint8Array")) return topLevelString(decoder.decode(body.subarray(0, searchedBytes)), field);
     return undefined;
   }
 }

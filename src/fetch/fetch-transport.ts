@@ -2,6 +2,7 @@ import type { ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
 import type { CredentialPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
+import { isA } from "../realms.ts";
 import { giveUp, untilAborted } from "./abort-watch.ts";
 import type { IdleLimit } from "./bodies/passed-body.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
@@ -183,7 +184,7 @@ function putBody(init: Record<string, unknown>, headers: Record<string, string>,
     headers["content-type"] = contentType;
   }
   init["body"] = body;
-  if (body instanceof ReadableStream) init["duplex"] = "half";
+  if (isA(body, "ReadableStream")) init["duplex"] = "half";
   else delete init["duplex"];
 }
 

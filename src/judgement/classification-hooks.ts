@@ -1,5 +1,6 @@
 import { expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
+import { isPromise } from "../realms.ts";
 import type { Classification, Kind } from "../types.ts";
 import type { ClassifierInput } from "./classifier.ts";
 import { kindDefaults } from "./lexicon/verdict.ts";
@@ -127,9 +128,9 @@ const completeJudgement = shaped(classificationShape);
 /** @throws InvalidOptionsError when the change is none or leads to no judgement. */
 function changed(judged: Classification, change: unknown): Classification {
   if (change === undefined) return judged;
-  if (change instanceof Promise) {
+  if (isPromise(change)) {
     // It will not be waited for, and its failure is no news.
-    change.catch(() => {});
+    Promise.resolve(change).catch(() => {});
     throw unexpected("classify()", "a judgement, not a promise of one", change);
   }
   if (typeof change !== "object" || change === null || Array.isArray(change)) {

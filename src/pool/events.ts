@@ -1,6 +1,7 @@
 import { EventEmitter } from "eventemitter3";
 import { expectFunction, expectOneOf } from "../checks.ts";
 import type { BlockedReasons } from "../errors.ts";
+import { isPromise } from "../realms.ts";
 import type { CooldownSource, Kind, Logger, Scope } from "../types.ts";
 
 /** What a rotator tells, by event name. Keys go by their id; a secret is in none of them. */
@@ -253,7 +254,7 @@ export class EventHub {
     const guarded = (event: Event): void => {
       try {
         const result: unknown = listener(event);
-        if (result instanceof Promise) result.catch((error: unknown) => this.#listenerFailed(name, error));
+        if (isPromise(result)) Promise.resolve(result).catch((error: unknown) => this.#listenerFailed(name, error));
       } catch (error) {
         this.#listenerFailed(name, error);
       }

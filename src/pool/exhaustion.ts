@@ -23,7 +23,8 @@ export interface PoolStanding {
 /** Whoever was refused because the store cannot be asked may come back so soon, milliseconds. */
 const storeRetryMs = 1000;
 
-const forLimits = new WeakSet<AllKeysExhaustedError>();
+/** On errors of every copy of the library that speak for a limit. */
+const limitMark: unique symbol = Symbol.for("rotating-fetch.for-limits") as never;
 
 /**
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
@@ -52,11 +53,11 @@ export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: Secre
     account: pool.only,
     cause: failure?.cause,
   });
-  if (pool.isLimited) forLimits.add(error);
+  if (pool.isLimited) Object.defineProperty(error, limitMark, { value: true });
   return error;
 }
 
 /** Does the error speak for a key that comes back by itself? Then no refusal of a dead or spent one fits it. */
 export function isForLimits(error: AllKeysExhaustedError): boolean {
-  return forLimits.has(error);
+  return (error as { [limitMark]?: unknown })[limitMark] === true;
 }

@@ -201,7 +201,7 @@ export class Settlement implements LeaseOwner {
     const failed = (error: unknown): void => this.#storeFailed(error);
     try {
       const states = this.#store.cooldown(changes);
-      if (states instanceof Promise) {
+      if ("then" in states) {
         this.#own(states, lease.key, changes).then((late) => this.#learn(late, lease.key, lease), failed);
       } else this.#learn(states, lease.key, lease);
     } catch (error) {
@@ -258,7 +258,7 @@ export class Settlement implements LeaseOwner {
   ): Awaitable<readonly ScopeState[]> {
     const changes = [{ scope: keyScope(key.account.provider.id, key.id), set, reason, source }];
     const states = this.#store.cooldown(changes);
-    return states instanceof Promise ? this.#own(states, key, changes) : states;
+    return "then" in states ? this.#own(states, key, changes) : states;
   }
 
   /** What a shared store is told by this process, it hears of as well. */
@@ -298,8 +298,8 @@ export class Settlement implements LeaseOwner {
     try {
       const states = this.#store.settle(this.#listOf(report));
       this.isSettling = false;
-      if (states instanceof Promise) {
-        return this.#own(states, lease.key, report.cooldowns)
+      if ("then" in states) {
+        return Promise.resolve(this.#own(states, lease.key, report.cooldowns))
           .then((late) => this.#learn(late, lease.key, lease))
           .catch(failed);
       }
@@ -376,7 +376,7 @@ export class Settlement implements LeaseOwner {
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
     const ended = this.#store.cooldown(changes);
     for (const scope of scopes) this.#readiness.shared?.forget(scope);
-    if (ended instanceof Promise) {
+    if ("then" in ended) {
       const failed = (error: unknown): void => this.#storeFailed(error);
       this.#own(ended, key, changes).then((states) => {
         for (const { scope, now } of states) this.#readiness.shared?.forget(scope, now);

@@ -1,3 +1,4 @@
+import { isA } from "../realms.ts";
 import { type SecretNeedle, secretNeedles } from "./secret-needles.ts";
 
 interface Visit {
@@ -55,8 +56,8 @@ function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "symbol") return value.description;
   if (typeof value === "number" || typeof value === "bigint") return String(value);
-  if (value instanceof URL || value instanceof URLSearchParams) return value.toString();
-  if (value instanceof ArrayBuffer) return bytesAsText(new Uint8Array(value));
+  if (isA(value, "URL") || isA(value, "URLSearchParams")) return value.toString();
+  if (isA(value, "ArrayBuffer")) return bytesAsText(new Uint8Array(value));
   if (ArrayBuffer.isView(value)) return bytesAsText(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
   return undefined;
 }
@@ -75,17 +76,17 @@ function refuseSecret(text: string, path: string, needles: readonly SecretNeedle
 }
 
 function childrenOf(value: object, path: string, needles: readonly SecretNeedle[]): Found[] {
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer || value instanceof URL) return [];
-  if (value instanceof Headers || value instanceof URLSearchParams || value instanceof FormData) {
+  if (ArrayBuffer.isView(value) || isA(value, "ArrayBuffer") || isA(value, "URL")) return [];
+  if (isA(value, "Headers") || isA(value, "URLSearchParams") || isA(value, "FormData")) {
     return [...value].flatMap(([name, entry]) => {
       refuseSecret(name, `a name in ${path}`, needles);
       return { value: entry, path: `${path}[${JSON.stringify(name)}]` };
     });
   }
   // What the platform hides behind these is not for a caller to see, and leads to its connections.
-  if (value instanceof Response) return platformFields(value, ["url", "statusText", "headers"], path);
-  if (value instanceof Request) return platformFields(value, ["url", "method", "headers", "referrer"], path);
-  if (value instanceof Blob || value instanceof ReadableStream) return [];
+  if (isA(value, "Response")) return platformFields(value, ["url", "statusText", "headers"], path);
+  if (isA(value, "Request")) return platformFields(value, ["url", "method", "headers", "referrer"], path);
+  if (isA(value, "Blob") || isA(value, "ReadableStream")) return [];
   return [...collectionEntries(value, path), ...properties(value, path, needles), ...jsonForm(value, path)];
 }
 
@@ -101,13 +102,13 @@ function platformFields<Owner extends object>(
 }
 
 function collectionEntries(value: object, path: string): Found[] {
-  if (value instanceof Map) {
+  if (isA(value, "Map")) {
     return [...value].flatMap(([key, entry], position) => [
       { value: key, path: `${path} key ${position}` },
       { value: entry, path: `${path} value ${position}` },
     ]);
   }
-  if (value instanceof Set)
+  if (isA(value, "Set"))
     return [...value].map((entry, position) => ({ value: entry, path: `${path} entry ${position}` }));
   return [];
 }

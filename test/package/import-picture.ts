@@ -17,6 +17,7 @@ const words = [
   "checks.ts",
   "closest-name.ts",
   "mask.ts",
+  "realms.ts",
   "recent-map.ts",
 ];
 const limits = [...words, "limits"];
@@ -38,12 +39,13 @@ const seams = ["limits", "pool/keys/key-store.ts"];
 export const importPicture: Readonly<Record<string, Room>> = {
   "types.ts": { may: [] },
   "ports.ts": { may: [], mayTypes: ["types.ts"] },
-  "errors.ts": { may: [], mayTypes: ["types.ts"] },
+  "errors.ts": { may: ["realms.ts"], mayTypes: ["types.ts"] },
   "clock.ts": { may: ["types.ts"] },
   "closest-name.ts": { may: [] },
   "mask.ts": { may: [] },
+  "realms.ts": { may: [] },
   "recent-map.ts": { may: [] },
-  "checks.ts": { may: ["errors.ts", "closest-name.ts"] },
+  "checks.ts": { may: ["errors.ts", "closest-name.ts", "realms.ts"] },
 
   limits: { may: words },
   "limits/windows": { may: limits },

@@ -1,3 +1,5 @@
+import { isA } from "../../realms.ts";
+
 /** A body that is used up by reading it. */
 export interface ChunkSource {
   next(): Promise<IteratorResult<Uint8Array, undefined>>;
@@ -17,7 +19,7 @@ export function chunksOf(body: object): ChunkSource | undefined {
 
 /** Not every runtime's streams can be iterated, and there are streams that are not the platform's. */
 function isWebStream(body: object): body is ReadableStream {
-  return body instanceof ReadableStream || typeof (body as Partial<ReadableStream>).getReader === "function";
+  return isA(body, "ReadableStream") || typeof (body as Partial<ReadableStream>).getReader === "function";
 }
 
 function fromReader(stream: ReadableStream): ChunkSource {
@@ -102,7 +104,7 @@ function source(read: () => Brought, stop: (reason: unknown) => unknown): ChunkS
 }
 
 function bytesOf(chunk: unknown): Uint8Array {
-  if (chunk instanceof Uint8Array) return chunk;
+  if (isA(chunk, "Uint8Array")) return chunk;
   if (typeof chunk === "string") return new TextEncoder().encode(chunk);
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   // Of whatever realm.

@@ -1,3 +1,4 @@
+import { isA } from "../../realms.ts";
 import { whenAborted } from "../abort-watch.ts";
 import { type ChunkSource, chunksOf } from "./body-chunks.ts";
 import { isForeignBlob, isForm, prepareForm, tagOf } from "./form-body.ts";
@@ -26,8 +27,8 @@ export interface BodyOptions {
 /** Does `fetch` take it as it is, each time the same bytes? Streams are used up by the first, a form is written anew. */
 export function isSentAsIs(body: unknown): boolean {
   if (typeof body !== "object" || body === null) return true;
-  if (body instanceof ArrayBuffer || ArrayBuffer.isView(body)) return true;
-  return body instanceof Blob || body instanceof URLSearchParams;
+  if (isA(body, "ArrayBuffer") || ArrayBuffer.isView(body)) return true;
+  return isA(body, "Blob") || isA(body, "URLSearchParams");
 }
 
 /**

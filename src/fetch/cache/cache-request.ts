@@ -1,6 +1,7 @@
 import { modelIn } from "../../attempt/call.ts";
 import type { RequestShape } from "../../judgement/provider.ts";
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
+import { isA } from "../../realms.ts";
 import { credentialHeaders, type Placements, shownUrl, withoutCredential } from "../credentials.ts";
 import type { FetchCall } from "../fetch-call.ts";
 import type { CacheRequest } from "./cache-options.ts";
@@ -35,8 +36,8 @@ export function cacheRequestOf(call: FetchCall, providers: readonly ProviderRead
 function textOf(body: BodyInit | null | undefined): string | undefined | null {
   if (body === undefined || body === null) return undefined;
   if (typeof body === "string") return body;
-  if (body instanceof URLSearchParams) return body.toString();
-  if (!(body instanceof ArrayBuffer) && !ArrayBuffer.isView(body)) return null;
+  if (isA(body, "URLSearchParams")) return body.toString();
+  if (!isA(body, "ArrayBuffer") && !ArrayBuffer.isView(body)) return null;
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
   } catch {

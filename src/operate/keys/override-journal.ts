@@ -1,6 +1,7 @@
 import { InvalidOptionsError, KeyStoreError } from "../../errors.ts";
 import type { Unsubscribe } from "../../limits/store.ts";
 import type { KeyRecord, KeyRecords, KeyStore } from "../../pool/keys/key-store.ts";
+import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 import { expectOwner } from "./key-owner.ts";
 import { OverrideRecords, type RecordChange } from "./override-records.ts";
@@ -85,7 +86,7 @@ export class OverrideJournal {
     } catch (cause) {
       throw unread(cause);
     }
-    if (!(loaded instanceof Promise)) return this.#take(loaded);
+    if (!isPromise(loaded)) return this.#take(loaded);
     this.#loading = this.#takeLate(loaded).finally(() => {
       this.#loading = undefined;
     });
@@ -142,7 +143,7 @@ export class OverrideJournal {
   /** Of a store that is somebody else's nothing is read. */
   #read(store: KeyStore): Awaitable<KeyRecords> {
     const holder = this.#isOwn ? undefined : store.claim?.(this.#options.owner);
-    return holder instanceof Promise ? holder.then((late) => this.#readOwn(store, late)) : this.#readOwn(store, holder);
+    return isPromise(holder) ? holder.then((late) => this.#readOwn(store, late)) : this.#readOwn(store, holder);
   }
 
   #readOwn(store: KeyStore, holder = this.#options.owner): Awaitable<KeyRecords> {

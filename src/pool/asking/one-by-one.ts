@@ -54,7 +54,8 @@ export class OneByOne implements Asker {
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
       const options = account.recheckAt === 0 ? questions.request : questions.about(account);
       const answer = this.#store.reserve(this.#listOf(candidate), options);
-      if (answer instanceof Promise) return this.#afterAnswer(answer, lane, key, request, search);
+      // A promise of whatever class: stores bring their own.
+      if ("then" in answer) return this.#afterAnswer(answer, lane, key, request, search);
       if (answer.granted) return this.#granted(lane, key, answer, request);
       if (refusals.isOutdated()) continue;
       search = refusals.apply(lane, answer, [key], search);

@@ -1,4 +1,5 @@
 import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
+import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock, KeyConfig, KeyList, KeySource } from "../../types.ts";
 import { createFingerprint } from "./fingerprint.ts";
 import { type Account, KeyPool, type PooledKey, type PoolTerms, secretUnknown } from "./key-pool.ts";
@@ -102,9 +103,9 @@ export class KeyRegistry {
     if (typeof keys === "function") return;
     const wanted = this.#resolved(keys);
     const opening = this.overrides?.load();
-    if (opening instanceof Promise) {
-      this.#opening = opening;
-      opening.catch(() => {});
+    if (isPromise(opening)) {
+      this.#opening = Promise.resolve(opening);
+      this.#opening.catch(() => {});
     } else this.#take(wanted);
   }
 

@@ -1,3 +1,4 @@
+import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 
 /** What ends a wait for something that may never come. */
@@ -39,7 +40,7 @@ export function untilEnded<T>(
   late: (value: T) => void = () => {},
 ): Awaitable<T> {
   const { signal, endsAt = Number.POSITIVE_INFINITY, endedBy = "totalTimeoutMs" } = bound;
-  if (!(work instanceof Promise)) return work;
+  if (!isPromise(work)) return work;
   if (endsAt === Number.POSITIVE_INFINITY && (signal === undefined || signal === null)) return work;
   return new Promise((resolve, reject) => {
     let cancelTimer = (): void => {};

@@ -7,6 +7,7 @@ import { unexpected } from "../../checks.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
 import type { KeyRotator } from "../../operate/key-rotator.ts";
+import { isError } from "../../realms.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf } from "../proxy/proxy-error.ts";
 import { ProxyGate } from "../proxy/proxy-gate.ts";
@@ -66,7 +67,7 @@ function nodeDigestOf(token: string): Uint8Array {
 function failed(failure: unknown, response: ServerResponse, next: ((error?: unknown) => void) | undefined): void {
   if (response.destroyed || response.writableEnded) return;
   if (response.headersSent) {
-    response.destroy(failure instanceof Error ? failure : undefined);
+    response.destroy(isError(failure) ? failure : undefined);
     return;
   }
   const error = proxyErrorOf(failure);

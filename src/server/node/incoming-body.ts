@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isA } from "../../realms.ts";
 import { ProxyError, tooLarge } from "../proxy/proxy-error.ts";
 
 /** What body parsers leave on a request. */
@@ -60,14 +61,14 @@ function read(request: IncomingMessage, maxBytes: number): Promise<Buffer | unde
 /** Somebody read it before: what is left of it is what a parser made of it. */
 export function parsedBody(request: IncomingMessage): Buffer | undefined {
   const { rawBody, body, headers } = request as ParsedRequest;
-  if (rawBody instanceof Uint8Array || typeof rawBody === "string") return Buffer.from(rawBody as Uint8Array);
+  if (isA(rawBody, "Uint8Array") || typeof rawBody === "string") return Buffer.from(rawBody as Uint8Array);
   const type = headers["content-type"] ?? "";
   // Of a form with files a parser leaves the fields at most.
   if (body === undefined || type.startsWith("multipart/")) {
     const message = "The request's body was read before it came here. Mount the proxy in front of whoever reads it.";
     throw new ProxyError(500, "body_already_read", message);
   }
-  if (body instanceof Uint8Array) return Buffer.from(body);
+  if (isA(body, "Uint8Array")) return Buffer.from(body);
   if (type.startsWith("application/x-www-form-urlencoded") && typeof body === "object" && body !== null) {
     return Buffer.from(formText(body));
   }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { scrubSecrets } from "../../mask.ts";
+import { isError } from "../../realms.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { ProxyError } from "../proxy/proxy-error.ts";
 import { goesBack, hasNoBody, lengthWithoutBody, listedIn, unbuffered } from "../proxy/proxy-headers.ts";
@@ -122,7 +123,7 @@ class ClientSink implements BodySink {
   fail(error: unknown): void {
     this.#isOver = true;
     this.#answer.watch?.ended("error");
-    this.#response.destroy(error instanceof Error ? error : undefined);
+    this.#response.destroy(isError(error) ? error : undefined);
   }
 
   #leave(): void {

@@ -2,6 +2,7 @@ import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
 import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
 import type { Lease } from "../../pool/lease.ts";
+import { isError } from "../../realms.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { type BytesTaker, decoded, decoderFor, withDecoder } from "./decoded-body.ts";
 import { madeAnswer } from "./made-answer.ts";
@@ -215,5 +216,5 @@ class Exchange implements BodyControl {
 }
 
 function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error("given up", { cause: reason });
+  return isError(reason) ? reason : new Error("given up", { cause: reason });
 }

@@ -3,6 +3,7 @@ import { giveUp, untilAborted } from "../../fetch/abort-watch.ts";
 import { FetchCall } from "../../fetch/fetch-call.ts";
 import { FetchTransport } from "../../fetch/fetch-transport.ts";
 import type { Lease } from "../../pool/lease.ts";
+import { isA } from "../../realms.ts";
 
 const decoder = new TextDecoder();
 
@@ -20,7 +21,7 @@ export class ProxiedCall extends FetchCall {
     options: CallOptions | undefined,
   ) {
     super(url, origin, init, options);
-    this.#bytes = init.body instanceof Uint8Array ? (init.body as Uint8Array<ArrayBuffer>) : undefined;
+    this.#bytes = isA(init.body, "Uint8Array") ? (init.body as Uint8Array<ArrayBuffer>) : undefined;
   }
 
   /** The body is kept as the bytes that came; only who looks into it needs the text. */

@@ -1,4 +1,5 @@
 import { AllKeysExhaustedError, KeySourceError, KeyStoreError, RotatingFetchError } from "../../errors.ts";
+import { isError } from "../../realms.ts";
 
 /** A request that a proxy could not bring to an answer. Frameworks answer with its `status`. */
 export class ProxyError extends RotatingFetchError {
@@ -19,7 +20,7 @@ export class ProxyError extends RotatingFetchError {
   }
 
   static isInstance(error: unknown): error is ProxyError {
-    return error instanceof Error && error.name === "ProxyError" && "status" in error;
+    return isError(error) && error.name === "ProxyError" && "status" in error;
   }
 }
 

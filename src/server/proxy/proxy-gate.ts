@@ -4,6 +4,7 @@ import { expectCallOptions } from "../../fetch/call-options.ts";
 import { shownUrl } from "../../fetch/credentials.ts";
 import { withParameter } from "../../fetch/endpoints.ts";
 import { matchesModel } from "../../limits/model-pattern.ts";
+import { isPromise } from "../../realms.ts";
 import type { Awaitable } from "../../types.ts";
 import { type Admission, type ProxyRequest, tokenParameter } from "./proxy-authorize.ts";
 import { expectMethod, ProxyError } from "./proxy-error.ts";
@@ -39,7 +40,7 @@ export class ProxyGate {
   /** @throws ProxyError for a request that may not pass, also as a rejection. */
   enter(request: ProxyRequest): Awaitable<Passage> {
     const admission = this.#options.authorize(request);
-    return admission instanceof Promise
+    return isPromise(admission)
       ? admission.then((admitted) => this.#pass(request, admitted))
       : this.#pass(request, admission as Admission | undefined);
   }

@@ -17,6 +17,7 @@ import {
 import { open, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { StateFileError } from "../../errors.ts";
+import { isError } from "../../realms.ts";
 import type { Clock } from "../../types.ts";
 
 /** Characters that are made and written in one go: about a millisecond of work. */
@@ -72,7 +73,7 @@ export const adviceToStartAnew =
 
 /** A parser quotes what it read, and a path may have been mixed up with that of a file of secrets. */
 function withoutText(error: unknown): SyntaxError {
-  const position = /position (\d+)/.exec(error instanceof Error ? error.message : "")?.[1];
+  const position = /position (\d+)/.exec(isError(error) ? error.message : "")?.[1];
   return new SyntaxError(position === undefined ? "Not complete JSON" : `Not JSON from position ${position} on`);
 }
 

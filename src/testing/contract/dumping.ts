@@ -1,4 +1,5 @@
 import type { Bucket, StoreDump } from "../../limits/store.ts";
+import { isError } from "../../realms.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { seededRandom } from "../seeded-random.ts";
 import type { TestRunner } from "../store-contract.ts";
@@ -180,7 +181,7 @@ async function refusesToLoad(world: ContractWorld, dump: StoreDump): Promise<voi
     .then(() => world.store.load?.(dump))
     .then(
       () => false,
-      (error: unknown) => error instanceof Error,
+      (error: unknown) => isError(error),
     );
   check(refused, "load() to refuse with an error what it cannot take over");
 }

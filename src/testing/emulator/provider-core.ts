@@ -1,5 +1,6 @@
 import { systemClock } from "../../clock.ts";
 import { InvalidOptionsError } from "../../errors.ts";
+import { isError } from "../../realms.ts";
 import type { Clock } from "../../types.ts";
 import type { LimitTicket } from "../limits/judge-log.ts";
 import { LimitJudge, type LimitRefusal, type LimitRequest, type LimitStanding } from "../limits/limit-judge.ts";
@@ -123,7 +124,7 @@ export class ProviderCore {
     try {
       return this.#decide(facts, at, hasSecret, key);
     } catch (error) {
-      const message = `The emulator could not answer: ${error instanceof Error ? error.message : String(error)}`;
+      const message = `The emulator could not answer: ${isError(error) ? error.message : String(error)}`;
       return { judged: "scripted", content: jsonContent(500, openaiError(message, "emulator_error")), step: {} };
     }
   }

@@ -1,4 +1,5 @@
 import type { RotatorEvents } from "../../../pool/events.ts";
+import { isError } from "../../../realms.ts";
 
 type EventName = keyof RotatorEvents;
 
@@ -59,7 +60,7 @@ export function plainPayload(payload: unknown): unknown {
 }
 
 function plain(value: unknown): unknown {
-  if (value instanceof Error) {
+  if (isError(value)) {
     const code = "code" in value && typeof value.code === "string" ? value.code : undefined;
     const isOwn = code !== undefined && ownCodes.has(code);
     return { name: value.name, code, message: isOwn ? value.message : undefined };

@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from "../../../errors.ts";
+import { isA } from "../../../realms.ts";
 import { type Bytes, fromBase64, toHex, utf8 } from "./bytes.ts";
 
 /** What a `CryptoKey` is by its type: projects need not know the DOM's. */
@@ -55,7 +56,7 @@ function materialOf(field: string, given: unknown): Bytes | CryptoKey {
     }
     throw unfit(field, bytes === undefined ? "a text that is no base64" : `the base64 of ${bytes.length} bytes`);
   }
-  if (given instanceof Uint8Array) {
+  if (isA(given, "Uint8Array")) {
     if (given.length === keyBytes) return Uint8Array.from(given);
     throw unfit(field, `${given.length} bytes`);
   }
@@ -72,8 +73,9 @@ function materialOf(field: string, given: unknown): Bytes | CryptoKey {
 
 async function cipherKey(material: Bytes | CryptoKey): Promise<CipherKey> {
   const { subtle } = globalThis.crypto;
-  const key =
-    material instanceof Uint8Array ? await subtle.importKey("raw", material, "AES-GCM", false, usages) : material;
+  const key = isA(material, "Uint8Array")
+    ? await subtle.importKey("raw", material, "AES-GCM", false, usages)
+    : material;
   const sealed = await subtle.encrypt({ name: "AES-GCM", iv: identifyingVector }, key, new Uint8Array(identifierBytes));
   return { key, identifier: new Uint8Array(sealed.slice(0, identifierBytes)) };
 }

@@ -1,3 +1,5 @@
+import { isError } from "../../../realms.ts";
+
 /** Longer causes are cut. */
 const longestCause = 200;
 
@@ -20,9 +22,9 @@ export function causeText(error: unknown, status?: string): string {
 
 /** An error for several addresses has none of its own. */
 function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return typeof error === "string" ? error : "The client failed without saying why";
+  if (!isError(error)) return typeof error === "string" ? error : "The client failed without saying why";
   const { code, errors } = error as { code?: unknown; errors?: unknown };
   if (error.message !== "") return error.message;
   const [first] = Array.isArray(errors) ? (errors as unknown[]) : [];
-  return first instanceof Error ? messageOf(first) : typeof code === "string" ? code : error.name;
+  return isError(first) ? messageOf(first) : typeof code === "string" ? code : error.name;
 }

@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from "../../../errors.ts";
+import { isA } from "../../../realms.ts";
 
 /** Sends one command, its name first, and resolves with the reply. What a REST client offers can be put into this shape. */
 export type SendCommand = (args: string[]) => Promise<unknown>;
@@ -61,7 +62,7 @@ function isClass(value: unknown): boolean {
 /** What it is instead, and what to do. The value is not told: an address may have a password in it. */
 function whatCame(client: unknown): string {
   if (has(client, "then")) return "a promise; await it";
-  if (typeof client === "string" || client instanceof URL) return "an address; make a client of it";
+  if (typeof client === "string" || isA(client, "URL")) return "an address; make a client of it";
   return client === null ? "null" : typeof client;
 }
 
