@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import * as ours from "../src/index.ts";
 import { createNodeProxy } from "../src/node.ts";
 import { isA, isError, isPromise } from "../src/realms.ts";
-import { chatUrl, limited, ok, origin, post, refusal } from "./fetch/fixture.ts";
+import { chatUrl, limited, ok, origin, post, refusal, rig } from "./fetch/fixture.ts";
 import { newSecret } from "./support/test-keys.ts";
 
 const foreign = <T>(code: string): T => runInNewContext(code) as T;
@@ -131,6 +131,43 @@ describe("promises that are not the platform's", () => {
       const proxy = ours.createProxyHandler({ ...options, authorize: () => later(admitted) as never });
       expect((await proxy(new Request("http://proxy.test/v1/a"))).status).toBe(status);
     }
+  });
+});
+
+describe("a caller's mistake", () => {
+  const inAnotherRealm = async (input: string, init?: RequestInit): Promise<Response> => {
+    try {
+      return await fetch(input, init);
+    } catch (error) {
+      const { message, cause } = error as Error;
+      throw Object.assign(
+        foreign<(text: string) => Error>("(text) => new TypeError(text)")(message),
+        cause && { cause },
+      );
+    }
+  };
+
+  it.each([
+    ["a line break in a header", { headers: { "x-bad": "a\nb" } }],
+    ["a name that is no header's", { headers: { "bad name": "a" } }],
+    ["a method that is none", { method: "NOT OK" }],
+    ["a body of a GET", { method: "GET", body: "a" }],
+  ])("in %s is told at once, in whatever realm it is found, and no key rests for it", async (_what, init) => {
+    let sends = 0;
+    const {
+      fetch: rotating,
+      rotator,
+      clock,
+    } = rig(ok, {
+      fetch: (input, given) => {
+        sends++;
+        return inAnotherRealm(String(input), given);
+      },
+    });
+    await expect(rotating(`${origin}/x`, init)).rejects.toMatchObject({ name: "TypeError" });
+    expect(sends).toBeLessThanOrEqual(1);
+    expect(clock.pendingTimers).toBe(0);
+    expect((await rotator.snapshot()).keys.map(({ state }) => state)).toEqual(["ready", "ready"]);
   });
 });
 

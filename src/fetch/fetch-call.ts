@@ -5,7 +5,7 @@ import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.t
 import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
-import { isA } from "../realms.ts";
+import { isA, isError } from "../realms.ts";
 import { isPlatformSignal, platformSignal } from "./abort-watch.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
@@ -64,7 +64,7 @@ export class FetchCall extends Call {
 
   isUnsendable(error: unknown): boolean {
     // A connection that failed says why in its cause.
-    if (!(error instanceof TypeError) || error.cause !== undefined) return false;
+    if (!isError(error) || error.name !== "TypeError" || error.cause !== undefined) return false;
     try {
       const { method, headers, body } = this;
       new Request(this.url, {

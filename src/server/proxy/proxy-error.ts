@@ -70,7 +70,7 @@ export function proxyErrorOf(error: unknown): ProxyError {
     return new ProxyError(500, "misconfigured", "This proxy is not set up rightly.", { cause: error });
   }
   // What a connection fails with names its cause.
-  if (error instanceof TypeError && error.cause === undefined && code === undefined) {
+  if (isError(error) && error.name === "TypeError" && error.cause === undefined && code === undefined) {
     return new ProxyError(500, "internal", "This proxy failed.", { cause: error });
   }
   return new ProxyError(502, "upstream_unreachable", "The provider could not be reached.", { cause: error });
