@@ -79,7 +79,7 @@ describe("KeyRotator over a RedisStore", () => {
       return process.events.some(({ elsewhere }) => elsewhere === true);
     });
     await until(async () =>
-      (await process.store.read(["key:probe"], [])).scopes.every(({ until: at, now }) => at <= now),
+      (await process.store.read(["key:generic/probe"], [])).scopes.every(({ until: at, now }) => at <= now),
     );
     process.events.length = 0;
     other.events.length = 0;
@@ -92,7 +92,7 @@ describe("KeyRotator over a RedisStore", () => {
     const resting = ids.filter((_, place) => place % 100 !== 99);
     await earlier.store.cooldown(
       resting.map((id) => ({
-        scope: `account:${id}`,
+        scope: `account:generic/${id}`,
         set: { forMs: hour },
         reason: "rate_limit",
         source: "authoritative",

@@ -183,7 +183,7 @@ describe("a pool that eight processes share", () => {
       const seen = await provider.seen();
       await Promise.all(crew.map((member) => member.kill()));
       const client = new Redis({ port: server.port, host: "127.0.0.1" });
-      const buckets = ["a", "b", "c"].map((account) => places(`account:${account}#places`, 6));
+      const buckets = ["a", "b", "c"].map((account) => places(`account:generic/${account}#places`, 6));
       const store = new RedisStore({ client, pool });
       await until(async () => (await store.read([], buckets)).buckets.every(({ used }) => used === 0), leaseMs + 500);
       await store.close();

@@ -82,7 +82,7 @@ describe("RedisStore on a real server", () => {
     await fetch("http://api.test/v1");
     await fetch.rotator.close();
     const all = sent.join("");
-    expect(all).toContain("key:a");
+    expect(all).toContain("key:generic/a");
     expect(all).not.toContain(secret);
   });
 });
