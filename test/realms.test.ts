@@ -4,6 +4,7 @@ import * as ours from "../src/index.ts";
 import { createNodeProxy } from "../src/node.ts";
 import { isA, isError, isPromise } from "../src/realms.ts";
 import { chatUrl, limited, ok, origin, post, refusal, rig } from "./fetch/fixture.ts";
+import { serving } from "./server/proxy/rig.ts";
 import { newSecret } from "./support/test-keys.ts";
 
 const foreign = <T>(code: string): T => runInNewContext(code) as T;
@@ -130,6 +131,9 @@ describe("promises that are not the platform's", () => {
     ] as const) {
       const proxy = ours.createProxyHandler({ ...options, authorize: () => later(admitted) as never });
       expect((await proxy(new Request("http://proxy.test/v1/a"))).status).toBe(status);
+      const node = createNodeProxy({ ...options, authorize: () => later(admitted) as never });
+      const at = await serving((request, response) => node(request, response));
+      expect((await fetch(`${at}/v1/a`)).status).toBe(status);
     }
   });
 });

@@ -1,4 +1,3 @@
-import { isA } from "../../realms.ts";
 import type { BodyOptions, PreparedBody } from "./replayable-body.ts";
 
 /** What objects of a class call themselves, wherever the class is from. */
@@ -8,14 +7,15 @@ export function tagOf(value: object): unknown {
 
 /** A form of the platform's or of a package's own class. A stream may be tagged so, too. */
 export function isForm(body: object): body is FormData {
-  if (isA(body, "FormData")) return true;
+  if (body instanceof FormData) return true;
   const { entries } = body as Partial<FormData>;
   return tagOf(body) === "FormData" && typeof entries === "function";
 }
 
 /** A file of a class that is not the platform's. */
 export function isForeignBlob(value: object): value is Blob {
-  if (isA(value, "Blob")) return false;
+  // The platform sends what is of its own class; one of another package or realm is read first.
+  if (value instanceof Blob) return false;
   const { arrayBuffer } = value as Partial<Blob>;
   const tag = tagOf(value);
   return (tag === "Blob" || tag === "File") && typeof arrayBuffer === "function";
@@ -30,7 +30,7 @@ export async function prepareForm(
   given: FormData,
   { maxReplayBytes, usesPlatform }: BodyOptions,
 ): Promise<PreparedBody> {
-  const form = isA(given, "FormData") ? given : await adopted(given);
+  const form = given instanceof FormData ? given : await adopted(given);
   if (sizeOf(form) <= maxReplayBytes) {
     const encoded = new Response(form);
     const contentType = contentTypeOf(encoded);

@@ -70,10 +70,15 @@ export function proxyErrorOf(error: unknown): ProxyError {
     return new ProxyError(500, "misconfigured", "This proxy is not set up rightly.", { cause: error });
   }
   // What a connection fails with names its cause.
-  if (isError(error) && error.name === "TypeError" && error.cause === undefined && code === undefined) {
+  if (isTypeError(error) && error.cause === undefined && code === undefined) {
     return new ProxyError(500, "internal", "This proxy failed.", { cause: error });
   }
   return new ProxyError(502, "upstream_unreachable", "The provider could not be reached.", { cause: error });
+}
+
+/** One of any realm: its class names it, nobody else did. */
+function isTypeError(error: unknown): error is TypeError {
+  return isError(error) && error.name === "TypeError" && !Object.hasOwn(error, "name");
 }
 
 function noKey(cause: AllKeysExhaustedError): ProxyError {

@@ -41,7 +41,7 @@ export class ProxyGate {
   enter(request: ProxyRequest): Awaitable<Passage> {
     const admission = this.#options.authorize(request);
     return isPromise(admission)
-      ? admission.then((admitted) => this.#pass(request, admitted))
+      ? Promise.resolve(admission).then((admitted) => this.#pass(request, admitted))
       : this.#pass(request, admission as Admission | undefined);
   }
 
