@@ -112,8 +112,6 @@ export interface LearntLimit {
   readonly header: string | null;
   /** How long ago, milliseconds. */
   readonly seenAgoMs: number;
-  /** Ids of declared limits that are lower for it, for one window's length. */
-  readonly lowers: readonly string[];
 }
 
 /** Accounts that were given apart and turned out to be one. */

@@ -111,8 +111,6 @@ describe("promises that are not the platform's", () => {
       settle: (...given: Parameters<typeof store.settle>) => later(store.settle(...given)),
       cooldown: (...given: Parameters<typeof store.cooldown>) => later(store.cooldown(...given)),
       read: (...given: Parameters<typeof store.read>) => later(store.read(...given)),
-      observe: (...given: Parameters<typeof store.observe>) => later(store.observe(...given)),
-      renew: () => later([]),
     };
     const rotator = new ours.KeyRotator({
       keys: [newSecret()],

@@ -66,7 +66,7 @@ interface StoreBytes {
 function storeBytes(): StoreBytes {
   const store = new library.MemoryStore();
   const candidates = Array.from({ length: size }, (_, place) => candidateOf(`key-${place}`));
-  const options = { session: "bench", leaseMs: 600_000, purpose: "request" } as const;
+  const options = { leaseMs: 600_000, purpose: "request" } as const;
   const before = heldBytes();
   for (const candidate of candidates) {
     const reservation = store.reserve([candidate], options) as Reservation;
@@ -82,7 +82,7 @@ function storeBytes(): StoreBytes {
 
 function candidateOf(account: string): Candidate {
   const needs = [60_000, 86_400_000].map((windowMs) => ({ bucket: bucketOf(account, windowMs), amount: 1 }));
-  return { keyId: account, scopes: [`key:${account}`], needs, memo: undefined };
+  return { scopes: [`key:${account}`], needs, memo: undefined };
 }
 
 function bucketOf(account: string, windowMs: number): Bucket {

@@ -7,7 +7,7 @@ import { figure, printGoal, printTable, printTitle, spreadText } from "../table.
 
 type MakeBuckets = (account: string) => readonly Bucket[];
 
-const options = { session: "bench", leaseMs: 3_600_000, purpose: "request" } as const;
+const options = { leaseMs: 3_600_000, purpose: "request" } as const;
 const usage: Usage = { inputTokens: 90, outputTokens: 210, totalTokens: 300 };
 
 const rolling = (account: string, windowMs: number): Bucket => ({
@@ -100,7 +100,7 @@ function storeRow(name: string, bucketsOf: MakeBuckets, settings: StoreRowOption
 function candidateOf(account: string, bucketsOf: MakeBuckets, amount: number): Candidate {
   const needs = bucketsOf(account).map((bucket) => ({ bucket, amount: bucket.dimension === "tokens" ? amount : 1 }));
   const scopes = [`key:${account}`, `account:${account}`, "ip:local", `credential:${account}`];
-  return { keyId: account, scopes, needs, memo: undefined };
+  return { scopes, needs, memo: undefined };
 }
 
 function expectRoom(answer: Reservation | { readonly granted: false }): Reservation {

@@ -1,7 +1,7 @@
 /** Every statement the store runs. None of them decides anything. */
 import type { Database } from "better-sqlite3";
 import type { CooldownRecord, ScopeId } from "rotating-fetch";
-import type { Entry, Place, Statement } from "./windows.ts";
+import type { Entry, Place } from "./windows.ts";
 
 export interface Cooldown extends CooldownRecord {
   /** The reservation that claims the one probe at a time, and how long. */
@@ -20,7 +20,6 @@ const times = {
   entries: ["first_at", "last_at", "kept_until"],
   places: ["until"],
   cooldowns: ["until", "started_at", "probe_until"],
-  statements: ["sent_at", "until"],
   instances: ["seen_at"],
 };
 
@@ -29,13 +28,12 @@ export function rowsOf(database: Database) {
     ...timeRows(database),
     ...entryRows(database),
     ...placeRows(database),
-    ...statementRows(database),
     ...cooldownRows(database),
   };
 }
 
 function timeRows(database: Database) {
-  const state = database.prepare<[], { epoch: string; seenAt: number }>("SELECT epoch, seen_at AS seenAt FROM state");
+  const state = database.prepare<[], { seenAt: number }>("SELECT seen_at AS seenAt FROM state");
   const see = database.prepare("UPDATE state SET seen_at = ?");
   const shifts = Object.entries(times).map(([table, columns]) =>
     database.prepare(`UPDATE ${table} SET ${columns.map((column) => `${column} = ${column} + :by`).join(", ")}`),
@@ -43,7 +41,6 @@ function timeRows(database: Database) {
   const sweeps = [
     database.prepare("DELETE FROM entries WHERE kept_until <= :now"),
     database.prepare("DELETE FROM places WHERE until <= :now"),
-    database.prepare("DELETE FROM statements WHERE until <= :now"),
     database.prepare("DELETE FROM cooldowns WHERE until + :kept <= :now"),
   ];
   const live = database.prepare(
@@ -53,7 +50,6 @@ function timeRows(database: Database) {
   const living = database.prepare<[], { id: string }>("SELECT id FROM instances ORDER BY number");
   const leave = database.prepare("DELETE FROM instances WHERE id = ?");
   return {
-    epoch: (): string => (state.get() as { epoch: string }).epoch,
     /** A clock that was set back was wrong before: all that was noted by it goes back with it. */
     beAt: (now: number): void => {
       const { seenAt } = state.get() as { seenAt: number };
@@ -109,27 +105,14 @@ function placeRows(database: Database) {
   const release = database.prepare(
     "UPDATE places SET until = min(until, ?), leaving = 1 WHERE reservation = ? AND bucket = ? AND leaving = 0",
   );
+  const renew = database.prepare("UPDATE places SET until = ? WHERE reservation = ? AND leaving = 0 AND until > ?");
   return {
     places: (bucket: string, now: number): Place[] => held.all(bucket, now),
     hold: (reservation: string, bucket: string, amount: number, until: number): void =>
       void hold.run(reservation, bucket, amount, until),
+    /** A lease that has ended stays so. */
+    renew: (reservation: string, until: number, now: number): void => void renew.run(until, reservation, now),
     release: (reservation: string, bucket: string, until: number): void => void release.run(until, reservation, bucket),
-  };
-}
-
-function statementRows(database: Database) {
-  const holding = database.prepare<[string, number], Statement>(
-    "SELECT stated, until FROM statements WHERE bucket = ? AND until > ?",
-  );
-  // Unless what was sent later is known already.
-  const state = database.prepare(`
-    INSERT INTO statements VALUES (:bucket, :stated, :sentAt, :until)
-    ON CONFLICT (bucket) DO UPDATE SET stated = :stated, sent_at = :sentAt, until = :until
-      WHERE until <= :now OR sent_at <= :sentAt`);
-  return {
-    statement: (bucket: string, now: number): Statement | undefined => holding.get(bucket, now),
-    state: (bucket: string, stated: number, sentAt: number, until: number, now: number): void =>
-      void state.run({ bucket, stated, sentAt, until, now }),
   };
 }
 
@@ -143,6 +126,7 @@ function cooldownRows(database: Database) {
     ON CONFLICT (scope) DO UPDATE SET until = excluded.until, started_at = excluded.started_at, reason = excluded.reason,
       source = excluded.source, strikes = excluded.strikes`);
   const claim = database.prepare("UPDATE cooldowns SET probe = ?, probe_until = ? WHERE scope = ? AND until > ?");
+  const claimOn = database.prepare("UPDATE cooldowns SET probe_until = ? WHERE probe = ? AND probe_until > ?");
   const unclaim = database.prepare("UPDATE cooldowns SET probe = NULL, probe_until = NULL WHERE probe = ?");
   return {
     cooldown: (scope: ScopeId): Cooldown | undefined => one.get(scope),
@@ -151,6 +135,7 @@ function cooldownRows(database: Database) {
     claim: (scopes: readonly ScopeId[], reservation: string, until: number, now: number): void => {
       for (const scope of scopes) claim.run(reservation, until, scope, now);
     },
+    claimOn: (reservation: string, until: number, now: number): void => void claimOn.run(until, reservation, now),
     unclaim: (reservation: string): void => void unclaim.run(reservation),
   };
 }

@@ -38,12 +38,6 @@ const tables = `
     probe TEXT,
     probe_until REAL
   ) WITHOUT ROWID;
-  CREATE TABLE IF NOT EXISTS statements (
-    bucket TEXT PRIMARY KEY,
-    stated REAL NOT NULL,
-    sent_at REAL NOT NULL,
-    until REAL NOT NULL
-  ) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS instances (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,

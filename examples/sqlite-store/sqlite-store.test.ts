@@ -15,10 +15,10 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const newFile = (): string => join(directory, `${files++}.db`);
-const options = { session: "test", leaseMs: 60_000, purpose: "request" } as const;
+const options = { leaseMs: 60_000, purpose: "request" } as const;
 
 function wanting(bucket: Bucket): Candidate {
-  return { keyId: "a", scopes: ["key:a"], needs: [{ bucket, amount: 1 }] };
+  return { scopes: ["key:a"], needs: [{ bucket, amount: 1 }] };
 }
 
 function granted(store: SqliteStore, candidate: Candidate): Reservation {
@@ -45,7 +45,7 @@ describe("SqliteStore", () => {
       const open = (): SqliteStore => new SqliteStore({ path, random, now: () => clock.wall() });
       return { store: open(), advance: (ms) => clock.advance(ms), another: open };
     },
-    { capabilities: { synchronous: true, learns: true, shared: true, persists: true }, slackMs: 1 },
+    { capabilities: { synchronous: true, shared: true, persists: true }, slackMs: 1 },
   );
 
   it("keeps what was noted as old as it is when the machine's clock is set back", async () => {
@@ -54,7 +54,7 @@ describe("SqliteStore", () => {
     granted(store, wanting(minute));
     store.cooldown([{ scope: "key:b", set: { forMs: 50_000 }, reason: "rate_limit", source: "operator" }]);
     await clock.advance(40_000);
-    store.renew("test");
+    store.renew();
     clock.jumpWall(-3_600_000);
     const { scopes, buckets, now } = store.read(["key:b"], [minute]);
     expect((scopes[0]?.until ?? 0) - now).toBe(10_000);
@@ -87,12 +87,17 @@ describe("SqliteStore", () => {
       SqliteStore,
       SqliteStore,
     ];
-    for (const store of [one, other, silent]) store.renew("test");
-    expect(one.renew("test").instances).toBe(3);
+    for (const store of [one, other, silent]) store.renew();
+    const instances = (): number => {
+      one.renew();
+      return one.sharing().instances;
+    };
+    expect(instances()).toBe(3);
     other.close();
-    expect(one.renew("test").instances).toBe(2);
+    expect(instances()).toBe(2);
     await clock.advance(60_001);
-    expect(one.renew("test")).toMatchObject({ instances: 1, rank: 0 });
+    expect(instances()).toBe(1);
+    expect(one.sharing().rank).toBe(0);
     for (const store of [one, silent]) store.close();
   });
 
@@ -112,14 +117,13 @@ describe("SqliteStore", () => {
     granted(store, wanting(minute));
     granted(store, wanting(places));
     store.cooldown([{ scope: "key:b", set: { forMs: 1000 }, reason: "rate_limit", source: "heuristic" }]);
-    store.observe([{ bucket: minute, limit: 1, sentAt: clock.wall() }]);
     await clock.advance(8 * 86_400_000);
-    store.renew("test");
+    store.renew();
     const other = new Database(path);
-    const left = ["entries", "places", "cooldowns", "statements"].map((table) =>
+    const left = ["entries", "places", "cooldowns"].map((table) =>
       other.prepare(`SELECT * FROM ${table}`).all(),
     );
-    expect(left).toEqual([[], [], [], []]);
+    expect(left).toEqual([[], [], []]);
     other.close();
     store.close();
   });

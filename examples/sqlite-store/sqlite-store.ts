@@ -10,7 +10,6 @@ import {
   type CooldownChange,
   mayEndEarly,
   type Need,
-  type Observation,
   type Random,
   type Refusal,
   type Report,
@@ -19,12 +18,14 @@ import {
   realAmount,
   type ScopeId,
   type ScopeState,
-  type Store,
+  type SharedStore,
   type StoreReading,
+  type StoreSharing,
+  type Unsubscribe,
 } from "rotating-fetch";
 import { type Cooldown, rowsOf, type SqliteRows } from "./rows.ts";
 import { openDatabase } from "./schema.ts";
-import { freeAt, keptUntil, mayJoin, type Standing, standingOf, statedUntil } from "./windows.ts";
+import { freeAt, keptUntil, mayJoin, type Standing, standingOf } from "./windows.ts";
 
 export interface SqliteStoreOptions {
   /** The database file, made when it is not there. Beside it stand `<path>-wal` and `<path>-shm`. On a disk of this machine. */
@@ -39,6 +40,7 @@ export interface SqliteStoreOptions {
 
 /** What a reservation took. Callers change a candidate's amounts for their next request, so this is a copy. */
 interface Taken {
+  readonly leaseMs: number;
   readonly scopes: readonly ScopeId[];
   readonly needs: readonly (Need & { readonly entry: number })[];
 }
@@ -47,14 +49,16 @@ interface Taken {
 const instanceLivesMs = 60_000;
 const sweptEvery = 1000;
 
-export class SqliteStore implements Store {
+export class SqliteStore implements SharedStore {
   readonly #database: Database;
   readonly #rows: SqliteRows;
   readonly #now: () => number;
   readonly #random: Random;
   readonly #instance = randomUUID();
   /** What is not settled yet, by the very objects that were given out: so settling twice finds nothing the second time. */
-  readonly #taken = new WeakMap<Reservation, Taken>();
+  readonly #taken = new Map<Reservation, Taken>();
+  readonly #since: number;
+  #living: readonly string[] = [this.#instance];
   #reservations = 0;
 
   constructor({ path, busyTimeoutMs = 5000, now = Date.now, random = Math.random }: SqliteStoreOptions) {
@@ -62,6 +66,7 @@ export class SqliteStore implements Store {
     this.#rows = rowsOf(this.#database);
     this.#now = now;
     this.#random = random;
+    this.#since = now();
     this.#step((at) => this.#rows.sweep(at));
   }
 
@@ -73,8 +78,7 @@ export class SqliteStore implements Store {
         if (refused === undefined) return this.#take(candidate, index, options, now);
         blocked.push({ index, ...refused });
       }
-      const times = blocked.flatMap(({ until }) => until ?? []);
-      return { granted: false, now, retryAt: times.length === 0 ? null : Math.min(...times), blocked };
+      return { granted: false, now, blocked };
     });
   }
 
@@ -103,27 +107,37 @@ export class SqliteStore implements Store {
         return found === undefined ? [] : stateOf(found, now);
       }),
       buckets: buckets.map((bucket) => {
-        const { used, limit, resetInMs } = this.#standing(bucket, now);
-        const state = { id: bucket.id, used, left: Math.max(0, limit - used), resetInMs };
-        return limit === bucket.limit ? state : { ...state, limit };
+        const { used, resetInMs } = this.#standing(bucket, now);
+        return { id: bucket.id, used, left: Math.max(0, bucket.limit - used), resetInMs };
       }),
     }));
   }
 
-  observe(observations: readonly Observation[]): void {
+  /** Its own leases end later, and the others see that it lives. */
+  renew(): void {
     this.#step((now) => {
-      for (const { bucket, limit, sentAt } of observations) {
-        this.#rows.state(bucket.id, limit, sentAt, statedUntil(bucket, now), now);
+      this.#rows.sweep(now);
+      this.#living = this.#rows.instances(this.#instance, now, now - instanceLivesMs);
+      for (const [{ id }, { leaseMs }] of this.#taken) {
+        this.#rows.renew(id, now + leaseMs, now);
+        this.#rows.claimOn(id, now + leaseMs, now);
       }
     });
   }
 
-  renew(_session: string): { instances: number; rank: number; epoch: string; now: number } {
-    return this.#step((now) => {
-      this.#rows.sweep(now);
-      const living = this.#rows.instances(this.#instance, now, now - instanceLivesMs);
-      return { instances: living.length, rank: living.indexOf(this.#instance), epoch: this.#rows.epoch(), now };
-    });
+  /** SQLite tells no other process of a change. */
+  watch(): Unsubscribe {
+    return () => {};
+  }
+
+  sharing(): StoreSharing {
+    const rank = Math.max(0, this.#living.indexOf(this.#instance));
+    return { state: "shared", since: this.#since, instances: this.#living.length, rank, listening: false };
+  }
+
+  /** A file on this machine is never out of reach. */
+  onSharing(): Unsubscribe {
+    return () => {};
   }
 
   close(): void {
@@ -181,17 +195,14 @@ export class SqliteStore implements Store {
       const again = bucket.dimension === "requests" || bucket.dimension === "concurrency" ? amount : 1;
       return standings[place]?.waitFor(again) ?? 0;
     });
-    const left = standings.map(({ limit, used }) => limit - used);
     const reservation = {
       granted: true,
       id,
       index,
       reservedAt: now,
-      expiresAt,
       readyAt: now + Math.max(0, ...waits),
-      left,
     } as const;
-    if (!isDry) this.#taken.set(reservation, { scopes: [...candidate.scopes], needs });
+    if (!isDry) this.#taken.set(reservation, { leaseMs: options.leaseMs, scopes: [...candidate.scopes], needs });
     if (this.#reservations % sweptEvery === 0) this.#rows.sweep(now);
     return reservation;
   }
@@ -267,7 +278,7 @@ export class SqliteStore implements Store {
     const isOfPlaces = bucket.kind === "concurrency";
     const entries = isOfPlaces ? [] : this.#rows.entries(bucket.id, now);
     const places = isOfPlaces ? this.#rows.places(bucket.id, now) : [];
-    return standingOf(bucket, entries, places, this.#rows.statement(bucket.id, now), now);
+    return standingOf(bucket, entries, places, now);
   }
 }
 

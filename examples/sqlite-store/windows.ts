@@ -25,23 +25,13 @@ export interface Place {
   readonly leaving: number;
 }
 
-/** A limit that a provider stated. */
-export interface Statement {
-  readonly stated: number;
-  readonly until: number;
-}
-
 export interface Standing {
   readonly used: number;
-  /** What there is in all: the stated limit where one holds that is lower. */
-  readonly limit: number;
   /** Milliseconds until something is free again; `null`: nothing is counted, or nobody knows. */
   readonly resetInMs: number | null;
   /** Milliseconds until `amount` fits. 0: now; Infinity: never; `null`: only a release helps. */
   waitFor(amount: number): number | null;
 }
-
-type Counted = Omit<Standing, "limit">;
 
 /** The last entry takes what comes within this share of the window: at most a hundred rows a window. */
 const grain = 0.01;
@@ -52,32 +42,14 @@ const clockStepMs = 1;
 /** No calendar window is longer. */
 const longestCalendarMs = 32 * 86_400_000;
 
-export function standingOf(
-  asked: Bucket,
-  entries: readonly Entry[],
-  places: readonly Place[],
-  statement: Statement | undefined,
-  now: number,
-): Standing {
-  const limit = Math.min(asked.limit, statement?.stated ?? asked.limit);
-  const endsInMs = limit < asked.limit && statement !== undefined ? statement.until - now : Number.POSITIVE_INFINITY;
-  const found = bySort({ ...asked, limit }, entries, places, now);
-  const waitFor = (amount: number): number | null => {
-    if (amount > asked.limit) return Number.POSITIVE_INFINITY;
-    // More than was stated is reserved as if it were all of it.
-    const fitting = Math.min(amount, Math.max(limit, 1));
-    const waitMs = fitting > limit ? Number.POSITIVE_INFINITY : found.waitFor(fitting);
-    return waitMs === null ? null : Math.min(waitMs, endsInMs);
-  };
-  return { ...found, limit, waitFor };
+export function standingOf(bucket: Bucket, entries: readonly Entry[], places: readonly Place[], now: number): Standing {
+  const found = bySort(bucket, entries, places, now);
+  const waitFor = (amount: number): number | null =>
+    amount > bucket.limit ? Number.POSITIVE_INFINITY : found.waitFor(amount);
+  return { ...found, waitFor };
 }
 
-/** Until when a limit holds that was stated now. */
-export function statedUntil(bucket: Bucket, now: number): number {
-  return bucket.kind === "calendar" ? windowAt(bucket, now).end : now + (bucket.windowMs ?? 0);
-}
-
-function bySort(bucket: Bucket, entries: readonly Entry[], places: readonly Place[], now: number): Counted {
+function bySort(bucket: Bucket, entries: readonly Entry[], places: readonly Place[], now: number): Standing {
   switch (bucket.kind) {
     case "rolling":
       return rolling(bucket, entries, now);
@@ -91,7 +63,7 @@ function bySort(bucket: Bucket, entries: readonly Entry[], places: readonly Plac
 }
 
 /** Each entry by itself: reserved + window + the delay that is known, or the guard while nothing is. */
-function rolling(bucket: Bucket, entries: readonly Entry[], now: number): Counted {
+function rolling(bucket: Bucket, entries: readonly Entry[], now: number): Standing {
   const counting = entries
     .map((entry) => ({ amount: entry.amount, freeAt: freeAt(bucket, entry) }))
     .filter((entry) => entry.freeAt > now)
@@ -116,7 +88,7 @@ export function freeAt({ windowMs = 0, guardMs }: Bucket, { lastAt, pending, del
 }
 
 /** Within the guard of an edge nobody knows on which side the provider counts: such an entry counts on both. */
-function calendar(bucket: Bucket, entries: readonly Entry[], now: number): Counted {
+function calendar(bucket: Bucket, entries: readonly Entry[], now: number): Standing {
   const { limit, guardMs } = bucket;
   const { startBefore, start, end } = windowAt(bucket, now);
   const takenIn = (from: number, to: number): number =>
@@ -149,7 +121,7 @@ function windowAt({ edges }: Bucket, now: number): CalendarWindow {
 }
 
 /** Begins with its first use. Around its end nothing is given out: it could open the provider's next window unseen. */
-function anchored(bucket: Bucket, entries: readonly Entry[], now: number): Counted {
+function anchored(bucket: Bucket, entries: readonly Entry[], now: number): Standing {
   const { limit, guardMs, windowMs = 0 } = bucket;
   const began = beginning(entries);
   const leftMs = began.latest + windowMs + guardMs - now;
@@ -168,7 +140,7 @@ function beginning(entries: readonly Entry[]): { readonly earliest: number; read
   return { earliest: first.firstAt, latest: sure?.lastAt ?? first.lastAt };
 }
 
-function concurrency(bucket: Bucket, places: readonly Place[], now: number): Counted {
+function concurrency(bucket: Bucket, places: readonly Place[], now: number): Standing {
   const used = sumOf(places);
   const waitFor = (amount: number): number | null => {
     if (used + amount <= bucket.limit) return 0;

@@ -16,7 +16,7 @@ export interface RateLimitTrackerOptions {
   readonly store?: Store | undefined;
   /** By how much the other side's counting may lag behind ours, milliseconds. @default 2 % of a window, at least 25, at most 1000 */
   readonly guardMs?: number | undefined;
-  /** What nobody settles gives its concurrency back after so many milliseconds. @default 600000 */
+  /** Over a shared store: what was reserved gives its concurrency back after so many milliseconds. @default 600000 */
   readonly leaseMs?: number | undefined;
   /** @default the platform's clock */
   readonly clock?: Clock | undefined;
@@ -106,7 +106,6 @@ export class RateLimitTracker {
       egress: "tracker",
     });
     this.#reserving = {
-      session: "tracker",
       leaseMs: expectNumber("leaseMs", leaseMs, { above: 0 }),
       purpose: "request",
     };

@@ -1,6 +1,6 @@
 import { expectFunction, expectMethods, expectOneOf, unexpected } from "../checks.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../limits/memory/memory.ts";
-import type { Store } from "../limits/store.ts";
+import { isShared, type Store } from "../limits/store.ts";
 import { fromChoice } from "../pool/strategies/choosing.ts";
 import { fillFirst } from "../pool/strategies/fill-first.ts";
 import { leastBusy } from "../pool/strategies/least-busy.ts";
@@ -140,8 +140,10 @@ export function providerNamed(value: unknown, field = "provider"): Provider {
 
 export function resolveStore(value: unknown, options: MemoryStoreOptions): Store {
   if (value === undefined) return new MemoryStore(options);
-  const store = expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read", "renew"], value);
-  for (const name of ["watch", "dump", "load", "close", "sharing", "onSharing"] as const) {
+  const store = expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read"], value);
+  // What any handle of several has, all of them need.
+  if (isShared(store)) expectMethods("store", ["renew", "watch", "sharing", "onSharing"], store);
+  for (const name of ["watch", "dump", "load", "close"] as const) {
     if (store[name] !== undefined) expectFunction(`store.${name}`, store[name]);
   }
   return store;

@@ -1,25 +1,8 @@
-import type {
-  Classification,
-  Clock,
-  CooldownChange,
-  CooldownSource,
-  LadderSpec,
-  ScopeId,
-  StatedLimit,
-} from "../types.ts";
+import type { Classification, Clock, CooldownChange, CooldownSource, LadderSpec, ScopeId } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
-import {
-  countsJust,
-  countsModel,
-  countsTokens,
-  defaultGuardMs,
-  type LimitTemplate,
-  lengthOf,
-  limitsOfKey,
-  periodMs,
-} from "./limits.ts";
+import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
 import { accountScope, addressScope, credentialScope, keyScope, modelScope, originScope, scopesOf } from "./scopes.ts";
-import type { Bucket, Candidate, Need, Observation } from "./store.ts";
+import type { Bucket, Candidate, Need } from "./store.ts";
 
 /** A key as its limits know it. */
 export interface LimitedKey {
@@ -67,9 +50,6 @@ const forbiddenLadder: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, ji
 /** A provider in trouble only orders and delays, so its rests are short. */
 const providerLadder: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
 
-/** Buckets are plain data that stores are shown at every question: what is learnt changes them in place. */
-type OwnBucket = { -readonly [field in keyof Bucket]: Bucket[field] };
-
 /** A need whose amount is set anew for every request. */
 export type OwnNeed = { -readonly [field in keyof Need]: Need[field] };
 
@@ -87,14 +67,6 @@ export interface LimitedBucket {
   readonly bucket: Bucket;
 }
 
-interface LoweredLimit {
-  readonly bucket: OwnBucket;
-  readonly declared: number;
-  /** Monotonic time. */
-  readonly until: number;
-  readonly forget: () => void;
-}
-
 interface SharedCalendar {
   readonly calendar: Calendar;
   readonly edges: Edges;
@@ -106,9 +78,7 @@ interface SharedCalendar {
  */
 export class PoolLimits {
   readonly #options: PoolLimitsOptions;
-  readonly #buckets = new Map<string, OwnBucket>();
-  /** Limits a provider stated lower than they were declared, by bucket id. */
-  readonly #lowered = new Map<string, LoweredLimit>();
+  readonly #buckets = new Map<string, Bucket>();
   /** Models for which limits of one model each were counted, by owner. */
   readonly #modelsSeen = new Map<ScopeId, Set<string>>();
   readonly #calendars = new Map<string, SharedCalendar>();
@@ -128,7 +98,7 @@ export class PoolLimits {
     const scopes = scopesOf(key, this.#options.egress, restsAlone ? model : undefined);
     const needs = this.#needsOf(key, model);
     const ofTokens = needs.filter(({ bucket }) => countsTokens(bucket.dimension));
-    return { keyId: key.id, scopes, needs, ofTokens: ofTokens.length === 0 ? undefined : ofTokens, memo: undefined };
+    return { scopes, needs, ofTokens: ofTokens.length === 0 ? undefined : ofTokens, memo: undefined };
   }
 
   #needsOf(key: LimitedKey, model: string | undefined): OwnNeed[] {
@@ -158,63 +128,6 @@ export class PoolLimits {
   isOfTokens(bucketId: string): boolean {
     const bucket = this.#buckets.get(bucketId);
     return bucket !== undefined && countsTokens(bucket.dimension);
-  }
-
-  /**
-   * Lowers the key's declared limits of the same dimension, window and models to what its provider stated, for one window's length.
-   * Never raises one above what was declared. Returns the ids of those that are lower now.
-   * @param sentAt on the store's clock: when the request was reserved that was told so
-   * @param told what the store is to be told of it
-   */
-  lower(
-    key: LimitedKey,
-    { amount, dimension, window }: StatedLimit,
-    model: string | undefined,
-    sentAt: number,
-    told: Observation[],
-  ): readonly string[] {
-    if (window === null) return [];
-    const windowMs = periodMs[window];
-    const lowered: string[] = [];
-    for (const template of limitsOfKey(key.account.limits, key.config.limits)) {
-      if (template.dimension !== dimension || lengthOf(template) !== windowMs) continue;
-      if (!countsJust(template, model)) continue;
-      const bucket = this.#bucketOf(template, key, model);
-      if (this.#lowerBucket(bucket, amount, windowMs)) lowered.push(template.id);
-      told.push({ bucket, limit: amount, sentAt });
-    }
-    return lowered;
-  }
-
-  /** Where timers get lost, whoever asks next does what they were set for. */
-  restoreDue(): void {
-    if (this.#lowered.size === 0 || this.#options.clock.timersEndWithRequest !== true) return;
-    const now = this.#options.clock.monotonic();
-    for (const { bucket, declared, until } of this.#lowered.values()) if (until <= now) this.#restore(bucket, declared);
-  }
-
-  #lowerBucket(bucket: OwnBucket, amount: number, forMs: number): boolean {
-    const before = this.#lowered.get(bucket.id);
-    const declared = before?.declared ?? bucket.limit;
-    before?.forget();
-    if (amount >= declared) {
-      this.#restore(bucket, declared);
-      return false;
-    }
-    bucket.limit = amount;
-    const forget = this.#options.clock.timer(() => this.#restore(bucket, declared), forMs, true);
-    this.#lowered.set(bucket.id, { bucket, declared, until: this.#options.clock.monotonic() + forMs, forget });
-    return true;
-  }
-
-  #restore(bucket: OwnBucket, declared: number): void {
-    bucket.limit = declared;
-    this.#lowered.delete(bucket.id);
-  }
-
-  /** What a limit was declared as, whatever was learnt of it since. */
-  declaredLimit({ id, limit }: Bucket): number {
-    return this.#lowered.get(id)?.declared ?? limit;
   }
 
   /** Is any limit counted? */
@@ -297,12 +210,12 @@ export class PoolLimits {
     return scope === "key" ? keyScope(key.account.provider.id, key.id) : accountScope(key.account.id);
   }
 
-  #bucketOf(template: LimitTemplate, key: LimitedKey, model: string | undefined): OwnBucket {
+  #bucketOf(template: LimitTemplate, key: LimitedKey, model: string | undefined): Bucket {
     const owner = this.#ownerOf(template, key);
     const id = template.perModel ? `${owner}#${template.id}|${model}` : `${owner}#${template.id}`;
     const known = this.#buckets.get(id);
     // Two keys of one account may declare the same limit differently: the lower one holds.
-    if (known !== undefined && this.declaredLimit(known) <= template.limit) return known;
+    if (known !== undefined && known.limit <= template.limit) return known;
     const bucket = this.#makeBucket(id, template);
     this.#buckets.set(id, bucket);
     if (template.perModel && model !== undefined) this.#noteModel(owner, model);

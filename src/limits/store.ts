@@ -26,7 +26,6 @@ export interface Need {
 
 /** One key that could serve the request, with all that would be taken for it. */
 export interface Candidate {
-  readonly keyId: string;
   /** A cooldown on any of them refuses the candidate. */
   readonly scopes: readonly ScopeId[];
   /** Reserved together or not at all. */
@@ -36,9 +35,10 @@ export interface Candidate {
 }
 
 export interface ReserveOptions {
-  /** Names this process and its lifetime; reservations of a dead session expire. */
-  readonly session: string;
-  /** After so many milliseconds an unsettled reservation gives its concurrency back. */
+  /**
+   * So long after it was granted or last renewed, an open reservation gives back its permits and its probe's claim, milliseconds:
+   * its process is taken for dead. Counts only in a store of several processes; within one, nobody dies alone.
+   */
   readonly leaseMs: number;
   /** A probe passes `heuristic` and `credit` cooldowns, but only one at a time over all processes: the claim is the reservation. */
   readonly purpose: "request" | "probe";
@@ -53,14 +53,11 @@ export interface Reservation {
   /** Which of the candidates it is for. */
   readonly index: number;
   readonly reservedAt: number;
-  readonly expiresAt: number;
   /**
    * When the same candidate could be reserved again: `reservedAt` while there is room, later when this took the last of something.
    * Of tokens any amount counts as room.
    */
   readonly readyAt: number;
-  /** What is left in each bucket, in the order of the candidate's needs. */
-  readonly left: readonly number[];
   /** What refused the candidates before this one, from a store that is asked about several. @default not told */
   readonly blocked?: readonly Blocked[] | undefined;
 }
@@ -85,19 +82,7 @@ export interface Refusal {
   readonly granted: false;
   /** The store's time of this decision. */
   readonly now: number;
-  /** Earliest time at which one of the candidates may be free; `null`: only a release helps. */
-  readonly retryAt: number | null;
   readonly blocked: readonly Blocked[];
-}
-
-/**
- * A limit that a provider stated, in headers or in the words of a refusal. Answers come out of order: `sentAt`, on the store's
- * clock (a reservation's `reservedAt`), orders them.
- */
-export interface Observation {
-  readonly bucket: Bucket;
-  readonly limit: number;
-  readonly sentAt: number;
 }
 
 export interface Report {
@@ -139,8 +124,6 @@ export interface BucketState {
   readonly left: number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
   readonly resetInMs: number | null;
-  /** The limit that holds, where one was stated that is lower than the one asked with. @default that one */
-  readonly limit?: number | undefined;
 }
 
 export interface StoreReading {
@@ -205,21 +188,13 @@ export interface Store {
   /** Takes quota for the first candidate that no cooldown covers and whose every bucket has room, or says what blocks each. */
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Awaitable<Reservation | Refusal>;
   /**
-   * Ends reservations: real amounts replace estimates, concurrency is freed, what was learnt and decided is applied.
+   * Ends reservations: real amounts replace estimates, permits are freed, what was decided is applied.
    * Safe to repeat. Returns the state of every scope a cooldown change or a success touched.
    */
   settle(reports: readonly Report[]): Awaitable<readonly ScopeState[]>;
   /** Sets or ends cooldowns outside of a request. */
   cooldown(changes: readonly CooldownChange[]): Awaitable<readonly ScopeState[]>;
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Awaitable<StoreReading>;
-  /**
-   * Takes in limits that were stated: for one window from now (a calendar window: until its end) the one that was sent last holds
-   * for every caller whose bucket has a higher one, and none for those whose bucket has a lower one. More than it is reserved as
-   * if it were all of it. Concurrency is never stated. May be late: nobody waits for it.
-   */
-  observe?(observations: readonly Observation[]): Awaitable<void>;
-  /** Keeps this session's reservations alive; tells how many instances live, this one's rank, and the state's epoch. */
-  renew(session: string): Awaitable<{ instances: number; rank: number; epoch: string; now: number }>;
   /** Tells of what others changed, as far as the store can. */
   watch?(listener: (change: StoreChange) => void): Unsubscribe;
   /**
@@ -230,8 +205,29 @@ export interface Store {
   dump?(): Awaitable<StoreDump>;
   load?(dump: StoreDump): Awaitable<void>;
   close?(): Awaitable<void>;
-  /** Whether it is shared with others at the moment, for a store of several processes. */
-  sharing?(): StoreSharing;
+}
+
+/** A store of several processes, any of which may die: what it has in flight then comes back with its leases. */
+export interface SharedStore extends Store {
+  /**
+   * Keeps the leases of all open reservations that this handle gave out: each ends its own `leaseMs` from now. A lease that has ended
+   * stays so. Asked every third of a lease by whoever has anything in flight.
+   */
+  renew(): Awaitable<void>;
+  /** Tells of what others changed, as far as the store can: `sharing().listening` says whether it does. */
+  watch(listener: (change: StoreChange) => void): Unsubscribe;
+  /** How it stands with the others at the moment. */
+  sharing(): StoreSharing;
   /** Tells when that changes. Once it is told `shared`, whoever waits may ask again. */
-  onSharing?(listener: (change: SharingChange) => void): Unsubscribe;
+  onSharing(listener: (change: SharingChange) => void): Unsubscribe;
+}
+
+/** Does it tell of changes by itself? */
+export function isListening(store: Store): boolean {
+  return isShared(store) ? store.sharing().listening : store.watch !== undefined;
+}
+
+/** Do other processes see what it holds? */
+export function isShared(store: Store): store is SharedStore {
+  return "renew" in store;
 }

@@ -201,7 +201,7 @@ async function leaseFor(
     guardMs: 0,
   };
   const scopes = tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
-  const candidate: Candidate = { keyId: key.id, scopes, needs: [{ bucket, amount: 1 }], memo: undefined };
+  const candidate: Candidate = { scopes, needs: [{ bucket, amount: 1 }], memo: undefined };
   const answer = await options.store.reserve([candidate], dispatcher.questions.probe);
   if (!answer.granted) return undefined;
   readiness.begin(key.account);

@@ -103,7 +103,7 @@ function forecastLimit(group: readonly { counted: Counted; state: BucketState }[
   const accounts = group.map(({ counted, state }) => ({
     account: counted.account,
     keyId: scope === "key" ? counted.keyId : null,
-    limit: state.limit ?? counted.bucket.limit,
+    limit: counted.bucket.limit,
     left: state.left,
     resetInMs: state.resetInMs,
   }));

@@ -1,7 +1,7 @@
 import { lengthOf } from "../limits/limits.ts";
 import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope, shownId } from "../limits/scopes.ts";
-import type { BucketState, ScopeState, StoreSharing } from "../limits/store.ts";
+import { type BucketState, isShared, type ScopeState, type StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
@@ -27,9 +27,7 @@ export interface LimitSnapshot {
   readonly models: readonly string[] | null;
   /** Of a limit that counts each model apart, the one that is counted here. */
   readonly model: string | null;
-  /** What holds now: what was declared, or less where the provider stated less. */
   readonly limit: number;
-  readonly declared: number;
   readonly used: number;
   readonly left: number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
@@ -112,7 +110,8 @@ export async function snapshot(owner: PoolOwner): Promise<PoolSnapshot> {
   const { inFlight, queue } = readiness;
   const waiting = queue.size;
   const models = readiness.modelStandings();
-  const store = port.options.store.sharing?.();
+  const { store: itsStore } = port.options;
+  const store = isShared(itsStore) ? itsStore.sharing() : undefined;
   return {
     keys,
     models,
@@ -199,7 +198,7 @@ async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise
   const states = new Map(reading.buckets.map((state) => [state.id, state]));
   return asked.map(({ key, scopes, limits }) => {
     const cooldowns = scopes.flatMap((scope) => cooling.get(scope) ?? []);
-    const counted = limits.map((limit) => toLimit(states.get(limit.bucket.id) as BucketState, limit, tracker));
+    const counted = limits.map((limit) => toLimit(states.get(limit.bucket.id) as BucketState, limit));
     return {
       ...factsOf(key, options.clock),
       state: stateOf(key, cooldowns, counted),
@@ -248,13 +247,11 @@ function toCooldown({ scope, reason, source, until, now, strikes }: ScopeState):
   return { scope: shownId(scope), reason, source, endsInMs: until - now, strikes };
 }
 
-function toLimit(state: BucketState, counted: LimitedBucket, tracker: PoolLimits): LimitSnapshot {
-  const { used, left, resetInMs, limit = counted.bucket.limit } = state;
+function toLimit({ used, left, resetInMs }: BucketState, counted: LimitedBucket): LimitSnapshot {
   const { template, bucket, model = null } = counted;
   const { id, dimension, models = null } = template;
   const windowMs = template.window.kind === "concurrency" ? null : lengthOf(template);
-  const declared = tracker.declaredLimit(bucket);
-  return { id, dimension, windowMs, models, model, limit, declared, used, left, resetInMs };
+  return { id, dimension, windowMs, models, model, limit: bucket.limit, used, left, resetInMs };
 }
 
 function stateOf(

@@ -2,7 +2,7 @@ import { RotatorClosedError } from "../errors.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import { PoolLimits } from "../limits/pool-limits.ts";
-import type { Unsubscribe } from "../limits/store.ts";
+import { isShared, type Unsubscribe } from "../limits/store.ts";
 import type { HeaderReader } from "../ports.ts";
 import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -234,6 +234,7 @@ export class Pool implements PoolPort {
     try {
       await this.registry.overrides?.close();
     } finally {
+      this.readiness.renewal?.stop();
       await this.options.store.close?.();
     }
   }
@@ -259,11 +260,13 @@ export class Pool implements PoolPort {
         else if (change.type === "cooled") this.readiness.cooled(change.state.scope);
         else this.readiness.freed();
       }),
-      store.onSharing?.(({ type, ...told }) => {
-        // Each type has the payload of its event.
-        this.events.emit(`store-${type}`, told as never);
-        if (type === "shared") this.readiness.freed();
-      }),
+      isShared(store)
+        ? store.onSharing(({ type, ...told }) => {
+            // Each type has the payload of its event.
+            this.events.emit(`store-${type}`, told as never);
+            if (type === "shared") this.readiness.freed();
+          })
+        : undefined,
     ];
   }
 

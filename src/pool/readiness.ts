@@ -1,5 +1,6 @@
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import { isModelScope, nameInScope } from "../limits/scopes.ts";
+import { isListening, isShared } from "../limits/store.ts";
 import type { ScopeId } from "../types.ts";
 import type { EventHub } from "./events.ts";
 import type { PoolStanding } from "./exhaustion.ts";
@@ -10,7 +11,8 @@ import { Lanes } from "./ready/lanes.ts";
 import { OriginRests } from "./ready/origin-rests.ts";
 import { Parking } from "./ready/parking.ts";
 import { Rechecks } from "./ready/rechecks.ts";
-import { isShared, type ResolvedRotatorOptions } from "./rotator-options.ts";
+import type { ResolvedRotatorOptions } from "./rotator-options.ts";
+import { LeaseRenewal } from "./shared/lease-renewal.ts";
 import { SharedRests } from "./shared/shared-rests.ts";
 import { modelTarget } from "./shared/targets.ts";
 import type { OrderingStrategy } from "./strategies/strategy.ts";
@@ -50,6 +52,7 @@ export class Readiness {
   readonly parking: Parking;
   /** What processes that share the store know of rests. */
   readonly shared: SharedRests | undefined;
+  readonly renewal: LeaseRenewal | undefined;
   readonly queue: WaitQueue<Lease>;
   lanes: Lanes;
   strategy: OrderingStrategy;
@@ -63,6 +66,8 @@ export class Readiness {
     this.origins = new OriginRests(clock);
     this.parking = new Parking(random, this.rechecks);
     this.shared = isShared(store) ? new SharedRests(parts, this) : undefined;
+    const failed = (error: unknown): void => parts.events.emit("part-failed", { part: "store", error });
+    this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;
     this.queue = new WaitQueue(clock, (lane) => this.#pollMs(lane));
     this.lanes = this.#makeLanes();
   }
@@ -75,6 +80,7 @@ export class Readiness {
   /** A request holds a key of this account. */
   begin(account: Account): number {
     account.inFlight++;
+    this.renewal?.begun();
     return ++this.#inFlight;
   }
 
@@ -82,6 +88,7 @@ export class Readiness {
   end(account: Account): void {
     account.inFlight--;
     this.#inFlight--;
+    this.renewal?.ended();
   }
 
   /** Does the order change when a request ends? */
@@ -231,8 +238,8 @@ export class Readiness {
   #pollMs(lane: Lane): number | undefined {
     if (lane.count(standing.stuck) === 0 && this.shared?.look() !== true) return undefined;
     const { random, store } = this.#options;
-    // A store that tells of releases is asked only because reservations may expire, which nobody tells.
-    return (store.watch === undefined ? 0 : untoldMs) + pollMs + random() * pollJitterMs;
+    // A store that tells of releases is asked only because leases may end, which nobody tells.
+    return (isListening(store) ? untoldMs : 0) + pollMs + random() * pollJitterMs;
   }
 
   /** Milliseconds; `null` where no time is known. */

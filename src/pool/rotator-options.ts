@@ -20,7 +20,7 @@ import {
   resolveStrategy,
 } from "../judgement/registry.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
-import type { Store } from "../limits/store.ts";
+import { isShared, type Store } from "../limits/store.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import type { PoolTerms } from "./keys/key-pool.ts";
 import type { ResolvedKey } from "./keys/key-source.ts";
@@ -150,8 +150,7 @@ export interface ResolvedRotatorOptions extends PoolTerms {
   readonly maxCooldownMs: number;
   readonly guardMs: number | undefined;
   readonly leaseMs: number;
-  /** Names this process in a shared store, and the address its requests leave from. */
-  readonly session: string;
+  /** Names the address its requests leave from. */
   readonly egress: string;
   readonly idSecret: string | undefined;
   readonly logger: Logger | undefined;
@@ -248,7 +247,6 @@ export function resolveRotatorOptions(
   }
   const provider = resolveProvider(options.provider);
   const store = resolveStore(options.store, { clock, random });
-  const session = isShared(store) ? nameOf(random) : "local";
   const cooldownMs =
     options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
   return {
@@ -266,8 +264,7 @@ export function resolveRotatorOptions(
     maxCooldownMs: Math.max(cooldownMs, optionalNumber("maxCooldownMs", options.maxCooldownMs, 600_000)),
     guardMs: options.guardMs === undefined ? undefined : expectNumber("guardMs", options.guardMs, { min: 0 }),
     leaseMs: options.leaseMs === undefined ? 600_000 : expectNumber("leaseMs", options.leaseMs, { above: 0 }),
-    session,
-    egress: egress === undefined ? session : expectString("egress", egress),
+    egress: egress === undefined ? ownEgress(store, random) : expectString("egress", egress),
     healthCheck: options.healthCheck === undefined ? undefined : resolveHealthCheck(options.healthCheck),
     idSecret: options.idSecret === undefined ? undefined : expectString("idSecret", options.idSecret),
     logger: options.logger === undefined ? undefined : expectLogger(options.logger),
@@ -276,12 +273,9 @@ export function resolveRotatorOptions(
   };
 }
 
-/** Do other processes see what it holds? One on a clock of this process is this process's own. */
-export function isShared({ clock }: Store): boolean {
-  return clock === undefined;
-}
-
-function nameOf(random: Random): string {
+/** Processes that share a store may have addresses of their own. */
+function ownEgress(store: Store, random: Random): string {
+  if (!isShared(store)) return "local";
   return Array.from({ length: 3 }, () => Math.floor(random() * 2 ** 32).toString(36)).join("");
 }
 

@@ -1,6 +1,5 @@
 import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { LearntLimits } from "../judgement/learning/learnt-limits.ts";
-import { StatedLimits } from "../judgement/learning/stated-limits.ts";
 import { UsageEvidence } from "../judgement/learning/usage-evidence.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import {
@@ -13,9 +12,9 @@ import {
   originIn,
   shownId,
 } from "../limits/scopes.ts";
-import type { Observation, Report, ScopeState, Store } from "../limits/store.ts";
+import type { Report, ScopeState, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseResult } from "../ports.ts";
-import type { Awaitable, Classification, CooldownChange, StatedLimit } from "../types.ts";
+import type { Awaitable, Classification, CooldownChange } from "../types.ts";
 import type { EventHub } from "./events.ts";
 import { CredentialWatch } from "./keys/credential-watch.ts";
 import type { Account, KeyPool, PooledKey } from "./keys/key-pool.ts";
@@ -55,7 +54,6 @@ export class Settlement implements LeaseOwner {
   isSettling = false;
   readonly credentials: CredentialWatch;
   readonly overlaps: SecretOverlaps;
-  readonly #stated: StatedLimits;
   readonly learnt: LearntLimits;
   readonly inference: AccountInference;
   readonly #evidence: UsageEvidence;
@@ -72,8 +70,7 @@ export class Settlement implements LeaseOwner {
     this.overlaps = new SecretOverlaps(options.clock, events, pool, (slot) => readiness.wake(slot));
     this.inference = new AccountInference(options.clock, events);
     this.#evidence = new UsageEvidence(pool, this.inference, options.provider);
-    this.#stated = new StatedLimits(options.clock, (lease, stated, model) => this.#lower(lease, stated, model));
-    this.learnt = new LearntLimits(options.clock, this.#stated, () => tracker.hasLimits);
+    this.learnt = new LearntLimits(options.clock);
     this.#sameClock = options.store.clock === options.clock;
   }
 
@@ -117,7 +114,7 @@ export class Settlement implements LeaseOwner {
     const settling = this.#settle(this.#reportOn(lease, result, isUnanswered ? undefined : headersAfterMs), lease);
     const { classification } = result;
     if (classification !== undefined) this.#evidence.refused(account, classification, now);
-    if (classification?.limit !== undefined) this.#stated.refused(lease, classification);
+    if (classification?.limit !== undefined) this.learnt.refused(lease, classification);
     if (classification?.kind === "invalid_key") this.#credentialRefused(lease, classification);
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#pool.countsTokens);
@@ -156,22 +153,6 @@ export class Settlement implements LeaseOwner {
     this.#evidence.observed(lease, headers);
     const changes = this.learnt.observe(lease, headers, findModel);
     if (changes.length > 0) this.#apply(changes, lease);
-  }
-
-  /** Here at once; in other processes of the store with their next question to it. */
-  #lower(lease: Lease, stated: StatedLimit, model: string | undefined): readonly string[] {
-    const told: Observation[] = [];
-    const lowered = this.#tracker.lower(lease.key, stated, model, lease.reservation.reservedAt, told);
-    if (told.length > 0) this.#tell(told);
-    return lowered;
-  }
-
-  async #tell(observations: readonly Observation[]): Promise<void> {
-    try {
-      await this.#store.observe?.(observations);
-    } catch (error) {
-      this.#storeFailed(error);
-    }
   }
 
   switchOff(key: PooledKey, reason: string): void {

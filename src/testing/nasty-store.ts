@@ -3,16 +3,18 @@ import { MemoryStore } from "../limits/memory/memory.ts";
 import type {
   Bucket,
   Candidate,
-  Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
   ScopeState,
-  Store,
+  SharedStore,
   StoreReading,
+  StoreSharing,
+  Unsubscribe,
 } from "../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../types.ts";
+import { Leases } from "./leases.ts";
 import { nextMacrotask } from "./next-macrotask.ts";
 
 export interface NastyStoreOptions {
@@ -39,9 +41,14 @@ export interface NastyStoreOptions {
  * all that goes in and out is a copy, and its clock has nothing to do with the caller's. What works on this one works
  * on a store in another process.
  */
-export class NastyStore implements Store {
+export class NastyStore implements SharedStore {
   readonly candidatesPerReserve = 16;
   readonly #inner: MemoryStore;
+  readonly #options: NastyStoreOptions;
+  readonly #leases: Leases;
+  /** All that are on this state. */
+  readonly #handles: NastyStore[];
+  readonly #since: number;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #latency: "macrotasks" | "milliseconds";
@@ -49,7 +56,9 @@ export class NastyStore implements Store {
   /** What is out, by id: callers hold copies. */
   readonly #reservations = new Map<string, Reservation>();
 
-  constructor(options: NastyStoreOptions = {}) {
+  /** @param beside another handle on the same state, of a process of its own */
+  constructor(options: NastyStoreOptions = {}, beside?: NastyStore) {
+    this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#latency = options.latency ?? "macrotasks";
@@ -62,21 +71,32 @@ export class NastyStore implements Store {
       wall: () => clock.wall() + skewMs,
       timer: (callback, delayMs) => clock.timer(callback, delayMs),
     };
-    this.#inner = new MemoryStore({ clock: skewed, random: this.#random });
+    this.#since = clock.wall();
+    if (beside === undefined) {
+      this.#inner = new MemoryStore({ clock: skewed, random: this.#random });
+      this.#leases = new Leases(skewed);
+      this.#handles = [];
+    } else {
+      this.#inner = beside.#inner;
+      this.#leases = beside.#leases.another();
+      this.#handles = beside.#handles;
+    }
+    this.#handles.push(this);
   }
 
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
     if (candidates.length > this.candidatesPerReserve) {
       throw new RangeError(`Expected at most ${this.candidatesPerReserve} candidates, got ${candidates.length}`);
     }
-    const asked = structuredClone(candidates.map(({ keyId, scopes, needs }) => ({ keyId, scopes, needs })));
+    const asked = structuredClone(candidates.map(({ scopes, needs }) => ({ scopes, needs })));
     const askedOptions = structuredClone(options);
     return this.#answer(() => {
       const answer = this.#inner.reserve(asked, askedOptions);
       if (!answer.granted) return answer;
+      this.#leases.begin(answer, asked[answer.index] as Candidate, askedOptions);
       if (askedOptions.dryRun !== true) this.#reservations.set(answer.id, answer);
-      const { granted, id, index, reservedAt, expiresAt, readyAt, left } = answer;
-      return { granted, id, index, reservedAt, expiresAt, readyAt, left };
+      const { granted, id, index, reservedAt, readyAt } = answer;
+      return { granted, id, index, reservedAt, readyAt };
     });
   }
 
@@ -86,7 +106,9 @@ export class NastyStore implements Store {
       const own = copies.flatMap((report) => {
         const reservation = this.#reservations.get(report.reservation.id);
         this.#reservations.delete(report.reservation.id);
-        return reservation === undefined ? [] : { ...report, reservation };
+        if (reservation === undefined) return [];
+        this.#leases.settled(reservation);
+        return { ...report, reservation };
       });
       return this.#inner.settle(own);
     });
@@ -102,17 +124,38 @@ export class NastyStore implements Store {
     return this.#answer(() => this.#inner.read(copies.scopes, copies.buckets));
   }
 
-  observe(observations: readonly Observation[]): Promise<void> {
-    const copies = structuredClone(observations);
-    return this.#answer(() => this.#inner.observe(copies));
+  renew(): Promise<void> {
+    return this.#answer(() => this.#leases.renew());
   }
 
-  renew(_session: string): Promise<{ instances: number; rank: number; epoch: string; now: number }> {
-    return this.#answer(() => this.#inner.renew());
+  /** It tells nothing: what others change is learnt with the next question. */
+  watch(): Unsubscribe {
+    return () => {};
+  }
+
+  sharing(): StoreSharing {
+    const { length: instances } = this.#handles;
+    return { state: "shared", since: this.#since, instances, rank: this.#handles.indexOf(this), listening: false };
+  }
+
+  /** The same state, as another process has it. */
+  another(): NastyStore {
+    return new NastyStore(this.#options, this);
+  }
+
+  close(): void {
+    const place = this.#handles.indexOf(this);
+    if (place !== -1) this.#handles.splice(place, 1);
+  }
+
+  /** It is never away. */
+  onSharing(): Unsubscribe {
+    return () => {};
   }
 
   async #answer<T>(decide: () => T): Promise<T> {
     await this.#travel();
+    this.#leases.endDue();
     const answer = structuredClone(decide());
     await this.#travel();
     return answer;

@@ -7,8 +7,8 @@ import {
   type StoreMaker,
 } from "./contract/contract-world.ts";
 import { cooldownContract, probeContract } from "./contract/cooldowns.ts";
-import { calendarDumpingContract, dumpingContract, learntDumpingContract } from "./contract/dumping.ts";
-import { calendarLearningContract, learningContract, learningFromOthersContract } from "./contract/learning.ts";
+import { calendarDumpingContract, dumpingContract } from "./contract/dumping.ts";
+import { leaseContract, processContract } from "./contract/leases.ts";
 import { leaveOut } from "./contract/leave-out.ts";
 import { reservingContract } from "./contract/reserving.ts";
 import { concurrencyContract, readingContract, settlingContract } from "./contract/settling.ts";
@@ -56,21 +56,18 @@ export function storeContract(runner: TestRunner, makeStore: StoreMaker, options
   part("anchored windows", anchoredContract);
   part("calendar windows", calendarContract, "wallClock");
   part("concurrency", concurrencyContract);
+  part("open reservations", claims.shared ? leaseContract : processContract);
   part("settling", settlingContract);
   part("reading", readingContract);
   part("cooldowns", cooldownContract);
   part("probes", probeContract);
   part("answers at once", synchronousContract, "synchronous");
   part("watching", watchingContract, "watches");
-  part("limits that were stated", learningContract, "learns");
-  part("limits stated for calendar windows", calendarLearningContract, "learns", "wallClock");
   part("sharing", sharedContract, "shared");
-  part("limits that another handle was told", learningFromOthersContract, "learns", "shared");
   part("watching another handle", watchingOthersContract, "watches", "shared");
   part("persisting", persistingContract, "persists");
   part("dumping", () => dumpingContract(runner, makeStore, options), "dumps");
   part("dumping calendar windows", () => calendarDumpingContract(runner, makeStore, options), "dumps", "wallClock");
-  part("dumping stated limits", () => learntDumpingContract(runner, makeStore, options), "dumps", "learns");
 }
 
 async function withWorld(

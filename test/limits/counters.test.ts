@@ -248,7 +248,6 @@ function moving(inner: Counter, edges: [number, number, number]): Counter {
     [edges[0], edges[1], edges[2]] = [start, start + windowMs, start + 2 * windowMs];
   };
   return {
-    statement: undefined,
     waitFor: (amount, bucket, at) => {
       move(at.wall);
       return inner.waitFor(amount, bucket, at);

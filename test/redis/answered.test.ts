@@ -40,7 +40,7 @@ describe("RedisStore after an answer whose amount was right", () => {
     store = new RedisStore({ client: counted, pool, clock, commandTimeoutMs: 5000 });
     other = new RedisStore({ client: open(), pool });
     // A server that never saw the script is asked twice.
-    await other.renew("local");
+    await other.renew();
     sent = 0;
   });
   afterEach(async () => {

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { MemoryStore } from "rotating-fetch";
-import { type RedisClient, RedisStore, type SendCommand } from "rotating-fetch/redis";
+import { type RedisClient, RedisStore } from "rotating-fetch/redis";
 import { FakeClock, seededRandom } from "rotating-fetch/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Bucket, Candidate, Refusal, Report, Reservation, ScopeState, Store } from "../../src/limits/store.ts";
 import type { CooldownChange } from "../../src/types.ts";
-import { functionOf, ioredisOf, type OpenClient } from "./support/clients.ts";
+import { ioredisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";
 import { standing, withServerTime } from "./support/timed-client.ts";
 
@@ -51,7 +51,7 @@ class Pair {
   }
 
   async reserve(candidates: readonly Candidate[], purpose: "request" | "probe", leaseMs: number): Promise<void> {
-    const options = { session: "local", leaseMs, purpose, dryRun: leaseMs === 1 } as const;
+    const options = { leaseMs, purpose, dryRun: leaseMs === 1 } as const;
     const copies = candidates.map((each) => ({ ...each, needs: each.needs.map((need) => ({ ...need })) }));
     const memory = (await this.memory.reserve(copies, options)) as Reservation | Refusal;
     const wanted = plain(memory);
@@ -74,15 +74,6 @@ class Pair {
     expect(redis.map(plainState)).toEqual(memory.map(plainState));
   }
 
-  /** Stated in answers to requests of so long ago. */
-  async observe(buckets: readonly Bucket[], limit: number, agoMs: number): Promise<void> {
-    const stated = (now: number) => buckets.map((bucket) => ({ bucket, limit, sentAt: now - agoMs }));
-    await this.memory.observe?.(stated(this.clock.monotonic()));
-    await this.redis.observe?.(stated(this.clock.wall()));
-    // It travels with the next question, and holds for that already.
-    await this.read([], buckets);
-  }
-
   async read(scopes: readonly string[], buckets: readonly Bucket[]): Promise<void> {
     const [memory, redis] = [await this.memory.read(scopes, buckets), await this.redis.read(scopes, buckets)];
     expect(redis.scopes.map(plainState)).toEqual(memory.scopes.map(plainState));
@@ -93,14 +84,13 @@ class Pair {
 /** Times of a store mean something only as differences. A fraction of a millisecond is a whole one to this store. */
 function plain(answer: Reservation | Refusal): unknown {
   if (answer.granted) {
-    const { index, left, readyAt, reservedAt, expiresAt } = answer;
-    return { index, left: [...left], readyInMs: readyAt - reservedAt, leaseMs: expiresAt - reservedAt };
+    const { index, readyAt, reservedAt } = answer;
+    return { index, readyInMs: readyAt - reservedAt };
   }
-  const { now, retryAt, blocked } = answer;
+  const { now, blocked } = answer;
   const after = (time: number | null | undefined): number | null | undefined =>
     typeof time === "number" ? Math.ceil(time - now) : time;
   return {
-    retryAt: after(retryAt),
     blocked: blocked.map(({ index, by, until, anyUntil, source, reason }) => {
       return { index, by, until: after(until), anyUntil: after(anyUntil), source, reason };
     }),
@@ -118,7 +108,7 @@ function candidateFrom(random: () => number, pick: Pick, owner: string, wall: nu
       const isOfTokens = bucket.dimension === "tokens" || bucket.dimension === "outputTokens";
       return { bucket: at(bucket, wall), amount: isOfTokens ? pick([10, 40, 40, 120, 250]) : 1 };
     });
-  return { keyId: owner, scopes: [`key:${owner}`, `account:${owner}`, "provider:x"], needs };
+  return { scopes: [`key:${owner}`, `account:${owner}`, "provider:x"], needs };
 }
 
 async function step(pair: Pair, random: () => number, pick: Pick): Promise<void> {
@@ -138,7 +128,7 @@ async function step(pair: Pair, random: () => number, pick: Pick): Promise<void>
     const candidates = owners
       .filter(() => random() < 0.6)
       .map((each) => candidateFrom(random, pick, each, clock.wall()));
-    await pair.reserve(candidates, random() < 0.2 ? "probe" : "request", pick([1, 4000, hour, hour]));
+    await pair.reserve(candidates, random() < 0.2 ? "probe" : "request", pick([1, hour, hour, hour]));
   } else if (roll < 0.7) {
     const place = Math.floor(random() * open.length);
     await pair.settle(place, {
@@ -153,10 +143,6 @@ async function step(pair: Pair, random: () => number, pick: Pick): Promise<void>
   else if (roll < 0.82) {
     const buckets = bucketsOf(pick(owners)).map((bucket) => at(bucket, clock.wall()));
     await pair.read(["key:a", "account:a", "account:b", "none"], buckets);
-  } else if (roll < 0.87) {
-    const told = bucketsOf(pick(owners)).filter(() => random() < 0.4);
-    const buckets = told.map((bucket) => at(bucket, clock.wall()));
-    await pair.observe(buckets, pick([0, 1, 2, 4, 20, 60, 150, 1000]), pick([0, 0, 300, 9000]));
   } else await clock.advance(pick([1, 7, 40, 300, 2000, 9000, 61_000]));
 }
 
@@ -182,39 +168,16 @@ describe("RedisStore beside MemoryStore", () => {
     });
   }
 
-  it("keeps what was stated of a bucket that nobody uses for as long as it holds", async () => {
-    const pool = randomUUID();
-    const direct = functionOf(server);
-    const send = direct.client as SendCommand;
-    const store = new RedisStore({ client: send, pool, commandTimeoutMs: 10_000 });
-    const hourly = { dimension: "requests", limit: 9, windowMs: hour, guardMs: 0 } as const;
-    const [first, end] = [Date.now() - hour, Date.now() + hour];
-    const buckets: Bucket[] = [
-      { ...hourly, id: "r", kind: "rolling" },
-      { ...hourly, id: "a", kind: "anchored" },
-      { ...hourly, id: "c", kind: "calendar", windowMs: undefined, edges: [first, end, end + hour] },
-    ];
-    store.observe(buckets.map((bucket) => ({ bucket, limit: 3, sentAt: Date.now() })));
-    const read = (await store.read([], buckets)).buckets;
-    expect(read.map(({ limit }) => limit)).toEqual([3, 3, 3]);
-    for (const { id } of buckets) {
-      const [key] = (await send(["KEYS", `*${pool}*:${id}`])) as string[];
-      expect(await send(["PTTL", key as string])).toBeGreaterThan(hour - 10_000);
-    }
-    await store.close();
-    direct.end();
-  });
-
   it("counts the same where a log is as long as logs get, and longer than it has room for", async () => {
     const pair = new Pair(opened.client);
     // With a guard longer than its window a log would have to hold more than there is room for.
     const long: Bucket = { id: "l", kind: "rolling", dimension: "requests", limit: 250, windowMs: 2000, guardMs: 100 };
     const crowded: Bucket = { ...long, id: "x", limit: 10_000, guardMs: 3000 };
-    const wanted = (bucket: Bucket): Candidate => ({ keyId: "k", scopes: [], needs: [{ bucket, amount: 1 }] });
+    const wanted = (bucket: Bucket): Candidate => ({ scopes: [], needs: [{ bucket, amount: 1 }] });
     for (let count = 0; count < 500; count++) {
       await pair.reserve([wanted(long)], "request", hour);
       if (count % 3 === 0) await pair.settle(0, { outcome: "success", sent: "yes", headersAfterMs: 30 });
-      await pair.redis.reserve([wanted(crowded)], { session: "", leaseMs: hour, purpose: "request" });
+      await pair.redis.reserve([wanted(crowded)], { leaseMs: hour, purpose: "request" });
       await pair.clock.advance(count % 100 === 99 ? 900 : 21);
       if (count % 50 === 0) await pair.read([], [long]);
     }

@@ -215,8 +215,6 @@ describe("RedisStore with a server that refuses", () => {
     expect(await granted(rig)).toBeGreaterThan(0);
     await own.restart();
     await until(() => told.at(-1) === "shared", 2000);
-    await until(
-      async () => (await rig.store.reserve([wanted], { session: "", leaseMs: 1000, purpose: "request" })).granted,
-    );
+    await until(async () => (await rig.store.reserve([wanted], { leaseMs: 1000, purpose: "request" })).granted);
   });
 });

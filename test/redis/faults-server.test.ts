@@ -124,7 +124,7 @@ describe("RedisStore whose server is slow, full or forgets", () => {
     const thirty = wanting("c", rolling("c#r", 30, 60_000));
     await lookAt(three, thirty);
     await own.command("FLUSHALL");
-    for (const { store } of three) await store.renew("local");
+    for (const { store } of three) await store.renew();
     const granted = await Promise.all(three.map(({ store }) => room(store, thirty)));
     expect(granted.map(({ length }) => length)).toEqual([10, 10, 10]);
   });

@@ -239,7 +239,7 @@ describe("RedisStore to those who operate it", () => {
       const { client, end } = functionOf(server);
       const send: RedisClient = async (args) => as(await (client as (args: string[]) => Promise<unknown>)(args));
       const { store } = begin({ client: send, end });
-      await store.renew("local");
+      await store.renew();
       expect((await store.reserve([wanted], options)).granted).toBe(true);
       expect(store.sharing().state).toBe("shared");
     });

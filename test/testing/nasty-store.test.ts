@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import type { Candidate, Reservation } from "../../src/limits/store.ts";
+import type { Bucket, Candidate, Reservation } from "../../src/limits/store.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
 import { seededRandom } from "../../src/testing/seeded-random.ts";
 import { storeContract } from "../../src/testing/store-contract.ts";
 
-const options = { session: "test", leaseMs: 60_000, purpose: "request" } as const;
+const options = { leaseMs: 60_000, purpose: "request" } as const;
 
 function makeCandidate(): Candidate & { memo?: unknown } {
   const bucket = {
@@ -16,20 +16,18 @@ function makeCandidate(): Candidate & { memo?: unknown } {
     windowMs: 1000,
     guardMs: 0,
   } as const;
-  return { keyId: "a", scopes: ["key:a"], needs: [{ bucket, amount: 1 }], memo: undefined };
+  return { scopes: ["key:a"], needs: [{ bucket, amount: 1 }], memo: undefined };
 }
 
 describe("NastyStore", () => {
-  // It keeps nothing beyond itself and tells nobody anything: all of this may be missing.
+  // It keeps nothing beyond itself and tells nobody anything.
   storeContract(
     { describe, it },
-    ({ clock, random }) => ({
-      store: new NastyStore({ clock, random }),
-      advance: (ms) => clock.advance(ms),
-    }),
-    {
-      capabilities: { synchronous: false, dumps: false, watches: false, learns: true, shared: false, persists: false },
+    ({ clock, random }) => {
+      const store = new NastyStore({ clock, random });
+      return { store, advance: (ms) => clock.advance(ms), another: () => store.another() };
     },
+    { capabilities: { shared: true } },
   );
 
   it("keeps nothing of the caller's objects and leaves nothing in them", async () => {
@@ -37,14 +35,16 @@ describe("NastyStore", () => {
     const candidate = makeCandidate();
     const asked = store.reserve([candidate], options);
     Object.assign(candidate.needs[0] as object, { amount: 5 });
-    expect(await asked).toMatchObject({ granted: true, left: [0] });
+    expect(await asked).toMatchObject({ granted: true });
+    const [bucket] = candidate.needs.map((need) => need.bucket) as [Bucket];
+    expect((await store.read([], [bucket])).buckets).toMatchObject([{ used: 1 }]);
     expect(candidate.memo).toBeUndefined();
   });
 
   it("knows a reservation by its id alone", async () => {
     const store = new NastyStore({ clock: new FakeClock(), random: seededRandom(1) });
     const { id } = (await store.reserve([makeCandidate()], options)) as Reservation;
-    const copy = { id, granted: true, index: 0, reservedAt: 0, expiresAt: 0, readyAt: 0, left: [] } as const;
+    const copy = { id, granted: true, index: 0, reservedAt: 0, readyAt: 0 } as const;
     await store.settle([{ reservation: copy, outcome: "failure", sent: "no" }]);
     expect(await store.reserve([makeCandidate()], options)).toMatchObject({ granted: true });
   });
@@ -52,7 +52,7 @@ describe("NastyStore", () => {
   it("goes by a clock of its own", async () => {
     const clock = new FakeClock({ monotonic: 100 });
     const store = new NastyStore({ clock, monotonicOffsetMs: 5000 });
-    expect(await store.renew("test")).toMatchObject({ now: 5100 });
+    expect(await store.read([], [])).toMatchObject({ now: 5100 });
   });
 
   it("takes its time on the clock where that is asked for", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "../../src/limits/memory/memory.ts";
-import type { Candidate, Store } from "../../src/limits/store.ts";
+import type { Candidate, SharedStore, Store } from "../../src/limits/store.ts";
 import {
   type StoreCapabilities,
   type StoreContractOptions,
@@ -8,6 +8,7 @@ import {
   storeContract,
   type TestRunner,
 } from "../../src/testing/index.ts";
+import { Leases } from "../../src/testing/leases.ts";
 
 type Made = Store | { readonly store: Store; readonly another?: () => Store };
 
@@ -50,26 +51,48 @@ function bare(inner: MemoryStore): Store {
     settle: (reports) => inner.settle(reports),
     cooldown: (changes) => inner.cooldown(changes),
     read: (scopes, buckets) => inner.read(scopes, buckets),
-    renew: () => inner.renew(),
+  };
+}
+
+/** One of two handles on a memory store, with leases of its own. */
+function leased(inner: MemoryStore, all: Leases, rank: number): SharedStore {
+  const leases = all.another();
+  return {
+    reserve: (candidates, options) => {
+      leases.endDue();
+      const answer = inner.reserve(candidates, options);
+      if (answer.granted) leases.begin(answer, candidates[answer.index] as Candidate, options);
+      return answer;
+    },
+    settle: (reports) => {
+      leases.endDue();
+      for (const { reservation } of reports) leases.settled(reservation);
+      return inner.settle(reports);
+    },
+    cooldown: (changes) => inner.cooldown(changes),
+    read: (scopes, buckets) => {
+      leases.endDue();
+      return inner.read(scopes, buckets);
+    },
+    renew: () => leases.renew(),
+    watch: (listener) => inner.watch(listener),
+    sharing: () => ({ state: "shared", since: 0, instances: 2, rank, listening: true }),
+    onSharing: () => () => {},
   };
 }
 
 /** Two handles on one memory store, the second one of which may be wrong in something. */
-function pair(change: (own: MemoryStore, shared: MemoryStore) => Partial<Store> = () => ({})) {
+function pair(change: (own: MemoryStore, shared: MemoryStore) => Partial<SharedStore> = () => ({})) {
   return (environment: StoreEnvironment) => {
     const shared = new MemoryStore(environment);
-    const handle = (rank: number): Store => ({
-      ...bare(shared),
-      renew: () => ({ ...shared.renew(), instances: 2, rank }),
-      watch: (listener) => shared.watch(listener),
-      observe: (told) => shared.observe(told),
-    });
+    const leases = new Leases(environment.clock);
+    const handle = (rank: number): SharedStore => leased(shared, leases, rank);
     return { store: handle(0), another: () => ({ ...handle(1), ...change(new MemoryStore(environment), shared) }) };
   };
 }
 
-const able = { synchronous: true, dumps: true, watches: true, learns: true } as const satisfies StoreCapabilities;
-const together = { capabilities: { shared: true, watches: true, learns: true } } as const;
+const able = { synchronous: true, dumps: true, watches: true } as const satisfies StoreCapabilities;
+const together = { capabilities: { shared: true, watches: true } } as const;
 
 describe("storeContract", () => {
   it("passes a store that keeps it, with nothing but describe and it", async () => {
@@ -116,15 +139,12 @@ describe("storeContract", () => {
     );
     const named = none.leftOut.map((reason) => /`(\w+)`/.exec(reason)?.[1]);
     expect(named.sort()).toEqual(
-      [
-        ...["dumps", "dumps", "dumps", "persists", "shared", "synchronous", "wallClock", "watches", "watches"],
-        ...["learns", "learns", "learns"],
-      ].sort(),
+      [...["dumps", "dumps", "persists", "shared", "synchronous", "wallClock", "watches", "watches"]].sort(),
     );
     const shy: string[] = [];
     const runner: TestRunner = { describe: (_name, body) => body(), it: (name) => shy.push(name) };
     storeContract(runner, () => ({ store: new MemoryStore(), advance: async () => {} }));
-    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(11);
+    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(7);
   });
 
   it("asks for calendar windows where the wall clock can be moved, unless it is told otherwise", async () => {
@@ -134,40 +154,11 @@ describe("storeContract", () => {
   it.each<[claim: keyof StoreCapabilities, made: (environment: StoreEnvironment) => Made, test: string]>([
     ["dumps", broken(() => ({})), "has what it claims, and claims what it has"],
     ["watches", broken(() => ({})), "has what it claims, and claims what it has"],
-    ["learns", broken(() => ({})), "has what it claims, and claims what it has"],
-    [
-      "learns",
-      broken(() => ({ observe: () => {} })),
-      "keeps to a limit that was stated lower, and counts what was taken before",
-    ],
-    [
-      "learns",
-      broken((inner) => ({
-        observe: (told) => inner.observe(told.map((each) => ({ ...each, sentAt: inner.clock.monotonic() }))),
-      })),
-      "goes by what was sent last, in whatever order it is told",
-    ],
-    [
-      "learns",
-      broken((inner) => ({
-        observe: (told) => inner.observe(told.filter(({ bucket, limit }) => limit < bucket.limit)),
-      })),
-      "goes by the limit that is asked with again when a higher one was stated",
-    ],
-    [
-      "learns",
-      broken((inner) => ({
-        observe: (told) =>
-          inner.observe(told.map((each) => ({ ...each, bucket: { ...each.bucket, windowMs: 60_000 } }))),
-      })),
-      "keeps to the stated limit for one window",
-    ],
     [
       "synchronous",
       broken((inner) => ({ settle: async (reports) => inner.settle(reports) })),
       "answers everything at once",
     ],
-    ["synchronous", broken((inner) => ({ renew: async () => inner.renew() })), "answers everything at once"],
     ["shared", broken(() => ({})), "counts what one handle takes against the other's"],
     ["persists", broken(() => ({})), "has what was counted, and what rests, again after it was closed"],
   ])("catches a store that claims %s and lacks it", async (claim, made, test) => {
@@ -178,8 +169,8 @@ describe("storeContract", () => {
     const watching = broken((inner) => ({ watch: (listener) => inner.watch(listener) }));
     const dumping = broken((inner) => ({ dump: () => inner.dump(), load: (dump) => inner.load(dump) }));
     const timed = broken((inner) => ({ clock: inner.clock }));
-    const learning = broken((inner) => ({ observe: (told) => inner.observe(told) }));
-    for (const made of [watching, dumping, timed, learning]) {
+    const renewing = broken(() => ({ renew: () => {} }) as Partial<SharedStore>);
+    for (const made of [watching, dumping, timed, renewing]) {
       expect((await failures(made)).failed).toEqual(["has what it claims, and claims what it has"]);
     }
   });
@@ -205,11 +196,6 @@ describe("storeContract", () => {
       "puts a scope to rest for both, and lets both end it",
     ],
     [
-      "learns for itself",
-      (own) => ({ observe: (told) => own.observe(told) }),
-      "keeps to a limit that the other handle was told",
-    ],
-    [
       "lets probes of its own go",
       (_own, shared) => ({
         reserve: (candidates, options) =>
@@ -222,7 +208,7 @@ describe("storeContract", () => {
       (own, shared) => ({
         reserve: (candidates, options) => {
           const answer = shared.reserve(candidates, options);
-          const { id } = own.reserve([{ keyId: "", scopes: [], needs: [] }], options) as { id: string };
+          const { id } = own.reserve([{ scopes: [], needs: [] }], options) as { id: string };
           if (answer.granted) Object.defineProperty(answer, "id", { value: id });
           return answer;
         },
@@ -238,8 +224,8 @@ describe("storeContract", () => {
     ],
     [
       "knows of nobody else",
-      (own) => ({ renew: () => own.renew() }),
-      "numbers the handles that live, and has them agree on the epoch",
+      () => ({ sharing: () => ({ state: "shared", since: 0, instances: 1, rank: 0, listening: true }) }),
+      "numbers the handles that live",
     ],
   ])("catches a second handle that %s", async (_what, change, test) => {
     expect((await failures(pair(change), together)).failed).toContain(test);
@@ -248,11 +234,11 @@ describe("storeContract", () => {
   it("catches a handle that hears of nothing but its own doing", async () => {
     const deaf = (environment: StoreEnvironment) => {
       const shared = new MemoryStore(environment);
+      const leases = new Leases(environment.clock);
       const handle = (rank: number): Store => {
         const listeners = new Set<Parameters<NonNullable<Store["watch"]>>[0]>();
         return {
-          ...bare(shared),
-          renew: () => ({ ...shared.renew(), instances: 2, rank }),
+          ...leased(shared, leases, rank),
           settle: (reports) => {
             for (const listener of listeners) listener({ type: "freed", scope: null });
             return shared.settle(reports);
@@ -266,7 +252,6 @@ describe("storeContract", () => {
             listeners.add(listener);
             return () => listeners.delete(listener);
           },
-          observe: (told) => shared.observe(told),
         };
       };
       return { store: handle(0), another: () => handle(1) };
@@ -287,25 +272,43 @@ describe("storeContract", () => {
     ]);
   });
 
-  it("catches a store that tells of places whose lease has expired", async () => {
-    const store = broken((inner) => {
-      const held: { readonly id: string }[] = [];
-      return {
-        reserve: (candidates, options) => {
-          const answer = inner.reserve(candidates, options);
-          if (answer.granted && candidates[answer.index]?.needs[0]?.bucket.kind === "concurrency") held.push(answer);
-          return answer;
-        },
-        read: (scopes, buckets) => {
-          const { buckets: states, ...reading } = inner.read(scopes, buckets);
-          const wrong = states.map((state, place) =>
-            buckets[place]?.kind === "concurrency" ? { ...state, used: held.length } : state,
-          );
-          return { ...reading, buckets: wrong };
-        },
-      };
-    });
-    expect((await failures(store)).failed).toContain("tells of no place whose lease has expired");
+  it("catches a store of one process that gives away what is in flight", async () => {
+    const forgetful = (environment: StoreEnvironment): Store => {
+      const {
+        renew: _,
+        sharing: _sharing,
+        onSharing: _onSharing,
+        watch: _watch,
+        ...store
+      } = leased(new MemoryStore(environment), new Leases(environment.clock), 0);
+      return store;
+    };
+    expect((await failures(forgetful)).failed).toEqual([
+      "holds a permit for as long as its reservation is open, whatever `leaseMs` says",
+      "lets no other probe go while one is open, whatever `leaseMs` says",
+    ]);
+  });
+
+  it("catches a store of several processes in which nobody's death is noticed", async () => {
+    const immortal = (environment: StoreEnvironment) => {
+      const shared = new MemoryStore(environment);
+      const handle = (rank: number): Store => ({
+        ...leased(shared, new Leases(environment.clock), rank),
+        ...bare(shared),
+      });
+      return { store: handle(0), another: () => handle(1) };
+    };
+    const { failed } = await failures(immortal, together);
+    expect(failed).toContain("tells of no permit whose lease has ended");
+    expect(failed).toContain("gives the place of a handle that never answers to the other when the lease expires");
+  });
+
+  it("catches a store that renews nothing", async () => {
+    const { failed } = await failures((environment) => {
+      const made = pair()(environment);
+      return { store: { ...made.store, renew: () => {} } as Store, another: made.another };
+    }, together);
+    expect(failed).toContain("holds a permit for another lease from when it is renewed");
   });
 
   it("catches a store that takes on a dry run", async () => {

@@ -3,10 +3,8 @@ import { accountScope, keyScope, modelScope } from "../../limits/scopes.ts";
 import type { Account } from "../../pool/keys/key-pool.ts";
 import type { Lease } from "../../pool/lease.ts";
 import type { HeaderReader } from "../../ports.ts";
-import type { Clock, CooldownChange, LearntLimit } from "../../types.ts";
+import type { Classification, Clock, CooldownChange, LearntLimit, StatedLimit } from "../../types.ts";
 import type { HeaderGrammar } from "../waits/header-grammar.ts";
-import { limitOf } from "../waits/stated-limit.ts";
-import type { StatedLimits } from "./stated-limits.ts";
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
 export interface LearntAnswer {
@@ -16,11 +14,18 @@ export interface LearntAnswer {
   readonly seenAt: number;
 }
 
+/** A limit in the words of a refusal. */
+export interface StatedEntry extends StatedLimit {
+  readonly model: string | undefined;
+  /** Monotonic time. */
+  readonly seenAt: number;
+}
+
 /** Model names come from outside: beyond so many for an account, what was learnt is begun anew. */
 const mostModels = 64;
+const mostStated = 128;
 
 const noChanges: readonly CooldownChange[] = [];
-const noneLowered: readonly string[] = [];
 
 /**
  * Learns from the counters that answers carry, so that a key that ran dry is left alone before it is refused. Only ever takes
@@ -28,14 +33,9 @@ const noneLowered: readonly string[] = [];
  */
 export class LearntLimits {
   readonly #clock: Clock;
-  readonly #stated: StatedLimits;
-  readonly #hasDeclared: () => boolean;
 
-  /** @param hasDeclared are there declared limits that could be lowered? */
-  constructor(clock: Clock, stated: StatedLimits, hasDeclared: () => boolean) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#stated = stated;
-    this.#hasDeclared = hasDeclared;
   }
 
   /**
@@ -53,33 +53,14 @@ export class LearntLimits {
     const seenAt = this.#clock.monotonic();
     account.learnt ??= new Map();
     if (account.learnt.size >= mostModels && known === undefined) account.learnt.clear();
-    if (grammar.withLimit.length > 0 && this.#hasDeclared())
-      this.#lower(lease, grammar, headers, model, known?.headers);
     account.learnt.set(model ?? "", { headers, model, sentAt: lease.startedAt, seenAt });
     return found === "some" ? noChanges : this.#restsFor(lease, grammar, headers, model);
-  }
-
-  /** Looks at stated limits only when they are not what they were. */
-  #lower(
-    lease: Lease,
-    grammar: HeaderGrammar,
-    headers: HeaderReader,
-    model: string | undefined,
-    before: HeaderReader | undefined,
-  ): void {
-    for (const counter of grammar.withLimit) {
-      const text = headers.get(counter.limit as string);
-      if (text === null || text === before?.get(counter.limit as string)) continue;
-      const stated = limitOf(Number(text), counter.dimension, counter.window);
-      if (stated === null) continue;
-      this.#stated.note(lease, stated, grammar.isOfModel(counter) ? model : undefined, counter.limit);
-    }
   }
 
   /** What is still true of what an account's answers said. */
   of(account: Account): readonly LearntLimit[] {
     const now = this.#clock.monotonic();
-    const limits: LearntLimit[] = [...this.#stated.of(account)];
+    const limits: LearntLimit[] = [...this.#statedOf(account, now)];
     for (const { headers, model, seenAt } of account.learnt?.values() ?? []) {
       const wallThen = this.#clock.wall() - (now - seenAt);
       for (const { counter, limit, remaining, resetMs } of account.provider.grammar?.read(headers, wallThen) ?? []) {
@@ -98,11 +79,32 @@ export class LearntLimits {
           from: "headers",
           header,
           seenAgoMs: now - seenAt,
-          lowers: noneLowered,
         });
       }
     }
     return limits;
+  }
+
+  /** Takes in what a refusal stated. It is shown for one window's length, and lowers nothing. */
+  refused({ key: { account }, model }: Lease, { limit, scope }: Classification): void {
+    if (limit === undefined) return;
+    account.stated ??= new Map();
+    if (account.stated.size >= mostStated) account.stated.clear();
+    const ofModel = scope === "model" ? model : undefined;
+    const { amount, dimension, window } = limit;
+    const entry = { amount, dimension, window, model: ofModel, seenAt: this.#clock.monotonic() };
+    account.stated.set(`${dimension} ${window} ${ofModel ?? ""}`, entry);
+  }
+
+  *#statedOf({ stated }: Account, now: number): Generator<LearntLimit> {
+    for (const [name, { amount, dimension, window, model = null, seenAt }] of stated ?? []) {
+      if (seenAt + periodMs[window ?? "minute"] <= now) {
+        stated?.delete(name);
+        continue;
+      }
+      const [remaining, resetInMs, header, seenAgoMs] = [null, null, null, now - seenAt];
+      yield { dimension, window, model, limit: amount, remaining, resetInMs, from: "refusal", header, seenAgoMs };
+    }
   }
 
   #restsFor(

@@ -11,7 +11,6 @@ import {
   toWallTime,
 } from "../windows/counter.ts";
 import { createCounter } from "../windows/create-counter.ts";
-import type { Statement } from "../windows/statement.ts";
 
 const format = "rotating-fetch/memory";
 export const dumpVersion = 1;
@@ -46,18 +45,11 @@ interface CounterRecord {
   readonly counted: CounterDump;
 }
 
-/** A limit that was stated. Times are wall times. */
-interface StatementDump extends Statement {
-  readonly id: string;
-}
-
 interface DumpedState {
   /** Epoch milliseconds. */
   readonly savedAt: number;
   readonly cooldowns: readonly CooldownDump[];
   readonly counters: readonly CounterRecord[];
-  /** Dumps of earlier versions have none. */
-  readonly statements?: readonly StatementDump[] | undefined;
 }
 
 export function dumpContents({ cells, counters }: MemoryContents, at: Instant): StoreDump {
@@ -65,7 +57,6 @@ export function dumpContents({ cells, counters }: MemoryContents, at: Instant): 
     savedAt: at.wall,
     cooldowns: [...cells.values()].flatMap(({ record }) => dumpCooldown(record, at) ?? []),
     counters: [...counters].flatMap(([id, counter]) => dumpCounter(id, counter, at) ?? []),
-    statements: [...counters].flatMap(([id, { statement }]) => dumpStatement(id, statement, at) ?? []),
   };
   return { format, version: dumpVersion, state };
 }
@@ -84,15 +75,12 @@ export function* dumpText({ cells, counters }: MemoryContents, at: Instant): Gen
   }
   yield '\n],"counters":[';
   separator = "\n";
-  const statements: string[] = [];
   for (const [id, counter] of counters) {
     const dumped = dumpCounter(id, counter, at);
-    const stated = dumpStatement(id, counter.statement, at);
-    if (stated !== undefined) statements.push(JSON.stringify(stated));
     yield dumped === undefined ? "" : separator + JSON.stringify(dumped);
     if (dumped !== undefined) separator = ",\n";
   }
-  yield `\n],"statements":[${statements.join(",\n")}]}}\n`;
+  yield "\n]}}\n";
 }
 
 /**
@@ -100,20 +88,12 @@ export function* dumpText({ cells, counters }: MemoryContents, at: Instant): Gen
  * @throws InvalidOptionsError when it is none, one of another format or version, or out of shape.
  */
 export function loadContents(dump: unknown, at: Instant): LoadedContents {
-  const { savedAt, cooldowns, counters, statements = [] } = expectState(dump);
+  const { cooldowns, counters } = expectState(dump);
   const loaded = new Map<string, Counter>();
   for (const { id, counted } of counters) {
     const counter = createCounter(counted.kind);
     counter.load(counted, at);
     if (!counter.isIdle(at)) loaded.set(id, counter);
-  }
-  for (const { id, ...statement } of statements) {
-    // By a clock that was set back, it holds no longer than it would have when it was saved.
-    const leftMs = statement.until - Math.max(at.wall, savedAt);
-    if (leftMs <= 0) continue;
-    const counter = loaded.get(id) ?? createCounter(statement.kind);
-    counter.statement = { ...statement, sentAt: fromWallTime(statement.sentAt, at), until: at.monotonic + leftMs };
-    loaded.set(id, counter);
   }
   const records = cooldowns.map((each) => loadCooldown(each, at));
   return { records: records.filter((record) => isRemembered(record, at.monotonic)), counters: loaded };
@@ -127,13 +107,6 @@ function isRemembered({ until, strikes }: CooldownRecord, now: number): boolean 
 function dumpCounter(id: string, counter: Counter, at: Instant): CounterRecord | undefined {
   const counted = counter.dump(at);
   return counted === undefined ? undefined : { id, counted };
-}
-
-function dumpStatement(id: string, statement: Statement | undefined, at: Instant): StatementDump | undefined {
-  if (statement === undefined || statement.until <= at.monotonic) return undefined;
-  const { kind, limit, sentAt, until } = statement;
-  if (!Number.isFinite(limit + sentAt + until)) return undefined;
-  return { id, kind, limit, sentAt: toWallTime(sentAt, at), until: toWallTime(until, at) };
 }
 
 function dumpCooldown(record: CooldownRecord, at: Instant): CooldownDump | undefined {
@@ -154,11 +127,10 @@ function expectState(dump: unknown): DumpedState {
   if (itsFormat !== format) throw unexpected("dump.format", `"${format}"`, itsFormat);
   if (itsVersion !== dumpVersion)
     throw unexpected("dump.version", `${dumpVersion}, the one this version writes`, itsVersion);
-  const { savedAt, cooldowns, counters, statements = [] } = expectObject("dump.state", state);
+  const { savedAt, cooldowns, counters } = expectObject("dump.state", state);
   expectNumbers("dump.state", { savedAt }, ["savedAt"]);
   expectList("dump.state.cooldowns", cooldowns, expectCooldown);
   expectList("dump.state.counters", counters, expectCounter);
-  expectList("dump.state.statements", statements, expectStatement);
   return state as DumpedState;
 }
 
@@ -176,13 +148,6 @@ function expectCooldown(field: string, value: unknown): void {
   if (typeof cooldown["source"] !== "string" || !Object.hasOwn(sources, cooldown["source"])) {
     throw unexpected(`${field}.source`, `one of ${Object.keys(sources).join(", ")}`, cooldown["source"]);
   }
-}
-
-function expectStatement(field: string, value: unknown): void {
-  const statement = expectObject(field, value);
-  expectTexts(field, statement, ["id"]);
-  expectKind(`${field}.kind`, statement["kind"]);
-  expectNumbers(field, statement, ["limit", "sentAt", "until"]);
 }
 
 const calendarFields = ["startBefore", "start", "lastAt", "before", "now", "after"];

@@ -8,7 +8,6 @@ import type {
   BucketState,
   Candidate,
   Need,
-  Observation,
   Refusal,
   Report,
   Reservation,
@@ -22,9 +21,8 @@ import type {
 } from "../store.ts";
 import { type Counter, type Instant, untilRelease } from "../windows/counter.ts";
 import { createCounter } from "../windows/create-counter.ts";
-import { limitOf, takeIn, waitFor } from "../windows/statement.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
-import { CandidateMemo, Holders, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
+import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
 import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
 
 export interface MemoryStoreOptions {
@@ -51,11 +49,6 @@ export class MemoryStore implements Store {
   readonly #cells = new Map<ScopeId, ScopeCell>();
   readonly #counters = new Map<string, Counter>();
   readonly #listeners = new Set<(change: StoreChange) => void>();
-  /** Reservations that hold concurrency or a probe claim: only these have anything to expire. */
-  readonly #holders = new Holders();
-  /** No reservation under way expires before this. */
-  #firstExpiry = Number.POSITIVE_INFINITY;
-  readonly #epoch: string;
   readonly #at: Instant = { monotonic: 0, wall: 0 };
   /** The last reading of the wall clock, and when it was taken. */
   #wallRead = 0;
@@ -67,15 +60,11 @@ export class MemoryStore implements Store {
   constructor(options: MemoryStoreOptions = {}) {
     this.clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
-    this.#epoch = `memory-${this.clock.wall()}`;
   }
 
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Reservation | Refusal {
-    const now = this.clock.monotonic();
-    // Before anything is looked at: whoever is told of it may reserve at once.
-    this.#expireDue(now);
     const at = this.#at;
-    at.monotonic = now;
+    at.monotonic = this.clock.monotonic();
     at.wall = -1;
     let blocked: Blocked[] | undefined;
     for (let index = 0; index < candidates.length; index++) {
@@ -86,18 +75,17 @@ export class MemoryStore implements Store {
       blocked ??= [];
       blocked.push(refused);
     }
-    return refusal(at.monotonic, blocked ?? []);
+    return { granted: false, now: at.monotonic, blocked: blocked ?? [] };
   }
 
   settle(reports: readonly Report[]): readonly ScopeState[] {
     let touched: ScopeState[] | undefined;
-    if (this.#holders.size > 0) this.#expireDue(this.clock.monotonic());
     for (const report of reports) {
       const reservation = report.reservation;
       if (!(reservation instanceof MemoryReservation) || reservation.settled) continue;
       reservation.settled = true;
       if (reservation.tickets.length > 0) settleCounters(reservation, report, this.clock);
-      if (this.#holders.size > 0 && this.#holders.delete(reservation)) this.#released(reservation);
+      if (reservation.isHolding) this.#released(reservation);
       if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(reservation, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
     }
@@ -110,7 +98,6 @@ export class MemoryStore implements Store {
 
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): StoreReading {
     const at = this.instant();
-    this.#expireDue(at.monotonic);
     const states: ScopeState[] = [];
     for (const scope of scopes) {
       const cell = this.#cells.get(scope);
@@ -124,15 +111,6 @@ export class MemoryStore implements Store {
     for (const [scope, { record }] of this.#cells) if (record.until > now) yield scope;
   }
 
-  observe(observations: readonly Observation[]): void {
-    const at = this.instant();
-    for (const observation of observations) takeIn(this.#counterOf(observation.bucket), observation, at);
-  }
-
-  renew(): { instances: number; rank: number; epoch: string; now: number } {
-    return { instances: 1, rank: 0, epoch: this.#epoch, now: this.clock.monotonic() };
-  }
-
   watch(listener: (change: StoreChange) => void): Unsubscribe {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -140,7 +118,7 @@ export class MemoryStore implements Store {
 
   /**
    * Counters and cooldowns as plain data that JSON can hold, for `load` in another process. Names them by id, holds no
-   * secret. Concurrency is not among it: what is under way ends with its process.
+   * secret. Permits are not among it: what is under way ends with its process.
    */
   dump(): StoreDump {
     return dumpContents(this.contents, this.instant());
@@ -236,7 +214,7 @@ export class MemoryStore implements Store {
       if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored"))
         at.wall = this.#wallAt(at.monotonic);
       const counter = memo.counters[place] as Counter;
-      const waitMs = waitFor(counter, amount, bucket, at);
+      const waitMs = counter.waitFor(amount, bucket, at);
       if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, counter, at);
     }
     return undefined;
@@ -249,7 +227,7 @@ export class MemoryStore implements Store {
     const until = at.monotonic + waitMs;
     return amount <= 1
       ? { index, by, until }
-      : { index, by, until, anyUntil: at.monotonic + waitFor(counter, 1, bucket, at) };
+      : { index, by, until, anyUntil: at.monotonic + counter.waitFor(1, bucket, at) };
   }
 
   /** The wall clock counts whole milliseconds: within one, the last reading and the time since say as much. */
@@ -270,14 +248,13 @@ export class MemoryStore implements Store {
     for (let place = 0; place < tickets.length; place++) {
       const { bucket, amount } = needs[place] as Need;
       const again = memo.amountsVary && bucket.dimension !== "requests" ? 1 : amount;
-      const waitMs = waitFor(memo.counters[place] as Counter, again, bucket, at);
+      const waitMs = (memo.counters[place] as Counter).waitFor(again, bucket, at);
       if (waitMs > readyInMs) readyInMs = Math.ceil(waitMs);
     }
     const reservation = new MemoryReservation(
       ++this.#reservations,
       index,
       now,
-      options.leaseMs,
       readyInMs,
       candidate,
       memo,
@@ -285,14 +262,14 @@ export class MemoryStore implements Store {
       memo.amountsVary && !dry ? needs.map((need) => need.amount) : undefined,
     );
     if (dry) reservation.settled = true;
-    else if (memo.holdsConcurrency || options.purpose === "probe") this.#hold(reservation, options.purpose);
+    else if (options.purpose === "probe") this.#claim(reservation);
+    else if (memo.holdsPermits) reservation.isHolding = true;
     return reservation;
   }
 
-  #hold(reservation: MemoryReservation, purpose: ReserveOptions["purpose"]): void {
-    this.#holders.add(reservation);
-    this.#firstExpiry = Math.min(this.#firstExpiry, reservation.expiresAt);
-    if (purpose !== "probe") return;
+  /** One probe at a time: until it is settled nobody else passes these cooldowns. */
+  #claim(reservation: MemoryReservation): void {
+    reservation.isHolding = true;
     for (const cell of reservation.memo.cells) {
       if (cell.record.until > reservation.reservedAt) cell.probe = reservation;
     }
@@ -301,35 +278,6 @@ export class MemoryStore implements Store {
   #released(reservation: MemoryReservation): void {
     for (const cell of reservation.memo.cells) if (cell.probe === reservation) cell.probe = undefined;
     for (const listener of this.#listeners) listener({ type: "freed", scope: null });
-  }
-
-  #expireDue(now: number): void {
-    if (now >= this.#firstExpiry) this.#expire(now);
-  }
-
-  #expire(now: number): void {
-    this.#firstExpiry = Number.POSITIVE_INFINITY;
-    for (const reservation of this.#holders.all()) {
-      if (reservation.expiresAt > now) {
-        this.#firstExpiry = Math.min(this.#firstExpiry, reservation.expiresAt);
-        continue;
-      }
-      // Whoever is told of one that expired may have settled another.
-      if (!this.#holders.delete(reservation)) continue;
-      reservation.expired = true;
-      reservation.candidate.needs.forEach(({ bucket }, place) => {
-        if (bucket.kind !== "concurrency") return;
-        (reservation.memo.counters[place] as Counter).settle(
-          reservation.tickets[place] as number,
-          0,
-          0,
-          bucket,
-          now,
-          0,
-        );
-      });
-      this.#released(reservation);
-    }
   }
 
   #succeeded(reservation: MemoryReservation, touched: ScopeState[] | undefined): ScopeState[] | undefined {
@@ -383,7 +331,7 @@ export class MemoryStore implements Store {
     }
     const before: Instant = { monotonic: monotonic - counterKeptMs, wall: wall - counterKeptMs };
     for (const [id, counter] of this.#counters) {
-      if (counter.isIdle(before) && !((counter.statement?.until ?? 0) > monotonic)) this.#counters.delete(id);
+      if (counter.isIdle(before)) this.#counters.delete(id);
     }
     this.#layout++;
     this.#sweepAtSize = Math.max(4096, (this.#cells.size + this.#counters.size) * 2);
@@ -393,21 +341,7 @@ export class MemoryStore implements Store {
     const counter = this.#counters.get(bucket.id);
     if (counter === undefined) return { id: bucket.id, used: 0, left: bucket.limit, resetInMs: null };
     const used = counter.used(bucket, at);
-    const limit = limitOf(counter, bucket, at);
-    const state = {
-      id: bucket.id,
-      used,
-      left: Math.max(0, limit - used),
-      resetInMs: counter.resetInMs(bucket, at),
-    };
-    return limit === bucket.limit ? state : { ...state, limit };
+    const left = Math.max(0, bucket.limit - used);
+    return { id: bucket.id, used, left, resetInMs: counter.resetInMs(bucket, at) };
   }
-}
-
-function refusal(now: number, blocked: readonly Blocked[]): Refusal {
-  let retryAt: number | null = null;
-  for (const { until } of blocked) {
-    if (until !== null && (retryAt === null || until < retryAt)) retryAt = until;
-  }
-  return { granted: false, now, retryAt, blocked };
 }

@@ -38,7 +38,6 @@ export function settleCounters(reservation: MemoryReservation, report: Report, c
     const counter = reservation.memo.counters[place] as Counter;
     const ticket = reservation.tickets[place] as number;
     if (bucket.kind === "concurrency") {
-      if (reservation.expired) continue;
       // Whoever hangs up is not heard at once.
       const lingers = report.sent !== "no" && (report.outcome === "aborted" || report.sent === "unknown");
       counter.settle(ticket, 0, lingers ? bucket.guardMs : 0, bucket, lingers ? clock.monotonic() : 0, 0);

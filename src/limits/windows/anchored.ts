@@ -1,6 +1,5 @@
 import type { Bucket } from "../store.ts";
 import { type AnchoredDump, type Counter, finiteOrNull, fromWallTime, type Instant, toWallTime } from "./counter.ts";
-import type { Statement } from "./statement.ts";
 
 /**
  * A window that starts at the first use after the last one ended. Where that use turns out not to have counted, it is known
@@ -8,7 +7,6 @@ import type { Statement } from "./statement.ts";
  * because what is given out there could open the provider's next window unseen, and be followed by too much.
  */
 export class AnchoredCounter implements Counter {
-  statement: Statement | undefined = undefined;
   /** The first use of this window. */
   #openedAt = Number.NEGATIVE_INFINITY;
   /** The provider's window began no earlier than this, and no later than that. */

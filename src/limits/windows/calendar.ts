@@ -1,6 +1,5 @@
 import type { Bucket } from "../store.ts";
 import { type CalendarDump, type Counter, finiteOrNull, type Instant } from "./counter.ts";
-import type { Statement } from "./statement.ts";
 
 /** No calendar window is longer: 31 days and the hour by which a clock is changed. */
 const longestCalendarMs = 31 * 86_400_000 + 3_600_000;
@@ -10,7 +9,6 @@ const longestCalendarMs = 31 * 86_400_000 + 3_600_000;
  * provider counts, so an amount must fit on both and is charged to both.
  */
 export class CalendarCounter implements Counter {
-  statement: Statement | undefined = undefined;
   #startBefore = 0;
   #lastAt = 0;
   #start = 0;

@@ -1,10 +1,8 @@
 import type { Bucket } from "../store.ts";
 import { type Counter, type Instant, untilRelease } from "./counter.ts";
-import type { Statement } from "./statement.ts";
 
 /** Requests under way. */
 export class ConcurrencyCounter implements Counter {
-  statement: Statement | undefined = undefined;
   #used = 0;
   /** When places come back of requests that were given up: their provider learns of it a little later. Monotonic, in order. */
   readonly #leavingAt: number[] = [];
@@ -23,6 +21,8 @@ export class ConcurrencyCounter implements Counter {
   }
 
   settle(ticket: number, _change: number, delayMs: number, _bucket: Bucket, now: number): void {
+    // Given back already.
+    if (ticket === 0) return;
     if (delayMs > 0) this.#leavingAt.push(now + delayMs);
     else this.#used -= ticket;
   }

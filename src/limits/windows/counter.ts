@@ -1,5 +1,4 @@
 import type { Bucket } from "../store.ts";
-import type { Statement } from "./statement.ts";
 
 /** The two times of one decision: monotonic for spans, wall for calendar edges. */
 export interface Instant {
@@ -12,8 +11,6 @@ export const untilRelease = -1;
 
 /** What one bucket has counted. One implementation for each kind of window. */
 export interface Counter {
-  /** What was stated of its limit; heeded by those who ask, not by the counter itself. `undefined` nearly always. */
-  statement: Statement | undefined;
   /** Milliseconds until `amount` fits; 0: it fits now; `untilRelease`: only a release helps; Infinity: never. */
   waitFor(amount: number, bucket: Bucket, at: Instant): number;
   /** Takes an amount that fits; returns a ticket that names it when it is settled. */

@@ -1,6 +1,5 @@
 import type { Bucket } from "../store.ts";
 import { type Counter, finiteOrNull, fromWallTime, type Instant, type RollingDump, toWallTime } from "./counter.ts";
-import type { Statement } from "./statement.ts";
 
 const fields = 5;
 const AMOUNT = 0;
@@ -23,7 +22,6 @@ function emptyEntries(capacity: number): number[] {
  * have no answer yet, and the longest known delay until the provider counted.
  */
 export class RollingCounter implements Counter {
-  statement: Statement | undefined = undefined;
   #entries = emptyEntries(2);
   #mask = 1;
   #head = 0;

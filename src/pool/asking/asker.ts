@@ -43,10 +43,10 @@ export class Questions {
   readonly request: ReserveOptions;
   readonly probe: ReserveOptions;
 
-  constructor({ clock, session, leaseMs }: Pick<ResolvedRotatorOptions, "clock" | "session" | "leaseMs">) {
+  constructor({ clock, leaseMs }: Pick<ResolvedRotatorOptions, "clock" | "leaseMs">) {
     this.#clock = clock;
-    this.request = { session, leaseMs, purpose: "request" };
-    this.probe = { session, leaseMs, purpose: "probe" };
+    this.request = { leaseMs, purpose: "request" };
+    this.probe = { leaseMs, purpose: "probe" };
   }
 
   /** An account whose rest is to be put to the test is asked for as a probe. */

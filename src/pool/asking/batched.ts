@@ -50,7 +50,6 @@ export class Batched implements Asker {
     let search: Search | undefined;
     const asked = new Set<PooledKey>();
     freshen(lane, options.clock, tracker);
-    tracker.restoreDue();
     for (let round = 0; round < mostRounds; round++) {
       const known = this.#known(lane, request, round);
       if (known !== undefined) lane = known instanceof Promise ? await known : known;

@@ -31,7 +31,6 @@ export class OneByOne implements Asker {
   pick(lane: Lane, request: AcquireRequest): Awaitable<Lease | NotNow> {
     const { options, tracker } = this.#parts;
     if (tracker.hasCalendars || lane.nextWakeAt() !== Number.POSITIVE_INFINITY) freshen(lane, options.clock, tracker);
-    tracker.restoreDue();
     return this.#search(lane, request, undefined);
   }
 

@@ -1,5 +1,4 @@
-import type { LearntAnswer } from "../../judgement/learning/learnt-limits.ts";
-import type { StatedEntry } from "../../judgement/learning/stated-limits.ts";
+import type { LearntAnswer, StatedEntry } from "../../judgement/learning/learnt-limits.ts";
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
 import type { OwnCandidate } from "../../limits/pool-limits.ts";

@@ -7,7 +7,7 @@ import {
   originIn,
   shownId,
 } from "../../limits/scopes.ts";
-import type { ScopeState, Store, StoreChange, StoreReading } from "../../limits/store.ts";
+import { isListening, type ScopeState, type Store, type StoreChange, type StoreReading } from "../../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import { type Lane, standing } from "../ready/lane.ts";
@@ -193,7 +193,7 @@ export class SharedRests {
 
   #lookNow(now: number): void {
     const { store, random } = this.#parts.options;
-    this.#lookAt = now + (store.watch === undefined ? lookMs : lookWhenToldMs) * (1 + random() / 4);
+    this.#lookAt = now + (isListening(store) ? lookWhenToldMs : lookMs) * (1 + random() / 4);
     const looked: [ScopeId, KnownRest][] = [];
     for (const entry of this.#known) {
       if (entry[1].endsAt <= now) this.#known.delete(entry[0]);

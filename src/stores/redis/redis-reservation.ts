@@ -1,6 +1,8 @@
 import type { Blocked, Need, Reservation } from "../../limits/store.ts";
 import type { ScopeId } from "../../types.ts";
 
+const nothing: readonly ScopeId[] = [];
+
 /** What was reserved, with all that settling it needs: the server keeps nothing of a reservation by itself. */
 export class RedisReservation implements Reservation {
   readonly granted = true;
@@ -9,8 +11,11 @@ export class RedisReservation implements Reservation {
   readonly id: string;
   readonly index: number;
   readonly reservedAt: number;
-  readonly expiresAt: number;
+  readonly leaseMs: number;
+  /** When its lease ends, on the server's clock. */
+  expiresAt: number;
   readonly readyAt: number;
+  /** What is left in each bucket, in the order of the needs. */
   readonly left: readonly number[];
   readonly blocked: readonly Blocked[] | undefined;
   /** What was taken, as it was then. */
@@ -23,11 +28,12 @@ export class RedisReservation implements Reservation {
   lagMs = 0;
   settled = false;
 
-  constructor(taken: Omit<RedisReservation, "granted" | "settled" | "lagMs">) {
+  constructor(taken: Omit<RedisReservation, "granted" | "settled" | "lagMs" | "claimed">) {
     this.number = taken.number;
     this.id = taken.id;
     this.index = taken.index;
     this.reservedAt = taken.reservedAt;
+    this.leaseMs = taken.leaseMs;
     this.expiresAt = taken.expiresAt;
     this.readyAt = taken.readyAt;
     this.left = taken.left;
@@ -36,5 +42,10 @@ export class RedisReservation implements Reservation {
     this.tickets = taken.tickets;
     this.known = taken.known;
     this.isProbe = taken.isProbe;
+  }
+
+  /** Scopes that it may have claimed. */
+  get claimed(): readonly ScopeId[] {
+    return this.isProbe ? this.known : nothing;
   }
 }

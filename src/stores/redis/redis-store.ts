@@ -2,14 +2,13 @@ import { systemClock } from "../../clock.ts";
 import type {
   Bucket,
   Candidate,
-  Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
   ScopeState,
+  SharedStore,
   SharingChange,
-  Store,
   StoreChange,
   StoreReading,
   StoreSharing,
@@ -49,10 +48,8 @@ const mergesWithinMs = 1500;
  * Counters and cooldowns of many processes, in Redis: one atomic call for every decision, on the server's clock. Where the
  * server cannot be asked in time, this process decides alone, within its share of what was left.
  */
-export class RedisStore implements Store {
+export class RedisStore implements SharedStore {
   readonly candidatesPerReserve = 16;
-  /** Absent where the client cannot listen: with a function. `onSharing` is there for all. */
-  readonly watch?: (listener: (change: StoreChange) => void) => Unsubscribe;
   readonly #names: KeyNames;
   readonly #link: Link;
   readonly #reports: ReportQueue;
@@ -132,7 +129,6 @@ export class RedisStore implements Store {
     const cooled = (state: ScopeState): void => this.#seen.rests([state]);
     const feed = new ChangeFeed(commander.subscribe, this.#names, cooled, this.#sharing);
     this.#feed = feed;
-    this.watch = (listener) => feed.listen(listener);
   }
 
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
@@ -175,11 +171,6 @@ export class RedisStore implements Store {
     };
   }
 
-  /** Without the server it holds in the process that learnt it, and nowhere else. */
-  observe(observations: readonly Observation[]): void {
-    if (this.#link.isUp) this.#reports.observe(observations);
-  }
-
   sharing(): StoreSharing {
     return this.#sharing.now;
   }
@@ -188,14 +179,24 @@ export class RedisStore implements Store {
     return this.#sharing.listen(listener);
   }
 
-  /** Instances are processes, whatever sessions are in them. Gives this one's sign of life, which it also gives by itself. */
-  async renew(_session: string): Promise<{ instances: number; rank: number; epoch: string; now: number }> {
-    if (this.#link.isUp) {
-      const request = this.#request();
-      this.#link.beat(request);
+  /** Its sign of life, which it also gives by itself, goes along. Without the server, what this process holds goes on as well. */
+  async renew(): Promise<void> {
+    const holders = this.#places.renew(this.#time.monotonic());
+    if (!this.#link.isUp || this.#isClosed) return;
+    const first = this.#request();
+    this.#link.beat(first);
+    const parts = holders.length === 0 ? [[]] : inParts(holders);
+    for (const [place, part] of parts.entries()) {
+      const request = place === 0 ? first : this.#request();
+      if (part.length > 0) request.renew(part);
+      // What could not be renewed now is tried again with the next third of the lease.
       await this.#link.ask(request, undefined, () => {}).catch(() => {});
     }
-    return { ...this.#link.standing, epoch: this.#link.epoch ?? "none", now: this.#time.monotonic() };
+  }
+
+  /** Tells nothing where the client cannot listen: with a function. */
+  watch(listener: (change: StoreChange) => void): Unsubscribe {
+    return this.#feed?.listen(listener) ?? (() => {});
   }
 
   /**

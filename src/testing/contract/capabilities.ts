@@ -12,9 +12,10 @@ export interface StoreCapabilities {
   readonly dumps?: boolean | undefined;
   /** It has `watch`, and tells of rests and of what was given back. @default false */
   readonly watches?: boolean | undefined;
-  /** It has `observe`, and keeps to limits that were stated. @default false */
-  readonly learns?: boolean | undefined;
-  /** Several handles, in as many processes, work on one state at a time. Needs `another`. @default false */
+  /**
+   * It is a `SharedStore`: several handles, in as many processes, work on one state at a time, and leases end. Needs `another`.
+   * @default false
+   */
   readonly shared?: boolean | undefined;
   /** What was counted and what rests is there again after the last handle was closed. Needs `another`. @default false */
   readonly persists?: boolean | undefined;
@@ -24,8 +25,8 @@ export type Claims = { readonly [name in keyof StoreCapabilities]-?: boolean };
 
 export function claimsOf(capabilities: StoreCapabilities = {}): Claims {
   const { wallClock = true, synchronous = false, dumps = false } = capabilities;
-  const { watches = false, learns = false, shared = false, persists = false } = capabilities;
-  return { wallClock, synchronous, dumps, watches, learns, shared, persists };
+  const { watches = false, shared = false, persists = false } = capabilities;
+  return { wallClock, synchronous, dumps, watches, shared, persists };
 }
 
 /** Why a part of the contract is left out. */
@@ -34,7 +35,6 @@ export const reasons: { readonly [name in keyof Claims]: string } = {
   synchronous: "the store does not say that it answers at once (`synchronous`)",
   dumps: "the store does not say that it can be dumped and loaded (`dumps`)",
   watches: "the store does not say that it tells of changes (`watches`)",
-  learns: "the store does not say that it keeps to limits that were stated (`learns`)",
   shared: "the store does not say that several handles share its state (`shared`)",
   persists: "the store does not say that its state outlives it (`persists`)",
 };
@@ -42,18 +42,19 @@ export const reasons: { readonly [name in keyof Claims]: string } = {
 /** A method that nobody claims is a method that nobody tests. */
 export function claimsContract({ test }: ContractSuite, claims: Claims): void {
   test("has what it claims, and claims what it has", async ({ store }) => {
-    const has = (...names: readonly ("dump" | "load" | "watch" | "observe")[]): boolean[] =>
+    const has = (...names: readonly ("dump" | "load" | "watch")[]): boolean[] =>
       names.map((name) => store[name] !== undefined);
     checkEqual(has("dump", "load"), [claims.dumps, claims.dumps], "dump() and load() of what says `dumps` or does not");
-    checkEqual(has("watch"), [claims.watches], "watch() of what says `watches` or does not");
-    checkEqual(has("observe"), [claims.learns], "observe() of what says `learns` or does not");
+    const watches = claims.watches || claims.shared;
+    checkEqual(has("watch"), [watches], "watch() of what says `watches` or `shared`, or does not");
+    checkEqual("renew" in store, claims.shared, "renew() of what says `shared` or does not");
     check(store.clock === undefined || claims.synchronous, "a store with a `clock` to be `synchronous`");
   });
 }
 
 export function synchronousContract({ test }: ContractSuite): void {
   test("answers everything at once", async ({ store }) => {
-    const options = { session: "contract", leaseMs: 1000, purpose: "request" } as const;
+    const options = { leaseMs: 1000, purpose: "request" } as const;
     const atOnce = <T>(answer: Awaitable<T>, from: string): T => {
       const isPromise = typeof (answer as { then?: unknown } | undefined)?.then === "function";
       check(!isPromise, `${from}() of what says \`synchronous\` to answer at once, got a promise`);
@@ -64,6 +65,5 @@ export function synchronousContract({ test }: ContractSuite): void {
     atOnce(store.settle([{ reservation, outcome: "success", sent: "yes" }]), "settle");
     atOnce(store.cooldown([]), "cooldown");
     atOnce(store.read([], []), "read");
-    atOnce(store.renew("contract"), "renew");
   });
 }

@@ -8,6 +8,7 @@ import type {
   Reservation,
   ReserveOptions,
   ScopeState,
+  SharedStore,
   Store,
   StoreChange,
 } from "../../limits/store.ts";
@@ -88,6 +89,15 @@ export class ContractWorld {
     return new ContractWorld({ store, advance: this.#advance }, this.clock, this.slackMs, this.#progress);
   }
 
+  /** As a store of several processes. */
+  get shared(): SharedStore {
+    const { store } = this;
+    for (const name of ["renew", "watch", "sharing", "onSharing"]) {
+      check(name in store, `a store that claims \`shared\` to have ${name}()`);
+    }
+    return store as SharedStore;
+  }
+
   /** Ends all that was opened. What is open elsewhere goes first. */
   async close(): Promise<void> {
     for (const other of this.#others) await other.close?.();
@@ -109,9 +119,9 @@ export class ContractWorld {
     candidates: Candidate | readonly Candidate[],
     options: Partial<ReserveOptions> = {},
   ): Promise<Reservation | Refusal> {
-    const list = "keyId" in candidates ? [candidates] : candidates;
+    const list = "scopes" in candidates ? [candidates] : candidates;
     this.#progress.reservations++;
-    return this.store.reserve(list, { session: "contract", leaseMs: 600_000, purpose: "request", ...options });
+    return this.store.reserve(list, { leaseMs: 600_000, purpose: "request", ...options });
   }
 
   async granted(candidates: Candidate | readonly Candidate[], options?: Partial<ReserveOptions>): Promise<Reservation> {
@@ -199,10 +209,15 @@ export function concurrency(id: string, limit: number): Bucket {
   return { id, kind: "concurrency", dimension: "concurrency", limit, guardMs };
 }
 
+/** Milliseconds until the first of those that were refused may be asked again; infinite where only a release helps. */
+export function waitAfter({ blocked, now }: Refusal): number {
+  return Math.min(...blocked.map(({ until }) => (until === null ? Number.POSITIVE_INFINITY : until - now)));
+}
+
 /** A candidate with the scopes `key:<id>` and `account:<id>`, wanting 1 of each bucket. */
-export function candidate(keyId: string, ...wanted: readonly (Bucket | Need)[]): Candidate {
+export function candidate(id: string, ...wanted: readonly (Bucket | Need)[]): Candidate {
   const needs = wanted.map((each) => ("bucket" in each ? each : { bucket: each, amount: 1 }));
-  return { keyId, scopes: [`key:${keyId}`, `account:${keyId}`], needs };
+  return { scopes: [`key:${id}`, `account:${id}`], needs };
 }
 
 /** The window and guard of the buckets made here, milliseconds. */

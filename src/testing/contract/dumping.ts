@@ -93,22 +93,6 @@ export function calendarDumpingContract(
   });
 }
 
-/** And which keep to limits that were stated. */
-export function learntDumpingContract(runner: TestRunner, makeStore: StoreMaker, options: StoreContractOptions): void {
-  const test = mortalTest(runner, makeStore, options);
-
-  test("keeps to a limit that was stated, until it ends", async ({ world, restart }) => {
-    const [used, unused] = [rolling("a#used", 5), rolling("a#unused", 5)];
-    await world.granted(candidate("a", used));
-    const { now } = await world.store.read([], []);
-    await world.store.observe?.([used, unused].map((bucket) => ({ bucket, limit: 3, sentAt: now })));
-    const next = await restart(4000);
-    checkEqual([(await next.bucket(used)).left, (await next.bucket(unused)).left], [2, 3], "left");
-    await next.advance(windowMs - 4000 + guardMs + next.slackMs);
-    checkEqual([await next.room(candidate("a", used)), await next.room(candidate("a", unused))], [5, 5], "room");
-  });
-}
-
 function whatEndsTests(test: Test): void {
   test("drops what expired while nobody ran", async ({ world, restart }) => {
     const wanted = candidate("a", rolling("a#rolling", 1), anchored("a#anchored", 1));

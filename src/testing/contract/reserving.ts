@@ -1,6 +1,6 @@
 import type { Candidate } from "../../limits/store.ts";
 import { check, checkEqual, checkNear } from "./assertions.ts";
-import { type ContractSuite, candidate, concurrency, rolling, times } from "./contract-world.ts";
+import { type ContractSuite, candidate, concurrency, rolling, times, waitAfter } from "./contract-world.ts";
 
 export function reservingContract({ test }: ContractSuite): void {
   test("gives the first candidate that has room", async (world) => {
@@ -58,14 +58,18 @@ export function reservingContract({ test }: ContractSuite): void {
     check(new Set(reservations.map(({ id }) => id)).size === 2, "two reservations to have two ids");
   });
 
-  test("tells what is left in the order of the needs", async (world) => {
+  test("takes of each bucket as much as was wanted of it", async (world) => {
     const wanted = candidate("a", rolling("a#many", 9), { bucket: rolling("a#tokens", 100, "tokens"), amount: 30 });
-    checkEqual((await world.granted(wanted)).left, [8, 70], "left");
-  });
-
-  test("tells when the lease expires", async (world) => {
-    const { reservedAt, expiresAt } = await world.granted(candidate("a"), { leaseMs: 5000 });
-    checkNear(expiresAt - reservedAt, 5000, 0, "expiresAt - reservedAt");
+    await world.granted(wanted);
+    const { buckets } = await world.store.read(
+      [],
+      wanted.needs.map(({ bucket }) => bucket),
+    );
+    checkEqual(
+      buckets.map(({ left }) => left),
+      [8, 70],
+      "left",
+    );
   });
 
   test("is ready again at once while there is room, and after the window when it took the last", async (world) => {
@@ -92,17 +96,16 @@ export function reservingContract({ test }: ContractSuite): void {
       "the second one's refusal",
     );
     checkNear((byRest?.until ?? 0) - refusal.now, 3000, world.slackMs, "its time");
-    checkNear((refusal.retryAt ?? 0) - refusal.now, 3000, world.slackMs, "retryAt, the earliest of the two");
   });
 
   test("names no time when only a release helps", async (world) => {
     const busy = candidate("a", concurrency("a#concurrency", 1));
     await world.granted(busy);
     const refusal = await world.refused(busy);
-    checkEqual([refusal.retryAt, refusal.blocked[0]?.until], [null, null], "retryAt and until");
+    checkEqual(refusal.blocked[0]?.until, null, "until");
     await world.cool("account:b", { forMs: 3000 });
     const mixed = await world.refused([busy, candidate("b")]);
-    checkNear((mixed.retryAt ?? 0) - mixed.now, 3000, world.slackMs, "retryAt when another one has a time");
+    checkNear(waitAfter(mixed), 3000, world.slackMs, "the wait when another one has a time");
   });
 
   test("takes nothing on a dry run, and decides as it would", async (world) => {
@@ -121,12 +124,12 @@ export function reservingContract({ test }: ContractSuite): void {
   test("reads nothing into ids", async (world) => {
     const ids = ["__proto__", "constructor", "a:b|c#d", "a b\tc", "{a}", "*", "ключ", "a".repeat(300), "a", "A", ""];
     for (const id of ids) {
-      const wanted: Candidate = { keyId: id, scopes: [`key:${id}`], needs: [{ bucket: rolling(id, 1), amount: 1 }] };
+      const wanted: Candidate = { scopes: [`key:${id}`], needs: [{ bucket: rolling(id, 1), amount: 1 }] };
       await world.granted(wanted);
       checkEqual((await world.refused(wanted)).blocked[0]?.by, id, "the bucket that refused");
     }
     for (const id of ids) {
-      const wanted: Candidate = { keyId: id, scopes: [id], needs: [] };
+      const wanted: Candidate = { scopes: [id], needs: [] };
       await world.granted(wanted);
       await world.cool(id, { forMs: 1000 });
       checkEqual((await world.refused(wanted)).blocked[0]?.by, id, "the scope that refused");

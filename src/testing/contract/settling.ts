@@ -1,5 +1,14 @@
 import { check, checkEqual, checkNear } from "./assertions.ts";
-import { type ContractSuite, candidate, change, concurrency, ladder, rolling, times } from "./contract-world.ts";
+import {
+  type ContractSuite,
+  candidate,
+  change,
+  concurrency,
+  ladder,
+  rolling,
+  times,
+  waitAfter,
+} from "./contract-world.ts";
 
 export function concurrencyContract({ test }: ContractSuite): void {
   test("holds a place until the reservation is settled", async (world) => {
@@ -12,37 +21,13 @@ export function concurrencyContract({ test }: ContractSuite): void {
     await world.refused(wanted);
   });
 
-  test("gives a place back when the lease expires", async (world) => {
-    const wanted = candidate("a", concurrency("a#concurrency", 1));
-    await world.granted(wanted, { leaseMs: 4000 });
-    await world.freeAfter(4000, wanted);
-  });
-
-  test("tells of no place whose lease has expired", async (world) => {
-    const bucket = concurrency("a#concurrency", 2);
-    await world.granted(candidate("a", bucket), { leaseMs: 4000 });
-    await world.granted(candidate("a", bucket), { leaseMs: 9000 });
-    await world.advance(4000 + world.slackMs);
-    const { used, left } = await world.bucket(bucket);
-    checkEqual([used, left], [1, 1], "places held and left");
-  });
-
-  test("does not give an expired place back a second time", async (world) => {
-    const wanted = candidate("a", concurrency("a#concurrency", 1));
-    const expired = await world.granted(wanted, { leaseMs: 4000 });
-    await world.advance(4000 + world.slackMs);
-    await world.granted(wanted);
-    await world.settle(expired);
-    await world.refused(wanted);
-  });
-
   for (const report of [{ outcome: "aborted" }, { outcome: "failure", sent: "unknown" }] as const) {
     const { outcome } = report;
     test(`holds the place of a request that was given up for another guard (${outcome})`, async (world) => {
       const wanted = candidate("a", concurrency("a#concurrency", 1));
       await world.settle(await world.granted(wanted), report);
       const refusal = await world.refused(wanted);
-      checkNear((refusal.retryAt ?? 0) - refusal.now, times.guardMs, world.slackMs, "the wait for it");
+      checkNear(waitAfter(refusal), times.guardMs, world.slackMs, "the wait for it");
       await world.freeAfter(times.guardMs, wanted);
     });
   }
@@ -51,22 +36,6 @@ export function concurrencyContract({ test }: ContractSuite): void {
     const wanted = candidate("a", concurrency("a#concurrency", 1));
     await world.settle(await world.granted(wanted), { outcome: "aborted", sent: "no" });
     await world.granted(wanted);
-  });
-
-  test("does not take an expired place again for a request that is given up later", async (world) => {
-    const bucket = concurrency("a#concurrency", 1);
-    const expired = await world.granted(candidate("a", bucket), { leaseMs: 4000 });
-    await world.advance(4000 + world.slackMs);
-    await world.settle(expired, { outcome: "aborted" });
-    checkEqual((await world.bucket(bucket)).used, 0, "places held");
-    await world.granted(candidate("a", bucket));
-  });
-
-  test("gives nothing of a window back when a lease expires", async (world) => {
-    const wanted = candidate("a", rolling("a#requests", 1), concurrency("a#concurrency", 1));
-    await world.granted(wanted, { leaseMs: 1000 });
-    await world.advance(2000);
-    checkEqual((await world.refused(wanted)).blocked[0]?.by, "a#requests", "who refuses");
   });
 }
 
@@ -118,16 +87,6 @@ export function settlingContract({ test }: ContractSuite): void {
       [70, 250, 320, 1],
       "input, output, all tokens and requests used",
     );
-  });
-
-  test("corrects tokens by an answer that outlived its lease, too", async (world) => {
-    const [tokens, places] = [rolling("a#tokens", 1000, "tokens"), concurrency("a#concurrency", 2)];
-    const late = await world.granted(candidate("a", { bucket: tokens, amount: 200 }, places), { leaseMs: 1000 });
-    await world.advance(1000 + world.slackMs);
-    await world.granted(candidate("a", places));
-    await world.settle(late, { usage: { totalTokens: 450 } });
-    checkEqual((await world.bucket(tokens)).used, 450, "tokens used");
-    checkEqual((await world.bucket(places)).used, 1, "places held");
   });
 
   test("gives back what was taken, though its candidate asks for another amount by now", async (world) => {
@@ -222,16 +181,5 @@ export function readingContract({ test }: ContractSuite): void {
     );
     checkEqual(buckets[0]?.resetInMs, null, "resetInMs of a bucket that counts nothing");
     checkNear(buckets[1]?.resetInMs, 10_200, world.slackMs, "resetInMs of the other");
-  });
-
-  test("renews a session and tells of the instances", async (world) => {
-    const first = await world.store.renew("contract");
-    check(first.instances >= 1, "at least one instance");
-    check(first.rank >= 0 && first.rank < first.instances, "a rank below the number of instances");
-    check(typeof first.epoch === "string" && first.epoch !== "", "an epoch");
-    await world.advance(1000);
-    const second = await world.store.renew("contract");
-    checkEqual([second.epoch, second.rank], [first.epoch, first.rank], "epoch and rank of the same state");
-    checkNear(second.now - first.now, 1000, world.slackMs, "the time between two renewals");
   });
 }

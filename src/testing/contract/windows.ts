@@ -1,6 +1,14 @@
 import type { Bucket } from "../../limits/store.ts";
 import { checkEqual, checkNear } from "./assertions.ts";
-import { anchored, type ContractSuite, type ContractWorld, candidate, rolling, times } from "./contract-world.ts";
+import {
+  anchored,
+  type ContractSuite,
+  type ContractWorld,
+  candidate,
+  rolling,
+  times,
+  waitAfter,
+} from "./contract-world.ts";
 
 const { windowMs, guardMs } = times;
 
@@ -48,7 +56,7 @@ export function rollingContract({ test }: ContractSuite): void {
     await world.advance(2000);
     await world.granted(want(4));
     const refusal = await world.refused(want(7));
-    checkNear((refusal.retryAt ?? 0) - refusal.now, windowMs + guardMs, world.slackMs, "the wait for seven");
+    checkNear(waitAfter(refusal), windowMs + guardMs, world.slackMs, "the wait for seven");
     await world.granted(want(2));
     await world.freeAfter(windowMs + guardMs - 2000, want(4));
   });

@@ -101,7 +101,6 @@ describe("LearntLimits", () => {
         from: "headers",
         header,
         seenAgoMs: 1500,
-        lowers: [],
       },
     ]);
     await clock.advance(360_000);

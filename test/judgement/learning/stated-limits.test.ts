@@ -66,90 +66,19 @@ describe("the limit an answer states", () => {
   });
 });
 
-describe("StatedLimits", () => {
-  it("lowers a declared limit for one window, shows it meanwhile, and forgets it", async () => {
-    const { fetch, rotator, clock, sent } = stricter(3, [{ requests: 10, per: "minute", models: "m" }]);
+describe("a limit that a refusal states", () => {
+  it("is shown for one window, beside what was declared, and lowers nothing", async () => {
+    const { fetch, rotator, clock } = stricter(3, [{ requests: 10, per: "minute", models: "m" }]);
     const first = fetch(target, post());
     await clock.advance(1500);
     expect((await first).status).toBe(200);
     const [key] = (await rotator.snapshot()).keys;
-    expect(key?.limits[0]).toMatchObject({ limit: 3, declared: 10, used: 2 });
-    const told = {
-      from: "refusal",
-      dimension: "requests",
-      window: "minute",
-      limit: 3,
-      lowers: ["requests-minute-rolling-m"],
-    };
+    expect(key?.limits[0]).toMatchObject({ limit: 10, used: 2, left: 8 });
+    const told = { from: "refusal", dimension: "requests", window: "minute", limit: 3, remaining: null, header: null };
     expect(key?.learnt).toMatchObject([told]);
     expect((await rotator.explain()).keys[0]?.learnt).toMatchObject([told]);
-    expect((await fetch(target, post())).status).toBe(200);
-    expect((await fetch(target, post())).status).toBe(429);
-    expect(sent).toHaveLength(3);
     await clock.advance(60_000);
-    const [later] = (await rotator.snapshot()).keys;
-    expect(later?.learnt).toEqual([]);
-    expect(later?.limits[0]).toMatchObject({ limit: 10, declared: 10 });
-  });
-
-  it("never raises one", async () => {
-    const { fetch, rotator, clock } = stricter(500, [{ requests: 10, per: "minute", models: "m" }]);
-    const first = fetch(target, post());
-    await clock.advance(1500);
-    await first;
-    const [key] = (await rotator.snapshot()).keys;
-    expect(key?.limits[0]).toMatchObject({ limit: 10 });
-    expect(key?.learnt).toMatchObject([{ limit: 500, lowers: [] }]);
-  });
-
-  it("leaves limits of other windows alone", async () => {
-    const { fetch, rotator, clock } = stricter(3, [{ requests: 10, per: "hour" }]);
-    const first = fetch(target, post());
-    await clock.advance(1500);
-    await first;
-    expect((await rotator.snapshot()).keys[0]?.limits[0]).toMatchObject({ limit: 10 });
-  });
-
-  it("takes a lower limit from a header as well, and goes by the latest", async () => {
-    let says = "4";
-    const header = "x-limit-minute";
-    const answer = (): Response => Response.json({}, { headers: { [header]: says, "x-left-minute": "100" } });
-    const counter = { dimension: "requests", window: "minute", limit: header, remaining: "x-left-minute" } as const;
-    const provider = {
-      name: "mine",
-      origins: [],
-      credential: { header: "authorization", scheme: "Bearer" },
-      headers: [counter],
-    };
-    const { fetch, rotator } = rig(answer, { provider, keyCount: 1, limits: [{ requests: 10, per: "minute" }] });
-    const limit = async (): Promise<unknown> => (await rotator.snapshot()).keys[0]?.limits[0]?.limit;
-    await fetch(target, post());
-    expect(await limit()).toBe(4);
-    says = "7";
-    await fetch(target, post());
-    expect(await limit()).toBe(7);
-    says = "70";
-    await fetch(target, post());
-    expect(await limit()).toBe(10);
-  });
-
-  it("does not let one model's limit lower one that counts others as well, nor another model's", async () => {
-    const { fetch, rotator, clock } = stricter(3, [
-      { requests: 10, per: "minute" },
-      { requests: 10, per: "minute", models: ["m", "n"] },
-      { requests: 10, per: "minute", perModel: true },
-    ]);
-    const first = fetch(target, post());
-    await clock.advance(1500);
-    await first;
-    await fetch(target, post('{"model":"other"}'));
-    const [key] = (await rotator.snapshot()).keys;
-    expect(key?.limits.map(({ model, limit }) => [model, limit])).toEqual([
-      [null, 10],
-      [null, 10],
-      ["m", 3],
-      ["other", 10],
-    ]);
+    expect((await rotator.snapshot()).keys[0]?.learnt).toEqual([]);
   });
 
   it("shows a key as ready whose one model rests, with that rest and how the pool stands for it", async () => {

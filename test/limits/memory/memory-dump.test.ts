@@ -9,7 +9,7 @@ import { FakeClock } from "../../../src/testing/index.ts";
 
 const windowMs = 60_000;
 const guardMs = 1000;
-const options = { session: "test", leaseMs: 600_000, purpose: "request" } as const;
+const options = { leaseMs: 600_000, purpose: "request" } as const;
 
 function bucketOf(kind: Bucket["kind"], id = `a#${kind}`, limit = 5): Bucket {
   const start = Date.UTC(2026, 0, 1);
@@ -18,7 +18,7 @@ function bucketOf(kind: Bucket["kind"], id = `a#${kind}`, limit = 5): Bucket {
 }
 
 function wanting(...buckets: readonly Bucket[]): Candidate {
-  return { keyId: "a", scopes: ["key:a"], needs: buckets.map((bucket) => ({ bucket, amount: 1 })) };
+  return { scopes: ["key:a"], needs: buckets.map((bucket) => ({ bucket, amount: 1 })) };
 }
 
 function copyOf(dump: StoreDump): {
@@ -40,7 +40,6 @@ describe("MemoryStore.dump", () => {
     store.cooldown([
       { scope: "key:b", set: { forMs: Number.POSITIVE_INFINITY }, reason: "operator", source: "operator" },
     ]);
-    store.observe([{ bucket: bucketOf("anchored", "b#anchored"), limit: 3, sentAt: clock.monotonic() }]);
     const dump = store.dump();
     expect(JSON.parse(JSON.stringify(dump))).toEqual(dump);
     const now = clock.wall();
@@ -63,7 +62,6 @@ describe("MemoryStore.dump", () => {
             counted: { kind: "anchored", spanMs: windowMs + guardMs, startedAt: now, startedBy: now, used: 1 },
           },
         ],
-        statements: [{ id: "b#anchored", kind: "anchored", limit: 3, sentAt: now, until: now + windowMs }],
       },
     });
   });
@@ -73,9 +71,8 @@ describe("MemoryStore.dump", () => {
     const store = new MemoryStore({ clock });
     store.reserve([wanting(bucketOf("rolling"), bucketOf("anchored"))], options);
     store.cooldown([{ scope: "key:b", set: { forMs: 1000 }, reason: "rate_limit", source: "heuristic" }]);
-    store.observe([{ bucket: bucketOf("rolling"), limit: 3, sentAt: 1 }]);
     await clock.advance(windowMs + guardMs);
-    expect(store.dump().state).toMatchObject({ cooldowns: [], counters: [], statements: [] });
+    expect(store.dump().state).toMatchObject({ cooldowns: [], counters: [] });
   });
 
   it("leaves out what is no number, so that it can be read again", () => {
@@ -85,7 +82,6 @@ describe("MemoryStore.dump", () => {
     const reservation = store.reserve([candidate], options);
     if (!reservation.granted) throw new Error("refused");
     store.settle([{ reservation, outcome: "success", sent: "yes", usage: { totalTokens: Number.NaN } }]);
-    store.observe([{ bucket: tokens("rolling"), limit: Number.NaN, sentAt: 1 }]);
     new MemoryStore().load(copyOf(store.dump()) as StoreDump);
   });
 
@@ -95,8 +91,6 @@ describe("MemoryStore.dump", () => {
     expect(JSON.parse(text())).toEqual(store.dump());
     store.reserve([wanting(bucketOf("rolling"), bucketOf("calendar"), bucketOf("concurrency"))], options);
     store.cooldown([{ scope: "key:b", set: { forMs: 1000 }, reason: "rate_limit", source: "heuristic" }]);
-    const stated = [bucketOf("rolling"), bucketOf("anchored", "b#anchored")];
-    store.observe(stated.map((bucket) => ({ bucket, limit: 3, sentAt: 1 })));
     expect(JSON.parse(text())).toEqual(dumpContents(store.contents, store.instant()));
   });
 });
@@ -150,25 +144,10 @@ describe("MemoryStore.load", () => {
     expect([store.contents.cells.size, store.contents.counters.size]).toEqual([0, 0]);
   });
 
-  it.each([
-    [{ id: 7 }, "id"],
-    [{ kind: "concurrency" }, "kind"],
-    [{ until: null }, "until"],
-    [{ limit: "3" }, "limit"],
-  ])("loads nothing of a dump in which a stated limit is out of shape: %j", (change, field) => {
-    const store = new MemoryStore();
+  it("takes a dump of version 0.1.0, which had limits that were stated among it", () => {
     const dump = copyOf(used().dump());
-    const statements = [{ id: "a#rolling", kind: "rolling", limit: 3, sentAt: 1, until: 2, ...change }];
+    const statements = [{ id: "a#rolling", kind: "rolling", limit: 3, sentAt: 1, until: 2 }];
     Object.assign(dump.state, { statements });
-    expect(() => store.load(dump as StoreDump)).toThrow(
-      expect.objectContaining({ field: `dump.state.statements[0].${field}` }),
-    );
-    expect(store.contents.counters.size).toBe(0);
-  });
-
-  it("takes a dump that was written before stated limits were among it", () => {
-    const dump = copyOf(used().dump());
-    Reflect.deleteProperty(dump.state, "statements");
     const store = new MemoryStore({ clock: new FakeClock() });
     store.load(dump as StoreDump);
     expect(store.read([], [bucketOf("rolling")]).buckets).toMatchObject([{ used: 1, left: 4 }]);
@@ -199,7 +178,6 @@ describe("MemoryStore.load", () => {
 
   it("lets nothing wait longer than its own length when the wall clock was set back", async () => {
     const before = used();
-    before.observe([{ bucket: bucketOf("anchored", "b#anchored"), limit: 3, sentAt: 1 }]);
     const dump = before.dump();
     const clock = new FakeClock({ wall: Date.UTC(2020, 0, 1) });
     const store = new MemoryStore({ clock });
@@ -214,10 +192,6 @@ describe("MemoryStore.load", () => {
       0,
       windowMs + guardMs,
     ]);
-    const limit = (): number | undefined => store.read([], [bucketOf("anchored", "b#anchored")]).buckets[0]?.limit;
-    expect(limit()).toBe(3);
-    await clock.advance(windowMs);
-    expect(limit()).toBeUndefined();
   });
 });
 
@@ -268,10 +242,11 @@ describe("a counter that is dumped and loaded", () => {
 describe("MemoryStore", () => {
   const fill = (store: MemoryStore, from: number, count: number): void => {
     for (let key = from; key < from + count; key++) {
-      store.reserve([wanting(bucketOf("rolling", `k${key}#rolling`), bucketOf("concurrency", `k${key}#concurrency`))], {
-        ...options,
-        leaseMs: 1000,
-      });
+      const reservation = store.reserve(
+        [wanting(bucketOf("rolling", `k${key}#rolling`), bucketOf("concurrency", `k${key}#concurrency`))],
+        options,
+      );
+      if (reservation.granted) store.settle([{ reservation, outcome: "success", sent: "yes" }]);
     }
   };
 
@@ -296,13 +271,10 @@ describe("MemoryStore", () => {
     fill(store, 0, 5000);
     for (const candidate of kept) expect(store.reserve([candidate], options).granted).toBe(false);
     await clock.advance(windowMs + guardMs);
-    const hour: Bucket = { ...bucketOf("rolling", "kept#hour"), windowMs: 3_600_000 };
-    store.observe([{ bucket: hour, limit: 3, sentAt: 1 }]);
     fill(store, 5000, 5000);
     for (const candidate of kept) store.reserve([candidate], options);
     await clock.advance(20 * 60_000);
     fill(store, 10_000, 9000);
-    expect(store.read([], [hour]).buckets[0]?.limit).toBe(3);
     const [once] = kept as [Candidate];
     expect(store.reserve([once], options).granted).toBe(true);
     fill(store, 20_000, 9000);

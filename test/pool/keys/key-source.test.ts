@@ -23,7 +23,7 @@ function refusal(options: unknown): InvalidOptionsError {
 }
 
 const storeMethods = Object.fromEntries(
-  ["reserve", "settle", "cooldown", "read", "renew"].map((name) => [name, () => undefined]),
+  ["reserve", "settle", "cooldown", "read"].map((name) => [name, () => undefined]),
 );
 
 function key(config: Record<string, unknown>): RotatorOptions {
@@ -342,6 +342,7 @@ describe("KeyRotator options", () => {
     ["a lease of 0", { leaseMs: 0 }, "leaseMs"],
     ["a store without methods", { store: {} }, "store"],
     ["a store that is a name", { store: "redis" }, "store"],
+    ["a store that renews leases and is not shared", { store: { ...storeMethods, renew: () => {} } }, "store"],
     ["a store whose watch is none", { store: { ...storeMethods, watch: true } }, "store.watch"],
     ["a number as clock", { clock: 5 }, "clock"],
     ["null as clock", { clock: null }, "clock"],
@@ -363,7 +364,7 @@ describe("KeyRotator options", () => {
     );
     expect(refusal({ keys: secret, clock: 5 }).message).toMatch(/wall, monotonic and timer, got `5` \(number\)$/);
     expect(refusal({ keys: secret, store: {} }).message).toMatch(
-      /got an object without reserve, settle, cooldown, read, renew$/,
+      /got an object without reserve, settle, cooldown, read$/,
     );
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { tally } from "../strategies/fixture.ts";
-import { judged, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
+import { judged, named, RotatorWorld, rateLimit, storeKinds } from "./fixture.ts";
 
 describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore }) => {
   it("takes one after the other by default", async () => {
@@ -169,7 +169,7 @@ describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore })
     await world.store.cooldown(changes);
     const lease = await world.take();
     expect(lease.keyId).toBe("k119");
-    await settled();
+    await world.succeed(lease);
     expect([world.rotator.waiting, world.clock.pendingTimers]).toEqual([0, 0]);
   });
 });

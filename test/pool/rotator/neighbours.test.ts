@@ -38,7 +38,6 @@ function batched(clock: FakeClock, inner = new MemoryStore({ clock, random: () =
     settle: (reports) => later(() => inner.settle(reports)),
     cooldown: (changes) => later(() => inner.cooldown(changes)),
     read: (scopes, buckets) => later(() => inner.read(scopes, buckets)),
-    renew: () => later(() => inner.renew()),
   };
 }
 

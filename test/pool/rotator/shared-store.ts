@@ -1,17 +1,18 @@
 import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type {
   Candidate,
-  Observation,
   Refusal,
   Report,
   Reservation,
   ReserveOptions,
   ScopeState,
-  Store,
+  SharedStore as SharedStoreSeam,
   StoreChange,
   StoreReading,
+  StoreSharing,
   Unsubscribe,
 } from "../../../src/limits/store.ts";
+import { Leases } from "../../../src/testing/leases.ts";
 import { nextMacrotask } from "../../../src/testing/next-macrotask.ts";
 import type { Clock, CooldownChange, ScopeId } from "../../../src/types.ts";
 
@@ -19,57 +20,67 @@ import type { Clock, CooldownChange, ScopeId } from "../../../src/types.ts";
 export class SharedStore {
   readonly inner: MemoryStore;
   readonly doors: Door[] = [];
+  readonly #leases: Leases;
 
   constructor(clock: Clock) {
     this.inner = new MemoryStore({ clock, random: () => 0 });
+    this.#leases = new Leases(clock);
   }
 
   /** @param tellsAfter turns of the event loop after which it tells of a change; Infinity: never */
   door(tellsAfter = 1): Door {
-    const door = new Door(this.inner, tellsAfter);
+    const door = new Door(this.inner, this.#leases.another(), tellsAfter);
     this.doors.push(door);
     return door;
   }
 }
 
 /** The way of one process to the store: it takes a while, and is counted. */
-export class Door implements Store {
+export class Door implements SharedStoreSeam {
   readonly candidatesPerReserve = 16;
-  readonly watch?: (listener: (change: StoreChange) => void) => Unsubscribe;
-  readonly sessions = new Set<string>();
+  readonly watch: (listener: (change: StoreChange) => void) => Unsubscribe;
   /** Scopes asked for, by reading. */
   readonly readings: (readonly ScopeId[])[] = [];
   asked = 0;
+  renewed = 0;
   /** Candidates, over all questions. */
   proposed = 0;
   refused = 0;
   /** Stands between a reading and its answer. */
   beforeReading: () => Promise<void> | void = () => {};
   readonly #inner: MemoryStore;
+  readonly #leases: Leases;
+  readonly #tells: boolean;
 
-  constructor(inner: MemoryStore, tellsAfter: number) {
+  constructor(inner: MemoryStore, leases: Leases, tellsAfter: number) {
     this.#inner = inner;
-    if (tellsAfter === Number.POSITIVE_INFINITY) return;
+    this.#leases = leases;
+    this.#tells = tellsAfter !== Number.POSITIVE_INFINITY;
     this.watch = (listener) =>
-      inner.watch(async (change) => {
-        for (let turn = 0; turn < tellsAfter; turn++) await nextMacrotask();
-        listener(change);
-      });
+      !this.#tells
+        ? () => {}
+        : inner.watch(async (change) => {
+            for (let turn = 0; turn < tellsAfter; turn++) await nextMacrotask();
+            listener(change);
+          });
   }
 
   async reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
     this.asked++;
     this.proposed += candidates.length;
-    this.sessions.add(options.session);
     await nextMacrotask();
+    this.#leases.endDue();
     const answer = this.#inner.reserve(candidates, options);
     if (!answer.granted) this.refused++;
+    else this.#leases.begin(answer, candidates[answer.index] as Candidate, options);
     await nextMacrotask();
     return answer;
   }
 
   async settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
     await nextMacrotask();
+    this.#leases.endDue();
+    for (const { reservation } of reports) this.#leases.settled(reservation);
     const states = this.#inner.settle(reports);
     await nextMacrotask();
     return states;
@@ -82,7 +93,7 @@ export class Door implements Store {
     return states;
   }
 
-  async read(...asked: Parameters<Store["read"]>): Promise<StoreReading> {
+  async read(...asked: Parameters<SharedStoreSeam["read"]>): Promise<StoreReading> {
     this.readings.push(asked[0]);
     await nextMacrotask();
     const reading = this.#inner.read(...asked);
@@ -90,12 +101,17 @@ export class Door implements Store {
     return reading;
   }
 
-  async observe(observations: readonly Observation[]): Promise<void> {
+  async renew(): Promise<void> {
+    this.renewed++;
     await nextMacrotask();
-    this.#inner.observe(observations);
+    this.#leases.renew();
   }
 
-  async renew(): Promise<{ instances: number; rank: number; epoch: string; now: number }> {
-    return this.#inner.renew();
+  sharing(): StoreSharing {
+    return { state: "shared", since: 0, instances: 1, rank: 0, listening: this.#tells };
+  }
+
+  onSharing(): Unsubscribe {
+    return () => {};
   }
 }

@@ -282,6 +282,8 @@ describe("KeyRotator over a store that others share", () => {
       await settled();
     }
     expect(waiting.value?.keyId).toBe("a");
+    waiting.value?.settle({ outcome: "success" });
+    await settled();
     expect(world.clock.pendingTimers).toBe(0);
   });
 
@@ -303,12 +305,11 @@ describe("KeyRotator over a store that others share", () => {
     expect(waiting.value?.keyId).toBe("a");
   });
 
-  it("gives each process a session and an address of its own, unless they leave from the same", async () => {
+  it("gives each process an address of its own, unless they leave from the same", async () => {
     const limits = [{ requests: 1, per: "hour", scope: "ip" }] as const;
     const apart = new SharedWorld(named("a"));
     const processes = [apart.begin({ limits }), apart.begin({ limits })];
     expect([await use(processes[0] as Process), await use(processes[1] as Process)]).toEqual(["a", "a"]);
-    expect(new Set(processes.flatMap(({ door }) => [...door.sessions])).size).toBe(2);
     const together = new SharedWorld(named("a"));
     const egress = "office";
     await use(together.begin({ limits, egress }));

@@ -6,6 +6,7 @@ import type {
   Refusal,
   Reservation,
   ReserveOptions,
+  SharedStore,
   SharingChange,
   Store,
   StoreSharing,
@@ -18,7 +19,7 @@ import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { named, settled } from "./fixture.ts";
 
 /** A store of several processes that may be away, and tells. */
-class TellingStore implements Store {
+class TellingStore implements SharedStore {
   readonly candidatesPerReserve: number;
   readonly #inner: MemoryStore;
   readonly #listeners = new Set<(change: SharingChange) => void>();
@@ -43,7 +44,7 @@ class TellingStore implements Store {
     if (this.state !== "alone") return this.#inner.reserve(candidates, options);
     const until = 250;
     const blocked = candidates.map((_candidate, index) => ({ index, by: "store", until, reason: "store unavailable" }));
-    return { granted: false, now: 0, retryAt: until, blocked };
+    return { granted: false, now: 0, blocked };
   }
 
   async settle(...given: Parameters<Store["settle"]>): Promise<ReturnType<MemoryStore["settle"]>> {
@@ -58,8 +59,10 @@ class TellingStore implements Store {
     return this.#inner.read(...asked);
   }
 
-  async renew(): Promise<ReturnType<MemoryStore["renew"]>> {
-    return this.#inner.renew();
+  async renew(): Promise<void> {}
+
+  watch(): Unsubscribe {
+    return () => {};
   }
 
   sharing(): StoreSharing {

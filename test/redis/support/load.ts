@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { Candidate, Refusal, Reservation } from "../../../src/limits/store.ts";
 import { InsuredReservation } from "../../../src/stores/redis/outage/insurance.ts";
+import type { RedisReservation } from "../../../src/stores/redis/redis-reservation.ts";
 import { ownTime } from "../../support/own-time.ts";
 import type { Rig } from "./rigs.ts";
 import { ask, until } from "./shared-limits.ts";
@@ -90,7 +91,8 @@ export class Load {
           }
           taken++;
           expect(taken).toBeLessThanOrEqual(share);
-        } else if (answer.granted) [seen, share, taken] = [answer.left[0] as number, Number.NaN, 0];
+        } else if (answer.granted)
+          [seen, share, taken] = [(answer as RedisReservation).left[0] as number, Number.NaN, 0];
       }
     }
     const left = limit - (this.granted - this.grantedAlone);

@@ -93,7 +93,10 @@ export class Rigs {
     const rigs: Rig[] = [];
     while (rigs.length < count) rigs.push(this.store(await open(), { pool, ...allStarted, ...given }));
     await until(async () => {
-      for (const rig of rigs) rig.standing = await rig.store.renew("local");
+      for (const rig of rigs) {
+        await rig.store.renew();
+        rig.standing = rig.store.sharing();
+      }
       return rigs.every(({ standing }) => standing.instances === count);
     });
     return rigs;

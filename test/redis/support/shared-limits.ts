@@ -1,7 +1,7 @@
 import type { Bucket, Candidate, Refusal, Reservation, ReserveOptions, Store } from "../../../src/limits/store.ts";
 import { ownTime } from "../../support/own-time.ts";
 
-export const options: ReserveOptions = { session: "local", leaseMs: 60_000, purpose: "request" };
+export const options: ReserveOptions = { leaseMs: 60_000, purpose: "request" };
 
 /** Nobody else is about to start: otherwise that is known only after a second. */
 export const allStarted = { insurance: { expectedInstances: 1 } } as const;
@@ -16,7 +16,6 @@ export function places(id: string, limit: number): Bucket {
 
 export function wanting(keyId: string, ...buckets: readonly Bucket[]): Candidate {
   return {
-    keyId,
     scopes: [`key:${keyId}`, `account:${keyId}`],
     needs: buckets.map((bucket) => ({ bucket, amount: 1 })),
   };

@@ -67,7 +67,7 @@ async function work(orders: WorkerOrders, stopped: () => boolean, ready: () => P
   const init = { method: "POST", headers: { "content-type": "application/json" }, body };
   // Connections are opened first: a busy machine may need longer for that than any guard allows for.
   const warm = Array.from({ length: orders.atOnce }, async () => (await globalThis.fetch(orders.providerUrl)).text());
-  await Promise.all([...warm, store.renew("local")]);
+  await Promise.all([...warm, store.renew()]);
   await ready();
   ownTime.takeLongestStall();
   let [served, refused] = [0, 0];

@@ -119,7 +119,11 @@ describe("GET /metrics", () => {
 
   it("tells of a store of several processes whether it is shared, and of none without others", async () => {
     const sharing = { state: "alone", since: 1, instances: 3, rank: 0, listening: false, cause: "gone" } as const;
-    const store: Store = Object.assign(new MemoryStore(), { sharing: () => sharing });
+    const store: Store = Object.assign(new MemoryStore(), {
+      renew: () => {},
+      sharing: () => sharing,
+      onSharing: () => () => {},
+    });
     const made = rig({ pool: { store } });
     const metrics = await metricsOf(made);
     expect(samplesOf(metrics, "rotating_fetch_store_shared")).toEqual({ '{channel="1"}': 0 });

@@ -26,11 +26,11 @@ function minuteBucket(id: string): Bucket {
 
 export function wanting(id: string, edges = today()): Candidate {
   const needs = [minuteBucket(id), dayBucket(id, edges)].map((bucket) => ({ bucket, amount: 1 }));
-  return { keyId: id, scopes: [`key:${id}`], needs };
+  return { scopes: [`key:${id}`], needs };
 }
 
 export async function countOne(store: Store, candidate = wanting("a")): Promise<void> {
-  await store.reserve([candidate], { session: "test", leaseMs: 60_000, purpose: "request" });
+  await store.reserve([candidate], { leaseMs: 60_000, purpose: "request" });
 }
 
 /** Takes one for each of so many keys. */

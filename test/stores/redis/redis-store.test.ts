@@ -60,7 +60,7 @@ describe("RedisStore on a real server", () => {
     cleanups.push(() => own.end());
     const states: SharingState[] = [];
     const [store] = storeOn(own, { pool: randomUUID(), commandTimeoutMs: 50, onState: (state) => states.push(state) });
-    await store.renew("local");
+    await store.renew();
     await ask(store, tenAMinute);
     await own.kill();
     // In its first second it does not take itself for the only one: a quarter.

@@ -100,7 +100,7 @@ export class Gap {
 
 /** Windows were told as they were taken; only places are known by their holder. */
 function asKnownToServer(reservation: InsuredReservation): RedisReservation {
-  const { number, id, index, reservedAt, expiresAt, readyAt } = reservation;
+  const { number, id, index, reservedAt, leaseMs, expiresAt, readyAt } = reservation;
   const needs = reservation.needs;
   // Tickets of no entry: a lower charge has no effect, a higher one counts from now on.
   const tickets = needs.map(({ bucket, amount }) => (bucket.kind === "concurrency" ? amount : -1));
@@ -109,6 +109,7 @@ function asKnownToServer(reservation: InsuredReservation): RedisReservation {
     id,
     index,
     reservedAt,
+    leaseMs,
     expiresAt,
     readyAt,
     left: [],
@@ -123,5 +124,5 @@ function asKnownToServer(reservation: InsuredReservation): RedisReservation {
 function closed(candidates: readonly Candidate[], now: number): Refusal {
   const until = now + askAgainMs;
   const blocked = candidates.map((_candidate, index) => ({ index, by: "store", until, reason: "store unavailable" }));
-  return { granted: false, now, retryAt: candidates.length === 0 ? null : until, blocked };
+  return { granted: false, now, blocked };
 }

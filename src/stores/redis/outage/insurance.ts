@@ -18,7 +18,6 @@ import type { OwnPlaces } from "./own-places.ts";
 
 /** What was decided without the server is asked again after so long: it may be back. Milliseconds. */
 const askAgainMs = 1000;
-const forGood = 100 * 365 * 86_400_000;
 
 /** A place among those who share a pool. */
 export interface Standing {
@@ -39,17 +38,20 @@ export class InsuredReservation implements Reservation {
   readonly id: string;
   readonly index: number;
   readonly reservedAt: number;
-  readonly expiresAt: number;
+  readonly leaseMs: number;
+  /** When its lease ends, on the server's clock. */
+  expiresAt: number;
   readonly readyAt: number;
-  readonly left: readonly number[];
   /** With the buckets as they were asked for, not as they were shared. */
   readonly needs: readonly Need[];
+  /** The server knows of no claim. */
+  readonly claimed: readonly ScopeId[] = [];
   readonly inner: Reservation;
   /** In which time without the server; when that is over, the server knows of it. */
   readonly stretch: number;
   settled = false;
 
-  constructor(stretch: number, { number, id, candidates }: Question, inner: Reservation) {
+  constructor(stretch: number, { number, id, candidates, options }: Question, inner: Reservation) {
     const { needs } = candidates[inner.index] as Candidate;
     this.stretch = stretch;
     this.number = number;
@@ -58,9 +60,9 @@ export class InsuredReservation implements Reservation {
     this.needs = needs.map(({ bucket, amount }) => ({ bucket, amount }));
     this.index = inner.index;
     this.reservedAt = inner.reservedAt;
-    this.expiresAt = inner.expiresAt;
+    this.leaseMs = options.leaseMs;
+    this.expiresAt = inner.reservedAt + options.leaseMs;
     this.readyAt = Math.min(inner.readyAt, inner.reservedAt + askAgainMs);
-    this.left = inner.left;
   }
 }
 
@@ -154,8 +156,7 @@ export class Insurance {
   }
 
   reserve(question: Question): InsuredReservation | Refusal {
-    const shared = question.candidates.map(({ keyId, scopes, needs }) => ({
-      keyId,
+    const shared = question.candidates.map(({ scopes, needs }) => ({
       scopes,
       needs: needs.map(({ bucket, amount }) => ({ bucket: this.#shared(bucket), amount })),
     }));
@@ -224,7 +225,7 @@ export class Insurance {
     const taken = isOfPlaces ? 0 : limit - left;
     if (taken > 0) {
       const needs = [{ bucket: { ...bucket, id, limit }, amount: taken }];
-      this.#store.reserve([{ keyId: "", scopes: [], needs }], { session: "", leaseMs: forGood, purpose: "request" });
+      this.#store.reserve([{ scopes: [], needs }], { leaseMs: Number.POSITIVE_INFINITY, purpose: "request" });
     }
     return this.#shares.get(bucket.id) as Share;
   }
@@ -238,18 +239,13 @@ function lengthOf(edges: Bucket["edges"]): number {
 /** Decided by a share: the server may know better, soon. */
 function soon({ now, blocked }: Refusal, names: ReadonlyMap<string, string>): Refusal {
   const latest = now + askAgainMs;
-  let retryAt = latest;
   const sooner = blocked.map((each): Blocked => {
-    if (each.source !== undefined && each.until !== null) {
-      retryAt = Math.min(retryAt, each.until);
-      return each;
-    }
+    if (each.source !== undefined && each.until !== null) return each;
     const by = names.get(each.by) ?? each.by;
     const until = Math.min(each.until ?? latest, latest);
-    retryAt = Math.min(retryAt, until);
     return each.anyUntil === undefined
       ? { ...each, by, until }
       : { ...each, by, until, anyUntil: Math.min(each.anyUntil, latest) };
   });
-  return { granted: false, now, retryAt, blocked: sooner };
+  return { granted: false, now, blocked: sooner };
 }

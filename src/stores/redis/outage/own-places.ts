@@ -1,23 +1,31 @@
 import type { Bucket, Need } from "../../../limits/store.ts";
+import type { ScopeId } from "../../../types.ts";
 
-interface Holder {
+/** What a request under way may hold: permits, and a probe's claim. */
+export interface Holder {
+  /** Of the instance's reservations. */
+  readonly number: number;
   readonly id: string;
-  readonly expiresAt: number;
+  readonly leaseMs: number;
+  /** When its lease ends, on the server's clock. */
+  expiresAt: number;
   readonly needs: readonly Need[];
+  /** Scopes that its probe may have claimed. */
+  readonly claimed: readonly ScopeId[];
 }
 
-/** Requests under way from this process: which places they hold. */
+/** Requests under way from this process that hold something. */
 export class OwnPlaces {
   readonly #holders = new Map<string, Holder>();
   readonly #counts = new Map<string, number>();
 
   taken(holder: Holder): void {
-    if (!holder.needs.some(({ bucket }) => bucket.kind === "concurrency")) return;
+    if (holder.claimed.length === 0 && !holder.needs.some(({ bucket }) => bucket.kind === "concurrency")) return;
     this.#holders.set(holder.id, holder);
     this.#count(holder, 1);
   }
 
-  ended({ id }: Holder): void {
+  ended({ id }: Pick<Holder, "id">): void {
     const holder = this.#holders.get(id);
     if (holder === undefined) return;
     this.#holders.delete(id);
@@ -26,6 +34,13 @@ export class OwnPlaces {
 
   heldIn({ id }: Bucket): number {
     return this.#counts.get(id) ?? 0;
+  }
+
+  /** Each lease that still runs ends as long from now as it was granted for. Returns whose they are. */
+  renew(now: number): readonly Holder[] {
+    const holders = this.holders(now);
+    for (const holder of holders) holder.expiresAt = now + holder.leaseMs;
+    return holders;
   }
 
   /** Those whose lease still runs. Others are forgotten: nobody settled them. */

@@ -1,6 +1,6 @@
 /**
- * A window that starts at the first use after the last one ended, as one string of eight doubles and what was
- * stated. Where that use turns out not to have counted, it is known only between which two times the provider's window began.
+ * A window that starts at the first use after the last one ended, as one string of nine doubles; the last one is no longer
+ * used, and 0. Where that use turns out not to have counted, it is known only between which two times the provider's window began.
  */
 export const anchored = `
 local function anchoredKind()
@@ -10,12 +10,9 @@ local function anchoredKind()
     local raw = call('GET', key)
     local b = { key = key, kind = anchored, spec = spec }
     if raw then
-      b.opened, b.earliest, b.latest, b.second, b.last, b.counted, b.uses, b.amount, b.statedUntil =
-        unpack('<ddddddddd', raw)
-      if b.statedUntil > now then heed(b, raw, 73) end
+      b.opened, b.earliest, b.latest, b.second, b.last, b.counted, b.uses, b.amount = unpack('<dddddddd', raw)
     else
       b.opened, b.earliest, b.latest, b.second, b.last, b.counted, b.uses, b.amount = NONE, NONE, NONE, NONE, NONE, NEVER, 0, 0
-      b.statedUntil = 0
     end
     return b
   end
@@ -82,9 +79,8 @@ local function anchoredKind()
   end
 
   function anchored.write(b, spec)
-    local raw = pack('<ddddddddd', b.opened, b.earliest, b.latest, b.second, b.last, b.counted, b.uses, b.amount, b.statedUntil)
-    if b.stated then raw = raw .. pack('<dd', b.stated, b.statedAt) end
-    call('SET', b.key, raw, 'PX', ttl(max(left(b, spec), b.statedUntil - now, 0) + 60000))
+    local raw = pack('<ddddddddd', b.opened, b.earliest, b.latest, b.second, b.last, b.counted, b.uses, b.amount, 0)
+    call('SET', b.key, raw, 'PX', ttl(max(left(b, spec), 0) + 60000))
   end
   return anchored
 end

@@ -17,6 +17,7 @@ if request.h then
 end
 if request.s then settleAll(request.s) end
 if request.c then changeAll(request.c, 0) end
+if request.l then renewAll(request.l) end
 local replies = request.r and reserveAll(request.r)
 if request.q then answer.q = read(request.q) end
 writeAll()

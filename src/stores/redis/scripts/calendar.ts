@@ -1,6 +1,6 @@
 /**
- * Counts of the calendar window that holds now and of its neighbours, as one string of seven doubles and what
- * was stated. Its boundaries come with every question; the server's clock decides between them.
+ * Counts of the calendar window that holds now and of its neighbours, as one string of eight doubles; the last one is no
+ * longer used, and 0. Its boundaries come with every question; the server's clock decides between them.
  */
 export const calendar = `
 local function calendarKind()
@@ -10,11 +10,9 @@ local function calendarKind()
     local raw = call('GET', key)
     local b = { key = key, kind = calendar, spec = spec }
     if raw then
-      b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after, b.statedUntil =
-        unpack('<dddddddd', raw)
-      if b.statedUntil > now then heed(b, raw, 65) end
+      b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after = unpack('<ddddddd', raw)
     else
-      b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after, b.statedUntil = 0, 0, 0, 0, 0, 0, 0, 0
+      b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after = 0, 0, 0, 0, 0, 0, 0
     end
     return b
   end
@@ -103,9 +101,8 @@ local function calendarKind()
   function calendar.write(b, spec)
     -- What was charged to the next window too counts to its end. Months differ by a tenth, and so do days.
     local lives = b.ends == NEVER and 32 * 86400000 or (b.ends - now) + 1.2 * (b.ends - b.start)
-    local raw = pack('<dddddddd', b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after, b.statedUntil)
-    if b.stated then raw = raw .. pack('<dd', b.stated, b.statedAt) end
-    call('SET', b.key, raw, 'PX', ttl(max(lives + spec[3], b.statedUntil - now) + 60000))
+    local raw = pack('<dddddddd', b.startBefore, b.lastAt, b.start, b.ends, b.before, b.current, b.after, 0)
+    call('SET', b.key, raw, 'PX', ttl(lives + spec[3] + 60000))
   end
   return calendar
 end

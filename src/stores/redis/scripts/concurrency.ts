@@ -53,6 +53,14 @@ local function concurrencyKind()
     end
   end
 
+  function concurrency.renew(b, amount, number, untilAt)
+    local id = named(number)
+    for n = 1, amount do
+      local name = n == 1 and id or id .. '/' .. n
+      if call('ZSCORE', b.key, name) then hold(b, name, untilAt) end
+    end
+  end
+
   function concurrency.used(b)
     return b.count
   end

@@ -20,7 +20,7 @@ local RELEASE = -1
 local LONGEST_TTL = 400 * 86400000
 
 -- Defined only where they are asked for: every definition takes its time.
-local changeAll, settleAll, reserveAll, read, beat
+local changeAll, settleAll, renewAll, reserveAll, read, beat
 local touched = {}
 
 local function storedKey(place)

@@ -8,9 +8,7 @@ function read(asked)
   end
   for n = 1, #asked.b, 2 do
     local b, spec = bucketAt(asked.b[n], asked.b[n + 1])
-    local isLower = b.stated and b.stated < spec[2]
-    local more = isLower and spec[2] - b.stated or 0
-    buckets[#buckets + 1] = { b.kind.used(b, spec) - more, b.kind.reset(b, spec), isLower and b.stated or nil }
+    buckets[#buckets + 1] = { b.kind.used(b, spec), b.kind.reset(b, spec) }
   end
   return { scopes, buckets }
 end

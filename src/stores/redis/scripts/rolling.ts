@@ -1,7 +1,7 @@
 /**
  * A rolling window's log as one string: a header of six doubles (first and next entry's number, amount in use, amount to be
- * charged at the next look, end of the key's time to live, a time before which no entry is free), the youngest entry and what
- * was stated, then a ring of the others. An entry is five doubles: amount, first and last reservation, how many have no answer
+ * charged at the next look, end of the key's time to live, a time before which no entry is free), the youngest entry and three
+ * doubles that are no longer used, then a ring of the others. An entry is five doubles: amount, first and last reservation, how many have no answer
  * yet, longest known delay. A decision reads the header
  * and the oldest entry, whatever the log's length. Entries are numbered from the time the log began and at most one a millisecond, so the numbers of a log
  * that was lost are below those of the next one, and what is settled late finds nobody else's entry.
@@ -15,19 +15,17 @@ local function rollingKind()
 
   -- Tables are made at their full size: to let them grow costs as much as all the rest.
   function rolling.open(key, spec)
-    local header = call('GETRANGE', key, '0', '111')
+    local header = call('GETRANGE', key, '0', '95')
     if #header < 96 then
       return { key = key, kind = rolling, spec = spec, dirty = false, ring = false, head = now + 2, tail = now + 2, used = 0,
-        overrun = 0, lives = 0, free = NEVER, looked = 0, raw = false, statedUntil = 0,
+        overrun = 0, lives = 0, free = NEVER, looked = 0, raw = false,
         young = { amount = 0, first = 0, last = 0, pending = 0, delay = 0, changed = false } }
     end
-    local head, tail, used, overrun, lives, free, amount, first, last, pending, delay, statedUntil =
-      unpack('<dddddddddddd', header)
-    local b = { key = key, kind = rolling, spec = spec, dirty = false, ring = false, head = head, tail = tail, used = used,
-      overrun = overrun, lives = lives, free = free, looked = 0, raw = false, statedUntil = statedUntil,
+    local head, tail, used, overrun, lives, free, amount, first, last, pending, delay =
+      unpack('<ddddddddddd', header)
+    return { key = key, kind = rolling, spec = spec, dirty = false, ring = false, head = head, tail = tail, used = used,
+      overrun = overrun, lives = lives, free = free, looked = 0, raw = false,
       young = { amount = amount, first = first, last = last, pending = pending, delay = delay, changed = false } }
-    if statedUntil > now then heed(b, header, 97) end
-    return b
   end
 
   local function entryOf(b, n)
@@ -172,8 +170,7 @@ local function rollingKind()
     if renews then b.lives = wanted + 60000 end
     local y = b.young
     call('SETRANGE', b.key, '0', pack('<dddddddddddd', b.head, b.tail, b.used, b.overrun, b.lives, b.free,
-      y.amount, y.first, y.last, y.pending, y.delay, b.statedUntil))
-    if b.stated then call('SETRANGE', b.key, '96', pack('<dd', b.stated, b.statedAt)) end
+      y.amount, y.first, y.last, y.pending, y.delay, 0))
     for n, e in pairs(b.ring or {}) do
       if e.changed and n >= b.head then
         call('SETRANGE', b.key, HEADER + (n % ROOM) * ENTRY, pack('<ddddd', e.amount, e.first, e.last, e.pending, e.delay))

@@ -9,10 +9,10 @@ import { concurrency } from "./concurrency.ts";
 import { cooldowns } from "./cooldowns.ts";
 import { opening } from "./opening.ts";
 import { reading } from "./reading.ts";
+import { renewing } from "./renewing.ts";
 import { reserving } from "./reserving.ts";
 import { rolling } from "./rolling.ts";
 import { settling } from "./settling.ts";
-import { stating } from "./stating.ts";
 
 /**
  * Of what the script writes and of what goes in and out. Part of every key's name: versions that understand their keys
@@ -23,7 +23,6 @@ export const scriptVersion = 1;
 /** One script for everything, so that reports travel with the next question and all of it is one atomic step. */
 export const scriptText = [
   opening,
-  stating,
   rolling,
   calendar,
   anchored,
@@ -31,6 +30,7 @@ export const scriptText = [
   cooldowns,
   buckets,
   where("request.c or request.s", changing + settling),
+  where("request.l", renewing),
   where("request.r", reserving),
   where("request.q or request.h", reading),
   answering,

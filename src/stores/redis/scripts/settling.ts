@@ -1,9 +1,8 @@
 /**
  * Ends reservations. Reports come in numbered batches, one at a time for an instance: one that was carried out already, but
  * whose answer was lost, is not carried out again. A batch is its number, what is to be charged, what answers say of rolling
- * windows and no more, the other reports (which of the batch it is, the reservation's number, 1 for a success, when it was
- * reserved, the scopes that were known then, its buckets, and its changes), and, if any were, limits that were stated: the places
- * of a bucket and of what is said of it, the limit, when the request was reserved, and how many milliseconds ago it was told.
+ * windows and no more, and the other reports: which of the batch it is, the reservation's number, 1 for a success, when it was
+ * reserved, the scopes that were known then, its buckets, and its changes.
  */
 export const settling = `
 local function settleOne(report)
@@ -45,18 +44,5 @@ function settleAll(batch)
     b.kind.answered(b, answered[n + 2], answered[n + 3], answered[n + 4])
   end
   for _, report in ipairs(batch[4]) do settleOne(report) end
-  local stated = batch[5] or {}
-  for n = 1, #stated, 5 do
-    local b, spec = bucketAt(stated[n], stated[n + 1])
-    local told = now - stated[n + 4]
-    if spec[1] ~= 4 and not (b.stated and b.statedAt > stated[n + 3]) then
-      local ends = told + (spec[4] or 0)
-      if spec[1] == 2 then ends = told < spec[5] and spec[5] or told < spec[6] and spec[6] or told end
-      b.stated, b.statedAt, b.statedUntil = stated[n + 2], stated[n + 3], ends
-      -- Whoever asks for it next opens it anew.
-      b.kind.write(b, b.spec)
-      opened[stated[n]] = nil
-    end
-  end
 end
 `;

@@ -36,10 +36,7 @@ export interface ScriptAnswer {
   readonly r?: Reply[];
   /** Scopes that were touched, by the report of which number; 0: by none. */
   readonly t?: [report: number, place: number, ...ScopeFields][];
-  readonly q?: [
-    scopes: [place: number, ...ScopeFields][],
-    buckets: [used: number, resetInMs: number, lowered?: number][],
-  ];
+  readonly q?: [scopes: [place: number, ...ScopeFields][], buckets: [used: number, resetInMs: number][]];
 }
 
 /** @throws TypeError for a reply that is none of the script's. */
@@ -76,6 +73,7 @@ export function reservationOf(answer: ScriptAnswer, place: number, question: Que
     id: question.id,
     index,
     reservedAt: answer.n,
+    leaseMs,
     expiresAt: answer.n + leaseMs,
     readyAt: timeOf(answer.n + readyAfterMs),
     left: needs.map(({ bucket }, at) => bucket.limit - (reply[2 + 2 * at] as number)),
@@ -98,9 +96,7 @@ export function refusalOf({ n: now, r }: ScriptAnswer, place: number, { candidat
   if (typeof reply !== "object" || reply === null)
     throw new TypeError("The server's answer has no reply to this question");
   const blocked = blockedIn(list(reply as Blocking[]), candidates);
-  let retryAt: number | null = null;
-  for (const { until } of blocked) if (until !== null && (retryAt === null || until < retryAt)) retryAt = until;
-  return { granted: false, now, retryAt, blocked };
+  return { granted: false, now, blocked };
 }
 
 function blockedIn(refused: readonly Blocking[], candidates: readonly Candidate[]): Blocked[] {
@@ -141,10 +137,9 @@ export function readingOf(answer: ScriptAnswer, scopes: readonly ScopeId[], buck
     now: answer.n,
     scopes: list(known).map(([place, ...fields]) => scopeState(scopes[place] as ScopeId, answer.n, fields)),
     buckets: buckets.map(({ id, limit }, place): BucketState => {
-      const [used, resetInMs, lowered] = counted[place] ?? [0, untilRelease];
-      const left = Math.max(0, (lowered ?? limit) - used);
-      const state = { id, used, left, resetInMs: resetInMs === untilRelease ? null : resetInMs };
-      return lowered === undefined ? state : { ...state, limit: lowered };
+      const [used, resetInMs] = counted[place] ?? [0, untilRelease];
+      const left = Math.max(0, limit - used);
+      return { id, used, left, resetInMs: resetInMs === untilRelease ? null : resetInMs };
     }),
   };
 }

@@ -1,8 +1,8 @@
-import type { Observation, ScopeState } from "../../../limits/store.ts";
+import type { ScopeState } from "../../../limits/store.ts";
 import type { Clock, Random } from "../../../types.ts";
 import { type ScriptAnswer, touchedOf } from "./answer.ts";
 import { type AnsweredSlot, AnsweredSlots } from "./answered-slots.ts";
-import type { Charge, ScriptRequest, Stated } from "./request.ts";
+import type { Charge, ScriptRequest } from "./request.ts";
 import { isIdle, type Settling } from "./settling.ts";
 
 /** So many reports travel together: a script holds up the whole server. */
@@ -30,7 +30,6 @@ interface Batch {
   readonly charges: readonly Charge[];
   readonly reports: readonly Waiting[];
   readonly answered: readonly AnsweredSlot[];
-  readonly stated: readonly Stated[];
   tries: number;
 }
 
@@ -62,8 +61,6 @@ export class ReportQueue {
   readonly #waiting: Waiting[] = [];
   readonly #charges: Charge[] = [];
   readonly #answered = new AnsweredSlots();
-  /** Of each bucket what was sent last. */
-  readonly #stated = new Map<string, Stated>();
   #number = 0;
   #batch: Batch | undefined;
   #isUnderWay = false;
@@ -86,7 +83,7 @@ export class ReportQueue {
 
   /** Is there anything that does not wait for a question about the same bucket? */
   get #isUrgent(): boolean {
-    return this.#waiting.length > 0 || this.#charges.length > 0 || this.#stated.size > 0;
+    return this.#waiting.length > 0 || this.#charges.length > 0;
   }
 
   /** Tells which scopes it touched, as soon as that is known. */
@@ -119,16 +116,6 @@ export class ReportQueue {
     if (charges.length > 0) this.#arm(0);
   }
 
-  observe(observations: readonly Observation[]): void {
-    const toldAt = this.#options.now();
-    for (const { bucket, limit, sentAt } of observations) {
-      const { id } = bucket;
-      if ((this.#stated.get(id)?.sentAt ?? sentAt) > sentAt) continue;
-      if (this.#stated.size < mostWaiting) this.#stated.set(id, { bucket, limit, sentAt, toldAt });
-    }
-    this.#arm(waitsMs);
-  }
-
   /** Nobody waits any longer for what becomes of reports; they travel when they can. */
   letGo(): void {
     for (const { done } of this.#waiting) done(nothing);
@@ -146,11 +133,11 @@ export class ReportQueue {
     this.#batch ??= this.#nextBatch(request);
     const batch = this.#batch;
     if (batch === undefined) return undefined;
-    const { number, charges, reports, answered, stated } = batch;
+    const { number, charges, reports, answered } = batch;
     batch.tries++;
     this.#isUnderWay = true;
     const settlings = reports.map(({ settling }) => settling);
-    request.settle({ number, charges, settlings, answered, stated }, now(), random);
+    request.settle({ number, charges, settlings, answered }, now(), random);
     return this.#ride(batch, batch.tries, request);
   }
 
@@ -166,7 +153,6 @@ export class ReportQueue {
       charges: this.#charges.splice(0, mostChargesInBatch),
       reports: this.#waiting.splice(0, mostInBatch),
       answered,
-      stated: this.#takeStated(),
       tries: 0,
     };
   }
@@ -188,12 +174,6 @@ export class ReportQueue {
     this.#cancelTimer?.();
     for (const { done } of this.#batch?.reports ?? []) done(nothing);
     for (const { done } of this.#waiting.splice(0)) done(nothing);
-  }
-
-  #takeStated(): Stated[] {
-    const taken = [...this.#stated.values()].slice(0, mostInBatch);
-    for (const { bucket } of taken) this.#stated.delete(bucket.id);
-    return taken;
   }
 
   #ride(batch: Batch, tries: number, request: ScriptRequest): Ride {

@@ -1,4 +1,4 @@
-import type { Bucket, Candidate, Need, Observation, ReserveOptions } from "../../../limits/store.ts";
+import type { Bucket, Candidate, Need, ReserveOptions } from "../../../limits/store.ts";
 import type { CooldownChange, CooldownSource, Random, ScopeId } from "../../../types.ts";
 import type { AnsweredSlot } from "./answered-slots.ts";
 import type { KeyNames } from "./key-names.ts";
@@ -23,10 +23,11 @@ interface Asked {
   /** Descriptions of buckets. */
   readonly p: Spec[];
   h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number];
-  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[], stated?: number[]];
+  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[]];
   c?: unknown[];
   /** Candidates, each once, and the questions about them: all in one list each. */
   readonly k: number[];
+  l?: unknown[];
   r?: number[];
   q?: { s: number[]; b: number[] };
 }
@@ -41,10 +42,14 @@ export interface Charge {
   readonly holder?: { readonly id: string; readonly expiresAt: number } | undefined;
 }
 
-/** A limit that was stated. */
-export interface Stated extends Observation {
-  /** When it was told, on the server's clock. */
-  readonly toldAt: number;
+/** An open reservation, with what ends with its lease. */
+export interface Leased {
+  /** Of the instance's reservations. */
+  readonly number: number;
+  readonly leaseMs: number;
+  readonly needs: readonly Need[];
+  /** Scopes that its probe claimed. */
+  readonly claimed: readonly ScopeId[];
 }
 
 /** What travels under one number. */
@@ -53,7 +58,6 @@ export interface Reports {
   readonly charges: readonly Charge[];
   readonly settlings: readonly Settling[];
   readonly answered: readonly AnsweredSlot[];
-  readonly stated: readonly Stated[];
 }
 
 /** One call to the script: what it is asked, with each key it needs named once. */
@@ -88,8 +92,8 @@ export class ScriptRequest {
 
   /** Is there anything to be asked? */
   get isEmpty(): boolean {
-    const { h, s, c, r, q } = this.#asked;
-    return h === undefined && s === undefined && c === undefined && r === undefined && q === undefined;
+    const { h, s, c, l, r, q } = this.#asked;
+    return [h, s, c, l, r, q].every((part) => part === undefined);
   }
 
   /** How many candidates the questions are about. */
@@ -113,7 +117,7 @@ export class ScriptRequest {
     return this;
   }
 
-  settle({ number, charges, settlings, answered, stated }: Reports, now: number, random: Random): this {
+  settle({ number, charges, settlings, answered }: Reports, now: number, random: Random): this {
     const charged = charges.map(({ bucket, amount, at, holder }) => {
       const held = holder === undefined ? [] : [holder.id, Math.ceil(holder.expiresAt - now)];
       return [...this.#bucket(bucket), finite(amount), Math.max(0, Math.floor(now - at)), ...held];
@@ -124,10 +128,6 @@ export class ScriptRequest {
     }
     const reports = settlings.map((settling, at) => this.#report(at + 1, settling, random));
     this.#asked.s = [number, charged, counted, reports];
-    if (stated.length === 0) return this;
-    this.#asked.s[4] = stated.flatMap(({ bucket, limit, sentAt, toldAt }) => {
-      return [...this.#bucket(bucket), finite(limit), finite(sentAt), Math.max(0, Math.floor(now - toldAt))];
-    });
     return this;
   }
 
@@ -145,6 +145,18 @@ export class ScriptRequest {
 
   cool(changes: readonly CooldownChange[], random: Random): this {
     this.#asked.c = changes.map((change) => this.#change(change, random));
+    return this;
+  }
+
+  /** Each lease ends as long from now as it was granted for. */
+  renew(holders: readonly Leased[]): this {
+    this.#asked.l = holders.map(({ number, leaseMs, needs, claimed }) => {
+      const permits: number[] = [];
+      for (const { bucket, amount } of needs) {
+        if (bucket.kind === "concurrency") permits.push(...this.#bucket(bucket), amount);
+      }
+      return [number, finite(Math.ceil(leaseMs)), permits, claimed.map((scope) => this.#scope(scope))];
+    });
     return this;
   }
 

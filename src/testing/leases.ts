@@ -1,0 +1,71 @@
+import type { MemoryReservation } from "../limits/memory/memory-reservation.ts";
+import type { Candidate, Reservation, ReserveOptions } from "../limits/store.ts";
+import type { Clock } from "../types.ts";
+
+interface Open {
+  readonly candidate: Candidate;
+  readonly leaseMs: number;
+  expiresAt: number;
+}
+
+/**
+ * Leases over a memory store, which by itself knows of none: for stores that stand for one of several processes. Every handle has
+ * leases of its own; all of them end before any of them asks.
+ */
+export class Leases {
+  readonly #clock: Clock;
+  readonly #open = new Map<Reservation, Open>();
+  /** Of all handles on one state. */
+  readonly #all: Set<Leases>;
+
+  constructor(clock: Clock, all = new Set<Leases>()) {
+    this.#clock = clock;
+    this.#all = all;
+    all.add(this);
+  }
+
+  /** For another handle on the same state. */
+  another(): Leases {
+    return new Leases(this.#clock, this.#all);
+  }
+
+  begin(reservation: Reservation, candidate: Candidate, { leaseMs, dryRun }: ReserveOptions): void {
+    if (dryRun === true) return;
+    this.#open.set(reservation, { candidate, leaseMs, expiresAt: this.#clock.monotonic() + leaseMs });
+  }
+
+  settled(reservation: Reservation): void {
+    this.#open.delete(reservation);
+  }
+
+  renew(): void {
+    this.endDue();
+    for (const open of this.#open.values()) open.expiresAt = this.#clock.monotonic() + open.leaseMs;
+  }
+
+  /** Gives back what leases held that have ended. Windows keep what they count, and the report may still correct it. */
+  endDue(): void {
+    const now = this.#clock.monotonic();
+    for (const { own } of this.#everybody()) {
+      for (const [reservation, { candidate, expiresAt }] of own) {
+        if (expiresAt > now) continue;
+        own.delete(reservation);
+        release(reservation as MemoryReservation, candidate, now);
+      }
+    }
+  }
+
+  *#everybody(): Generator<{ own: Map<Reservation, Open> }> {
+    for (const each of this.#all) yield { own: each.#open };
+  }
+}
+
+function release(reservation: MemoryReservation, { needs }: Candidate, now: number): void {
+  const { memo, tickets } = reservation;
+  for (const [place, { bucket }] of needs.entries()) {
+    if (bucket.kind !== "concurrency") continue;
+    memo.counters[place]?.settle(tickets[place] as number, 0, 0, bucket, now, 0);
+    tickets[place] = 0;
+  }
+  for (const cell of memo.cells) if (cell.probe === reservation) cell.probe = undefined;
+}
