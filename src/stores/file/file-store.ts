@@ -39,6 +39,9 @@ const restPerWork = 9;
  * const fetch = createRotatingFetch({ provider: "openai", keys, store });
  */
 export class FileStore extends MemoryStore {
+  /** The build calls a class that mentions itself by another name. */
+  static override readonly name = "FileStore";
+
   /** The file, as an absolute path. */
   readonly path: string;
   readonly #options: ResolvedFileStoreOptions;

@@ -34,6 +34,9 @@ export interface KeyFileOptions {
  * const fetch = createRotatingFetch({ provider: "openai", keys, keyStore });
  */
 export class KeyFile implements KeyStore {
+  /** The build calls a class that mentions itself by another name. */
+  static readonly name = "KeyFile";
+
   /** The file, as an absolute path. */
   readonly path: string;
   readonly storesSecrets: boolean;
