@@ -3,6 +3,11 @@ import { defineConfig } from "tsup";
 /** What `exports` of package.json names. */
 const entry = {
   index: "src/index.ts",
+  core: "src/core.ts",
+  providers: "src/entries/providers.ts",
+  strategies: "src/entries/strategies.ts",
+  cache: "src/entries/cache.ts",
+  operate: "src/entries/operate.ts",
   express: "src/server/middleware/express.ts",
   koa: "src/server/middleware/koa.ts",
   hono: "src/server/middleware/hono.ts",
@@ -19,7 +24,8 @@ const rooms = {
   "room-mask": "src/mask.ts",
   "room-checks": "src/checks.ts",
   "room-fetch": "src/fetch/create-rotating-fetch.ts",
-  "room-rotator": "src/operate/key-rotator.ts",
+  "room-pool": "src/operate/pool-rotator.ts",
+  "room-rotator": "src/named/key-rotator.ts",
   "room-classifier": "src/judgement/error-classifier.ts",
   "room-memory": "src/limits/memory/memory.ts",
   "room-proxy": "src/server/proxy/create-proxy-handler.ts",
@@ -27,7 +33,7 @@ const rooms = {
 };
 
 // `Symbol.asyncDispose` is in the types: a project need not have it in its own `lib`.
-const dts = { banner: '/// <reference lib="esnext.disposable" />' };
+const dts = { banner: '/// <reference lib="esnext.disposable" />', compilerOptions: { stripInternal: true } };
 
 // Without tree shaking, splitting lowers CommonJS: class names get lost, and calls take longer.
 const code = { entry: { ...entry, ...rooms }, target: "es2022", splitting: true, treeshake: true } as const;

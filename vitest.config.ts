@@ -33,7 +33,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^rotating-fetch\/testing$/, replacement: at("./src/testing/index.ts") },
-      { find: /^rotating-fetch\/node$/, replacement: at("./src/node.ts") },
+      { find: /^rotating-fetch\/(core|node)$/, replacement: at("./src/$1.ts") },
+      { find: /^rotating-fetch\/(providers|strategies|cache|operate)$/, replacement: at("./src/entries/$1.ts") },
       { find: /^rotating-fetch\/(express|koa|hono)$/, replacement: at("./src/server/middleware/$1.ts") },
       { find: /^rotating-fetch$/, replacement: at("./src/index.ts") },
     ],

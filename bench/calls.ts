@@ -1,4 +1,4 @@
-import { library, makeKeys, type RotatingFetch, twoLimits } from "./library.ts";
+import { library, makeKeys, type ProviderName, type RotatingFetch, twoLimits } from "./library.ts";
 import type { Row } from "./measure.ts";
 
 export type Send = (url: string, init: RequestInit) => Promise<Response>;
@@ -76,7 +76,7 @@ export function handWrittenReading(keys: readonly string[], send: Send): Send {
 }
 
 /** With a provider whose answers carry counters, those are read on every call. */
-export function wrapper(keys: readonly string[], send: Send, provider = "generic"): RotatingFetch {
+export function wrapper(keys: readonly string[], send: Send, provider: ProviderName = "generic"): RotatingFetch {
   return library.createRotatingFetch({
     keys,
     provider,

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type * as Library from "../src/index.ts";
 import type * as Testing from "../src/testing/index.ts";
 
-export type { KeyRotator, Limit, RotatingFetch, StrategyName } from "../src/index.ts";
+export type { KeyRotator, Limit, ProviderName, RotatingFetch, StrategyName } from "../src/index.ts";
 
 // Loaded by address: types must be checkable before anything is built.
 const built = (file: string): string => new URL(`../dist/${file}`, import.meta.url).href;

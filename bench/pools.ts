@@ -1,9 +1,11 @@
 import { systemClock } from "../src/clock.ts";
 import { readingOf } from "../src/judgement/provider-reading.ts";
-import { providerNamed, resolveStrategy } from "../src/judgement/registry.ts";
+import { providerNamed } from "../src/named/presets.ts";
+import { strategyOf } from "../src/named/strategies.ts";
 import type { KeyPool } from "../src/pool/keys/key-pool.ts";
 import { KeyRegistry } from "../src/pool/keys/key-registry.ts";
 import { Lane, standing } from "../src/pool/ready/lane.ts";
+import { resolveStrategy } from "../src/pool/strategies/resolve-strategy.ts";
 import type { Clock, KeyConfig } from "../src/types.ts";
 import { makeKeys, type StrategyName } from "./library.ts";
 import { shuffled } from "./measure.ts";
@@ -41,7 +43,7 @@ export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
 }
 
 export function makeLane(pool: KeyPool, strategy: StrategyName, clock: Clock = systemClock): Lane {
-  const ordering = resolveStrategy(strategy, (error) => {
+  const ordering = resolveStrategy(strategyOf(strategy), (error) => {
     throw error;
   });
   return new Lane(pool, ordering, { groups: pool, clock, random: Math.random });

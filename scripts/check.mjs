@@ -12,6 +12,7 @@ const steps = [
   { name: "build", command: "npm run --silent build" },
   { name: "tests", command: "npm test" },
   { name: "package contents and types", command: "npm run --silent check:package" },
+  { name: "public types", command: "npm run --silent check:types" },
   { name: "size", command: "npm run --silent check:size" },
   { name: "unused code and dependencies", command: "npm run --silent check:unused" },
 ];

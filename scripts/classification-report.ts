@@ -7,7 +7,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ErrorClassifier } from "../src/judgement/error-classifier.ts";
-import { providerNamed } from "../src/judgement/registry.ts";
+import { providerNamed } from "../src/named/presets.ts";
 import type { Classification, ClassificationContext, Kind, Scope } from "../src/types.ts";
 
 interface ProviderCase {

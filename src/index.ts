@@ -14,19 +14,12 @@ export {
   StateFileError,
   type StateFileProblem,
 } from "./errors.ts";
-export type { CacheOptions, CacheRequest, ResponseCache } from "./fetch/cache/cache-options.ts";
+export type { CacheOptions, CacheRequest } from "./fetch/cache/cache-options.ts";
+export type { CacheMaker, ResponseCache } from "./fetch/call-cache.ts";
 export type { CallFacts } from "./fetch/call-facts.ts";
-export { createRotatingFetch, type RotatingFetch } from "./fetch/create-rotating-fetch.ts";
-export type {
-  CallingOptions,
-  FetchFunction,
-  RotatingFetchOptions,
-  SharedRotatorOptions,
-} from "./fetch/fetch-options.ts";
+export type { CallingOptions, FetchFunction } from "./fetch/fetch-options.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
 export type { ClassifierInput } from "./judgement/classifier.ts";
-export { defineProvider, type ProviderDefinition } from "./judgement/define-provider.ts";
-export { ErrorClassifier, type ErrorClassifierOptions } from "./judgement/error-classifier.ts";
 export type {
   CredentialPlacement,
   ErrorRule,
@@ -50,7 +43,6 @@ export {
   RateLimitTracker,
   type RateLimitTrackerOptions,
 } from "./judgement/rate-limit-tracker.ts";
-export type { ProviderName } from "./judgement/registry.ts";
 export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
 export type { LimitTemplate } from "./limits/limits.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./limits/memory/memory.ts";
@@ -76,10 +68,17 @@ export type {
   Unsubscribe,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";
+export { createProxyHandler, type ProxyHandler } from "./named/create-proxy-handler.ts";
+export { createRotatingFetch, type RotatingFetch } from "./named/create-rotating-fetch.ts";
+export { defineProvider, type ProviderDefinition } from "./named/define-provider.ts";
+export { ErrorClassifier, type ErrorClassifierOptions } from "./named/error-classifier.ts";
+export { KeyRotator } from "./named/key-rotator.ts";
+export type { ProxyOptions, RotatingFetchOptions, RotatorOptions, SharedRotatorOptions } from "./named/options.ts";
+export type { ProviderName } from "./named/presets.ts";
+export type { StrategyName } from "./named/strategies.ts";
 export type { CheckOptions, CheckReport, KeyReport, KeyVerdict } from "./operate/check.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explain.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./operate/forecast.ts";
-export { KeyRotator } from "./operate/key-rotator.ts";
 export type { ImportOptions, ImportReport, ImportResult } from "./operate/keys/key-import.ts";
 export type { ReplaceOptions } from "./operate/keys/manage-keys.ts";
 export type {
@@ -102,13 +101,7 @@ export type {
 export { Lease } from "./pool/lease.ts";
 export type { ProbeRequest } from "./pool/pool-port.ts";
 export type { ModelStanding } from "./pool/readiness.ts";
-export type {
-  AcquireRequest,
-  HealthCheck,
-  RotatorOptions,
-  StrategyName,
-  TokenEstimate,
-} from "./pool/rotator-options.ts";
+export type { AcquireRequest, HealthCheck, TokenEstimate } from "./pool/rotator-options.ts";
 export type {
   ChoosingStrategy,
   GroupFacts,
@@ -139,10 +132,9 @@ export type {
 } from "./ports.ts";
 export type { AdminOptions, AdminToken } from "./server/admin/create-admin-handler.ts";
 export { type AdminHandler, createAdminHandler, isAdminPath } from "./server/admin/create-admin-handler.ts";
-export { createProxyHandler, type ProxyHandler } from "./server/proxy/create-proxy-handler.ts";
 export type { Admission, Authorize, AuthorizeFunction, ProxyRequest } from "./server/proxy/proxy-authorize.ts";
 export { ProxyError } from "./server/proxy/proxy-error.ts";
-export type { ProxyingOptions, ProxyOptions } from "./server/proxy/proxy-options.ts";
+export type { ProxyingOptions } from "./server/proxy/proxy-options.ts";
 export { MemoryKeyStore, type MemoryKeyStoreOptions } from "./stores/memory-key-store.ts";
 export type {
   AttemptSummary,

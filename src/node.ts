@@ -1,6 +1,6 @@
 export { StateFileError, type StateFileProblem } from "./errors.ts";
+export { createNodeProxy, type NodeProxyHandler, type NodeProxyOptions } from "./named/create-node-proxy.ts";
 export { createNodeAdmin } from "./server/node/create-node-admin.ts";
-export { createNodeProxy, type NodeProxyHandler, type NodeProxyOptions } from "./server/node/create-node-proxy.ts";
 export type { ProxyTransportChoice } from "./server/node/transport-choice.ts";
 export type { Dispatching } from "./server/node/undici-transport.ts";
 export { type NodeHandler, nodeHandlerOf, type WebHandler } from "./server/node/web-bridge.ts";

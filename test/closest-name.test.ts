@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { closestName } from "../src/closest-name.ts";
-import { providers } from "../src/judgement/registry.ts";
+import { providers } from "../src/named/presets.ts";
 import { knownRotatorOptions } from "../src/pool/rotator-options.ts";
 
 const options = Object.keys(knownRotatorOptions);

@@ -1,6 +1,6 @@
 import type { ClassifierInput } from "../../src/judgement/classifier.ts";
-import { ErrorClassifier } from "../../src/judgement/error-classifier.ts";
-import { providerNamed } from "../../src/judgement/registry.ts";
+import { ErrorClassifier } from "../../src/named/error-classifier.ts";
+import { providerNamed } from "../../src/named/presets.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { quantile } from "../statistics.ts";
 import { figure, printGoal, printTable, printTitle, spreadText } from "../table.ts";

@@ -1,4 +1,4 @@
-import { KeyRotator } from "../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../src/named/key-rotator.ts";
 import { Lease } from "../../src/pool/lease.ts";
 import { standing } from "../../src/pool/ready/lane.ts";
 import type { Limit } from "../../src/types.ts";

@@ -3,19 +3,18 @@ import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
-import type { KeyRotator } from "../operate/key-rotator.ts";
-import type { CallPort } from "../pool/pool-port.ts";
+import type { CallPort, PoolOwner } from "../pool/pool-port.ts";
 import { isA } from "../realms.ts";
 import { isPlatformSignal, untilAborted } from "./abort-watch.ts";
 import { isSentAsIs, prepareBody } from "./bodies/replayable-body.ts";
-import type { ResponseCache } from "./cache/cache-options.ts";
-import { CachingSender } from "./cache/response-cache.ts";
+import { type CallCache, makeCache, type ResponseCache } from "./call-cache.ts";
 import { expectCallOptions } from "./call-options.ts";
 import { createCallingLoop } from "./calling-loop.ts";
 import { hasCredential } from "./credentials.ts";
 import { AllowedOrigins } from "./endpoints.ts";
 import { askForUsage, FetchCall, initOfRequest, withPlatformSignal } from "./fetch-call.ts";
 import {
+  type MakeRotator,
   type ResolvedCallingOptions,
   type RotatingFetchOptions,
   resolveFetchOptions,
@@ -24,28 +23,21 @@ import {
 import { FetchTransport } from "./fetch-transport.ts";
 
 /** A `fetch` that picks a key for every request. */
-export type RotatingFetch = typeof globalThis.fetch & {
+export type RotatingFetch<Rotator extends PoolOwner = PoolOwner> = typeof globalThis.fetch & {
   /** The pool behind it. */
-  readonly rotator: KeyRotator;
+  readonly rotator: Rotator;
   /** The answers it keeps; there with the option `cache`. */
   readonly cache?: ResponseCache | undefined;
   /** The same fetch with options for every call made through it. */
-  with(options: CallOptions): RotatingFetch;
+  with(options: CallOptions): RotatingFetch<Rotator>;
 };
 
-/**
- * Turns a list of API keys into one `fetch`.
- *
- * Every call gets a key that may be used now; a refused key rests and another is tried at once. Give it to any client
- * that takes a `fetch`, with any non-empty string as the client's own key.
- *
- * @throws InvalidOptionsError naming the option that cannot work.
- * @example
- * const fetch = createRotatingFetch({ provider: "openai", keys: process.env.OPENAI_API_KEYS });
- * const openai = new OpenAI({ apiKey: "rotating", fetch });
- */
-export function createRotatingFetch(options: RotatingFetchOptions | SharedRotatorOptions): RotatingFetch {
-  const resolved = resolveFetchOptions(options);
+/** @throws InvalidOptionsError naming the option that cannot work. */
+export function makeRotatingFetch(
+  options: RotatingFetchOptions | SharedRotatorOptions,
+  makeRotator: MakeRotator,
+): RotatingFetch {
+  const resolved = resolveFetchOptions(options, makeRotator);
   return fetchWith(new FetchFace(resolved), undefined);
 }
 
@@ -69,8 +61,8 @@ function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): Rotat
 
 /** The fetch face of the attempt loop: takes a call apart and hands the answer over. */
 class FetchFace {
-  readonly rotator: KeyRotator;
-  readonly cache: CachingSender | undefined;
+  readonly rotator: PoolOwner;
+  readonly cache: CallCache | undefined;
   readonly #pool: CallPort;
   readonly #options: ResolvedCallingOptions;
   readonly #origins: AllowedOrigins;
@@ -90,17 +82,14 @@ class FetchFace {
     const { onExhausted } = options;
     const noting = options.cache === undefined ? onExhausted : remembering(onExhausted, made);
     this.#loop = createCallingLoop(options, transport, { onExhausted: noting });
-    this.cache =
-      options.cache &&
-      new CachingSender({
-        ...options.cache,
-        providers: () => pool.providers,
-        clock,
-        totalTimeoutMs: options.totalTimeoutMs,
-        send: (call) => this.#loop.run(call),
-        isMade: (response) => made.has(response),
-        failed: (error) => pool.emit("part-failed", { part: "cache", error }),
-      });
+    this.cache = options.cache?.[makeCache]({
+      providers: () => pool.providers,
+      clock,
+      totalTimeoutMs: options.totalTimeoutMs,
+      send: (call) => this.#loop.run(call),
+      isMade: (response) => made.has(response),
+      failed: (error) => pool.emit("part-failed", { part: "cache", error }),
+    });
   }
 
   fetch(

@@ -12,9 +12,7 @@ import {
 import { type AllKeysExhaustedError, InvalidOptionsError } from "../errors.ts";
 import { type ClassifyHook, expectPolicy, type Policy } from "../judgement/classification-hooks.ts";
 import type { Provider } from "../judgement/provider.ts";
-import { providerAt } from "../judgement/registry.ts";
-import { KeyRotator } from "../operate/key-rotator.ts";
-import { type CallPort, isPoolOwner, portOf } from "../pool/pool-port.ts";
+import { type CallPort, isPoolOwner, type PoolOwner, portOf } from "../pool/pool-port.ts";
 import {
   type Addressed,
   knownRotatorOptions,
@@ -22,7 +20,7 @@ import {
   sentTo,
   type TokenEstimate,
 } from "../pool/rotator-options.ts";
-import { type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from "./cache/cache-options.ts";
+import { type CacheMaker, type CacheMaking, isCacheMaker } from "./call-cache.ts";
 import type { CallFacts } from "./call-facts.ts";
 import { leadsUp } from "./endpoints.ts";
 
@@ -32,8 +30,7 @@ export type FetchFunction = (input: string, init?: RequestInit) => Promise<Respo
 /** How calls are made, beside which keys they are made with. */
 export interface CallingOptions {
   /**
-   * Base URL of the API; its origin is one that keys are sent to. Where no `provider` is named, the preset known to live
-   * there is used. @default the provider's origins
+   * Base URL of the API; its origin is one that keys are sent to. @default the provider's origins
    */
   readonly baseURL?: string | URL | undefined;
   /** Further origins keys may be sent to, without a path. @default none */
@@ -104,8 +101,8 @@ export interface CallingOptions {
    * counts tokens. Such a stream ends with one more chunk, whose `choices` are empty. @default false
    */
   readonly includeUsage?: boolean | undefined;
-  /** Gives complete answers again to requests that are the same by a key of yours. @default none is kept */
-  readonly cache?: CacheOptions | undefined;
+  /** Gives complete answers again to requests that are the same by a key of yours: `responseCache()`. @default none is kept */
+  readonly cache?: CacheMaker | undefined;
 }
 
 /** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
@@ -116,11 +113,15 @@ export interface RotatingFetchOptions extends RotatorOptions, CallingOptions {}
  * provider belongs to the rotator.
  */
 export interface SharedRotatorOptions extends CallingOptions {
-  readonly rotator: KeyRotator;
+  /** A `KeyRotator`. */
+  readonly rotator: PoolOwner;
 }
 
+/** Makes the rotator of a fetch that brings its own keys. */
+export type MakeRotator = (options: RotatorOptions) => PoolOwner;
+
 export interface ResolvedCallingOptions {
-  readonly rotator: KeyRotator;
+  readonly rotator: PoolOwner;
   readonly pool: CallPort;
   readonly baseURL: URL | undefined;
   readonly origins: readonly string[];
@@ -138,7 +139,7 @@ export interface ResolvedCallingOptions {
   readonly onExhausted: OnExhausted<Response>;
   readonly policy: Policy | undefined;
   readonly classify: ClassifyHook | undefined;
-  readonly cache: ResolvedCacheOptions | undefined;
+  readonly cache: CacheMaking | undefined;
   readonly affinity: CallingOptions["affinity"];
   readonly estimateTokens: CallingOptions["estimateTokens"];
   readonly includeUsage: boolean;
@@ -171,14 +172,17 @@ const knownCallingOptions: { readonly [name in keyof Required<CallingOptions>]: 
  * Checks the options, fills in the defaults and makes the rotator, once.
  * @throws InvalidOptionsError naming the option.
  */
-export function resolveFetchOptions(options: RotatingFetchOptions | SharedRotatorOptions): ResolvedCallingOptions {
+export function resolveFetchOptions(
+  options: RotatingFetchOptions | SharedRotatorOptions,
+  makeRotator: MakeRotator,
+): ResolvedCallingOptions {
   const shared = typeof options === "object" && options !== null && "rotator" in options;
   const sharedRotator = shared ? expectRotator(options) : undefined;
   const known = shared ? { rotator: true as const } : knownRotatorOptions;
   expectKnown("options", options, { ...known, ...knownCallingOptions });
   const calling = resolveCalling(options);
   const own = resolveOwnOrigins(options);
-  const rotator = sharedRotator ?? new KeyRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL, own));
+  const rotator = sharedRotator ?? makeRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL, own));
   const pool = portOf(rotator);
   const origins = resolveOrigins(own, calling.baseURL, pool);
   const { healthCheck } = options as RotatingFetchOptions;
@@ -204,7 +208,7 @@ function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "
     onExhausted: resolveOnExhausted(options.onExhausted),
     policy: options.policy === undefined ? undefined : expectPolicy("policy", options.policy),
     classify: options.classify === undefined ? undefined : expectFunction<ClassifyHook>("classify", options.classify),
-    cache: options.cache === undefined ? undefined : resolveCacheOptions(options.cache),
+    cache: options.cache === undefined ? undefined : expectCache(options.cache),
     affinity: options.affinity === undefined ? undefined : expectFunction("affinity", options.affinity),
     estimateTokens:
       options.estimateTokens === undefined ? undefined : expectFunction("estimateTokens", options.estimateTokens),
@@ -245,8 +249,13 @@ function isResponse(value: unknown): value is Response {
   return typeof status === "number" && typeof headers?.get === "function";
 }
 
+function expectCache(value: unknown): CacheMaking {
+  if (isCacheMaker(value)) return value;
+  throw unexpected("cache", "what `responseCache()` makes", value);
+}
+
 /** A rotator has its keys already: what is said of keys beside it would be left unheard. */
-function expectRotator(options: SharedRotatorOptions): KeyRotator {
+function expectRotator(options: SharedRotatorOptions): PoolOwner {
   const { rotator } = options;
   if (!isPoolOwner(rotator)) throw unexpected("rotator", "a KeyRotator", rotator);
   const names = Object.keys(knownRotatorOptions);
@@ -265,10 +274,9 @@ function rotatorPart(
   own: readonly string[],
 ): RotatorOptions & Addressed {
   const part = Object.entries(options).filter(([name]) => name in knownRotatorOptions);
-  const found = options.provider === undefined && baseURL !== undefined ? { provider: providerAt(baseURL) } : undefined;
   // A key store holds the keys of one address.
   const address = { base: baseURL?.origin, own };
-  return { keys: options.keys, ...Object.fromEntries(part), ...found, [sentTo]: address };
+  return { keys: options.keys, ...Object.fromEntries(part), [sentTo]: address };
 }
 
 /** Those the options name. */

@@ -1,4 +1,5 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../attempt/call.ts";
+import { exhaustedHeaders } from "../attempt/exhausted-answer.ts";
 import type { CredentialPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
@@ -9,7 +10,6 @@ import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { withFields } from "./bodies/response-fields.ts";
 import { goesInQuery, headerIn, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";
 import { withParameter } from "./endpoints.ts";
-import { exhaustedHeaders } from "./exhausted-headers.ts";
 import type { FetchCall } from "./fetch-call.ts";
 import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";

@@ -1,14 +1,14 @@
 import { expectKnown } from "../checks.ts";
 import type { CredentialPlacement, Provider } from "./provider.ts";
 import { expectProvider, providerShape } from "./provider-options.ts";
-import { type OtherName, type ProviderName, providerNamed } from "./registry.ts";
+import { generic } from "./providers/generic.ts";
 
 type ProviderFields = { readonly [field in keyof Provider]?: Provider[field] | undefined };
 
 /** A provider, told by how it differs from another one. */
 export interface ProviderDefinition extends ProviderFields {
-  /** A preset's name or a `Provider`: what is not given here is taken from it. @default "generic" */
-  readonly extends?: ProviderName | OtherName | Provider | undefined;
+  /** What is not given here is taken from it. @default the preset `generic` */
+  readonly extends?: Provider | undefined;
   /**
    * Where the secret goes: `header` when the client sends no credential of its own. A client that sends one, in
    * `authorization`, `x-api-key`, `x-goog-api-key`, `api-key`, this header or the parameter `query`, has it replaced where it
@@ -34,9 +34,8 @@ export interface ProviderDefinition extends ProviderFields {
  */
 export function defineProvider(definition: ProviderDefinition): Provider {
   expectKnown("provider", definition, { extends: true, ...providerShape });
-  const { extends: from = "generic", ...fields } = definition;
-  const base =
-    typeof from === "object" ? expectProvider("provider.extends", from) : providerNamed(from, "provider.extends");
+  const { extends: from = generic, ...fields } = definition;
+  const base = expectProvider("provider.extends", from);
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const provider = expectProvider("provider", { ...base, ...whereabouts(fields), ...given });
   if (fields.errors === undefined || base.errors === undefined) return provider;

@@ -3,14 +3,14 @@ import type { Classification } from "../types.ts";
 import type { ClassifierInput } from "./classifier.ts";
 import type { Provider } from "./provider.ts";
 import { type ProviderReading, readingOf } from "./provider-reading.ts";
-import { type OtherName, type ProviderName, resolveProvider } from "./registry.ts";
+import { resolveProvider } from "./resolve-provider.ts";
 
 /** What holds for every API. */
 const unknownProvider: Provider = { name: "unknown", origins: [], credential: {} };
 
 export interface ErrorClassifierOptions {
-  /** Whose answers are judged: a preset's name or a `Provider`. @default none: what holds for every API */
-  readonly provider?: ProviderName | OtherName | Provider | undefined;
+  /** Whose answers are judged. @default none: what holds for every API */
+  readonly provider?: Provider | undefined;
 }
 
 /**

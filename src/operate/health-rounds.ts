@@ -1,5 +1,5 @@
 import { unexpected } from "../checks.ts";
-import type { PoolPort } from "../pool/pool-port.ts";
+import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
 import type { HealthCheck } from "../pool/rotator-options.ts";
 import { check, type KeyReport, providersProbe } from "./check.ts";
 
@@ -11,7 +11,8 @@ const intervalJitter = 0.1;
  * Probes a pool's keys at intervals, from when there is somebody to send probes until the pool is closed.
  * @throws InvalidOptionsError when no probe is known that proves anything, or the platform's timers end with the request.
  */
-export function watchHealth(port: PoolPort, healthCheck: HealthCheck): void {
+export function watchHealth(pool: PoolOwner, healthCheck: HealthCheck): void {
+  const port = portOf(pool);
   const { clock } = port.options;
   providersProbe(port.options.provider, port.options, "healthCheck.path");
   if (clock.timersEndWithRequest === true) {

@@ -12,19 +12,14 @@ import {
 import { systemClock } from "../clock.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { readingOf } from "../judgement/provider-reading.ts";
-import {
-  type OtherName,
-  type ProviderName,
-  resolveProvider,
-  resolveStore,
-  resolveStrategy,
-} from "../judgement/registry.ts";
+import { resolveProvider } from "../judgement/resolve-provider.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import { isShared, type Store } from "../limits/store.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import type { PoolTerms } from "./keys/key-pool.ts";
 import type { ResolvedKey } from "./keys/key-source.ts";
 import type { KeyStore } from "./keys/key-store.ts";
+import { resolveStrategy } from "./strategies/resolve-strategy.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
 
 /** Beside a rotator's options: where the fetch it is made for sends keys. */
@@ -41,15 +36,6 @@ export interface Addressed {
   readonly [sentTo]?: Address | undefined;
 }
 
-export type StrategyName =
-  | "round_robin"
-  | "random"
-  | "weighted"
-  | "least_used"
-  | "fill_first"
-  | "least_busy"
-  | "lowest_latency";
-
 export interface RotatorOptions {
   /**
    * A string of secrets, a list of secrets or key objects, or a function that returns one of these; the function is read at
@@ -58,10 +44,10 @@ export interface RotatorOptions {
    * `keyStore` the list may be empty: operators bring the keys.
    */
   readonly keys: KeySource | undefined;
-  /** A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic" */
-  readonly provider?: ProviderName | OtherName | Provider | undefined;
-  /** How the next key is chosen among those that are ready. @default "round_robin" */
-  readonly strategy?: StrategyName | Strategy | undefined;
+  /** Whose keys these are. @default what holds for every API */
+  readonly provider?: Provider | undefined;
+  /** How the next key is chosen among those that are ready. @default one after the other */
+  readonly strategy?: Strategy | undefined;
   /**
    * Limits the provider publishes for a tier, by the preset's own name for it. One of `limits` with the same id replaces one.
    * Published limits change: look them up before you rely on them.
@@ -226,13 +212,20 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   random: true,
 };
 
+/** What a rotator is made with where nothing is said of it. */
+export interface RotatorDefaults {
+  makeStore(parts: { readonly clock: Clock; readonly random: Random }): Store;
+  /** Told when a strategy of the user's own throws. */
+  strategyFailed(error: unknown): void;
+}
+
 /**
  * Checks the options and fills in the defaults, once.
  * @throws InvalidOptionsError naming the option.
  */
 export function resolveRotatorOptions(
   options: RotatorOptions,
-  onStrategyFailure: (error: unknown) => void,
+  { makeStore, strategyFailed }: RotatorDefaults,
 ): ResolvedRotatorOptions {
   expectKnown("options", options, knownRotatorOptions);
   const clock = options.clock === undefined ? systemClock : expectClock(options.clock);
@@ -246,13 +239,13 @@ export function resolveRotatorOptions(
     );
   }
   const provider = resolveProvider(options.provider);
-  const store = resolveStore(options.store, { clock, random });
+  const store = options.store === undefined ? makeStore({ clock, random }) : expectStore(options.store);
   const cooldownMs =
     options.cooldownMs === undefined ? 1000 : expectNumber("cooldownMs", options.cooldownMs, { min: 0, finite: true });
   return {
     keys,
     provider,
-    strategy: resolveStrategy(options.strategy, onStrategyFailure),
+    strategy: resolveStrategy(options.strategy, strategyFailed),
     ...resolveTerms(provider, options),
     store,
     keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore),
@@ -271,6 +264,16 @@ export function resolveRotatorOptions(
     clock,
     random,
   };
+}
+
+function expectStore(value: unknown): Store {
+  const store = expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read"], value);
+  // What any handle of several has, all of them need.
+  if (isShared(store)) expectMethods("store", ["renew", "watch", "sharing", "onSharing"], store);
+  for (const name of ["watch", "dump", "load", "close"] as const) {
+    if (store[name] !== undefined) expectFunction(`store.${name}`, store[name]);
+  }
+  return store;
 }
 
 /** Processes that share a store may have addresses of their own. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AllKeysExhaustedError, InvalidOptionsError } from "../../src/index.ts";
+import type { ProviderName } from "../../src/named/presets.ts";
 import { chatUrl, limited, networkError, ok, post, type RigOptions, refusal, rig } from "../fetch/fixture.ts";
 
 /** Uses up the only key's only request of the hour, then asks for one more. */
@@ -46,7 +47,7 @@ describe("exhaustedAnswer", () => {
     ["gemini", { error: { code: 429, status: "RESOURCE_EXHAUSTED" } }],
     ["generic", { error: { code: "rate_limit_exceeded" } }],
   ])("speaks the error shape of %s", async (provider, shape) => {
-    const { response } = await exhausted({ provider });
+    const { response } = await exhausted({ provider: provider as ProviderName });
     expect(response.headers.get("content-type")).toContain("application/json");
     const body = await response.json();
     expect(body).toMatchObject(shape);

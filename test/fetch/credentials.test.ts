@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { defineProvider } from "../../src/index.ts";
+import type { ProviderName } from "../../src/named/presets.ts";
 import { chatUrl, ok, origin, post, type RigOptions, rig } from "./fixture.ts";
 
 /** What arrives at the provider when a client sends these headers; the key in it is called SECRET. */
@@ -47,8 +48,8 @@ describe("placeCredential", () => {
     ["anthropic", { "x-api-key": "SECRET" }],
     ["gemini", { "x-goog-api-key": "SECRET" }],
   ])("puts it where %s wants it when the client sent none", async (provider, expected) => {
-    expect(await arriving(undefined, { provider })).toEqual(expected);
-    expect(await arriving({}, { provider })).toEqual(expected);
+    expect(await arriving(undefined, { provider: provider as ProviderName })).toEqual(expected);
+    expect(await arriving({}, { provider: provider as ProviderName })).toEqual(expected);
   });
 
   it("takes the header of a provider of one's own for a credential, however it is written", async () => {

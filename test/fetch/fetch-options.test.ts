@@ -211,7 +211,7 @@ describe("resolveFetchOptions", () => {
   });
 
   it("uses the provider that is named, whatever the base URL", () => {
-    const options = { keys: [secret], baseURL: "https://api.openai.com/v1", provider: "generic" };
+    const options = { keys: [secret], baseURL: "https://api.openai.com/v1", provider: "generic" } as const;
     expect(createRotatingFetch(options).rotator.provider.name).toBe("generic");
   });
 

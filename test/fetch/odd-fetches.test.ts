@@ -47,7 +47,7 @@ describe("createRotatingFetch", () => {
 
   it.each([
     ["counts to its end", { limits: [{ concurrency: 1 }] }],
-    ["looks for errors in it", { provider: "openrouter" }],
+    ["looks for errors in it", { provider: "openrouter" as const }],
     ["bounds its silence", { idleTimeoutMs: 1_000 }],
     ["does none of that", {}],
   ])("takes answers with streams of Node, as older packages bring them, where it %s", async (_why, options) => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CallFacts } from "../../src/fetch/call-facts.ts";
+import type { ProviderName } from "../../src/named/presets.ts";
 import { chatUrl, ok, origin, post, rig } from "./fixture.ts";
 
 const usage = (input: number, output: number): object => ({
@@ -312,7 +313,7 @@ describe("what one account made", () => {
       (at) => [`${at}/models/g:generateContent`, post('{"cachedContent":"cachedContents/c1a2b3"}')],
     ],
   ])("goes back to that account: %s", async (_what, provider, path, answer, next) => {
-    const { fetch, keysUsed } = rig(() => made(answer), { provider, keyCount: 3 });
+    const { fetch, keysUsed } = rig(() => made(answer), { provider: provider as ProviderName, keyCount: 3 });
     await fetch(`${api}/warm-up`);
     await (await fetch(`${api}${path}`, post("{}"))).json();
     const [, maker] = keysUsed();

@@ -201,7 +201,7 @@ describe("check", () => {
     expect([keys[0]?.verdict, good, parts, rotator.inFlight]).toEqual(["failed", 1, ["secret"], 0]);
   });
 
-  it.each(["generic", "nvidia-nim"])(
+  it.each(["generic", "nvidia-nim"] as const)(
     "of provider %s wants a probe, because none is known that proves anything",
     async (provider) => {
       const { rotator, sent } = rig(ok, { provider });

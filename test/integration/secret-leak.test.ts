@@ -223,7 +223,7 @@ describe("secrets in a storm", () => {
     witness.attempt(() => rotator.replace("dynamic", `${replaced} ${replaced}`));
     witness.attempt(() => createRotatingFetch({ keys: `${fresh}, ${fresh}\t${replaced}` }));
     witness.attempt(() => createRotatingFetch({ keys: { [fresh]: 1 } as never }));
-    witness.attempt(() => createRotatingFetch({ keys: [fresh], provider: "openia" }));
+    witness.attempt(() => createRotatingFetch({ keys: [fresh], provider: "openia" as never }));
     witness.attempt(() => createRotatingFetch({ keys: [fresh] }));
     await rotator.reload();
     await witness.look(rotator);

@@ -3,7 +3,7 @@ import { ErrorClassifier } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
 import { overruleBy } from "../../src/judgement/classification-hooks.ts";
 import { readingOf } from "../../src/judgement/provider-reading.ts";
-import { providerNamed } from "../../src/judgement/registry.ts";
+import { providerNamed } from "../../src/named/presets.ts";
 import { chatUrl, limited, networkError, ok, post, refusal, rig } from "../fetch/fixture.ts";
 
 const generic = providerNamed("generic");

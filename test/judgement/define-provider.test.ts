@@ -6,7 +6,7 @@ import {
   type Provider,
 } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
-import { providerNamed, providers } from "../../src/judgement/registry.ts";
+import { providerNamed, providers } from "../../src/named/presets.ts";
 import { newSecret } from "../support/test-keys.ts";
 
 const openai = providerNamed("openai");

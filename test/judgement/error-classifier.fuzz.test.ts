@@ -1,11 +1,11 @@
 import { readdirSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ErrorClassifier } from "../../src/judgement/error-classifier.ts";
 import type { ErrorRule, Provider, ResetPlace, ResetRule, ResetUnit } from "../../src/judgement/provider.ts";
 import { normaliseEnvelope } from "../../src/judgement/reading/envelope.ts";
 import { classifyTransportError } from "../../src/judgement/reading/transport.ts";
 import { readRetryDelay } from "../../src/judgement/waits/retry-delay.ts";
+import { ErrorClassifier } from "../../src/named/error-classifier.ts";
 import type { Classification } from "../../src/types.ts";
 import { runs } from "../support/runs.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ClassifierInput } from "../../src/judgement/classifier.ts";
-import { ErrorClassifier, type ErrorClassifierOptions } from "../../src/judgement/error-classifier.ts";
-import { providerNamed } from "../../src/judgement/registry.ts";
+import { ErrorClassifier, type ErrorClassifierOptions } from "../../src/named/error-classifier.ts";
+import { providerNamed } from "../../src/named/presets.ts";
 import type { Classification } from "../../src/types.ts";
 
 const now = Date.parse("2026-11-20T12:00:00Z");

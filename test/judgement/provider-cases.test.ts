@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ErrorClassifier } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
-import { providerNamed } from "../../src/judgement/registry.ts";
+import { providerNamed } from "../../src/named/presets.ts";
 import type { Classification, ClassificationContext } from "../../src/types.ts";
 
 interface ProviderCase {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Provider } from "../../src/judgement/provider.ts";
 import { detectProvider } from "../../src/judgement/provider-detection.ts";
-import { providers } from "../../src/judgement/registry.ts";
+import { providers } from "../../src/named/presets.ts";
 
 const found = (baseURL: string, among: readonly Provider[] = providers) =>
   detectProvider(new URL(baseURL), among)?.name;

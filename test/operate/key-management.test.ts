@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { KeyStoreError } from "../../src/errors.ts";
-import { KeyRotator } from "../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../src/named/key-rotator.ts";
+import type { RotatorOptions } from "../../src/named/options.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecords, KeyStore } from "../../src/pool/keys/key-store.ts";
 import { portOf } from "../../src/pool/pool-port.ts";
-import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { expectNoSecrets } from "../../src/testing/expect-no-secrets.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";

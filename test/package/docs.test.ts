@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { describe, expect, inject, it } from "vitest";
 import type { RotatorEvents } from "../../src/index.ts";
-import { providers } from "../../src/judgement/registry.ts";
+import { providers } from "../../src/named/presets.ts";
 import { EventHub } from "../../src/pool/events.ts";
 import { knownRotatorOptions } from "../../src/pool/rotator-options.ts";
 

@@ -27,8 +27,8 @@ const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting",
 const pool = [...judgement, "pool", ...poolParts];
 const operate = [...pool, "operate", "operate/keys"];
 const attempt = [...pool, "attempt", "attempt/reading"];
-const fetch = [...attempt, ...operate, "fetch", "fetch/bodies"];
-const server = [...fetch, "server"];
+const fetch = [...attempt, "fetch", "fetch/bodies"];
+const server = [...fetch, ...operate, "server"];
 /** What a store is held to: counters and key records. */
 const seams = ["limits", "pool/keys/key-store.ts"];
 
@@ -58,7 +58,8 @@ export const importPicture: Readonly<Record<string, Room>> = {
     may: [...limits, "judgement/reading", "judgement/waits"],
     mayTypes: ["judgement/provider.ts"],
   },
-  judgement: { may: readings },
+  // One preset stands where none is named: it knows no provider.
+  judgement: { may: [...readings, "judgement/providers/generic.ts"] },
   // Stands alone, so that it brings a store to count in.
   "judgement/rate-limit-tracker.ts": { may: [...judgement, "limits/memory"] },
   // Data: one file a provider.
@@ -80,11 +81,12 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "attempt/reading": { may: judgement },
   attempt: { may: [...pool, "attempt/reading"] },
   "operate/keys": { may: pool },
-  operate: { may: [...pool, "operate/keys"] },
+  // Counts in memory where no store is given.
+  operate: { may: [...pool, "operate/keys", "limits/memory/memory.ts"] },
 
   "fetch/bodies": { may: attempt },
   "fetch/cache": { may: fetch },
-  fetch: { may: [...attempt, ...operate, "fetch/bodies"] },
+  fetch: { may: [...attempt, "fetch/bodies"] },
 
   server: { may: fetch },
   "server/proxy": { may: server },
@@ -93,8 +95,8 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "server/admin/routes": { may: [...server, "server/admin/calls", "server/admin/events"] },
   "server/admin": { may: [...server, "server/admin/calls", "server/admin/events", "server/admin/routes"] },
   "server/node": { may: [...server, "server/proxy", "server/admin"], onNode: true },
-  "server/middleware": { may: [...server, "server/proxy", "server/admin", "server/node"], onNode: true },
-  "server/middleware/hono.ts": { may: [...server, "server/proxy", "server/admin"] },
+  "server/middleware": { may: [...server, "named", "server/proxy", "server/admin", "server/node"], onNode: true },
+  "server/middleware/hono.ts": { may: [...server, "named", "server/proxy", "server/admin"] },
 
   stores: { may: [...words, ...seams] },
   "stores/file": { may: [...words, ...seams, "limits/memory", "stores"], onNode: true },
@@ -114,9 +116,18 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "testing/emulator/answers": { may: words, mayTypes: ["testing/emulator", "testing/limits"] },
   "testing/limits": { may: [...words, "testing"] },
 
-  // Where everything is findable by name.
+  // The one place that knows what is called how: presets and strategies by name, and what takes names in place of objects.
+  named: { may: [...fetch, ...operate, "fetch/cache", "judgement/providers", "server/proxy"] },
+  "named/create-node-proxy.ts": { may: ["named", "server/node"] },
+
+  // What users import: everything by name, the same over objects, and what can be passed in.
   "index.ts": {
-    may: [...fetch, "fetch/cache", "limits/memory", "server/proxy", "server/admin", "stores"],
+    may: [...fetch, ...operate, "fetch/cache", "limits/memory", "named", "server/proxy", "server/admin", "stores"],
   },
-  "node.ts": { may: [...words, "server/node", "stores/file"], onNode: true },
+  "node.ts": { may: [...words, "named/create-node-proxy.ts", "server/node", "stores/file"], onNode: true },
+  "core.ts": { may: [...fetch, "limits/memory", "operate/pool-rotator.ts"] },
+  "entries/providers.ts": { may: ["judgement", "judgement/providers"] },
+  "entries/strategies.ts": { may: ["pool/strategies"] },
+  "entries/cache.ts": { may: ["fetch", "fetch/cache"] },
+  "entries/operate.ts": { may: operate },
 };

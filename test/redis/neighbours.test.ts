@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { RedisStore } from "rotating-fetch/redis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { AllKeysExhaustedError } from "../../src/errors.ts";
-import { KeyRotator } from "../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../src/named/key-rotator.ts";
 import { newSecret } from "../support/test-keys.ts";
 import { ioredisOf, type OpenClient } from "./support/clients.ts";
 import { RedisProcess } from "./support/redis-process.ts";

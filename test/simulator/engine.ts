@@ -1,6 +1,6 @@
 import { MemoryStore } from "../../src/limits/memory/memory.ts";
-import { KeyRotator } from "../../src/operate/key-rotator.ts";
-import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
+import { KeyRotator } from "../../src/named/key-rotator.ts";
+import type { RotatorOptions } from "../../src/named/options.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
 import type { KeyConfig } from "../../src/types.ts";
 import { newSecret } from "../support/test-keys.ts";

@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../../src/operate/key-rotator.ts";
+import type { KeyRotator } from "../../src/named/key-rotator.ts";
 import type { KeyConfig } from "../../src/types.ts";
 import type { Incident } from "./world.ts";
 

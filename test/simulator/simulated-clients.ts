@@ -1,5 +1,5 @@
 import { AllKeysExhaustedError } from "../../src/errors.ts";
-import type { KeyRotator } from "../../src/operate/key-rotator.ts";
+import type { KeyRotator } from "../../src/named/key-rotator.ts";
 import type { Lease } from "../../src/pool/lease.ts";
 import type { AcquireRequest } from "../../src/pool/rotator-options.ts";
 import type { Classification } from "../../src/types.ts";

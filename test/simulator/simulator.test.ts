@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RotatorOptions } from "../../src/pool/rotator-options.ts";
+import type { RotatorOptions } from "../../src/named/options.ts";
 import type { KeyConfig } from "../../src/types.ts";
 import { describeWorld } from "./description.ts";
 import { simulate } from "./engine.ts";

@@ -1,4 +1,4 @@
-import type { StrategyName } from "../../src/pool/rotator-options.ts";
+import type { StrategyName } from "../../src/named/strategies.ts";
 import type { Limit } from "../../src/types.ts";
 import { Draws } from "./draws.ts";
 import { drawIncidents } from "./incident-generator.ts";

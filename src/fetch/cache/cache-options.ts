@@ -26,20 +26,6 @@ export interface CacheOptions {
   readonly maxEntryBytes?: number | undefined;
 }
 
-/** What an operator sees of a response cache, and can do to it. */
-export interface ResponseCache {
-  /** Answers kept now. */
-  readonly size: number;
-  /** Bytes they take. */
-  readonly bytes: number;
-  /** Calls that were answered without a request of their own, since the start. */
-  readonly hits: number;
-  /** Calls with a cache key that needed a request of their own, since the start. */
-  readonly misses: number;
-  /** Forgets every answer; those on their way still reach their callers and are not kept. The counts stay. */
-  clear(): void;
-}
-
 export interface ResolvedCacheOptions {
   readonly key: CacheOptions["key"];
   readonly ttlMs: number;

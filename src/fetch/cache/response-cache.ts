@@ -1,29 +1,38 @@
 import { LRUCache } from "lru-cache";
 import { unexpected } from "../../checks.ts";
-import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { isEnding, untilEnded, type WaitBound } from "../../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../../types.ts";
 import { ReadAhead } from "../bodies/read-ahead.ts";
 import { withFields } from "../bodies/response-fields.ts";
+import { type CachedFetch, type CacheMaker, type CacheMaking, type CallCache, makeCache } from "../call-cache.ts";
 import { FetchCall } from "../fetch-call.ts";
-import type { CacheRequest, ResolvedCacheOptions, ResponseCache } from "./cache-options.ts";
+import {
+  type CacheOptions,
+  type CacheRequest,
+  type ResolvedCacheOptions,
+  resolveCacheOptions,
+} from "./cache-options.ts";
 import { cacheRequestOf } from "./cache-request.ts";
 import { SharedFlight } from "./shared-flight.ts";
 import { mayBeStored, StoredAnswer } from "./stored-answer.ts";
 
-export interface CachingOptions extends ResolvedCacheOptions {
-  readonly send: (call: FetchCall) => Promise<Response>;
-  /** Was this answer made here, and is no provider's? */
-  readonly isMade: (response: Response) => boolean;
-  readonly providers: () => readonly ProviderReading[];
-  readonly clock: Clock;
-  readonly totalTimeoutMs: number | undefined;
-  /** The key function failed. */
-  readonly failed: (error: unknown) => void;
+/** What a cache keeps, and of which fetch. */
+interface CachingOptions extends ResolvedCacheOptions, CachedFetch {}
+
+/**
+ * Gives complete answers again to requests that are the same by a key of yours; the option `cache` of a fetch.
+ * @throws InvalidOptionsError naming the option that cannot work.
+ * @example
+ * const fetch = createRotatingFetch({ keys, provider: openai, cache: responseCache({ key: (request) => request.body, ttlMs: 60_000 }) });
+ */
+export function responseCache(options: CacheOptions): CacheMaker {
+  const resolved = resolveCacheOptions(options);
+  const making: CacheMaking = { [makeCache]: (fetch) => new CachingSender({ ...resolved, ...fetch }) };
+  return making;
 }
 
 /** Answers calls from what it kept, lets equal ones share a request, and sends the others on. */
-export class CachingSender implements ResponseCache {
+class CachingSender implements CallCache {
   readonly #options: CachingOptions;
   readonly #answers: LRUCache<string, StoredAnswer>;
   readonly #flights = new Map<string, SharedFlight>();

@@ -1,12 +1,14 @@
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Provider } from "../../judgement/provider.ts";
-import { providers } from "../../judgement/registry.ts";
 import type { KeyStore } from "../../pool/keys/key-store.ts";
 import type { Address } from "../../pool/rotator-options.ts";
 
+/** The origins that a provider's keys are for, by its name. */
+export type HomeOf = (name: string) => readonly string[];
+
 /** Names whose keys a pool's are: the provider's, and all origins they go to unless each is the preset's own. */
-export function keyOwner({ name, origins }: Provider, { base, own }: Address = { own: [] }): string {
-  const home = providers.find((preset) => preset.name === name)?.origins ?? [];
+export function keyOwner({ name, origins }: Provider, homeOf: HomeOf, { base, own }: Address = { own: [] }): string {
+  const home = homeOf(name);
   const targets = [...(base === undefined ? origins : [base]), ...own];
   const places = [...new Set(targets.map((target) => new URL(target).origin))].sort();
   const quoted = JSON.stringify(name);

@@ -6,7 +6,7 @@ import type { KeyStore } from "../../pool/keys/key-store.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../../pool/pool-port.ts";
 import type { KeyConfig } from "../../types.ts";
 import { type ImportOptions, type ImportReport, idTaken, importKeys } from "./key-import.ts";
-import { expectKeyStore, keyOwner } from "./key-owner.ts";
+import { expectKeyStore, type HomeOf, keyOwner } from "./key-owner.ts";
 import { OperatorOverrides } from "./operator-overrides.ts";
 
 export interface ReplaceOptions {
@@ -21,9 +21,9 @@ export interface ReplaceOptions {
  * Lays what operators say over a pool's keys.
  * @throws InvalidOptionsError for a store that holds another provider's keys.
  */
-export function overridesFor(pool: PoolPort, store: KeyStore | undefined): OperatorOverrides {
+export function overridesFor(pool: PoolPort, store: KeyStore | undefined, homeOf: HomeOf = nowhere): OperatorOverrides {
   const { clock, provider, sentTo } = pool.options;
-  const owner = store === undefined ? "" : keyOwner(provider, sentTo);
+  const owner = store === undefined ? "" : keyOwner(provider, homeOf, sentTo);
   return new OperatorOverrides(pool.registry, {
     store: store === undefined ? undefined : expectKeyStore(store, owner),
     owner,
@@ -32,6 +32,8 @@ export function overridesFor(pool: PoolPort, store: KeyStore | undefined): Opera
     othersChanged: (changes) => pool.tell(changes),
   });
 }
+
+const nowhere: HomeOf = () => [];
 
 /**
  * What operators do to keys, of a pool that runs. It holds for the next request; where there is a `keyStore` it is stored soon

@@ -1,7 +1,7 @@
-import type { KeyRotator } from "../../operate/key-rotator.ts";
+import { createNodeProxy, type NodeProxyOptions } from "../../named/create-node-proxy.ts";
+import type { KeyRotator } from "../../named/key-rotator.ts";
 import type { AdminOptions } from "../admin/create-admin-handler.ts";
 import { createAdminHandler } from "../admin/create-admin-handler.ts";
-import { createNodeProxy, type NodeProxyOptions } from "../node/create-node-proxy.ts";
 import { type NodeHandler, nodeHandlerOf } from "../node/web-bridge.ts";
 
 export type { NodeHandler } from "../node/web-bridge.ts";

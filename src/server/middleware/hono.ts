@@ -1,9 +1,10 @@
-import type { KeyRotator } from "../../operate/key-rotator.ts";
+import { type KeyRotator, makeKeyRotator } from "../../named/key-rotator.ts";
+import { type ProxyOptions, withObjects } from "../../named/options.ts";
 import type { AdminOptions } from "../admin/create-admin-handler.ts";
 import { createAdminHandler } from "../admin/create-admin-handler.ts";
 import { failedAnswer, WebProxy } from "../proxy/create-proxy-handler.ts";
 import { proxyErrorOf } from "../proxy/proxy-error.ts";
-import { type ProxyOptions, resolveProxyOptions } from "../proxy/proxy-options.ts";
+import { resolveProxyOptions } from "../proxy/proxy-options.ts";
 
 /** What is used of Hono's context. */
 interface HonoContext {
@@ -21,7 +22,7 @@ export type HonoHandler = (context: HonoContext) => Promise<Response>;
  * app.all("/llm/*", rotatingProxy({ provider: "openai", keys, stripPrefix: "/llm", authorize: [env.CLIENT_TOKEN] }));
  */
 export function rotatingProxy(options: ProxyOptions): HonoHandler & { readonly rotator: KeyRotator } {
-  const face = new WebProxy(resolveProxyOptions(options));
+  const face = new WebProxy(resolveProxyOptions(withObjects(options), makeKeyRotator));
   const handle: HonoHandler = async (context) => {
     try {
       return await face.handle(await unread(context));
@@ -29,7 +30,7 @@ export function rotatingProxy(options: ProxyOptions): HonoHandler & { readonly r
       throw Object.assign(proxyErrorOf(error), { getResponse: () => failedAnswer(error) });
     }
   };
-  return Object.assign(handle, { rotator: face.rotator });
+  return Object.assign(handle, { rotator: face.rotator as KeyRotator });
 }
 
 /**

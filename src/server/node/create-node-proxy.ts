@@ -6,7 +6,8 @@ import type { OnExhausted } from "../../attempt/final-answer.ts";
 import { unexpected } from "../../checks.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
-import type { KeyRotator } from "../../operate/key-rotator.ts";
+import type { MakeRotator } from "../../fetch/fetch-options.ts";
+import type { PoolOwner } from "../../pool/pool-port.ts";
 import { isError } from "../../realms.ts";
 import type { ProxiedCall } from "../proxy/proxied-call.ts";
 import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf } from "../proxy/proxy-error.ts";
@@ -22,32 +23,29 @@ import { answerWith, hasStatusText } from "./outgoing-answer.ts";
 import { type ProxyTransportChoice, resolveTransport } from "./transport-choice.ts";
 import { UndiciTransport } from "./undici-transport.ts";
 
-/** Options of a proxy on node:http. */
-export type NodeProxyOptions = ProxyOptions & {
+/** What a proxy on node:http needs to know beside. */
+export interface NodeProxyingOptions {
   /**
    * What sends: `"undici"` for the package of that name, which is several times as fast as a `fetch`; `"fetch"`; or a dispatcher of
    * undici's, with settings of its own. @default "undici" where that package is installed and no `fetch` is given, else "fetch"
    */
   readonly transport?: ProxyTransportChoice | undefined;
-};
-
-/** Answers requests of node:http, and of frameworks on top of it, with what a provider answers to one of the pool's keys. */
-export interface NodeProxyHandler {
-  /** `next` is told of failures, with a `status`; without it they are answered here. */
-  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
-  readonly rotator: KeyRotator;
 }
 
-/**
- * A proxy in front of a provider for node:http: clients send what they would send to the provider, without a key of its own.
- * @throws InvalidOptionsError naming the option that cannot work.
- * @example
- * createServer(createNodeProxy({ provider: "openai", keys, authorize: [process.env.CLIENT_TOKEN] })).listen(8080);
- */
-export function createNodeProxy(given: NodeProxyOptions): NodeProxyHandler {
+export type NodeProxyOptions = ProxyOptions & NodeProxyingOptions;
+
+/** Answers requests of node:http, and of frameworks on top of it, with what a provider answers to one of the pool's keys. */
+export interface NodeProxyHandler<Rotator extends PoolOwner = PoolOwner> {
+  /** `next` is told of failures, with a `status`; without it they are answered here. */
+  (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void;
+  readonly rotator: Rotator;
+}
+
+/** @throws InvalidOptionsError naming the option that cannot work. */
+export function makeNodeProxy(given: NodeProxyOptions, makeRotator: MakeRotator): NodeProxyHandler {
   if (typeof given !== "object" || given === null) throw unexpected("options", "an object", given);
   const { transport, ...options } = given;
-  const face = new NodeProxy(resolveProxyOptions(options as ProxyOptions, nodeDigestOf), transport);
+  const face = new NodeProxy(resolveProxyOptions(options as ProxyOptions, makeRotator, nodeDigestOf), transport);
   const handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
     face.handle(request, response).catch((error: unknown) => {
       // The rest of a body that is not wanted is not kept.
@@ -84,7 +82,7 @@ function failed(failure: unknown, response: ServerResponse, next: ((error?: unkn
 
 /** The face of the attempt loop that speaks node:http. */
 class NodeProxy {
-  readonly rotator: KeyRotator;
+  readonly rotator: PoolOwner;
   readonly #options: ResolvedProxyOptions;
   readonly #gate: ProxyGate;
   readonly #loop: Promise<AttemptLoop<ProxiedCall, NodeAnswer>>;

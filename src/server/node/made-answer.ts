@@ -1,5 +1,5 @@
 import type { ExhaustedAnswer, Reply } from "../../attempt/call.ts";
-import { exhaustedHeaders } from "../../fetch/exhausted-headers.ts";
+import { exhaustedHeaders } from "../../attempt/exhausted-answer.ts";
 import { type NodeAnswer, NodeHeaders } from "./node-answer.ts";
 import { UpstreamBody } from "./upstream-body.ts";
 

@@ -62,9 +62,9 @@ function through(
 }
 
 function throughFetch(
-  { rotator, fetch, baseURL, idleTimeoutMs }: ResolvedCallingOptions,
+  { pool, fetch, baseURL, idleTimeoutMs }: ResolvedCallingOptions,
   mayFollow: MayFollow,
 ): NodeTransport {
-  const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock: rotator.options.clock };
+  const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock: pool.options.clock };
   return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, mayFollow }), idle);
 }

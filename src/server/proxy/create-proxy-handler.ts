@@ -2,9 +2,10 @@ import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
 import { platformSignal } from "../../fetch/abort-watch.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
+import type { MakeRotator } from "../../fetch/fetch-options.ts";
 import { asStatusText } from "../../fetch/fetch-reply.ts";
 import { scrubSecrets } from "../../mask.ts";
-import type { KeyRotator } from "../../operate/key-rotator.ts";
+import type { PoolOwner } from "../../pool/pool-port.ts";
 import { readBounded } from "../bounded-body.ts";
 import { ProxiedCall, ProxyTransport } from "./proxied-call.ts";
 import { bodyOfProxyError, headersOfProxyError, ProxyError, proxyErrorOf, tooLarge } from "./proxy-error.ts";
@@ -14,24 +15,15 @@ import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } fro
 import { SecretScrubber } from "./secret-scrubber.ts";
 
 /** Answers requests with what a provider answers to one of the pool's keys. */
-export interface ProxyHandler {
+export interface ProxyHandler<Rotator extends PoolOwner = PoolOwner> {
   (request: Request): Promise<Response>;
   /** The pool behind it. */
-  readonly rotator: KeyRotator;
+  readonly rotator: Rotator;
 }
 
-/**
- * A proxy in front of a provider, for every server that speaks `Request` and `Response`: clients send what they would send to
- * the provider, without a key of its own.
- *
- * What fails is answered as well: 502 when the provider cannot be reached, 504 when it is too late, 503 when the pool is closed.
- * @throws InvalidOptionsError naming the option that cannot work.
- * @example
- * const proxy = createProxyHandler({ provider: "openai", keys, authorize: [process.env.CLIENT_TOKEN] });
- * export default { fetch: proxy };
- */
-export function createProxyHandler(options: ProxyOptions): ProxyHandler {
-  const face = new WebProxy(resolveProxyOptions(options));
+/** @throws InvalidOptionsError naming the option that cannot work. */
+export function makeProxyHandler(options: ProxyOptions, makeRotator: MakeRotator): ProxyHandler {
+  const face = new WebProxy(resolveProxyOptions(options, makeRotator));
   const handle = async (request: Request): Promise<Response> => {
     try {
       return await face.handle(request);
@@ -53,15 +45,15 @@ const longestUploadMs = 300_000;
 
 /** The face of the attempt loop that speaks `Request` and `Response`. Throws what it cannot answer. */
 export class WebProxy {
-  readonly rotator: KeyRotator;
+  readonly rotator: PoolOwner;
   readonly #options: ResolvedProxyOptions;
   readonly #gate: ProxyGate;
   readonly #loop: AttemptLoop<ProxiedCall, Response>;
 
   constructor(options: ResolvedProxyOptions) {
     const { calling } = options;
-    const { rotator, fetch, baseURL, idleTimeoutMs, onExhausted } = calling;
-    const { clock } = rotator.options;
+    const { rotator, pool, fetch, baseURL, idleTimeoutMs, onExhausted } = calling;
+    const { clock } = pool.options;
     this.rotator = rotator;
     this.#options = options;
     this.#gate = new ProxyGate(options);
@@ -99,7 +91,7 @@ export class WebProxy {
   async #bodyOf(request: Request): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (request.body === null || request.method === "GET" || request.method === "HEAD") return undefined;
     const { maxBodyBytes: maxBytes } = this.#options;
-    const bounds = { maxBytes, maxMs: longestUploadMs, clock: this.rotator.options.clock };
+    const bounds = { maxBytes, maxMs: longestUploadMs, clock: this.#options.calling.pool.options.clock };
     const read = await readBounded(request, bounds);
     if (read === "too_large") throw tooLarge(maxBytes);
     if (read === "too_slow") throw new ProxyError(408, "slow_body", "The request's body did not come in time.");

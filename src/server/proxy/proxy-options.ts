@@ -1,12 +1,14 @@
 import { expectHeaders, expectNumber, expectString, expectUrl, unexpected, unexpectedSecret } from "../../checks.ts";
 import {
   type CallingOptions,
+  type MakeRotator,
   type ResolvedCallingOptions,
   type RotatingFetchOptions,
   resolveFetchOptions,
   type SharedRotatorOptions,
 } from "../../fetch/fetch-options.ts";
-import { resolveProvider } from "../../judgement/registry.ts";
+import { resolveProvider } from "../../judgement/resolve-provider.ts";
+import type { RotatorOptions } from "../../pool/rotator-options.ts";
 import type { Awaitable } from "../../types.ts";
 import type { MakeDigest } from "../constant-time.ts";
 import { type Admission, type Authorize, type ProxyRequest, resolveAuthorize } from "./proxy-authorize.ts";
@@ -37,12 +39,16 @@ export interface ProxyingOptions {
   readonly headers?: Readonly<Record<string, string>> | Headers | undefined;
 }
 
-type Calling = Omit<CallingOptions, "baseURL" | "origins" | "foreignOrigins" | "cache" | "maxReplayBytes">;
+/** Those of a call that a proxy has, too. */
+export type ProxiedCallOptions = Omit<
+  CallingOptions,
+  "baseURL" | "origins" | "foreignOrigins" | "cache" | "maxReplayBytes"
+>;
 
 /** Options of a proxy: who may use it and where it leads, and those of a pool or a `rotator`. */
 export type ProxyOptions = ProxyingOptions &
-  Calling &
-  (Omit<RotatingFetchOptions, keyof CallingOptions> | Pick<SharedRotatorOptions, "rotator">);
+  ProxiedCallOptions &
+  (RotatorOptions | Pick<SharedRotatorOptions, "rotator">);
 
 export interface ResolvedProxyOptions {
   readonly calling: ResolvedCallingOptions;
@@ -59,7 +65,11 @@ export interface ResolvedProxyOptions {
 const foreign = ["baseURL", "origins", "foreignOrigins", "cache", "maxReplayBytes"] as const;
 
 /** @throws InvalidOptionsError naming the option. */
-export function resolveProxyOptions(options: ProxyOptions, makeDigest?: MakeDigest): ResolvedProxyOptions {
+export function resolveProxyOptions(
+  options: ProxyOptions,
+  makeRotator: MakeRotator,
+  makeDigest?: MakeDigest,
+): ResolvedProxyOptions {
   if (typeof options !== "object" || options === null) throw unexpected("options", "an object", options);
   for (const name of foreign) {
     if (name in options) throw unexpected(name, "absent: a proxy has its `target`", (options as never)[name]);
@@ -75,11 +85,10 @@ export function resolveProxyOptions(options: ProxyOptions, makeDigest?: MakeDige
     allowedPaths: allowedPaths === undefined ? undefined : expectPaths(allowedPaths),
     maxBodyBytes: bytes,
     headers: headers === undefined ? {} : withLowerCaseNames(expectOwnHeaders(headers)),
-    calling: resolveFetchOptions({
-      ...(rest as RotatingFetchOptions),
-      baseURL: resolvedTarget,
-      maxReplayBytes: bytes,
-    }),
+    calling: resolveFetchOptions(
+      { ...(rest as RotatingFetchOptions), baseURL: resolvedTarget, maxReplayBytes: bytes },
+      makeRotator,
+    ),
   };
 }
 

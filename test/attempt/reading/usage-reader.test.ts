@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { UsageReader } from "../../../src/attempt/reading/usage-reader.ts";
 import type { UsageShape } from "../../../src/judgement/provider.ts";
-import { providers } from "../../../src/judgement/registry.ts";
+import { providers } from "../../../src/named/presets.ts";
 import type { Usage } from "../../../src/types.ts";
 import { runs } from "../../support/runs.ts";
 

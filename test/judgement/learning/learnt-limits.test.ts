@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch, type Provider } from "../../../src/index.ts";
+import type { ProviderName } from "../../../src/named/presets.ts";
 import { ok, post, rig, type Sent } from "../../fetch/fixture.ts";
 import { chat, newSecret, startEmulator } from "../../testing/emulator/fixture.ts";
 
@@ -21,7 +22,7 @@ function counted(remaining: number, reset: string): Response {
 }
 
 /** Two keys of OpenAI: the first says once, for one model, that it has nothing left. */
-function drying(reset: string, provider: string | Provider = "openai") {
+function drying(reset: string, provider: ProviderName | Provider = "openai") {
   let told = false;
   const answer = ({ key }: Sent): Response => {
     if (key !== 0 || told) return ok();

@@ -1,5 +1,6 @@
 import { createRotatingFetch, InvalidOptionsError } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
+import type { ProviderName } from "../../../src/named/presets.ts";
 import { newSecret } from "../../testing/emulator/fixture.ts";
 
 interface Asked {
@@ -10,7 +11,7 @@ interface Asked {
 const rigged = (provider: string, baseURL: string | undefined) => {
   const asked: Asked[] = [];
   const fetch = createRotatingFetch({
-    provider,
+    provider: provider as ProviderName,
     keys: [newSecret()],
     ...(baseURL === undefined ? undefined : { baseURL }),
     fetch: async (url: string, init: RequestInit = {}) => {

@@ -1,16 +1,17 @@
 import { AllKeysExhaustedError, createRotatingFetch, defineProvider, type RotatingFetchOptions } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
-import { providers } from "../../../src/judgement/registry.ts";
+import { type ProviderName, providers } from "../../../src/named/presets.ts";
 import { newSecret } from "../../testing/emulator/fixture.ts";
 
 const published = providers.flatMap(({ name, tiers = {} }) => Object.keys(tiers).map((tier) => [name, tier] as const));
 
-const tierOf = (provider: string, tier: string) => defineProvider({ extends: provider }).tiers?.[tier] ?? [];
+const tierOf = (provider: string, tier: string) =>
+  defineProvider({ extends: provider as ProviderName }).tiers?.[tier] ?? [];
 
 const baseURL = "https://api.example.test/v1";
 
 const poolOf = (provider: string, options: Partial<RotatingFetchOptions> = {}) =>
-  createRotatingFetch({ provider, keys: [newSecret()], baseURL, ...options }).rotator;
+  createRotatingFetch({ provider: provider as ProviderName, keys: [newSecret()], baseURL, ...options }).rotator;
 
 describe("Provider.tiers", () => {
   it.each(published)("of %s has a tier %s that can be named", async (provider, tier) => {

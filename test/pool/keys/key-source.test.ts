@@ -1,10 +1,10 @@
 import { createRotatingFetch } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
 import { InvalidOptionsError } from "../../../src/errors.ts";
-import { KeyRotator } from "../../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../../src/named/key-rotator.ts";
+import type { RotatorOptions } from "../../../src/named/options.ts";
 import { createFingerprint } from "../../../src/pool/keys/fingerprint.ts";
 import { resolveKeys } from "../../../src/pool/keys/key-source.ts";
-import type { RotatorOptions } from "../../../src/pool/rotator-options.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyConfig, KeyList } from "../../../src/types.ts";
 import { newSecret, newSecrets } from "../../support/test-keys.ts";
@@ -529,7 +529,7 @@ describe("messages about values in the wrong place", () => {
     ];
     const messages = [
       messageOf(() => createRotatingFetch(`${secret},${secret}2` as never)),
-      messageOf(() => createRotatingFetch({ ...given, keys: secret, provider: secret })),
+      messageOf(() => createRotatingFetch({ ...given, keys: secret, provider: secret as never })),
       messageOf(() => createRotatingFetch({ ...given, keys: secret, limits: secret as never })),
       messageOf(() => createRotatingFetch({ ...given, keys: twice })),
     ];

@@ -1,9 +1,10 @@
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
 import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import type { Store } from "../../../src/limits/store.ts";
-import { KeyRotator } from "../../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../../src/named/key-rotator.ts";
+import type { RotatorOptions } from "../../../src/named/options.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
-import type { AcquireRequest, RotatorOptions } from "../../../src/pool/rotator-options.ts";
+import type { AcquireRequest } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { NastyStore } from "../../../src/testing/nasty-store.ts";
 import { nextMacrotask } from "../../../src/testing/next-macrotask.ts";

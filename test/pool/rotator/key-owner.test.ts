@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { defineProvider, InvalidOptionsError, KeyRotator, MemoryKeyStore } from "../../../src/index.ts";
-import { providerNamed } from "../../../src/judgement/registry.ts";
+import { homeOf, type ProviderName, providerNamed } from "../../../src/named/presets.ts";
 import { keyOwner } from "../../../src/operate/keys/key-owner.ts";
 import type { KeyStore } from "../../../src/pool/keys/key-store.ts";
 import { type Address, sentTo } from "../../../src/pool/rotator-options.ts";
@@ -24,7 +24,7 @@ function elsewhere(inner: KeyStore, takesTime: boolean): KeyStore {
   };
 }
 
-function start(provider: string, keyStore: KeyStore, origins?: readonly string[]): KeyRotator {
+function start(provider: ProviderName, keyStore: KeyStore, origins?: readonly string[]): KeyRotator {
   const address = origins === undefined ? undefined : { base: origins[0], own: origins.slice(1) };
   const options = { keys: [{ id: "listed", secret: newSecret() }], provider, keyStore, [sentTo]: address };
   const rotator = new KeyRotator(options);
@@ -43,7 +43,7 @@ async function refusal(begin: () => KeyRotator): Promise<InvalidOptionsError> {
 }
 
 describe("keyOwner", () => {
-  const ofPreset = (name: string, address?: Address): string => keyOwner(providerNamed(name), address);
+  const ofPreset = (name: string, address?: Address): string => keyOwner(providerNamed(name), homeOf, address);
 
   it("is the name alone for a preset that lives where it is known to", () => {
     expect(ofPreset("openai")).toBe('"openai"');
@@ -64,8 +64,8 @@ describe("keyOwner", () => {
 
   it("tells a provider of one's own from a preset of the same name that lives elsewhere", () => {
     const gateway = defineProvider({ extends: "openai", baseURL: "https://llm.example.com/v1" });
-    expect(keyOwner(gateway)).toBe('"openai" at https://llm.example.com');
-    expect(keyOwner(defineProvider({ extends: "openai", dayZone: "UTC" }))).toBe('"openai"');
+    expect(keyOwner(gateway, homeOf)).toBe('"openai" at https://llm.example.com');
+    expect(keyOwner(defineProvider({ extends: "openai", dayZone: "UTC" }), homeOf)).toBe('"openai"');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RotatorOptions } from "../../../src/pool/rotator-options.ts";
+import type { RotatorOptions } from "../../../src/named/options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
 import { named, RotatorWorld, type StoreKind, settled, storeKinds } from "./fixture.ts";

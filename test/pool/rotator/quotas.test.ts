@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { RotatorOptions } from "../../../src/named/options.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
-import type { AcquireRequest, RotatorOptions } from "../../../src/pool/rotator-options.ts";
+import type { AcquireRequest } from "../../../src/pool/rotator-options.ts";
 import type { Usage } from "../../../src/types.ts";
 import { named, RotatorWorld, type StoreKind, settled, storeKinds, watch } from "./fixture.ts";
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
-import { KeyRotator } from "../../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../../src/named/key-rotator.ts";
+import type { RotatorOptions } from "../../../src/named/options.ts";
 import type { RotatorEvents } from "../../../src/pool/events.ts";
-import type { AcquireRequest, RotatorOptions } from "../../../src/pool/rotator-options.ts";
+import type { AcquireRequest } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
 import type { KeyConfig } from "../../../src/types.ts";

@@ -12,9 +12,9 @@ import type {
   StoreSharing,
   Unsubscribe,
 } from "../../../src/limits/store.ts";
-import { KeyRotator } from "../../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../../src/named/key-rotator.ts";
+import type { RotatorOptions } from "../../../src/named/options.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
-import type { RotatorOptions } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { named, settled } from "./fixture.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { KeyRotator } from "../../../src/operate/key-rotator.ts";
+import { KeyRotator } from "../../../src/named/key-rotator.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { named, settled } from "../rotator/fixture.ts";
 import { type Door, SharedStore } from "../rotator/shared-store.ts";

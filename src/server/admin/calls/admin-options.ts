@@ -7,7 +7,7 @@ import {
   expectStringRecord,
   unexpected,
 } from "../../../checks.ts";
-import type { KeyRotator } from "../../../operate/key-rotator.ts";
+import type { OperatedRotator } from "../../../operate/operated-rotator.ts";
 import { isPoolOwner } from "../../../pool/pool-port.ts";
 import type { Clock } from "../../../types.ts";
 
@@ -23,7 +23,7 @@ export interface AdminToken {
 
 export interface AdminOptions {
   /** The pool to operate, as channel `1`; or several by the ids their channels go by. */
-  readonly rotators: KeyRotator | Readonly<Record<string, KeyRotator>>;
+  readonly rotators: OperatedRotator | Readonly<Record<string, OperatedRotator>>;
   /** Who may call. A plain string may read and write. Without a token the handler is not made. */
   readonly tokens: string | AdminToken | readonly (string | AdminToken)[];
   /** Are `/stats` and `/api/v1/keys/status` open to everybody? They show masked keys. @default false */
@@ -44,7 +44,7 @@ export interface AdminOptions {
 
 export interface ResolvedAdminOptions extends Pick<AdminOptions, "tokens" | "publicStatus"> {
   /** By channel id, at least one. */
-  readonly rotators: ReadonlyMap<string, KeyRotator>;
+  readonly rotators: ReadonlyMap<string, OperatedRotator>;
   readonly channelNames: ReadonlyMap<string, string>;
   readonly basePath: string;
   readonly maxBodyBytes: number;
@@ -83,25 +83,25 @@ export function resolveAdminOptions(options: AdminOptions): ResolvedAdminOptions
     events: expectNumber("events", events, { min: 0, integer: true, finite: true }),
     clock:
       options.clock === undefined
-        ? (first as KeyRotator).options.clock
+        ? (first as OperatedRotator).options.clock
         : expectMethods<Clock>("clock", ["wall", "monotonic", "timer"], options.clock),
   };
 }
 
-function resolveRotators(value: unknown): ReadonlyMap<string, KeyRotator> {
-  if (isPoolOwner(value)) return new Map([["1", value as KeyRotator]]);
+function resolveRotators(value: unknown): ReadonlyMap<string, OperatedRotator> {
+  if (isPoolOwner(value)) return new Map([["1", value as OperatedRotator]]);
   if (typeof value !== "object" || value === null || Array.isArray(value) || Object.keys(value).length === 0) {
     throw unexpected("rotators", "a KeyRotator (`fetch.rotator`), or an object with at least one by channel id", value);
   }
   return new Map(
     Object.entries(value).map(([id, rotator]: [string, unknown], place) => {
-      if (isPoolOwner(rotator)) return [id, rotator as KeyRotator];
+      if (isPoolOwner(rotator)) return [id, rotator as OperatedRotator];
       throw unexpected(`rotators[${place}]`, "a KeyRotator (`fetch.rotator`)", rotator);
     }),
   );
 }
 
-function resolveNames(value: unknown, rotators: ReadonlyMap<string, KeyRotator>): ReadonlyMap<string, string> {
+function resolveNames(value: unknown, rotators: ReadonlyMap<string, OperatedRotator>): ReadonlyMap<string, string> {
   if (value === undefined) return new Map();
   const names = new Map(Object.entries(expectStringRecord("channelNames", value)));
   const place = [...names.keys()].findIndex((id) => !rotators.has(id));

@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../../../operate/key-rotator.ts";
+import type { OperatedRotator } from "../../../operate/operated-rotator.ts";
 import { type KeyFacts, type KeySnapshot, listKeys, snapshotKeys } from "../../../operate/snapshot.ts";
 import { AdminError, badField } from "./admin-error.ts";
 import type { RequestFields } from "./request-fields.ts";
@@ -7,11 +7,11 @@ import type { RequestFields } from "./request-fields.ts";
 export class Channel {
   readonly id: string;
   readonly name: string;
-  readonly rotator: KeyRotator;
+  readonly rotator: OperatedRotator;
   /** While rotation is switched off: the strategy to go back to. */
   strategyBefore: string | undefined;
 
-  constructor(id: string, name: string, rotator: KeyRotator) {
+  constructor(id: string, name: string, rotator: OperatedRotator) {
     this.id = id;
     this.name = name;
     this.rotator = rotator;

@@ -1,4 +1,4 @@
-import type { KeyRotator } from "../../../operate/key-rotator.ts";
+import type { OperatedRotator } from "../../../operate/operated-rotator.ts";
 import type { RotatorEvents } from "../../../pool/events.ts";
 import type { Clock } from "../../../types.ts";
 import { keptEvents, liveEvents, plainPayload } from "./event-kinds.ts";
@@ -17,7 +17,7 @@ export interface LoggedEvent {
 /** A pool that tells. */
 export interface EventSource {
   readonly idForClients: string | number;
-  readonly rotator: Pick<KeyRotator, "on" | "off">;
+  readonly rotator: Pick<OperatedRotator, "on" | "off">;
 }
 
 export type EventListener = (event: LoggedEvent) => void;

@@ -1,5 +1,4 @@
-import type { KeyRotator } from "../../../operate/key-rotator.ts";
-import type { StrategyName } from "../../../pool/rotator-options.ts";
+import type { OperatedRotator } from "../../../operate/operated-rotator.ts";
 import { AdminError } from "../calls/admin-error.ts";
 import type { Channel } from "../calls/channel.ts";
 
@@ -38,6 +37,6 @@ export function applyMode(channel: Channel, { isMultiKey, mode }: ModeWish): voi
 }
 
 /** A strategy of the host's own making cannot be brought back by its name: the rotator says so. */
-function use(rotator: KeyRotator, strategy: string): void {
-  if (rotator.strategy !== strategy) rotator.useStrategy(strategy as StrategyName);
+function use(rotator: OperatedRotator, strategy: string): void {
+  if (rotator.strategy !== strategy) rotator.useStrategy(strategy as never);
 }

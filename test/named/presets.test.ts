@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type { ProviderName, ResetPlace, RotatingFetchOptions, RotatorEventName } from "../../src/index.ts";
-import { providerNamed, providers } from "../../src/judgement/registry.ts";
+import { providerNamed, providers } from "../../src/named/presets.ts";
 
 describe("providers", () => {
   it.each(providers.map((provider) => [provider.name, provider] as const))("finds %s by its name", (name, provider) => {
@@ -51,8 +51,9 @@ describe("names in types", () => {
     expect(Object.keys(named)).toEqual(providers.map(({ name }) => name));
   });
 
-  it("leave room for names made at run time", () => {
-    expectTypeOf<string>().toExtend<RotatingFetchOptions["provider"]>();
+  it("are the only names there are", () => {
+    expectTypeOf<string>().not.toExtend<RotatingFetchOptions["provider"]>();
+    expectTypeOf<"opneai">().not.toExtend<RotatingFetchOptions["provider"]>();
     expectTypeOf<"openai">().toExtend<ProviderName>();
     expectTypeOf<"opanai">().not.toExtend<ProviderName>();
     expectTypeOf<"key-cooled">().toExtend<RotatorEventName>();

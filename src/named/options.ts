@@ -1,0 +1,79 @@
+import type { CacheOptions } from "../fetch/cache/cache-options.ts";
+import type { CacheMaker } from "../fetch/call-cache.ts";
+import type { CallingOptions } from "../fetch/fetch-options.ts";
+import type { Provider } from "../judgement/provider.ts";
+import type { PoolOwner } from "../pool/pool-port.ts";
+import type * as objects from "../pool/rotator-options.ts";
+import type { Strategy } from "../pool/strategies/strategy.ts";
+import type { ProxiedCallOptions, ProxyingOptions } from "../server/proxy/proxy-options.ts";
+import { type ProviderName, providerAt, providerNamed } from "./presets.ts";
+import { type StrategyName, strategyOf } from "./strategies.ts";
+
+export interface RotatorOptions extends Omit<objects.RotatorOptions, "provider" | "strategy"> {
+  /**
+   * A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic"
+   */
+  readonly provider?: ProviderName | Provider | undefined;
+  /** How the next key is chosen among those that are ready. @default "round_robin" */
+  readonly strategy?: StrategyName | Strategy | undefined;
+}
+
+/** How calls are made. */
+interface CachingCallOptions extends Omit<CallingOptions, "cache"> {
+  /** Gives complete answers again to requests that are the same by a key of yours. @default none is kept */
+  readonly cache?: CacheOptions | CacheMaker | undefined;
+}
+
+/** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
+export interface RotatingFetchOptions extends RotatorOptions, CachingCallOptions {}
+
+/**
+ * The same with a rotator that exists already, to share it between several fetches. What is said of keys, limits and the
+ * provider belongs to the rotator.
+ */
+export interface SharedRotatorOptions extends CachingCallOptions {
+  /** A `KeyRotator`. */
+  readonly rotator: PoolOwner;
+}
+
+/** Options of a proxy: who may use it and where it leads, and those of a pool or a `rotator`. */
+export type ProxyOptions = ProxyingOptions &
+  ProxiedCallOptions &
+  (RotatorOptions | Pick<SharedRotatorOptions, "rotator">);
+
+interface Named {
+  readonly provider?: ProviderName | Provider | undefined;
+  readonly strategy?: StrategyName | Strategy | undefined;
+  readonly baseURL?: string | URL | undefined;
+  readonly target?: string | URL | undefined;
+}
+
+/** Options with objects where a name stood. What cannot be is left for whoever checks the whole. */
+export type WithObjects<Options> = Options extends unknown
+  ? Omit<Options, "provider" | "strategy"> & {
+      readonly provider?: Provider | undefined;
+      readonly strategy?: Strategy | undefined;
+    }
+  : never;
+
+/**
+ * Finds what options name, and the provider at their address where none is named.
+ * @throws InvalidOptionsError for a name that there is not.
+ */
+export function withObjects<Options extends object>(options: Options): WithObjects<Options> {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return options as never;
+  if ("rotator" in options) return options as never;
+  const { provider, strategy, baseURL, target } = options as Named;
+  const isNamed = typeof provider !== "object" || provider === null;
+  const found = isNamed ? (provider === undefined ? at(baseURL ?? target) : providerNamed(provider)) : provider;
+  const objects = {
+    ...(found === undefined ? undefined : { provider: found }),
+    ...(strategy === undefined ? undefined : { strategy: strategyOf(strategy) }),
+  };
+  return { ...options, ...objects } as unknown as WithObjects<Options>;
+}
+
+function at(address: string | URL | undefined): Provider | undefined {
+  if (address === undefined || !URL.canParse(String(address))) return undefined;
+  return providerAt(new URL(address));
+}
