@@ -43,16 +43,19 @@ export {
   RateLimitTracker,
   type RateLimitTrackerOptions,
 } from "./judgement/rate-limit-tracker.ts";
+export { needsOf, realAmount } from "./limits/amounts.ts";
 export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
 export type { LimitTemplate } from "./limits/limits.ts";
 export { MemoryStore, type MemoryStoreOptions } from "./limits/memory/memory.ts";
-export { realAmount } from "./limits/memory/reserved-amounts.ts";
 export type {
+  Amounts,
   Blocked,
   Bucket,
   BucketState,
   Candidate,
+  Counted,
   Need,
+  Pins,
   Refusal,
   Report,
   Reservation,

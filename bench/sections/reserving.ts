@@ -1,3 +1,4 @@
+import { amountsOf } from "../../src/limits/amounts.ts";
 import type { Bucket, Candidate, Report, Reservation } from "../../src/limits/store.ts";
 import type { Usage } from "../../src/types.ts";
 import { library } from "../library.ts";
@@ -90,7 +91,13 @@ function storeRow(name: string, bucketsOf: MakeBuckets, settings: StoreRowOption
     run(count) {
       for (let call = 0; call < count; call++) {
         const reservation = expectRoom(store.reserve(lists[turn++ % 3] as readonly Candidate[], options));
-        report[0] = { reservation, outcome: "success", sent: "yes", headersAfterMs: 20, usage: settings.usage };
+        report[0] = {
+          reservation,
+          outcome: "success",
+          sent: "yes",
+          headersAfterMs: 20,
+          amounts: settings.usage && amountsOf(settings.usage),
+        };
         store.settle(report as [Report]);
       }
     },

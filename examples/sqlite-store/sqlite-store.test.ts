@@ -120,9 +120,7 @@ describe("SqliteStore", () => {
     await clock.advance(8 * 86_400_000);
     store.renew();
     const other = new Database(path);
-    const left = ["entries", "places", "cooldowns"].map((table) =>
-      other.prepare(`SELECT * FROM ${table}`).all(),
-    );
+    const left = ["entries", "places", "cooldowns"].map((table) => other.prepare(`SELECT * FROM ${table}`).all());
     expect(left).toEqual([[], [], []]);
     other.close();
     store.close();

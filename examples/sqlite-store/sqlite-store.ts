@@ -8,8 +8,10 @@ import {
   type Bucket,
   type Candidate,
   type CooldownChange,
+  type Counted,
   mayEndEarly,
   type Need,
+  needsOf,
   type Random,
   type Refusal,
   type Report,
@@ -82,14 +84,18 @@ export class SqliteStore implements SharedStore {
     });
   }
 
-  settle(reports: readonly Report[]): readonly ScopeState[] {
+  settle(reports: readonly Report[], atLeast: readonly Counted[] = []): readonly ScopeState[] {
     const open = new Map<Reservation, [Report, Taken]>();
     for (const report of reports) {
       const taken = this.#taken.get(report.reservation);
       if (taken !== undefined && !open.has(report.reservation)) open.set(report.reservation, [report, taken]);
     }
-    if (open.size === 0) return [];
-    const touched = this.#step((now) => [...open.values()].flatMap(([report, taken]) => this.#end(report, taken, now)));
+    if (open.size === 0 && atLeast.length === 0) return [];
+    const touched = this.#step((now) => {
+      const states = [...open.values()].flatMap(([report, taken]) => this.#end(report, taken, now));
+      for (const counted of atLeast) this.#raise(counted, now);
+      return states;
+    });
     // Only now: a step that failed may be tried again.
     for (const reservation of open.keys()) this.#taken.delete(reservation);
     return touched;
@@ -168,7 +174,7 @@ export class SqliteStore implements SharedStore {
   }
 
   #full(candidate: Candidate, now: number): Omit<Blocked, "index"> | undefined {
-    for (const { bucket, amount } of candidate.needs) {
+    for (const { bucket, amount } of needsOf(candidate)) {
       const standing = this.#standing(bucket, now);
       const waitMs = standing.waitFor(amount);
       if (waitMs === 0) continue;
@@ -188,9 +194,9 @@ export class SqliteStore implements SharedStore {
     const isDry = options.dryRun === true;
     const needs = isDry
       ? []
-      : candidate.needs.map((need) => ({ ...need, entry: this.#charge(id, need, expiresAt, now) }));
+      : needsOf(candidate).map((need) => ({ ...need, entry: this.#charge(id, need, expiresAt, now) }));
     if (!isDry && options.purpose === "probe") this.#rows.claim(candidate.scopes, id, expiresAt, now);
-    const standings = candidate.needs.map(({ bucket }) => this.#standing(bucket, now));
+    const standings = needsOf(candidate).map(({ bucket }) => this.#standing(bucket, now));
     const waits = needs.map(({ bucket, amount }, place) => {
       const again = bucket.dimension === "requests" || bucket.dimension === "concurrency" ? amount : 1;
       return standings[place]?.waitFor(again) ?? 0;
@@ -246,7 +252,7 @@ export class SqliteStore implements SharedStore {
 
   /** Real amounts take the place of what was reserved. */
   #correct({ bucket, amount, entry }: Taken["needs"][number], report: Report, now: number): void {
-    const real = report.sent === "no" ? 0 : realAmount(bucket, amount, report.usage);
+    const real = report.sent === "no" ? 0 : realAmount(bucket, amount, report.amounts);
     const change = real - amount;
     const believedMs = Math.min(
       report.headersAfterMs ?? Number.POSITIVE_INFINITY,
@@ -259,6 +265,14 @@ export class SqliteStore implements SharedStore {
     } else if (found !== undefined) {
       this.#rows.correct(entry, change, believedMs, real > 0, bucket.windowMs ?? 0);
     }
+  }
+
+  /** What is missing is taken now, and counted. */
+  #raise({ bucket, used }: Counted, now: number): void {
+    const more = bucket.kind === "concurrency" ? 0 : used - this.#standing(bucket, now).used;
+    if (more <= 0) return;
+    const entry = this.#charge("", { bucket, amount: more }, now, now);
+    this.#rows.correct(entry, 0, 0, true, bucket.windowMs ?? 0);
   }
 
   #change(changes: readonly CooldownChange[], now: number): ScopeState[] {

@@ -1,5 +1,6 @@
 import { expectKnown, expectMethods, expectNumber, expectString, unexpected } from "../checks.ts";
 import { systemClock } from "../clock.ts";
+import { amountsOf } from "../limits/amounts.ts";
 import { type LimitTemplate, resolveLimits } from "../limits/limits.ts";
 import { MemoryStore } from "../limits/memory/memory.ts";
 import { fillTokens, type LimitedBucket, type LimitedKey, PoolLimits } from "../limits/pool-limits.ts";
@@ -192,7 +193,7 @@ export class RateLimitTracker {
           reservation,
           outcome: sent ? "success" : "aborted",
           sent: sent ? "yes" : "no",
-          usage,
+          amounts: usage && amountsOf(usage),
         } as const;
         await this.#store.settle([report]);
       },

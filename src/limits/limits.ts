@@ -24,7 +24,7 @@ type LimitWindow =
 export const outputReserve = 2000;
 
 /** Dimensions whose amounts differ from request to request. */
-export function countsTokens(dimension: Dimension): boolean {
+export function countsTokens(dimension: string): boolean {
   return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
 }
 

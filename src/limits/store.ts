@@ -1,11 +1,12 @@
-import type { Awaitable, Clock, CooldownChange, CooldownSource, Dimension, Outcome, ScopeId, Usage } from "../types.ts";
+import type { Awaitable, Clock, CooldownChange, CooldownSource, Outcome, ScopeId } from "../types.ts";
 
 /** One counter of one limit. */
 export interface Bucket {
   /** Unique over the pool: the scope it counts for, `#`, the limit's id. */
   readonly id: string;
   readonly kind: "rolling" | "calendar" | "anchored" | "concurrency";
-  readonly dimension: Dimension;
+  /** What it counts, in whole numbers: any name. Of `requests` and `concurrency` a request mostly takes one. */
+  readonly dimension: string;
   readonly limit: number;
   /** Length of a rolling or anchored window, milliseconds. */
   readonly windowMs?: number | undefined;
@@ -28,8 +29,13 @@ export interface Need {
 export interface Candidate {
   /** A cooldown on any of them refuses the candidate. */
   readonly scopes: readonly ScopeId[];
-  /** Reserved together or not at all. */
+  /** What its account gives. Reserved together with `callerNeeds`, or not at all. */
   readonly needs: readonly Need[];
+  /**
+   * What whoever asks may use: a client's or a tenant's own limits. They come after the account's: in `blocked` a bucket of theirs
+   * refuses only what nothing of the account's does. A candidate that several ask with is copied for each. @default none
+   */
+  readonly callerNeeds?: readonly Need[] | undefined;
   /** A place for the store to keep what it looked up for this candidate. Nobody else reads it. */
   memo?: unknown;
 }
@@ -85,6 +91,24 @@ export interface Refusal {
   readonly blocked: readonly Blocked[];
 }
 
+/** Amounts by dimension: whole numbers, whatever they count. Tokens, images, credits, or millionths of a currency. */
+export type Amounts = { readonly [dimension: string]: number | undefined };
+
+/** What a bucket is said to have used of the window that holds. Of permits nobody can say so. */
+export interface Counted {
+  readonly bucket: Bucket;
+  readonly used: number;
+}
+
+/**
+ * Small texts by name, bounded and expiring: what would be too many goes, that which ends first before others. A name is a hash of what it
+ * stands for: nobody can read a store for what clients said.
+ */
+export interface Pins {
+  put(name: string, value: string, forMs: number): Awaitable<void>;
+  get(name: string): Awaitable<string | undefined>;
+}
+
 export interface Report {
   readonly reservation: Reservation;
   readonly outcome: Outcome;
@@ -100,7 +124,8 @@ export interface Report {
    * milliseconds. As far as the time to headers bears it out. @default 0
    */
   readonly allowanceMs?: number | undefined;
-  readonly usage?: Usage | undefined;
+  /** Real amounts by dimension, where the answer told them. @default what was reserved */
+  readonly amounts?: Amounts | undefined;
   readonly cooldowns?: readonly CooldownChange[] | undefined;
 }
 
@@ -189,9 +214,10 @@ export interface Store {
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Awaitable<Reservation | Refusal>;
   /**
    * Ends reservations: real amounts replace estimates, permits are freed, what was decided is applied.
-   * Safe to repeat. Returns the state of every scope a cooldown change or a success touched.
+   * Safe to repeat. `atLeast` is what somebody who knows says of buckets: it raises what they count as used, as if the difference had
+   * been taken now, and never lowers it. Returns the state of every scope a cooldown change or a success touched.
    */
-  settle(reports: readonly Report[]): Awaitable<readonly ScopeState[]>;
+  settle(reports: readonly Report[], atLeast?: readonly Counted[]): Awaitable<readonly ScopeState[]>;
   /** Sets or ends cooldowns outside of a request. */
   cooldown(changes: readonly CooldownChange[]): Awaitable<readonly ScopeState[]>;
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Awaitable<StoreReading>;
@@ -205,6 +231,13 @@ export interface Store {
   dump?(): Awaitable<StoreDump>;
   load?(dump: StoreDump): Awaitable<void>;
   close?(): Awaitable<void>;
+  /** Which account something belongs to, for whoever asks for it again. @default each process remembers for itself */
+  readonly pins?: Pins | undefined;
+  /**
+   * Is the caller the one that does it? For `forMs` milliseconds from the first that asked, nobody else is; then whoever asks next.
+   * @default each process does it
+   */
+  claim?(name: string, forMs: number): Awaitable<boolean>;
 }
 
 /** A store of several processes, any of which may die: what it has in flight then comes back with its leases. */

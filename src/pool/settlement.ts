@@ -1,6 +1,7 @@
 import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { LearntLimits } from "../judgement/learning/learnt-limits.ts";
 import { UsageEvidence } from "../judgement/learning/usage-evidence.ts";
+import { amountsOf } from "../limits/amounts.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import {
   accountScope,
@@ -211,7 +212,7 @@ export class Settlement implements LeaseOwner {
       }
       lease.marks = cooldowns;
     }
-    return { reservation, outcome, sent, headersAfterMs, allowanceMs, usage, cooldowns };
+    return { reservation, outcome, sent, headersAfterMs, allowanceMs, amounts: usage && amountsOf(usage), cooldowns };
   }
 
   /** Puts a key to rest on a guess. */

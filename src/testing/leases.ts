@@ -1,9 +1,8 @@
 import type { MemoryReservation } from "../limits/memory/memory-reservation.ts";
-import type { Candidate, Reservation, ReserveOptions } from "../limits/store.ts";
+import type { Reservation, ReserveOptions } from "../limits/store.ts";
 import type { Clock } from "../types.ts";
 
 interface Open {
-  readonly candidate: Candidate;
   readonly leaseMs: number;
   expiresAt: number;
 }
@@ -29,9 +28,9 @@ export class Leases {
     return new Leases(this.#clock, this.#all);
   }
 
-  begin(reservation: Reservation, candidate: Candidate, { leaseMs, dryRun }: ReserveOptions): void {
+  begin(reservation: Reservation, { leaseMs, dryRun }: ReserveOptions): void {
     if (dryRun === true) return;
-    this.#open.set(reservation, { candidate, leaseMs, expiresAt: this.#clock.monotonic() + leaseMs });
+    this.#open.set(reservation, { leaseMs, expiresAt: this.#clock.monotonic() + leaseMs });
   }
 
   settled(reservation: Reservation): void {
@@ -47,10 +46,10 @@ export class Leases {
   endDue(): void {
     const now = this.#clock.monotonic();
     for (const { own } of this.#everybody()) {
-      for (const [reservation, { candidate, expiresAt }] of own) {
+      for (const [reservation, { expiresAt }] of own) {
         if (expiresAt > now) continue;
         own.delete(reservation);
-        release(reservation as MemoryReservation, candidate, now);
+        release(reservation as MemoryReservation, now);
       }
     }
   }
@@ -60,9 +59,9 @@ export class Leases {
   }
 }
 
-function release(reservation: MemoryReservation, { needs }: Candidate, now: number): void {
+function release(reservation: MemoryReservation, now: number): void {
   const { memo, tickets } = reservation;
-  for (const [place, { bucket }] of needs.entries()) {
+  for (const [place, { bucket }] of memo.needs.entries()) {
     if (bucket.kind !== "concurrency") continue;
     memo.counters[place]?.settle(tickets[place] as number, 0, 0, bucket, now, 0);
     tickets[place] = 0;

@@ -3,6 +3,7 @@ import { MemoryStore } from "../limits/memory/memory.ts";
 import type {
   Bucket,
   Candidate,
+  Counted,
   Refusal,
   Report,
   Reservation,
@@ -88,20 +89,21 @@ export class NastyStore implements SharedStore {
     if (candidates.length > this.candidatesPerReserve) {
       throw new RangeError(`Expected at most ${this.candidatesPerReserve} candidates, got ${candidates.length}`);
     }
-    const asked = structuredClone(candidates.map(({ scopes, needs }) => ({ scopes, needs })));
+    const asked = structuredClone(candidates.map(({ scopes, needs, callerNeeds }) => ({ scopes, needs, callerNeeds })));
     const askedOptions = structuredClone(options);
     return this.#answer(() => {
       const answer = this.#inner.reserve(asked, askedOptions);
       if (!answer.granted) return answer;
-      this.#leases.begin(answer, asked[answer.index] as Candidate, askedOptions);
+      this.#leases.begin(answer, askedOptions);
       if (askedOptions.dryRun !== true) this.#reservations.set(answer.id, answer);
       const { granted, id, index, reservedAt, readyAt } = answer;
       return { granted, id, index, reservedAt, readyAt };
     });
   }
 
-  settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
+  settle(reports: readonly Report[], atLeast?: readonly Counted[]): Promise<readonly ScopeState[]> {
     const copies = structuredClone(reports);
+    const counted = structuredClone(atLeast);
     return this.#answer(() => {
       const own = copies.flatMap((report) => {
         const reservation = this.#reservations.get(report.reservation.id);
@@ -110,7 +112,7 @@ export class NastyStore implements SharedStore {
         this.#leases.settled(reservation);
         return { ...report, reservation };
       });
-      return this.#inner.settle(own);
+      return this.#inner.settle(own, counted);
     });
   }
 

@@ -8,6 +8,14 @@ import {
 } from "./contract/contract-world.ts";
 import { cooldownContract, probeContract } from "./contract/cooldowns.ts";
 import { calendarDumpingContract, dumpingContract } from "./contract/dumping.ts";
+import {
+  callerContract,
+  claimContract,
+  pinContract,
+  raisingContract,
+  sharedClaimContract,
+  sharedPinContract,
+} from "./contract/extras.ts";
 import { leaseContract, processContract } from "./contract/leases.ts";
 import { leaveOut } from "./contract/leave-out.ts";
 import { reservingContract } from "./contract/reserving.ts";
@@ -58,12 +66,18 @@ export function storeContract(runner: TestRunner, makeStore: StoreMaker, options
   part("concurrency", concurrencyContract);
   part("open reservations", claims.shared ? leaseContract : processContract);
   part("settling", settlingContract);
+  part("needs of a caller", callerContract);
+  part("what is used at least", raisingContract);
+  part("pins", pinContract, "pins");
+  part("claims", claimContract, "claims");
   part("reading", readingContract);
   part("cooldowns", cooldownContract);
   part("probes", probeContract);
   part("answers at once", synchronousContract, "synchronous");
   part("watching", watchingContract, "watches");
   part("sharing", sharedContract, "shared");
+  part("pins of another handle", sharedPinContract, "pins", "shared");
+  part("claims of several handles", sharedClaimContract, "claims", "shared");
   part("watching another handle", watchingOthersContract, "watches", "shared");
   part("persisting", persistingContract, "persists");
   part("dumping", () => dumpingContract(runner, makeStore, options), "dumps");

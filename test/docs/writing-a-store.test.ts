@@ -22,7 +22,7 @@ describe("docs/writing-a-store.md", () => {
     const claims = at("src/testing/contract/capabilities.ts").split("export type Claims")[0] ?? "";
     const known = [...claims.matchAll(/@default (\w+)(?: |\n {3})\*\/\n {2}readonly (\w+)\?/g)];
     const rows = [...page.matchAll(/^\| `(\w+)` \| .* \| `(true|false)` \|$/gm)];
-    expect(known).toHaveLength(6);
+    expect(known).toHaveLength(8);
     expect(rows.map(([, name, byDefault]) => [name, byDefault])).toEqual(
       known.map(([, byDefault, name]) => [name, byDefault]),
     );

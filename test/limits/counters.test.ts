@@ -254,6 +254,7 @@ function moving(inner: Counter, edges: [number, number, number]): Counter {
     },
     take: (amount, bucket, at) => inner.take(amount, bucket, at),
     settle: (ticket, change, delayMs, bucket, now, real) => inner.settle(ticket, change, delayMs, bucket, now, real),
+    raise: (used, bucket, at) => inner.raise(used, bucket, at),
     used: (bucket, at) => inner.used(bucket, at),
     resetInMs: (bucket, at) => inner.resetInMs(bucket, at),
     isIdle: (at) => inner.isIdle(at),

@@ -35,6 +35,7 @@ const entries = [
       "isAdminPath",
       "maskSecret",
       "mayEndEarly",
+      "needsOf",
       "realAmount",
     ],
   },

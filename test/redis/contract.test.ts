@@ -30,7 +30,7 @@ function suite(open: () => OpenClient | Promise<OpenClient>, watches = true): vo
       const another = (): RedisStore => new RedisStore(options);
       return { store: another(), advance: (ms) => clock.advance(ms), another };
     },
-    { capabilities: { watches, shared: true, persists: true } },
+    { capabilities: { pins: true, claims: true, watches, shared: true, persists: true } },
   );
 }
 

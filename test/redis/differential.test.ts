@@ -136,7 +136,7 @@ async function step(pair: Pair, random: () => number, pick: Pick): Promise<void>
       sent: pick(["yes", "yes", "yes", "unknown", "no"]),
       headersAfterMs: pick([5, 50, 500, 30_000]),
       allowanceMs: pick([0, 300]),
-      usage: pick([undefined, { inputTokens: 5, outputTokens: 30 }, { totalTokens: 250, outputTokens: 250 }]),
+      amounts: pick([undefined, { inputTokens: 5, outputTokens: 30, tokens: 35 }, { tokens: 250, outputTokens: 250 }]),
       cooldowns: random() < 0.1 ? [cooled()] : undefined,
     });
   } else if (roll < 0.76) await pair.cool(cooled());

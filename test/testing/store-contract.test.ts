@@ -48,7 +48,7 @@ function broken(change: (store: MemoryStore) => Partial<Store>): (environment: S
 function bare(inner: MemoryStore): Store {
   return {
     reserve: (candidates, options) => inner.reserve(candidates, options),
-    settle: (reports) => inner.settle(reports),
+    settle: (reports, atLeast) => inner.settle(reports, atLeast),
     cooldown: (changes) => inner.cooldown(changes),
     read: (scopes, buckets) => inner.read(scopes, buckets),
   };
@@ -61,13 +61,13 @@ function leased(inner: MemoryStore, all: Leases, rank: number): SharedStore {
     reserve: (candidates, options) => {
       leases.endDue();
       const answer = inner.reserve(candidates, options);
-      if (answer.granted) leases.begin(answer, candidates[answer.index] as Candidate, options);
+      if (answer.granted) leases.begin(answer, options);
       return answer;
     },
-    settle: (reports) => {
+    settle: (reports, atLeast) => {
       leases.endDue();
       for (const { reservation } of reports) leases.settled(reservation);
-      return inner.settle(reports);
+      return inner.settle(reports, atLeast);
     },
     cooldown: (changes) => inner.cooldown(changes),
     read: (scopes, buckets) => {
@@ -91,7 +91,13 @@ function pair(change: (own: MemoryStore, shared: MemoryStore) => Partial<SharedS
   };
 }
 
-const able = { synchronous: true, dumps: true, watches: true } as const satisfies StoreCapabilities;
+const able = {
+  synchronous: true,
+  dumps: true,
+  watches: true,
+  pins: true,
+  claims: true,
+} as const satisfies StoreCapabilities;
 const together = { capabilities: { shared: true, watches: true } } as const;
 
 describe("storeContract", () => {
@@ -139,12 +145,27 @@ describe("storeContract", () => {
     );
     const named = none.leftOut.map((reason) => /`(\w+)`/.exec(reason)?.[1]);
     expect(named.sort()).toEqual(
-      [...["dumps", "dumps", "persists", "shared", "synchronous", "wallClock", "watches", "watches"]].sort(),
+      [
+        ...[
+          "claims",
+          "claims",
+          "dumps",
+          "dumps",
+          "persists",
+          "pins",
+          "pins",
+          "shared",
+          "synchronous",
+          "wallClock",
+          "watches",
+          "watches",
+        ],
+      ].sort(),
     );
     const shy: string[] = [];
     const runner: TestRunner = { describe: (_name, body) => body(), it: (name) => shy.push(name) };
     storeContract(runner, () => ({ store: new MemoryStore(), advance: async () => {} }));
-    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(7);
+    expect(shy.filter((name) => name.startsWith("is left out: the store"))).toHaveLength(11);
   });
 
   it("asks for calendar windows where the wall clock can be moved, unless it is told otherwise", async () => {
@@ -239,9 +260,9 @@ describe("storeContract", () => {
         const listeners = new Set<Parameters<NonNullable<Store["watch"]>>[0]>();
         return {
           ...leased(shared, leases, rank),
-          settle: (reports) => {
+          settle: (reports, atLeast) => {
             for (const listener of listeners) listener({ type: "freed", scope: null });
-            return shared.settle(reports);
+            return shared.settle(reports, atLeast);
           },
           cooldown: (changes) => {
             const states = shared.cooldown(changes);

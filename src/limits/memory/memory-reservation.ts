@@ -1,5 +1,5 @@
 import type { CooldownRecord } from "../cooldown-rules.ts";
-import type { Candidate, Reservation } from "../store.ts";
+import type { Candidate, Need, Reservation } from "../store.ts";
 import type { Counter } from "../windows/counter.ts";
 
 /** A scope's record in a cell that candidates can hold on to while the record in it changes. */
@@ -17,6 +17,11 @@ export class CandidateMemo {
   /** Whose it is: candidates may be asked of several. */
   readonly store: object;
   readonly layout: number;
+  /** Of whom the needs are. */
+  readonly accountNeeds: readonly Need[];
+  readonly callerNeeds: readonly Need[] | undefined;
+  /** The account's, then the caller's. */
+  readonly needs: readonly Need[];
   readonly cells: readonly ScopeCell[];
   readonly counters: readonly Counter[];
   readonly holdsPermits: boolean;
@@ -26,6 +31,9 @@ export class CandidateMemo {
   constructor(
     store: object,
     layout: number,
+    accountNeeds: readonly Need[],
+    callerNeeds: readonly Need[] | undefined,
+    needs: readonly Need[],
     cells: ScopeCell[],
     counters: Counter[],
     holdsPermits: boolean,
@@ -34,6 +42,9 @@ export class CandidateMemo {
     this.amountsVary = amountsVary;
     this.store = store;
     this.layout = layout;
+    this.accountNeeds = accountNeeds;
+    this.callerNeeds = callerNeeds;
+    this.needs = needs;
     this.cells = cells;
     this.counters = counters;
     this.holdsPermits = holdsPermits;

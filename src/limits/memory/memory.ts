@@ -1,13 +1,16 @@
 import { systemClock } from "../../clock.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
+import { amountVaries, needsOf } from "../amounts.ts";
 import { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly, toScopeState } from "../cooldown-rules.ts";
 import type {
   Blocked,
   Bucket,
   BucketState,
   Candidate,
+  Counted,
   Need,
+  Pins,
   Refusal,
   Report,
   Reservation,
@@ -23,7 +26,8 @@ import { type Counter, type Instant, untilRelease } from "../windows/counter.ts"
 import { createCounter } from "../windows/create-counter.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
 import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
-import { isOfTokens, noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
+import { MemoryPins } from "./pins.ts";
+import { noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
 
 export interface MemoryStoreOptions {
   /** @default the platform's clock */
@@ -53,6 +57,8 @@ export class MemoryStore implements Store {
   /** The last reading of the wall clock, and when it was taken. */
   #wallRead = 0;
   #readAt = Number.NEGATIVE_INFINITY;
+  #pins: MemoryPins | undefined;
+  #claims: MemoryPins | undefined;
   #layout = 0;
   #reservations = 0;
   #sweepAtSize = 4096;
@@ -70,7 +76,7 @@ export class MemoryStore implements Store {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index] as Candidate;
       const memo = this.#memoOf(candidate);
-      const refused = this.#refusalOf(candidate, memo, index, at, options.purpose);
+      const refused = this.#refusalOf(memo, index, at, options.purpose);
       if (refused === undefined) return this.#take(candidate, memo, index, at, options);
       blocked ??= [];
       blocked.push(refused);
@@ -78,7 +84,7 @@ export class MemoryStore implements Store {
     return { granted: false, now: at.monotonic, blocked: blocked ?? [] };
   }
 
-  settle(reports: readonly Report[]): readonly ScopeState[] {
+  settle(reports: readonly Report[], atLeast?: readonly Counted[]): readonly ScopeState[] {
     let touched: ScopeState[] | undefined;
     for (const report of reports) {
       const reservation = report.reservation;
@@ -89,6 +95,7 @@ export class MemoryStore implements Store {
       if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(reservation, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
     }
+    if (atLeast !== undefined) this.#raise(atLeast);
     return touched ?? nothing;
   }
 
@@ -109,6 +116,18 @@ export class MemoryStore implements Store {
   *cooling(): Generator<ScopeId> {
     const now = this.clock.monotonic();
     for (const [scope, { record }] of this.#cells) if (record.until > now) yield scope;
+  }
+
+  get pins(): Pins {
+    this.#pins ??= new MemoryPins(this.clock);
+    return this.#pins;
+  }
+
+  claim(name: string, forMs: number): boolean {
+    this.#claims ??= new MemoryPins(this.clock);
+    if (this.#claims.get(name) !== undefined) return false;
+    this.#claims.put(name, "", forMs);
+    return true;
   }
 
   watch(listener: (change: StoreChange) => void): Unsubscribe {
@@ -164,9 +183,16 @@ export class MemoryStore implements Store {
     );
   }
 
+  #raise(atLeast: readonly Counted[]): void {
+    const at = this.instant();
+    for (const { bucket, used } of atLeast) this.#counterOf(bucket).raise(used, bucket, at);
+  }
+
   #memoOf(candidate: Candidate): CandidateMemo {
     const memo = candidate.memo;
-    if (memo instanceof CandidateMemo && memo.layout === this.#layout && memo.store === this) return memo;
+    if (memo instanceof CandidateMemo && memo.layout === this.#layout && memo.store === this) {
+      if (memo.accountNeeds === candidate.needs && memo.callerNeeds === candidate.callerNeeds) return memo;
+    }
     // Before anything is looked up: what is dropped must not be in a memo.
     if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(this.instant());
     const cells: ScopeCell[] = [];
@@ -176,10 +202,21 @@ export class MemoryStore implements Store {
         if (cell !== undefined) cells.push(cell);
       }
     }
-    const counters = candidate.needs.map((need) => this.#counterOf(need.bucket));
-    const holds = candidate.needs.some((need) => need.bucket.kind === "concurrency");
-    const varies = candidate.needs.some(({ bucket }) => isOfTokens(bucket));
-    const fresh = new CandidateMemo(this, this.#layout, cells, counters, holds, varies);
+    const needs = needsOf(candidate);
+    const counters = needs.map((need) => this.#counterOf(need.bucket));
+    const holds = needs.some((need) => need.bucket.kind === "concurrency");
+    const varies = needs.some(({ bucket }) => amountVaries(bucket));
+    const fresh = new CandidateMemo(
+      this,
+      this.#layout,
+      candidate.needs,
+      candidate.callerNeeds,
+      needs,
+      cells,
+      counters,
+      holds,
+      varies,
+    );
     candidate.memo = fresh;
     return fresh;
   }
@@ -193,13 +230,7 @@ export class MemoryStore implements Store {
     return counter;
   }
 
-  #refusalOf(
-    candidate: Candidate,
-    memo: CandidateMemo,
-    index: number,
-    at: Instant,
-    purpose: ReserveOptions["purpose"],
-  ): Blocked | undefined {
+  #refusalOf(memo: CandidateMemo, index: number, at: Instant, purpose: ReserveOptions["purpose"]): Blocked | undefined {
     const cells = memo.cells;
     for (let place = 0; place < cells.length; place++) {
       const cell = cells[place] as ScopeCell;
@@ -208,7 +239,7 @@ export class MemoryStore implements Store {
       if (purpose === "probe" && mayEndEarly(record.source) && cell.probe === undefined) continue;
       return { index, by: record.scope, until: record.until, source: record.source, reason: record.reason };
     }
-    const { needs } = candidate;
+    const { needs } = memo;
     for (let place = 0; place < needs.length; place++) {
       const { bucket, amount } = needs[place] as Need;
       if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored"))
@@ -241,13 +272,13 @@ export class MemoryStore implements Store {
 
   #take(candidate: Candidate, memo: CandidateMemo, index: number, at: Instant, options: ReserveOptions): Reservation {
     const now = at.monotonic;
-    const { needs } = candidate;
+    const { needs } = memo;
     const dry = options.dryRun === true;
     const tickets = dry ? noTickets : takeAll(needs, memo.counters, at);
     let readyInMs = 0;
     for (let place = 0; place < tickets.length; place++) {
       const { bucket, amount } = needs[place] as Need;
-      const again = memo.amountsVary && bucket.dimension !== "requests" ? 1 : amount;
+      const again = memo.amountsVary && amountVaries(bucket) ? 1 : amount;
       const waitMs = (memo.counters[place] as Counter).waitFor(again, bucket, at);
       if (waitMs > readyInMs) readyInMs = Math.ceil(waitMs);
     }

@@ -1,5 +1,6 @@
-import type { Clock, Usage } from "../../types.ts";
-import type { Bucket, Need, Report } from "../store.ts";
+import type { Clock } from "../../types.ts";
+import { realAmount } from "../amounts.ts";
+import type { Need, Report } from "../store.ts";
 import type { Counter, Instant } from "../windows/counter.ts";
 import type { MemoryReservation } from "./memory-reservation.ts";
 
@@ -29,7 +30,7 @@ function takeOne({ bucket, amount }: Need, counter: Counter, at: Instant): numbe
 
 /** Real amounts replace what was reserved. */
 export function settleCounters(reservation: MemoryReservation, report: Report, clock: Clock): void {
-  const { needs } = reservation.candidate;
+  const { needs } = reservation.memo;
   const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
   const allowanceMs = report.allowanceMs ?? 0;
   for (let place = 0; place < needs.length; place++) {
@@ -43,34 +44,10 @@ export function settleCounters(reservation: MemoryReservation, report: Report, c
       counter.settle(ticket, 0, lingers ? bucket.guardMs : 0, bucket, lingers ? clock.monotonic() : 0, 0);
       continue;
     }
-    const real = report.sent === "no" ? 0 : realAmount(bucket, amount, report.usage);
+    const real = report.sent === "no" ? 0 : realAmount(bucket, amount, report.amounts);
     const change = real - amount;
     const delayMs = Math.min(headersAfterMs, bucket.guardMs + allowanceMs);
     const now = change > 0 ? clock.monotonic() : reservation.reservedAt;
     counter.settle(ticket, change, delayMs, bucket, now, real);
-  }
-}
-
-/** Do amounts of this bucket differ from request to request? */
-export function isOfTokens({ dimension }: Bucket): boolean {
-  return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
-}
-
-function sumOf({ inputTokens, outputTokens }: Usage): number | undefined {
-  return inputTokens === undefined || outputTokens === undefined ? undefined : inputTokens + outputTokens;
-}
-
-/** What a bucket was really charged; the estimate stands where the answer did not tell. */
-export function realAmount(bucket: Bucket, estimate: number, usage: Usage | undefined): number {
-  if (usage === undefined) return estimate;
-  switch (bucket.dimension) {
-    case "inputTokens":
-      return usage.inputTokens ?? estimate;
-    case "outputTokens":
-      return usage.outputTokens ?? estimate;
-    case "tokens":
-      return usage.totalTokens ?? sumOf(usage) ?? estimate;
-    default:
-      return estimate;
   }
 }

@@ -61,6 +61,11 @@ export class AnchoredCounter implements Counter {
     }
   }
 
+  raise(used: number, bucket: Bucket, at: Instant): void {
+    const more = used - this.used(bucket, at);
+    if (more > 0) this.settle(this.take(more, bucket, at), 0, 0, bucket, at.monotonic, more);
+  }
+
   used(bucket: Bucket, at: Instant): number {
     return this.#leftMs(bucket, at) <= 0 ? 0 : this.#used;
   }

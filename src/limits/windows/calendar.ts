@@ -40,6 +40,11 @@ export class CalendarCounter implements Counter {
     if (change !== 0) this.#charge(change, bucket, ticket);
   }
 
+  raise(used: number, bucket: Bucket, at: Instant): void {
+    const more = used - this.used(bucket, at);
+    if (more > 0) this.take(more, bucket, at);
+  }
+
   used(bucket: Bucket, at: Instant): number {
     this.#turn(bucket, at.wall);
     return this.#now;

@@ -20,6 +20,8 @@ export interface Counter {
    * far as believed, for a place how long it stays taken; `now` is monotonic.
    */
   settle(ticket: number, change: number, delayMs: number, bucket: Bucket, now: number, real: number): void;
+  /** Counts so much as used at least, as if what is missing had been taken now, and counted. Never lowers it. */
+  raise(used: number, bucket: Bucket, at: Instant): void;
   used(bucket: Bucket, at: Instant): number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
   resetInMs(bucket: Bucket, at: Instant): number | null;

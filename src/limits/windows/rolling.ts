@@ -88,6 +88,14 @@ export class RollingCounter implements Counter {
     }
   }
 
+  raise(used: number, bucket: Bucket, at: Instant): void {
+    const more = used - this.used(bucket, at);
+    if (more <= 0) return;
+    this.#used += more;
+    this.#spanMs = (bucket.windowMs as number) + bucket.guardMs;
+    this.#append(more, at.monotonic, 0);
+  }
+
   used(bucket: Bucket, at: Instant): number {
     this.#forget(bucket, at.monotonic);
     return this.#used;

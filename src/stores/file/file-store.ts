@@ -3,6 +3,7 @@ import { MemoryStore } from "../../limits/memory/memory.ts";
 import { dumpText, dumpVersion } from "../../limits/memory/memory-dump.ts";
 import type {
   Candidate,
+  Counted,
   Refusal,
   Report,
   Reservation,
@@ -93,8 +94,8 @@ export class FileStore extends MemoryStore {
     return answer;
   }
 
-  override settle(reports: readonly Report[]): readonly ScopeState[] {
-    const states = super.settle(reports);
+  override settle(reports: readonly Report[], atLeast?: readonly Counted[]): readonly ScopeState[] {
+    const states = super.settle(reports, atLeast);
     if (!this.#isChanged) this.#changed(false);
     return states;
   }

@@ -2,6 +2,7 @@ import { systemClock } from "../../clock.ts";
 import type {
   Bucket,
   Candidate,
+  Counted,
   Refusal,
   Report,
   Reservation,
@@ -29,6 +30,7 @@ import { commanderOf } from "./wire/client.ts";
 import { CommandBudget } from "./wire/command-budget.ts";
 import { KeyNames } from "./wire/key-names.ts";
 import { Link } from "./wire/link.ts";
+import { RedisPins } from "./wire/pins.ts";
 import { Questions } from "./wire/questions.ts";
 import { ReportQueue, type Ride } from "./wire/report-queue.ts";
 import { ScriptRequest } from "./wire/request.ts";
@@ -64,6 +66,7 @@ export class RedisStore implements SharedStore {
   readonly #charges = new OwnCharges();
   readonly #gap: Gap;
   readonly #questions: Questions;
+  readonly pins: RedisPins;
   /** Half of a question's time: it comes before one. */
   readonly #mergeBudget: CommandBudget;
   /** While the server is told what was taken without it: asked now, it would give that out again. */
@@ -82,6 +85,10 @@ export class RedisStore implements SharedStore {
       if (!this.#isClosed) onState?.(state, cause);
     };
     this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
+    const budget = new CommandBudget(clock, options.commandTimeoutMs ?? 50);
+    const isUp = (): boolean => this.#link.isUp;
+    const isFirst = (): boolean => this.#link.standing.rank === 0;
+    this.pins = new RedisPins({ commander, budget, names: this.#names, clock, isUp, isFirst });
     this.#random = random;
     this.#time = new ServerTime(clock);
     this.#mergeBudget = new CommandBudget(clock, (options.commandTimeoutMs ?? 50) / 2);
@@ -144,7 +151,9 @@ export class RedisStore implements SharedStore {
     });
   }
 
-  async settle(reports: readonly Report[]): Promise<readonly ScopeState[]> {
+  async settle(reports: readonly Report[], atLeast: readonly Counted[] = []): Promise<readonly ScopeState[]> {
+    this.#seen.counted(atLeast);
+    this.#reports.raise(atLeast);
     const touched = reports.map((report) => this.#settleOne(report));
     return touched.length === 1 ? (touched[0] ?? nothing) : (await Promise.all(touched)).flat();
   }
@@ -169,6 +178,10 @@ export class RedisStore implements SharedStore {
       scopes: readings.flatMap((reading) => reading.scopes),
       buckets: readings.flatMap((reading) => reading.buckets),
     };
+  }
+
+  claim(name: string, forMs: number): Promise<boolean> {
+    return this.pins.claim(name, forMs);
   }
 
   sharing(): StoreSharing {

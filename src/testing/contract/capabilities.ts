@@ -12,6 +12,10 @@ export interface StoreCapabilities {
   readonly dumps?: boolean | undefined;
   /** It has `watch`, and tells of rests and of what was given back. @default false */
   readonly watches?: boolean | undefined;
+  /** It has `pins`. @default false */
+  readonly pins?: boolean | undefined;
+  /** It has `claim`. @default false */
+  readonly claims?: boolean | undefined;
   /**
    * It is a `SharedStore`: several handles, in as many processes, work on one state at a time, and leases end. Needs `another`.
    * @default false
@@ -25,8 +29,8 @@ export type Claims = { readonly [name in keyof StoreCapabilities]-?: boolean };
 
 export function claimsOf(capabilities: StoreCapabilities = {}): Claims {
   const { wallClock = true, synchronous = false, dumps = false } = capabilities;
-  const { watches = false, shared = false, persists = false } = capabilities;
-  return { wallClock, synchronous, dumps, watches, shared, persists };
+  const { watches = false, pins = false, claims = false, shared = false, persists = false } = capabilities;
+  return { wallClock, synchronous, dumps, watches, pins, claims, shared, persists };
 }
 
 /** Why a part of the contract is left out. */
@@ -35,6 +39,8 @@ export const reasons: { readonly [name in keyof Claims]: string } = {
   synchronous: "the store does not say that it answers at once (`synchronous`)",
   dumps: "the store does not say that it can be dumped and loaded (`dumps`)",
   watches: "the store does not say that it tells of changes (`watches`)",
+  pins: "the store does not say that it has `pins` (`pins`)",
+  claims: "the store does not say that one of many can claim something (`claims`)",
   shared: "the store does not say that several handles share its state (`shared`)",
   persists: "the store does not say that its state outlives it (`persists`)",
 };
@@ -42,9 +48,11 @@ export const reasons: { readonly [name in keyof Claims]: string } = {
 /** A method that nobody claims is a method that nobody tests. */
 export function claimsContract({ test }: ContractSuite, claims: Claims): void {
   test("has what it claims, and claims what it has", async ({ store }) => {
-    const has = (...names: readonly ("dump" | "load" | "watch")[]): boolean[] =>
+    const has = (...names: readonly ("dump" | "load" | "watch" | "pins" | "claim")[]): boolean[] =>
       names.map((name) => store[name] !== undefined);
     checkEqual(has("dump", "load"), [claims.dumps, claims.dumps], "dump() and load() of what says `dumps` or does not");
+    checkEqual(has("pins"), [claims.pins], "pins of what says `pins` or does not");
+    checkEqual(has("claim"), [claims.claims], "claim() of what says `claims` or does not");
     const watches = claims.watches || claims.shared;
     checkEqual(has("watch"), [watches], "watch() of what says `watches` or `shared`, or does not");
     checkEqual("renew" in store, claims.shared, "renew() of what says `shared` or does not");

@@ -12,7 +12,7 @@ import type {
   Store,
   StoreChange,
 } from "../../limits/store.ts";
-import type { Awaitable, CooldownChange, CooldownSource, Dimension, LadderSpec, Random, ScopeId } from "../../types.ts";
+import type { Awaitable, CooldownChange, CooldownSource, LadderSpec, Random, ScopeId } from "../../types.ts";
 import type { FakeClock } from "../fake-clock.ts";
 import { check } from "./assertions.ts";
 import type { StoreCapabilities } from "./capabilities.ts";
@@ -197,7 +197,7 @@ export function ladder(attemptStartedAt: number, spec: Partial<LadderSpec> = {})
   return { ladder: { baseMs: 1000, factor: 2, maxMs: 10_000, jitter: 0, ...spec }, attemptStartedAt };
 }
 
-export function rolling(id: string, limit: number, dimension: Dimension = "requests"): Bucket {
+export function rolling(id: string, limit: number, dimension = "requests"): Bucket {
   return { id, kind: "rolling", dimension, limit, windowMs, guardMs };
 }
 

@@ -76,7 +76,7 @@ function endTests({ test }: ContractSuite): void {
     const late = await world.granted(candidate("a", { bucket: tokens, amount: 200 }, permits), { leaseMs: 1000 });
     await world.advance(1000 + world.slackMs);
     await world.granted(candidate("a", permits));
-    await world.settle(late, { usage: { totalTokens: 450 } });
+    await world.settle(late, { amounts: { tokens: 450 } });
     checkEqual((await world.bucket(tokens)).used, 450, "tokens used");
     checkEqual((await world.bucket(permits)).used, 1, "permits held");
   });

@@ -45,7 +45,7 @@ export function settlingContract({ test }: ContractSuite): void {
     const wanted = candidate("a", { bucket, amount: 60 }, concurrency("a#concurrency", 3));
     const first = await world.granted(wanted);
     await world.granted(candidate("a", concurrency("a#concurrency", 3)));
-    const report = { usage: { totalTokens: 50 } };
+    const report = { amounts: { tokens: 50 } };
     await world.settle(first, report);
     await world.settle(first, report);
     await world.settle(first, { outcome: "failure", sent: "no" });
@@ -79,7 +79,7 @@ export function settlingContract({ test }: ContractSuite): void {
       requests,
     );
     await world.settle(await world.granted(wanted), {
-      usage: { inputTokens: 70, outputTokens: 250, totalTokens: 320 },
+      amounts: { inputTokens: 70, outputTokens: 250, tokens: 320 },
     });
     const used = await Promise.all([input, output, total, requests].map((bucket) => world.bucket(bucket)));
     checkEqual(
@@ -102,14 +102,14 @@ export function settlingContract({ test }: ContractSuite): void {
   test("keeps the estimate where the answer did not tell", async (world) => {
     const bucket = rolling("a#output", 1000, "outputTokens");
     const reservation = await world.granted(candidate("a", { bucket, amount: 200 }));
-    await world.settle(reservation, { usage: { inputTokens: 10 } });
+    await world.settle(reservation, { amounts: { inputTokens: 10 } });
     checkEqual((await world.bucket(bucket)).used, 200, "tokens used");
   });
 
   test("charges an overrun to what follows", async (world) => {
     const bucket = rolling("a#tokens", 100, "tokens");
     const reservation = await world.granted(candidate("a", { bucket, amount: 10 }));
-    await world.settle(reservation, { usage: { totalTokens: 130 } });
+    await world.settle(reservation, { amounts: { tokens: 130 } });
     await world.refused(candidate("a", { bucket, amount: 1 }));
     checkEqual((await world.bucket(bucket)).left, 0, "left");
   });
@@ -118,7 +118,7 @@ export function settlingContract({ test }: ContractSuite): void {
     const bucket = rolling("a#tokens", 100, "tokens");
     const late = await world.granted(candidate("a", { bucket, amount: 10 }));
     await world.advance(times.windowMs * 2);
-    await world.settle(late, { usage: { totalTokens: 130 } });
+    await world.settle(late, { amounts: { tokens: 130 } });
     checkEqual((await world.bucket(bucket)).used, 120, "tokens used");
     await world.freeAfter(times.windowMs, candidate("a", { bucket, amount: 1 }));
   });

@@ -57,7 +57,7 @@ function countingTests(test: Test): void {
     const wanted = candidate("a", { bucket: tokens, amount: 80 }, concurrency("a#places", 1));
     const held = await one.granted(wanted);
     await other.refused(wanted);
-    await one.settle(held, { usage: { totalTokens: 20 } });
+    await one.settle(held, { amounts: { tokens: 20 } });
     await other.granted(wanted);
     checkEqual((await one.bucket(tokens)).left, 0, "tokens left");
   });
@@ -209,8 +209,8 @@ export function persistingContract({ test }: ContractSuite): void {
   test("has what was counted, and what rests, again after it was closed", async (world) => {
     const [requests, tokens] = [rolling("a#requests", 3), rolling("a#tokens", 100, "tokens")];
     const wanted = candidate("a", requests, { bucket: tokens, amount: 40 });
-    await world.settle(await world.granted(wanted), { usage: { totalTokens: 25 } });
-    await world.settle(await world.granted(wanted), { usage: { totalTokens: 30 } });
+    await world.settle(await world.granted(wanted), { amounts: { tokens: 25 } });
+    await world.settle(await world.granted(wanted), { amounts: { tokens: 30 } });
     await world.cool("account:b", { forMs: 60_000 }, "authoritative");
     await world.store.close?.();
     const next = await world.another();

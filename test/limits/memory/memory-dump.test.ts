@@ -81,7 +81,7 @@ describe("MemoryStore.dump", () => {
     const candidate = wanting(tokens("rolling"), tokens("calendar"), tokens("anchored"));
     const reservation = store.reserve([candidate], options);
     if (!reservation.granted) throw new Error("refused");
-    store.settle([{ reservation, outcome: "success", sent: "yes", usage: { totalTokens: Number.NaN } }]);
+    store.settle([{ reservation, outcome: "success", sent: "yes", amounts: { tokens: Number.NaN } }]);
     new MemoryStore().load(copyOf(store.dump()) as StoreDump);
   });
 

@@ -9,6 +9,6 @@ describe("MemoryStore", () => {
       store: new MemoryStore({ clock, random }),
       advance: (ms) => clock.advance(ms),
     }),
-    { capabilities: { synchronous: true, dumps: true, watches: true } },
+    { capabilities: { synchronous: true, dumps: true, watches: true, pins: true, claims: true } },
   );
 });

@@ -72,7 +72,7 @@ export class Door implements SharedStoreSeam {
     this.#leases.endDue();
     const answer = this.#inner.reserve(candidates, options);
     if (!answer.granted) this.refused++;
-    else this.#leases.begin(answer, candidates[answer.index] as Candidate, options);
+    else this.#leases.begin(answer, options);
     await nextMacrotask();
     return answer;
   }

@@ -58,7 +58,7 @@ describe("FileStore", () => {
       const options = { path: join(directory, `${contractStores++}.json`), clock, random };
       return { store: open(options), advance: (ms) => clock.advance(ms), another: () => open(options) };
     },
-    { capabilities: { synchronous: true, dumps: true, watches: true, persists: true } },
+    { capabilities: { synchronous: true, dumps: true, watches: true, pins: true, claims: true, persists: true } },
   );
 
   it("continues a day's count, a minute and a cooldown after a restart", async () => {

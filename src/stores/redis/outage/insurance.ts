@@ -1,3 +1,4 @@
+import { needsOf } from "../../../limits/amounts.ts";
 import { MemoryStore } from "../../../limits/memory/memory.ts";
 import type {
   Blocked,
@@ -52,7 +53,7 @@ export class InsuredReservation implements Reservation {
   settled = false;
 
   constructor(stretch: number, { number, id, candidates, options }: Question, inner: Reservation) {
-    const { needs } = candidates[inner.index] as Candidate;
+    const needs = needsOf(candidates[inner.index] as Candidate);
     this.stretch = stretch;
     this.number = number;
     this.id = id;
@@ -156,9 +157,9 @@ export class Insurance {
   }
 
   reserve(question: Question): InsuredReservation | Refusal {
-    const shared = question.candidates.map(({ scopes, needs }) => ({
-      scopes,
-      needs: needs.map(({ bucket, amount }) => ({ bucket: this.#shared(bucket), amount })),
+    const shared = question.candidates.map((candidate) => ({
+      scopes: candidate.scopes,
+      needs: needsOf(candidate).map(({ bucket, amount }) => ({ bucket: this.#shared(bucket), amount })),
     }));
     const answer = this.#store.reserve(shared, question.options);
     if (!answer.granted) return soon(answer, this.#names);

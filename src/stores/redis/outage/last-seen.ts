@@ -1,4 +1,5 @@
-import type { Bucket, Candidate, Need, Refusal, ScopeState } from "../../../limits/store.ts";
+import { needsOf } from "../../../limits/amounts.ts";
+import type { Bucket, Candidate, Counted, Need, Refusal, ScopeState } from "../../../limits/store.ts";
 import type { ScopeId } from "../../../types.ts";
 import type { RedisReservation } from "../redis-reservation.ts";
 
@@ -38,9 +39,17 @@ export class LastSeen {
         ]);
         continue;
       }
-      const need = candidates[index]?.needs.find(({ bucket }) => bucket.id === by);
+      const need = needsOf(candidates[index] as Candidate).find(({ bucket }) => bucket.id === by);
       // It has less than was asked for.
       if (need !== undefined) this.#see(by, Math.min(this.leftIn(need.bucket), need.amount - 1), this.#said);
+    }
+  }
+
+  /** What somebody who knows says is used already is not left. */
+  counted(atLeast: readonly Counted[]): void {
+    for (const { bucket, used } of atLeast) {
+      const left = Math.max(0, Math.min(this.leftIn(bucket), bucket.limit - used));
+      this.#see(bucket.id, left, this.saidOf(bucket.id));
     }
   }
 

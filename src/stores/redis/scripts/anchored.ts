@@ -73,6 +73,11 @@ local function anchoredKind()
     return left(b, spec) <= 0 and 0 or b.amount
   end
 
+  function anchored.raise(b, used, spec)
+    local more = used - anchored.used(b, spec)
+    if more > 0 then anchored.settle(b, use(b, more, spec, stamp), 0, 0, spec, more) end
+  end
+
   function anchored.reset(b, spec)
     local ms = left(b, spec)
     return ms <= 0 and RELEASE or ms

@@ -87,6 +87,11 @@ local function calendarKind()
     if change ~= 0 then charge(b, change, spec[3], at) end
   end
 
+  function calendar.raise(b, used, spec)
+    turn(b, spec)
+    if used > b.current then calendar.take(b, used - b.current, spec) end
+  end
+
   function calendar.used(b, spec)
     turn(b, spec)
     return b.current

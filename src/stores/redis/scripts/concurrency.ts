@@ -61,6 +61,9 @@ local function concurrencyKind()
     end
   end
 
+  -- What is in flight nobody else knows better.
+  function concurrency.raise() end
+
   function concurrency.used(b)
     return b.count
   end

@@ -153,6 +153,14 @@ local function rollingKind()
     rolling.answered(b, n, 1, delay)
   end
 
+  function rolling.raise(b, used, spec)
+    forget(b, spec)
+    local more = used - b.used
+    if more <= 0 then return end
+    b.used = used
+    append(b, more, stamp, 0, 0)
+  end
+
   function rolling.used(b, spec)
     forget(b, spec)
     return b.used

@@ -1,7 +1,7 @@
 /**
  * Ends reservations. Reports come in numbered batches, one at a time for an instance: one that was carried out already, but
  * whose answer was lost, is not carried out again. A batch is its number, what is to be charged, what answers say of rolling
- * windows and no more, and the other reports: which of the batch it is, the reservation's number, 1 for a success, when it was
+ * windows and no more, what buckets are said to have used at least, if anything, and before it the other reports: which of the batch it is, the reservation's number, 1 for a success, when it was
  * reserved, the scopes that were known then, its buckets, and its changes.
  */
 export const settling = `
@@ -44,5 +44,10 @@ function settleAll(batch)
     b.kind.answered(b, answered[n + 2], answered[n + 3], answered[n + 4])
   end
   for _, report in ipairs(batch[4]) do settleOne(report) end
+  local raised = batch[5] or {}
+  for n = 1, #raised, 3 do
+    local b, spec = bucketAt(raised[n], raised[n + 1])
+    b.kind.raise(b, raised[n + 2], spec)
+  end
 end
 `;

@@ -1,3 +1,4 @@
+import { needsOf } from "../../../limits/amounts.ts";
 import type {
   Blocked,
   Bucket,
@@ -64,7 +65,9 @@ export function reservationOf(answer: ScriptAnswer, place: number, question: Que
   if (!isGranted(reply)) return undefined;
   const [index, readyAfterMs] = reply;
   const { leaseMs, purpose, dryRun } = question.options;
-  const { needs, scopes } = question.candidates[index] as Candidate;
+  const candidate = question.candidates[index] as Candidate;
+  const { scopes } = candidate;
+  const needs = needsOf(candidate);
   const firstKnown = 2 + 2 * needs.length;
   const before = reply.at(-1);
   const hasBefore = Array.isArray(before);
@@ -103,13 +106,13 @@ function blockedIn(refused: readonly Blocking[], candidates: readonly Candidate[
   return refused.map((each, index) => blockedOf(each, index, candidates[index] as Candidate));
 }
 
-function blockedOf(refused: Blocking, index: number, { scopes, needs }: Candidate): Blocked {
+function blockedOf(refused: Blocking, index: number, candidate: Candidate): Blocked {
   if (refused[0] === 1) {
     const [, place, until, source, reason] = refused;
-    return { index, by: scopes[place] as ScopeId, until: timeOf(until), source: sourceOf(source), reason };
+    return { index, by: candidate.scopes[place] as ScopeId, until: timeOf(until), source: sourceOf(source), reason };
   }
   const [, place, until, anyUntil] = refused;
-  const { bucket } = needs[place] as Need;
+  const { bucket } = needsOf(candidate)[place] as Need;
   const by = bucket.id;
   if (until === untilRelease) return { index, by, until: null };
   return anyUntil === undefined

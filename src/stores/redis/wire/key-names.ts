@@ -22,6 +22,8 @@ export class KeyNames {
   readonly #buckets: Readonly<Record<Bucket["kind"], KeptNames>>;
   readonly epoch: string;
   readonly instances: string;
+  readonly pins: string;
+  readonly pinEnds: string;
   /** Not a key: where changes are told. */
   readonly channel: string;
 
@@ -37,11 +39,17 @@ export class KeyNames {
     };
     this.epoch = `${this.#tag}epoch`;
     this.instances = `${this.#tag}instances`;
+    this.pins = `${this.#tag}pins`;
+    this.pinEnds = `${this.#tag}pin-ends`;
     this.channel = `${this.#tag}changes`;
   }
 
   bucket({ id, kind }: Bucket): string {
     return this.#buckets[kind].of(id);
+  }
+
+  claim(name: string): string {
+    return `${this.#tag}claim:${name}`;
   }
 
   scope(id: ScopeId): string {

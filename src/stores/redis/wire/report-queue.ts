@@ -1,4 +1,4 @@
-import type { ScopeState } from "../../../limits/store.ts";
+import type { Counted, ScopeState } from "../../../limits/store.ts";
 import type { Clock, Random } from "../../../types.ts";
 import { type ScriptAnswer, touchedOf } from "./answer.ts";
 import { type AnsweredSlot, AnsweredSlots } from "./answered-slots.ts";
@@ -30,6 +30,7 @@ interface Batch {
   readonly charges: readonly Charge[];
   readonly reports: readonly Waiting[];
   readonly answered: readonly AnsweredSlot[];
+  readonly raised: readonly Counted[];
   tries: number;
 }
 
@@ -61,6 +62,8 @@ export class ReportQueue {
   readonly #waiting: Waiting[] = [];
   readonly #charges: Charge[] = [];
   readonly #answered = new AnsweredSlots();
+  /** What was said last of each bucket. */
+  readonly #raised = new Map<string, Counted>();
   #number = 0;
   #batch: Batch | undefined;
   #isUnderWay = false;
@@ -83,7 +86,7 @@ export class ReportQueue {
 
   /** Is there anything that does not wait for a question about the same bucket? */
   get #isUrgent(): boolean {
-    return this.#waiting.length > 0 || this.#charges.length > 0;
+    return this.#waiting.length > 0 || this.#charges.length > 0 || this.#raised.size > 0;
   }
 
   /** Tells which scopes it touched, as soon as that is known. */
@@ -116,6 +119,15 @@ export class ReportQueue {
     if (charges.length > 0) this.#arm(0);
   }
 
+  /** Buckets are said to have used so much at least. */
+  raise(atLeast: readonly Counted[]): void {
+    for (const counted of atLeast) {
+      const { id } = counted.bucket;
+      if (this.#raised.size < mostWaiting || this.#raised.has(id)) this.#raised.set(id, counted);
+    }
+    if (atLeast.length > 0) this.#arm(0);
+  }
+
   /** Nobody waits any longer for what becomes of reports; they travel when they can. */
   letGo(): void {
     for (const { done } of this.#waiting) done(nothing);
@@ -133,11 +145,11 @@ export class ReportQueue {
     this.#batch ??= this.#nextBatch(request);
     const batch = this.#batch;
     if (batch === undefined) return undefined;
-    const { number, charges, reports, answered } = batch;
+    const { number, charges, reports, answered, raised } = batch;
     batch.tries++;
     this.#isUnderWay = true;
     const settlings = reports.map(({ settling }) => settling);
-    request.settle({ number, charges, settlings, answered }, now(), random);
+    request.settle({ number, charges, settlings, answered, raised }, now(), random);
     return this.#ride(batch, batch.tries, request);
   }
 
@@ -153,6 +165,7 @@ export class ReportQueue {
       charges: this.#charges.splice(0, mostChargesInBatch),
       reports: this.#waiting.splice(0, mostInBatch),
       answered,
+      raised: this.#takeRaised(),
       tries: 0,
     };
   }
@@ -174,6 +187,12 @@ export class ReportQueue {
     this.#cancelTimer?.();
     for (const { done } of this.#batch?.reports ?? []) done(nothing);
     for (const { done } of this.#waiting.splice(0)) done(nothing);
+  }
+
+  #takeRaised(): Counted[] {
+    const taken = [...this.#raised.values()].slice(0, mostInBatch);
+    for (const { bucket } of taken) this.#raised.delete(bucket.id);
+    return taken;
   }
 
   #ride(batch: Batch, tries: number, request: ScriptRequest): Ride {

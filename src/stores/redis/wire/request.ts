@@ -1,4 +1,5 @@
-import type { Bucket, Candidate, Need, ReserveOptions } from "../../../limits/store.ts";
+import { amountVaries, needsOf } from "../../../limits/amounts.ts";
+import type { Bucket, Candidate, Counted, Need, ReserveOptions } from "../../../limits/store.ts";
 import type { CooldownChange, CooldownSource, Random, ScopeId } from "../../../types.ts";
 import type { AnsweredSlot } from "./answered-slots.ts";
 import type { KeyNames } from "./key-names.ts";
@@ -23,7 +24,7 @@ interface Asked {
   /** Descriptions of buckets. */
   readonly p: Spec[];
   h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number];
-  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[]];
+  s?: [number: number, charges: unknown[], answered: number[], reports: unknown[], raised?: number[]];
   c?: unknown[];
   /** Candidates, each once, and the questions about them: all in one list each. */
   readonly k: number[];
@@ -58,6 +59,8 @@ export interface Reports {
   readonly charges: readonly Charge[];
   readonly settlings: readonly Settling[];
   readonly answered: readonly AnsweredSlot[];
+  /** What buckets are said to have used at least. */
+  readonly raised: readonly Counted[];
 }
 
 /** One call to the script: what it is asked, with each key it needs named once. */
@@ -117,7 +120,7 @@ export class ScriptRequest {
     return this;
   }
 
-  settle({ number, charges, settlings, answered }: Reports, now: number, random: Random): this {
+  settle({ number, charges, settlings, answered, raised }: Reports, now: number, random: Random): this {
     const charged = charges.map(({ bucket, amount, at, holder }) => {
       const held = holder === undefined ? [] : [holder.id, Math.ceil(holder.expiresAt - now)];
       return [...this.#bucket(bucket), finite(amount), Math.max(0, Math.floor(now - at)), ...held];
@@ -128,6 +131,9 @@ export class ScriptRequest {
     }
     const reports = settlings.map((settling, at) => this.#report(at + 1, settling, random));
     this.#asked.s = [number, charged, counted, reports];
+    if (raised.length > 0) {
+      this.#asked.s[4] = raised.flatMap(({ bucket, used }) => [...this.#bucket(bucket), finite(used)]);
+    }
     return this;
   }
 
@@ -178,15 +184,16 @@ export class ScriptRequest {
   #candidate(candidate: Candidate): number {
     const before = this.#candidates.get(candidate);
     if (before !== undefined) return before;
-    const { scopes, needs } = candidate;
+    const { scopes } = candidate;
+    const needs = needsOf(candidate);
     const asked = this.#asked.k;
     // Counted from 1.
     const place = asked.length + 1;
     asked.push(scopes.length, needs.length);
     for (const scope of scopes) asked.push(this.#scope(scope));
-    const amountsVary = needs.some(isOfTokens);
+    const varies = needs.some(({ bucket }) => amountVaries(bucket));
     for (const { bucket, amount } of needs) {
-      const again = amountsVary && bucket.dimension !== "requests" ? 1 : amount;
+      const again = varies && amountVaries(bucket) ? 1 : amount;
       asked.push(this.#place(this.#names.bucket(bucket)), this.#spec(bucket), finite(amount), finite(again));
       this.#needed.push(bucket);
     }
@@ -239,11 +246,6 @@ export class ScriptRequest {
 
 /** After the epoch and the last report. */
 const firstScope = 3;
-
-/** Do amounts of this bucket differ from request to request? */
-function isOfTokens({ bucket: { dimension } }: Need): boolean {
-  return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
-}
 
 function specOf({ kind, limit, guardMs, windowMs, edges }: Bucket): Spec {
   const spec = [kinds[kind], finite(limit), Math.ceil(guardMs)];

@@ -1,4 +1,4 @@
-import { realAmount } from "../../../limits/memory/reserved-amounts.ts";
+import { realAmount } from "../../../limits/amounts.ts";
 import type { Bucket, Report } from "../../../limits/store.ts";
 import type { CooldownChange } from "../../../types.ts";
 import type { RedisReservation } from "../redis-reservation.ts";
@@ -29,7 +29,7 @@ const noChanges: readonly CooldownChange[] = Object.freeze([]);
 
 /** What a report means for each bucket. Copies what callers may change afterwards. */
 export function settlingOf(reservation: RedisReservation, report: Report): Settling {
-  const { outcome, sent, usage, cooldowns } = report;
+  const { outcome, sent, amounts, cooldowns } = report;
   const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
   const needs: SettledNeed[] = [];
   for (const [place, { bucket, amount }] of reservation.needs.entries()) {
@@ -40,7 +40,7 @@ export function settlingOf(reservation: RedisReservation, report: Report): Settl
       needs.push({ bucket, ticket, change: 0, delayMs: lingers ? Math.ceil(bucket.guardMs) : 0, real: 0 });
       continue;
     }
-    const real = sent === "no" ? 0 : realAmount(bucket, amount, usage);
+    const real = sent === "no" ? 0 : realAmount(bucket, amount, amounts);
     const believedMs = Math.min(headersAfterMs, bucket.guardMs + (report.allowanceMs ?? 0));
     const delayMs = Math.ceil(believedMs + reservation.lagMs);
     const change = real - amount;
