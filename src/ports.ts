@@ -8,8 +8,8 @@ import type { Classification, CooldownChange, Outcome, Scope, ScopeId, Usage } f
 export type Observer = PoolObserver | WalkAdvisor | CallObserver;
 
 /**
- * What is read for an observer, and only then: `headers` of good answers, the time of the `firstContent` of a body, the `usage`
- * that a body tells, the `bodyEnd`. With `usage` or `bodyEnd` an attempt and its call end with the body instead of its headers.
+ * What is read for an observer, and only then: `headers` of answers, the time of the `firstContent` of a body, the `usage` that
+ * a body tells, the `bodyEnd`. For whoever needs one of the last three an attempt or a call ends with the body of its answer.
  */
 export type ObserverNeed = "headers" | "firstContent" | "usage" | "bodyEnd";
 
@@ -19,15 +19,19 @@ export interface HeaderReader {
 }
 
 /** A key, without its secret. */
-export interface KeyFacts {
+export interface ObservedKey {
   readonly id: string;
   readonly account: string;
+  /** Provider and name: no other account of the pool has it. */
+  readonly accountId: string;
 }
 
 /** One attempt with a key, as observers see it: the same object from `granted` to `ended`. */
 export interface LeaseFacts {
   readonly keyId: string;
   readonly account: string;
+  /** Provider and name: no other account of the pool has it. */
+  readonly accountId: string;
   /** The provider's name. */
   readonly provider: string;
   /** Looked for in the request when it is asked for; `undefined`: it names none. */
@@ -40,7 +44,9 @@ export interface LeaseFacts {
   /** Milliseconds the request waited inside for this key. */
   readonly waitedMs: number;
   readonly tags: Readonly<Record<string, string>> | undefined;
-  /** Has the key another secret by now? Then what is said of this one's says nothing of the key. */
+  /** Names the secret it is sent with, and is not that secret; `undefined`: one that was not fetched yet. */
+  readonly credential: string | undefined;
+  /** Has the key another secret by now? Then what is said of this one says nothing of the key. */
   readonly isOutdated: boolean;
   /** Names what a cooldown of this width would cover, for a `CooldownChange`; `undefined` for `request`. */
   scopeOf(scope: Scope): ScopeId | undefined;
@@ -61,8 +67,15 @@ export interface LeaseResult {
   readonly text?: string | undefined;
 }
 
+/** How an attempt failed, and what its classification puts into cooldown. */
+export interface LeaseRefusal extends LeaseResult {
+  readonly classification: Classification;
+  readonly cooldowns: readonly CooldownChange[];
+}
+
 /** An account comes last for a time: it serves where nobody else can. */
 export interface Deprioritize {
+  /** The account, by name or id. */
   readonly deprioritize: string;
   readonly forMs: number;
 }
@@ -84,16 +97,16 @@ export interface PoolObserver {
   readonly needs?: readonly ObserverNeed[] | undefined;
   /** A key was given to a request. */
   granted?(lease: LeaseFacts): PoolChanges;
-  /** The headers of a good answer are here. Needs `headers`. */
+  /** The headers of a good answer are here. They are read for whoever has this. */
   headers?(lease: LeaseFacts, headers: HeaderReader): PoolChanges;
   /** A classified failure. Unlike `ended`, it costs a good attempt nothing. Told before `ended`. */
-  refused?(lease: LeaseFacts, result: LeaseResult & { readonly classification: Classification }): PoolChanges;
+  refused?(lease: LeaseFacts, refusal: LeaseRefusal): PoolChanges;
   /** The attempt is over, however it ended. What follows from it reaches the store with the attempt's own end. */
   ended?(lease: LeaseFacts, result: LeaseResult): PoolChanges;
-  keyAdded?(key: KeyFacts): void;
-  keyRemoved?(key: KeyFacts): void;
-  /** What it knows of an account, for `snapshot()`: shown with each of its keys, under `observed`. */
-  describe?(account: string): object | undefined;
+  keyAdded?(key: ObservedKey): void;
+  keyRemoved?(key: ObservedKey): void;
+  /** What it knows of a key or its account, for `snapshot()`, which shows it under `observed`. */
+  describe?(key: ObservedKey): object | undefined;
 }
 
 /** A refused attempt of a call that is not over. */

@@ -145,12 +145,8 @@ export class AttemptLoop<C extends Call, A extends Answer> {
 
   #succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
     this.#log.succeeded(call, lease, answer.status);
-    if (lease.provider.grammar !== undefined) this.#observe(call, lease, answer);
+    if (this.#pool.observers.headers !== undefined) this.#pool.observe(lease, answer.headers);
     return this.#end.settle(call, lease, answer, reply, this.#final.headersOfSuccess(call, lease, answer.status));
-  }
-
-  #observe(call: C, lease: Lease, { headers }: A): void {
-    this.#pool.observe(lease, headers, () => call.model ?? call.findModel(lease.provider.request));
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {

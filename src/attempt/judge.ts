@@ -1,5 +1,4 @@
 import type { Overrule } from "../judgement/classification-hooks.ts";
-import { organizationIn } from "../judgement/reading/facts.ts";
 import { classifyTransportError } from "../judgement/reading/transport.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
@@ -62,7 +61,6 @@ export class Judge<C extends Call, A extends Answer> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
     const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
-    this.#pool.noteOrganization(lease, organizationIn(headers, body));
     const judged = lease.provider.classify({ status, headers, body, ...this.#circumstances(lease) }, this.#overrule);
     return this.#conclude(call, lease, {
       status,
@@ -79,7 +77,6 @@ export class Judge<C extends Call, A extends Answer> {
   /** An answer whose status says success and whose body says no. */
   embedded(call: C, lease: Lease, reply: Reply<A>, { judged, text }: EmbeddedError, endsAt: number): Step<A> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
-    this.#pool.noteOrganization(lease, organizationIn(reply.headers, text));
     const status = impliedStatus(judged);
     return this.#conclude(call, lease, {
       status,
@@ -121,10 +118,9 @@ export class Judge<C extends Call, A extends Answer> {
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
     const { reply, error, judged, sent, elapsedMs, endsAt } = found;
     // Nobody else asks for it.
-    if (judged.scope === "model" || judged.limit !== undefined) lease.model ??= call.findModel(lease.provider.request);
-    lease.origin = lease.baseURL?.origin ?? call.origin;
+    if (judged.scope === "model" || judged.limit !== undefined) lease.findModel(lease.provider.request);
     const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
-    lease.settle({ outcome, sent, classification: judged });
+    lease.settle({ outcome, sent, classification: judged, headers: reply?.headers, text: found.body });
     if (outcome === "failure") this.#log.failed(call, lease, reply?.status ?? null, judged, elapsedMs);
     else if (outcome === "success" && reply !== undefined) this.#log.succeeded(call, lease, reply.status);
     const next = this.#remember(call, lease, found);
@@ -177,7 +173,8 @@ export class Judge<C extends Call, A extends Answer> {
     const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.key.account.id);
     trail.suspicions.push({ account: lease.key.account.id, print, lease });
     if (twin === undefined) return next;
-    for (const suspicion of trail.suspicions) if (suspicion.print === print) this.#pool.forgive(suspicion.lease);
+    for (const suspicion of trail.suspicions)
+      if (suspicion.print === print) this.#pool.undo(this.#pool.factsOf(suspicion.lease));
     return "return";
   }
 }

@@ -127,6 +127,9 @@ export function providersProbe(
   );
 }
 
+/** A probe is nobody's request. */
+const noRequest = Object.freeze({});
+
 function keysIn({ registry }: PoolPort, options: CheckOptions): readonly PooledKey[] {
   expectKnown("options", options, { ids: true });
   const { keys } = registry.pool;
@@ -156,7 +159,7 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
     lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification: judged });
     if (isGood && request.method === "POST") await endGuesses(port, lease);
     // What an operator switched off stays off.
-    if (isGood && key.givenUp) port.settlement.switchOn(key);
+    if (isGood && key.givenUp) port.switches.on(key);
     return reportOn(key, verdicts[judged.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
   } catch (error) {
     lease.settle({ outcome: "aborted", sent: "no" });
@@ -205,7 +208,7 @@ async function leaseFor(
   const answer = await options.store.reserve([candidate], dispatcher.questions.probe);
   if (!answer.granted) return undefined;
   readiness.begin(key.account);
-  return new Lease(settlement, key, answer as Reservation, options.clock.monotonic(), { ms: 0 });
+  return new Lease(settlement, key, answer as Reservation, options.clock.monotonic(), { ms: 0 }, noRequest);
 }
 
 function noSender(): InvalidOptionsError {

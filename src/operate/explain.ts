@@ -75,7 +75,7 @@ export async function explain(owner: PoolOwner, request: AcquireRequest = {}): P
   const port = portOf(owner);
   await port.ready();
   expectKnown("request", request, knownFields);
-  const { registry, tracker, options, strategy, settlement, dispatcher } = port;
+  const { registry, tracker, options, strategy, features, dispatcher } = port;
   const { pool } = registry;
   const parts = { ...dispatcher.outlook(request), pool, tracker, store: options.store };
   const keys: KeyExplanation[] = [];
@@ -83,8 +83,8 @@ export async function explain(owner: PoolOwner, request: AcquireRequest = {}): P
   for (const [key, verdict] of await explainAll(pool.keys.values(), request, parts)) {
     if (verdict.reason === null) free.add(key.id);
     const { model: own = null } = parts.lane;
-    const learnt = settlement.learnt
-      .of(key.account)
+    const learnt = features.limits
+      .of(key.account.id)
       .filter(({ model }) => own === null || model === null || model === own);
     keys.push({ id: key.id, account: key.account.name, ...verdict, learnt });
   }

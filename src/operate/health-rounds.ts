@@ -62,6 +62,6 @@ class HealthRounds {
     if (!keys.some(({ verdict }) => verdict === "good")) return;
     const unhealthy = keys.filter(({ verdict }) => verdict === "provider_trouble" || verdict === "unreachable");
     const forMs = this.#intervalMs * unhealthyRounds;
-    for (const { id } of unhealthy) await this.#port.settlement.rest(id, forMs, "unhealthy");
+    for (const { id } of unhealthy) await this.#port.settlement.cooldowns.guess(id, forMs, "unhealthy");
   }
 }

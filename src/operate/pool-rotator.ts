@@ -107,7 +107,7 @@ export class PoolRotator {
    * @throws InvalidOptionsError for any other `forMs`.
    */
   async cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
-    return this.#pool.settlement.cooldown(id, expectRest("forMs", forMs), reason);
+    return this.#pool.settlement.cooldowns.set(id, expectRest("forMs", forMs), reason);
   }
 
   /**

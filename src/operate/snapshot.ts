@@ -69,6 +69,8 @@ export interface KeySnapshot extends KeyFacts {
   readonly limits: readonly LimitSnapshot[];
   /** What answers said of its account's limits, as far as it still holds. */
   readonly learnt: readonly LearntLimit[];
+  /** What observers know of its account. @default none describes it */
+  readonly observed?: object | undefined;
 }
 
 export interface PoolSnapshot {
@@ -106,7 +108,7 @@ export async function snapshot(owner: PoolOwner): Promise<PoolSnapshot> {
   const port = portOf(owner);
   await port.ready();
   const keys = await snapshotsOf(port, inOrder(port.registry.pool.keys.values()));
-  const { readiness, settlement } = port;
+  const { readiness } = port;
   const { inFlight, queue } = readiness;
   const waiting = queue.size;
   const models = readiness.modelStandings();
@@ -115,7 +117,7 @@ export async function snapshot(owner: PoolOwner): Promise<PoolSnapshot> {
   return {
     keys,
     models,
-    inferredAccounts: settlement.inference.believed,
+    inferredAccounts: port.features.accounts.believed,
     inFlight,
     waiting,
     ...standingOf(port.registry.pool, keys),
@@ -189,7 +191,7 @@ async function snapshotsOf(port: PoolPort, keys: readonly PooledKey[]): Promise<
 
 /** One question to the store for all of them: what keys share is asked for once. */
 async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise<readonly KeySnapshot[]> {
-  const { tracker, options, settlement } = port;
+  const { tracker, options, features, observers } = port;
   const asked = keys.map((key) => ({ key, scopes: scopesOf(key, tracker), limits: tracker.bucketsOf(key) }));
   const buckets = new Map(asked.flatMap(({ limits }) => limits.map(({ bucket }) => [bucket.id, bucket] as const)));
   const scopes = new Set(asked.flatMap((each) => each.scopes));
@@ -204,7 +206,8 @@ async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise
       state: stateOf(key, cooldowns, counted),
       cooldowns,
       limits: counted,
-      learnt: settlement.learnt.of(key.account),
+      learnt: features.limits.of(key.account.id),
+      observed: observers.describe(key.shown),
     };
   });
 }

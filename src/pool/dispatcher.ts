@@ -1,4 +1,5 @@
 import { AllKeysExhaustedError } from "../errors.ts";
+import type { RequestShape } from "../judgement/provider.ts";
 import type { ReserveOptions } from "../limits/store.ts";
 import { type Asker, Questions } from "./asking/asker.ts";
 import { Batched } from "./asking/batched.ts";
@@ -10,7 +11,7 @@ import { TokenAmounts } from "./asking/token-amounts.ts";
 import type { EventHub } from "./events.ts";
 import { exhaustedError } from "./exhaustion.ts";
 import type { Account, KeyPool } from "./keys/key-pool.ts";
-import { Lease, type LeaseOwner } from "./lease.ts";
+import { type AskedRequest, Lease, type LeaseOwner } from "./lease.ts";
 import type { Readiness, ReadinessParts } from "./readiness.ts";
 import { Affinity } from "./ready/affinity.ts";
 import { type Lane, standing } from "./ready/lane.ts";
@@ -244,7 +245,9 @@ interface WaitingRequest extends Waiting<Lease> {
 }
 
 /** The same request, for one account only, which nobody is told of. */
-function pinnedTo(account: string, request: AcquireRequest): AcquireRequest {
-  const { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline } = request;
-  return { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline, account, isTrial: true };
+function pinnedTo(account: string, request: AskedRequest): AskedRequest {
+  const { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline, tags, origin } = request;
+  const findModel = (shape: RequestShape): string | undefined => request.findModel?.(shape);
+  const asked = { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline };
+  return Object.assign(asked, { tags, origin, findModel, account, isTrial: true });
 }

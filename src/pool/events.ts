@@ -136,7 +136,8 @@ export interface RotatorEvents {
       | "classify"
       | "cache"
       | "affinity"
-      | "estimate";
+      | "estimate"
+      | "observer";
     /** Whose secret it was. */
     readonly keyId?: string | undefined;
     readonly error: unknown;

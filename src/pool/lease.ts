@@ -1,15 +1,25 @@
+import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { Reservation } from "../limits/store.ts";
-import type { LeaseResult } from "../ports.ts";
+import type { LeaseFacts, LeaseResult } from "../ports.ts";
 import type { CooldownChange } from "../types.ts";
 import type { Allowance } from "./asking/counting-delay.ts";
 import type { PooledKey } from "./keys/key-pool.ts";
 import type { KeySecret } from "./keys/key-secret.ts";
+import type { AcquireRequest } from "./rotator-options.ts";
 
 /** What a lease needs of the rotator that gave it. */
 export interface LeaseOwner {
   now(): number;
+  granted(lease: Lease): void;
   end(lease: Lease, result: LeaseResult): void;
+}
+
+/** A request as far as leases look at it: whoever makes calls knows more of them. */
+export interface AskedRequest extends AcquireRequest {
+  /** Where it goes unless a key says otherwise. */
+  readonly origin?: string | undefined;
+  findModel?(shape: RequestShape): string | undefined;
 }
 
 /** What few leases need. Kept apart, so that the others are small: a lease is made for every attempt. */
@@ -17,8 +27,9 @@ interface LeaseNotes {
   /** Monotonic milliseconds of the response's headers; 0 before. */
   answeredAt: number;
   waitedMs: number;
-  origin: string;
+  origin: string | undefined;
   model: string | undefined;
+  isSearched: boolean;
   secret: string | undefined;
   marks: readonly CooldownChange[] | undefined;
 }
@@ -39,9 +50,21 @@ export class Lease {
   settled = false;
   /** How late it may be counted. @internal */
   readonly allowance: Allowance;
+  /** Whose key it is. @internal */
+  readonly request: AskedRequest;
+  /** What observers see of it, once one looks; written by them. @internal */
+  facts: LeaseFacts | undefined = undefined;
   #notes: LeaseNotes | undefined = undefined;
 
-  constructor(owner: LeaseOwner, key: PooledKey, reservation: Reservation, startedAt: number, allowance: Allowance) {
+  constructor(
+    owner: LeaseOwner,
+    key: PooledKey,
+    reservation: Reservation,
+    startedAt: number,
+    allowance: Allowance,
+    request: AskedRequest,
+  ) {
+    this.request = request;
     this.#owner = owner;
     this.#key = key;
     this.#secret = key.secret;
@@ -111,16 +134,25 @@ export class Lease {
 
   /** Found when it is needed; at the latest when the answer is judged. */
   get model(): string | undefined {
-    return this.#notes?.model;
+    return this.#notes?.model ?? this.request.model;
   }
 
   set model(model: string | undefined) {
     if (model !== undefined) this.#note().model = model;
   }
 
-  /** Where the attempt went, for rests of a whole provider; told by whoever sent it, when it failed. */
+  /** Looks for the model in the request, where nobody did. @internal */
+  findModel(shape: RequestShape): void {
+    if (this.model === undefined && this.#notes?.isSearched !== true) {
+      const notes = this.#note();
+      notes.isSearched = true;
+      notes.model = this.request.findModel?.(shape);
+    }
+  }
+
+  /** Where the attempt goes, for cooldowns of a whole provider; empty where nobody said so. */
   get origin(): string {
-    return this.#notes?.origin ?? "";
+    return this.#notes?.origin ?? this.baseURL?.origin ?? this.request.origin ?? "";
   }
 
   set origin(origin: string) {
@@ -160,7 +192,15 @@ export class Lease {
   }
 
   #note(): LeaseNotes {
-    this.#notes ??= { answeredAt: 0, waitedMs: 0, origin: "", model: undefined, secret: undefined, marks: undefined };
+    this.#notes ??= {
+      answeredAt: 0,
+      waitedMs: 0,
+      origin: undefined,
+      model: undefined,
+      isSearched: false,
+      secret: undefined,
+      marks: undefined,
+    };
     return this.#notes;
   }
 }

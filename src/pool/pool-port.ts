@@ -2,12 +2,15 @@ import { unexpected } from "../checks.ts";
 import type { Provider } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
-import type { HeaderReader } from "../ports.ts";
+import type { HeaderReader, LeaseFacts } from "../ports.ts";
 import type { Classification, ClassificationContext } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
+import type { Features } from "./features.ts";
 import type { KeyChange, KeyRegistry } from "./keys/key-registry.ts";
+import type { KeySwitches } from "./keys/key-switches.ts";
 import type { Lease } from "./lease.ts";
+import type { Observers } from "./observing/observers.ts";
 import type { Readiness } from "./readiness.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import type { Settlement } from "./settlement.ts";
@@ -62,14 +65,16 @@ export interface CallPort extends PoolOwner {
   readonly accountCount: number;
   /** Must the model of a request be known to serve it? Spares looking for it. */
   readonly needsModel: boolean;
-  /** Takes in what an answer's headers say of limits. */
-  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void;
-  /** Notes whose key a refusal says it was. */
-  noteOrganization(lease: Lease, organization: string | null): void;
+  /** Whoever looks at this pool. */
+  readonly observers: Observers;
+  /** Shows observers the headers of a good answer. */
+  observe(lease: Lease, headers: HeaderReader): void;
+  /** A lease as observers see it. */
+  factsOf(lease: Lease): LeaseFacts;
   /** What is known of the key whose answer is judged. */
   contextOf(lease: Lease): ClassificationContext;
-  /** Takes back what a lease's failure put to rest: the request was at fault, not the key. */
-  forgive(lease: Lease): void;
+  /** Takes back what a lease's failure put into cooldown: the request was at fault, not the key. */
+  undo(facts: LeaseFacts): void;
   /** Names a request in events. */
   nameOf(request: AcquireRequest): string;
   /** Does anybody listen to this event? */
@@ -92,6 +97,9 @@ export interface PoolPort extends CallPort {
   readonly readiness: Readiness;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
+  /** What it learns by itself. */
+  readonly features: Features;
+  readonly switches: KeySwitches;
   /** `undefined` until a fetch is made with the pool. */
   readonly sendProbe: SendProbe | undefined;
   /** Resolves when the keys are known. */

@@ -3,14 +3,17 @@ import type { Provider } from "../judgement/provider.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import { PoolLimits } from "../limits/pool-limits.ts";
 import { isShared, type Unsubscribe } from "../limits/store.ts";
-import type { HeaderReader } from "../ports.ts";
+import type { HeaderReader, LeaseFacts } from "../ports.ts";
 import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
+import { Features } from "./features.ts";
 import { secretUnknown } from "./keys/key-pool.ts";
 import { type KeyChange, type KeyOverrides, KeyRegistry } from "./keys/key-registry.ts";
+import { KeySwitches } from "./keys/key-switches.ts";
 import { SharedWork } from "./keys/shared-work.ts";
 import type { Lease } from "./lease.ts";
+import { Observers } from "./observing/observers.ts";
 import { own, type PoolPort, type SendProbe } from "./pool-port.ts";
 import { Readiness } from "./readiness.ts";
 import { RequestNames } from "./request-names.ts";
@@ -39,6 +42,9 @@ export class Pool implements PoolPort {
   readonly readiness: Readiness;
   readonly dispatcher: Dispatcher;
   readonly settlement: Settlement;
+  readonly observers: Observers;
+  readonly switches: KeySwitches;
+  readonly features: Features;
   readonly #names: RequestNames;
   /** The first read of what takes its time; a failure leaves the next request to try again. */
   readonly #loading: SharedWork<void>;
@@ -62,10 +68,15 @@ export class Pool implements PoolPort {
     this.registry.open();
     this.#tellUnknown();
     const parts = { options, events, pool, tracker: this.tracker };
+    this.observers = new Observers(options.observers, (error) => this.emit("part-failed", { part: "observer", error }));
     this.readiness = new Readiness(parts);
-    const { readiness } = this;
-    this.settlement = new Settlement({ ...parts, readiness });
-    this.dispatcher = new Dispatcher({ ...parts, names: this.#names, readiness, owner: this.settlement });
+    const { readiness, observers } = this;
+    this.settlement = new Settlement({ ...parts, readiness, observers });
+    this.switches = this.#makeSwitches();
+    const { switches, settlement } = this;
+    this.features = new Features({ ...parts, observers, switches, settlement, readiness });
+    this.dispatcher = new Dispatcher({ ...parts, names: this.#names, readiness, owner: settlement });
+    this.#tellKeys();
     // The key store is being read already: nobody need wait for the first request. Should it fail, that one tries again.
     if (typeof keys !== "function") this.ready().catch(() => {});
     this.#stopWatching = this.#watch();
@@ -126,23 +137,24 @@ export class Pool implements PoolPort {
   }
 
   useStrategy(strategy: OrderingStrategy): void {
+    this.features.follow(strategy);
     this.readiness.useStrategy(strategy);
   }
 
-  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): void {
-    this.settlement.observe(lease, headers, findModel);
+  observe(lease: Lease, headers: HeaderReader): void {
+    this.settlement.observe(lease, headers);
   }
 
-  noteOrganization(lease: Lease, organization: string | null): void {
-    this.settlement.inference.note(lease.key.account, organization);
+  factsOf(lease: Lease): LeaseFacts {
+    return this.settlement.factsOf(lease);
   }
 
   contextOf(lease: Lease): ClassificationContext {
-    return this.settlement.credentials.contextOf(lease);
+    return this.features.contextOf(lease);
   }
 
-  forgive(lease: Lease): void {
-    this.settlement.forgive(lease);
+  undo(facts: LeaseFacts): void {
+    this.settlement.undo(facts);
   }
 
   nameOf(request: AcquireRequest): string {
@@ -270,6 +282,33 @@ export class Pool implements PoolPort {
     ];
   }
 
+  #makeSwitches(): KeySwitches {
+    return new KeySwitches({
+      pool: this.registry.pool,
+      rejoin: (account) => this.readiness.rejoin(account),
+      begin: (key) => {
+        this.features.credentials.forget(key.id);
+        this.settlement.cooldowns.endAll(key);
+      },
+      tell: ({ id }, reason) => {
+        if (reason === undefined) this.emit("key-enabled", { keyId: id });
+        else this.emit("key-disabled", { keyId: id, reason });
+      },
+    });
+  }
+
+  /** Observers hear of the keys there are, and of those that come and go. */
+  #tellKeys(): void {
+    const { observers } = this;
+    const { pool } = this.registry;
+    pool.watcher = (what, key) => {
+      if (what === "keyAdded") this.features.meet(pool.providers);
+      observers.onKey(what, key);
+    };
+    if (observers.keyAdded === undefined) return;
+    for (const key of pool.keys.values()) observers.onKey("keyAdded", key.shown);
+  }
+
   /** Keys that serve nobody until they are given again. */
   #tellUnknown(): void {
     if (this.registry.overrides?.isKept !== true) return;
@@ -287,7 +326,7 @@ export class Pool implements PoolPort {
   #switch({ id, switchTo }: KeyChange): void {
     const key = this.registry.pool.keys.get(id);
     if (key === undefined) return;
-    if (switchTo === true) this.settlement.switchOn(key);
-    if (switchTo === false) this.settlement.switchOff(key, key.offReason ?? "operator");
+    if (switchTo === true) this.switches.on(key);
+    if (switchTo === false) this.switches.off(key, key.offReason ?? "operator");
   }
 }

@@ -15,10 +15,12 @@ import { readingOf } from "../judgement/provider-reading.ts";
 import { resolveProvider } from "../judgement/resolve-provider.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import { isShared, type Store } from "../limits/store.ts";
+import type { Observer } from "../ports.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import type { PoolTerms } from "./keys/key-pool.ts";
 import type { ResolvedKey } from "./keys/key-source.ts";
 import type { KeyStore } from "./keys/key-store.ts";
+import { expectObservers } from "./observing/observers.ts";
 import { resolveStrategy } from "./strategies/resolve-strategy.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
 
@@ -95,6 +97,11 @@ export interface RotatorOptions {
    * @default none
    */
   readonly healthCheck?: HealthCheck | undefined;
+  /**
+   * Whoever learns from attempts, advises refused calls, or is told of calls that are over, see `docs/extending.md`.
+   * @default none
+   */
+  readonly observers?: readonly Observer[] | undefined;
   /** Makes key ids unguessable for somebody who has a list of candidate keys. @default a fixed library key */
   readonly idSecret?: string | undefined;
   /** Told what happens; never a secret. @default silent */
@@ -138,6 +145,7 @@ export interface ResolvedRotatorOptions extends PoolTerms {
   readonly leaseMs: number;
   /** Names the address its requests leave from. */
   readonly egress: string;
+  readonly observers: readonly Observer[];
   readonly idSecret: string | undefined;
   readonly logger: Logger | undefined;
   readonly clock: Clock;
@@ -206,6 +214,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   leaseMs: true,
   egress: true,
   healthCheck: true,
+  observers: true,
   idSecret: true,
   logger: true,
   clock: true,
@@ -259,6 +268,7 @@ export function resolveRotatorOptions(
     leaseMs: options.leaseMs === undefined ? 600_000 : expectNumber("leaseMs", options.leaseMs, { above: 0 }),
     egress: egress === undefined ? ownEgress(store, random) : expectString("egress", egress),
     healthCheck: options.healthCheck === undefined ? undefined : resolveHealthCheck(options.healthCheck),
+    observers: options.observers === undefined ? [] : expectObservers(options.observers),
     idSecret: options.idSecret === undefined ? undefined : expectString("idSecret", options.idSecret),
     logger: options.logger === undefined ? undefined : expectLogger(options.logger),
     clock,

@@ -1,13 +1,11 @@
 import { periodMs } from "../../limits/limits.ts";
-import { accountScope, keyScope, modelScope } from "../../limits/scopes.ts";
-import type { Account } from "../../pool/keys/key-pool.ts";
-import type { Lease } from "../../pool/lease.ts";
-import type { HeaderReader } from "../../ports.ts";
-import type { Classification, Clock, CooldownChange, LearntLimit, StatedLimit } from "../../types.ts";
+import type { HeaderReader, LeaseFacts, LeaseRefusal, ObservedKey, PoolObserver } from "../../ports.ts";
+import type { Clock, CooldownChange, LearntLimit, ScopeId, StatedLimit } from "../../types.ts";
 import type { HeaderGrammar } from "../waits/header-grammar.ts";
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
-export interface LearntAnswer {
+interface LearntAnswer {
+  readonly grammar: HeaderGrammar;
   readonly headers: HeaderReader;
   readonly model: string | undefined;
   readonly sentAt: number;
@@ -15,7 +13,7 @@ export interface LearntAnswer {
 }
 
 /** A limit in the words of a refusal. */
-export interface StatedEntry extends StatedLimit {
+interface StatedEntry extends StatedLimit {
   readonly model: string | undefined;
   /** Monotonic time. */
   readonly seenAt: number;
@@ -27,43 +25,44 @@ const mostStated = 128;
 
 const noChanges: readonly CooldownChange[] = [];
 
+export interface LearntLimitsParts {
+  readonly clock: Clock;
+  /** How the provider's headers are read; `undefined`: they say nothing of limits. */
+  readonly grammarOf: (lease: LeaseFacts) => HeaderGrammar | undefined;
+}
+
 /**
  * Learns from the counters that answers carry, so that a key that ran dry is left alone before it is refused. Only ever takes
  * away; what was learnt is forgotten with its window.
  */
 export class LearntLimits {
-  readonly #clock: Clock;
+  readonly #parts: LearntLimitsParts;
+  /** By account id, then by model where they are counted apart. */
+  readonly #answers = new Map<string, Map<string, LearntAnswer>>();
+  /** By account id, then by what is limited. */
+  readonly #stated = new Map<string, Map<string, StatedEntry>>();
+  /** Looks at refusals: attached always. */
+  readonly ofRefusals: PoolObserver;
+  /** Looks at headers: attached where a provider's headers say something. */
+  readonly ofHeaders: PoolObserver;
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /**
-   * Notes what an answer said, and returns the rests that follow from it. Only what is left is read here; the rest when
-   * somebody asks.
-   */
-  observe(lease: Lease, headers: HeaderReader, findModel: () => string | undefined): readonly CooldownChange[] {
-    const { account } = lease.key;
-    const { grammar } = account.provider;
-    const found = grammar?.leftIn(headers) ?? "nothing";
-    if (grammar === undefined || found === "nothing") return noChanges;
-    const model = grammar.isPerModel ? (lease.model ?? findModel()) : undefined;
-    const known = account.learnt?.get(model ?? "");
-    if (known !== undefined && known.sentAt > lease.startedAt) return noChanges;
-    const seenAt = this.#clock.monotonic();
-    account.learnt ??= new Map();
-    if (account.learnt.size >= mostModels && known === undefined) account.learnt.clear();
-    account.learnt.set(model ?? "", { headers, model, sentAt: lease.startedAt, seenAt });
-    return found === "some" ? noChanges : this.#restsFor(lease, grammar, headers, model);
+  constructor(parts: LearntLimitsParts) {
+    this.#parts = parts;
+    this.ofRefusals = {
+      refused: (lease, refusal) => this.#refused(lease, refusal),
+      keyRemoved: (key) => this.#keyRemoved(key),
+    };
+    this.ofHeaders = { headers: (lease, headers) => this.#headers(lease, headers) };
   }
 
   /** What is still true of what an account's answers said. */
-  of(account: Account): readonly LearntLimit[] {
-    const now = this.#clock.monotonic();
-    const limits: LearntLimit[] = [...this.#statedOf(account, now)];
-    for (const { headers, model, seenAt } of account.learnt?.values() ?? []) {
-      const wallThen = this.#clock.wall() - (now - seenAt);
-      for (const { counter, limit, remaining, resetMs } of account.provider.grammar?.read(headers, wallThen) ?? []) {
+  of(accountId: string): readonly LearntLimit[] {
+    const { clock } = this.#parts;
+    const now = clock.monotonic();
+    const limits: LearntLimit[] = [...this.#statedOf(accountId, now)];
+    for (const { grammar, headers, model, seenAt } of this.#answers.get(accountId)?.values() ?? []) {
+      const wallThen = clock.wall() - (now - seenAt);
+      for (const { counter, limit, remaining, resetMs } of grammar.read(headers, wallThen)) {
         const { dimension, window } = counter;
         const endsAt = seenAt + (resetMs ?? periodMs[window ?? "minute"]);
         if (endsAt <= now) continue;
@@ -85,18 +84,8 @@ export class LearntLimits {
     return limits;
   }
 
-  /** Takes in what a refusal stated. It is shown for one window's length, and lowers nothing. */
-  refused({ key: { account }, model }: Lease, { limit, scope }: Classification): void {
-    if (limit === undefined) return;
-    account.stated ??= new Map();
-    if (account.stated.size >= mostStated) account.stated.clear();
-    const ofModel = scope === "model" ? model : undefined;
-    const { amount, dimension, window } = limit;
-    const entry = { amount, dimension, window, model: ofModel, seenAt: this.#clock.monotonic() };
-    account.stated.set(`${dimension} ${window} ${ofModel ?? ""}`, entry);
-  }
-
-  *#statedOf({ stated }: Account, now: number): Generator<LearntLimit> {
+  *#statedOf(accountId: string, now: number): Generator<LearntLimit> {
+    const stated = this.#stated.get(accountId);
     for (const [name, { amount, dimension, window, model = null, seenAt }] of stated ?? []) {
       if (seenAt + periodMs[window ?? "minute"] <= now) {
         stated?.delete(name);
@@ -107,20 +96,55 @@ export class LearntLimits {
     }
   }
 
-  #restsFor(
-    lease: Lease,
+  /**
+   * Notes what an answer said, and returns the cooldowns that follow from it. Only what is left is read here; the rest when
+   * somebody asks.
+   */
+  #headers(lease: LeaseFacts, headers: HeaderReader): readonly CooldownChange[] {
+    const { clock, grammarOf } = this.#parts;
+    const grammar = grammarOf(lease);
+    const found = grammar?.leftIn(headers) ?? "nothing";
+    if (grammar === undefined || found === "nothing") return noChanges;
+    const model = grammar.isPerModel ? lease.model : undefined;
+    const { accountId } = lease;
+    const answers = this.#answers.get(accountId) ?? new Map<string, LearntAnswer>();
+    const known = answers.get(model ?? "");
+    if (known !== undefined && known.sentAt > lease.startedAt) return noChanges;
+    const seenAt = clock.monotonic();
+    if (answers.size === 0) this.#answers.set(accountId, answers);
+    if (answers.size >= mostModels && known === undefined) answers.clear();
+    answers.set(model ?? "", { grammar, headers, model, sentAt: lease.startedAt, seenAt });
+    return found === "some" ? noChanges : this.#cooldownsFor(lease, grammar, headers, model);
+  }
+
+  /** Takes in what a refusal stated. It is shown for one window's length, and lowers nothing. */
+  #refused(lease: LeaseFacts, { classification }: LeaseRefusal): void {
+    const { limit, scope } = classification;
+    if (limit === undefined) return;
+    const stated = this.#stated.get(lease.accountId) ?? new Map<string, StatedEntry>();
+    this.#stated.set(lease.accountId, stated);
+    if (stated.size >= mostStated) stated.clear();
+    const model = scope === "model" ? lease.model : undefined;
+    const { amount, dimension, window } = limit;
+    const seenAt = this.#parts.clock.monotonic();
+    stated.set(`${dimension} ${window} ${model ?? ""}`, { amount, dimension, window, model, seenAt });
+  }
+
+  #keyRemoved({ accountId }: ObservedKey): void {
+    this.#answers.delete(accountId);
+    this.#stated.delete(accountId);
+  }
+
+  #cooldownsFor(
+    lease: LeaseFacts,
     grammar: HeaderGrammar,
     headers: HeaderReader,
     model: string | undefined,
   ): readonly CooldownChange[] {
-    const { key } = lease;
-    const { provider, id } = key.account;
-    const dry = grammar.dryIn(headers, this.#clock.wall(), model !== undefined);
-    if (model !== undefined && dry.length > 0) lease.model = model;
+    const dry = grammar.dryIn(headers, this.#parts.clock.wall(), model !== undefined);
     return dry.map(({ of, forMs }) => {
       const isOfModel = of === "model" && model !== undefined;
-      const own = of === "key" ? keyScope(provider.id, key.id) : accountScope(id);
-      const scope = isOfModel ? modelScope(id, model) : own;
+      const scope = lease.scopeOf(isOfModel ? "model" : of === "key" ? "key" : "account") as ScopeId;
       return { scope, set: { forMs }, reason: "no_quota_left", source: "heuristic" };
     });
   }

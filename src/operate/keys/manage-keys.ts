@@ -94,7 +94,7 @@ export class KeyManager {
   /** Switches a key on and ends its own rest. Returns whether there is such a key. */
   enable(id: string): boolean {
     return this.#with(id, (key, overrides) => {
-      if (key.secret.isKnown) this.#pool.settlement.switchOn(key);
+      if (key.secret.isKnown) this.#pool.switches.on(key);
       overrides.set(key, { enabled: true, disabledReason: undefined });
     });
   }
@@ -102,7 +102,7 @@ export class KeyManager {
   /** Switches a key off. Requests that hold it go on. Returns whether there is such a key. */
   disable(id: string, reason = "operator"): boolean {
     return this.#with(id, (key, overrides) => {
-      if (key.secret.isKnown) this.#pool.settlement.switchOff(key, reason);
+      if (key.secret.isKnown) this.#pool.switches.off(key, reason);
       overrides.set(key, { enabled: false, disabledReason: reason });
     });
   }
@@ -132,7 +132,7 @@ export class KeyManager {
     if (key === undefined) return false;
     const old = key.secret;
     this.#pool.tell([overrides.replaceSecret(key, secret)]);
-    if (overlapMs > 0 && old !== key.secret && old.isKnown) this.#pool.settlement.overlaps.begin(key, old, overlapMs);
+    if (overlapMs > 0 && old !== key.secret && old.isKnown) this.#pool.features.overlaps.begin(key, old, overlapMs);
     return true;
   }
 

@@ -56,9 +56,8 @@ export class Grants {
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
     // This one is the re-check; what it finds decides on the next.
     if (account.recheckAt !== 0 && account.recheckAt <= now) account.recheckAt = 0;
-    account.use(now);
-    key.used++;
-    key.lastUsedAt = now;
+    account.use();
+    key.use(now);
     const inFlight = host.begin(account);
     if (account.only !== undefined && reservation.readyAt > reservation.reservedAt) {
       lane.park(account.slot, now + (reservation.readyAt - reservation.reservedAt), standing.limited);
@@ -66,8 +65,8 @@ export class Grants {
       for (const each of host.lanes) each.hold(account.slot);
     }
     if (lane.countsBusy) for (const each of host.lanes) each.busyChanged(account.slot);
-    const lease = new Lease(owner, key, reservation, now, this.#delays.allowanceFor(inFlight, now));
-    if (request.model !== undefined) lease.model = request.model;
+    const lease = new Lease(owner, key, reservation, now, this.#delays.allowanceFor(inFlight, now), request);
+    owner.granted(lease);
     return key.isDynamic ? this.#withSecret(lease, lane, request, key.secret.fingerprint) : lease;
   }
 
@@ -94,9 +93,9 @@ export class Grants {
       if (isEnding(error, request)) throw error;
       events.emit("part-failed", { part: "secret", keyId: key.id, error });
       this.#secretFailures.set(key, error);
-      key.restUntil = options.clock.monotonic() + options.cooldownMs;
-      key.restFreeAt = key.restUntil;
-      lane.park(key.account.slot, key.restUntil, standing.limited);
+      const until = options.clock.monotonic() + options.cooldownMs;
+      key.rest(until, key.credentialRefused, until);
+      lane.park(key.account.slot, until, standing.limited);
       return undefined;
     }
   }

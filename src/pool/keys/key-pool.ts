@@ -1,19 +1,24 @@
-import type { LearntAnswer, StatedEntry } from "../../judgement/learning/learnt-limits.ts";
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
 import type { OwnCandidate } from "../../limits/pool-limits.ts";
+import type { ObservedKey } from "../../ports.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { ResolvedKey } from "./key-source.ts";
-import type { SecretOverlap } from "./secret-overlap.ts";
 
 /** Why a key is off whose secret nobody kept. */
 export const secretUnknown = "secret unknown";
 
+/** How finely it is noted when a key last worked: every success would be a write for nothing. */
+const successGrainMs = 10_000;
+/** A group that comes back from a cooldown may have this many requests under way at first, and twice as many with every success. */
+const slowStartAt = 1;
+/** With so many requests under way, a group that came back from a cooldown is back for good. */
+const slowStartEnd = 32;
 /** Model names come from outside: beyond so many, an account's are begun anew. */
 const mostRestedModels = 256;
 
-/** A key in the pool, with what the process knows of it. */
+/** A key in the pool, with what picking needs. What others learn of it they keep themselves, by its id. */
 export class PooledKey {
   readonly account: Account;
   /** Its number, from 1 in the order in which keys came; never another key's of the same list. */
@@ -34,19 +39,12 @@ export class PooledKey {
   credentialRefused = false;
   /** Monotonic time at which it came into the pool. */
   readonly addedAt: number;
-  everSucceeded = false;
-  /** Monotonic time of a success, to some seconds. */
-  lastSuccessAt = 0;
-  /** Monotonic time of the refusal of its credential that counted last. */
-  refusedAt = 0;
-  /** How often in a row its credential was refused for good. */
-  refusals = 0;
-  /** Was it switched off for that, rather than by an operator? */
+  /** Monotonic time of a success, to some seconds; before the first one minus infinity. */
+  lastSuccessAt = Number.NEGATIVE_INFINITY;
+  /** Was it switched off because its credential was refused, rather than by an operator? */
   givenUp = false;
   /** Why it is off, where somebody said so. */
   offReason: string | undefined;
-  /** Its secret is new, and the one before may still be needed. */
-  overlap: SecretOverlap | undefined;
   /** Names the fetched secret that was refused last. */
   refusedFingerprint: string | undefined;
   used = 0;
@@ -68,21 +66,57 @@ export class PooledKey {
 
   /** Takes over what another one was, whose account it is not any more. */
   continue(other: PooledKey): void {
-    const { enabled, givenUp, offReason, restUntil, restFreeAt, credentialRefused, everSucceeded, lastSuccessAt } =
-      other;
-    const { refusedAt, refusals, refusedFingerprint, used, failures, lastUsedAt, lastFailureAt, overlap } = other;
-    const rest = { restUntil, restFreeAt, credentialRefused };
-    Object.assign(this, { enabled, givenUp, offReason, ...rest, everSucceeded, lastSuccessAt });
-    Object.assign(this, {
-      refusedAt,
-      refusals,
-      refusedFingerprint,
-      used,
-      failures,
-      lastUsedAt,
-      lastFailureAt,
-      overlap,
-    });
+    const { enabled, givenUp, offReason, restUntil, restFreeAt, credentialRefused, lastSuccessAt } = other;
+    const { refusedFingerprint, used, failures, lastUsedAt, lastFailureAt } = other;
+    Object.assign(this, { enabled, givenUp, offReason, restUntil, restFreeAt, credentialRefused, lastSuccessAt });
+    Object.assign(this, { refusedFingerprint, used, failures, lastUsedAt, lastFailureAt });
+  }
+
+  /** Counts a request that is given to it. */
+  use(now: number): void {
+    this.used++;
+    this.lastUsedAt = now;
+  }
+
+  /** One of its requests was answered well. */
+  worked(now: number): void {
+    if (now - this.lastSuccessAt > successGrainMs) this.lastSuccessAt = now;
+  }
+
+  failed(now: number): void {
+    this.failures++;
+    this.lastFailureAt = now;
+  }
+
+  /** Cools down by itself, which its account's other keys do not; the limit behind it ends at `freeAt`. */
+  rest(until: number, credentialRefused: boolean, freeAt: number): void {
+    this.restUntil = until;
+    this.restFreeAt = freeAt;
+    this.credentialRefused = credentialRefused;
+  }
+
+  endRest(): void {
+    this.restUntil = 0;
+    this.credentialRefused = false;
+  }
+
+  /** A secret that it was sent with is refused for a time; one that is fetched is fetched anew. */
+  credentialCooled(secret: KeySecret): void {
+    if (!secret.isDynamic) return;
+    if (secret === this.secret) this.refusedFingerprint = secret.fingerprint;
+    secret.forget();
+  }
+
+  switchOff(reason: string | undefined, givenUp = false): void {
+    this.enabled = false;
+    this.givenUp = givenUp;
+    this.offReason = reason;
+  }
+
+  switchOn(): void {
+    this.enabled = true;
+    this.givenUp = false;
+    this.offReason = undefined;
   }
 
   /** Another secret: what was worked out for the one before no longer holds. */
@@ -95,6 +129,11 @@ export class PooledKey {
 
   get id(): string {
     return this.config.id;
+  }
+
+  /** As observers see it. */
+  get shown(): ObservedKey {
+    return { id: this.id, account: this.account.name, accountId: this.account.id };
   }
 }
 
@@ -118,20 +157,13 @@ export class Account {
   priority = 0;
   /** Which of its keys comes next. */
   cursor = 0;
+  /** Requests and probes under way; written by `Readiness`, which counts them for all. */
   inFlight = 0;
   used = 0;
-  /** How often it had been used when the present minute of it began, and when that was; monotonic. */
-  #usedBefore = 0;
-  #minuteAt = Number.NEGATIVE_INFINITY;
-  latencyMs = 0;
   /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
   ramp = 0;
   /** Monotonic time at which its rest is put to the test; 0: it has none that is. */
   recheckAt = 0;
-  /** What answers' headers said of its limits. */
-  learnt: Map<string, LearntAnswer> | undefined = undefined;
-  /** Limits its provider stated. */
-  stated: Map<string, StatedEntry> | undefined = undefined;
   /** Models of this account that were put to rest on their own. */
   restedModels: Set<string> | undefined = undefined;
 
@@ -149,17 +181,18 @@ export class Account {
   }
 
   /** Counts a use. */
-  use(now: number): void {
-    if (now - this.#minuteAt >= 60_000) {
-      this.#minuteAt = now;
-      this.#usedBefore = this.used;
-    }
+  use(): void {
     this.used++;
   }
 
-  /** How often it was used in its present minute, which begins with its first use after the last one. */
-  usedSince(now: number): number {
-    return now - this.#minuteAt < 60_000 ? this.used - this.#usedBefore : 0;
+  /** It cools down: from when it is back it is given few requests at first. */
+  slowStart(): void {
+    this.ramp = slowStartAt;
+  }
+
+  /** A request of it was answered well. */
+  climb(): void {
+    this.ramp = this.ramp >= slowStartEnd ? 0 : this.ramp * 2;
   }
 
   /** A model that cools on its own. */
@@ -217,6 +250,10 @@ export class KeyPool implements GroupFacts {
   countsTogether = false;
   /** Has any key an endpoint of its own? */
   hasOwnEndpoints = false;
+  /** How long accounts take to answer, while a strategy asks; set by whoever measures. */
+  latency: { of(account: string): number } | undefined = undefined;
+  /** Told of keys that come and go; set by whoever observes them. */
+  watcher: ((what: "keyAdded" | "keyRemoved", key: ObservedKey) => void) | undefined = undefined;
 
   constructor(terms: PoolTerms) {
     this.#terms = terms;
@@ -248,6 +285,12 @@ export class KeyPool implements GroupFacts {
   }
 
   add(config: ResolvedKey, secret: KeySecret, addedAt = 0): PooledKey {
+    const key = this.#enter(config, secret, addedAt);
+    this.watcher?.("keyAdded", key.shown);
+    return key;
+  }
+
+  #enter(config: ResolvedKey, secret: KeySecret, addedAt: number): PooledKey {
     const account = this.#accountFor(this.#terms.providerOf(config), config.account ?? config.id);
     const key = new PooledKey(account, this.#ordinalFor(config.id), config, secret, addedAt);
     this.keys.set(key.id, key);
@@ -275,6 +318,12 @@ export class KeyPool implements GroupFacts {
 
   /** Takes a key out; returns its account, which may be left without keys and is then gone from the pool. */
   remove(key: PooledKey): Account {
+    const account = this.#leave(key);
+    this.watcher?.("keyRemoved", key.shown);
+    return account;
+  }
+
+  #leave(key: PooledKey): Account {
     const { account } = key;
     this.keys.delete(key.id);
     this.#formerOrdinals.set(key.id, key.ordinal);
@@ -287,8 +336,8 @@ export class KeyPool implements GroupFacts {
 
   /** The key in another account, with what is known of it. Returns both accounts. */
   move(key: PooledKey, config: ResolvedKey): readonly [from: Account, to: Account] {
-    const from = this.remove(key);
-    const moved = this.add(config, key.secret, key.addedAt);
+    const from = this.#leave(key);
+    const moved = this.#enter(config, key.secret, key.addedAt);
     moved.continue(key);
     moved.account.refresh();
     return [from, moved.account];
@@ -358,7 +407,7 @@ export class KeyPool implements GroupFacts {
   }
 
   latencyMs(slot: number): number {
-    return this.accountAt(slot).latencyMs;
+    return this.latency?.of(this.accountAt(slot).id) ?? 0;
   }
 
   lastUsedAt(slot: number): number {

@@ -153,7 +153,6 @@ export class KeyRegistry {
     const key = this.pool.keys.get(id);
     if (target !== undefined) return key === undefined ? this.#enter(target) : this.#adapt(key, target, isQuiet);
     if (key === undefined) return undefined;
-    key.overlap?.cancel();
     return change(id, "removed", { touched: [this.pool.remove(key)] });
   }
 
@@ -241,8 +240,8 @@ export class KeyRegistry {
     if (isReplaced) forgetVerdicts(now, target);
     const switchTo = serves(before) === serves(target) ? undefined : serves(target);
     if (switchTo !== undefined && isQuiet) {
-      now.enabled = switchTo;
-      now.givenUp = false;
+      if (switchTo) now.switchOn();
+      else now.switchOff(now.offReason);
     }
     if (!serves(target)) now.offReason = this.#reasonFor(target);
     now.account.refresh();
@@ -266,12 +265,8 @@ function serves({ enabled, secret }: ResolvedKey): boolean {
 
 /** Verdicts on the old secret do not follow a new one. Of one that is fetched nobody knows yet whether it is new. */
 function forgetVerdicts(key: PooledKey, { secret }: ResolvedKey): void {
-  key.overlap?.cancel();
-  key.overlap = undefined;
   if (typeof secret !== "string") return;
-  key.restUntil = 0;
-  key.credentialRefused = false;
-  key.refusals = 0;
+  key.endRest();
 }
 
 function change(id: string, kind: KeyChange["kind"], details: Partial<KeyChange>): KeyChange {

@@ -1,14 +1,13 @@
+import type { LeaseFacts, LeaseRefusal, LeaseResult, Observer, PoolObserver } from "../../ports.ts";
 import type { Clock } from "../../types.ts";
-import type { EventHub } from "../events.ts";
-import type { Lease } from "../lease.ts";
 import type { KeyPool, PooledKey } from "./key-pool.ts";
 import type { KeySecret } from "./key-secret.ts";
 
-/** When nobody says how long a refused secret rests, it is tried again after so long, milliseconds. */
-const unknownRestMs = 30_000;
+/** When nobody says how long a refused secret cools down, it is tried again after so long, milliseconds. */
+const unknownCooldownMs = 30_000;
 
 /** A key's secret was replaced, and the one before may still be needed. */
-export interface SecretOverlap {
+interface Overlap {
   readonly old: KeySecret;
   readonly fresh: KeySecret;
   /** Monotonic time at which the old one is given up. */
@@ -18,87 +17,118 @@ export interface SecretOverlap {
   retryAt: number;
 }
 
-/** Keeps replaced secrets for a time: a provider may not know the new one yet. */
-export class SecretOverlaps {
-  readonly #clock: Clock;
-  readonly #events: EventHub;
-  readonly #pool: Pick<KeyPool, "keys">;
-  readonly #wake: (slot: number) => void;
+/** What is told of cooldowns. */
+interface Cooled {
+  readonly scope: string;
+  readonly forMs: number;
+}
 
-  constructor(clock: Clock, events: EventHub, pool: Pick<KeyPool, "keys">, wake: (slot: number) => void) {
-    this.#clock = clock;
-    this.#events = events;
-    this.#pool = pool;
-    this.#wake = wake;
+export interface SecretOverlapParts {
+  readonly clock: Clock;
+  readonly pool: Pick<KeyPool, "keys">;
+  readonly events: {
+    on(event: "key-cooled", listener: (cooled: Cooled) => void): void;
+    off(event: "key-cooled", listener: (cooled: Cooled) => void): void;
+    emit(event: "key-reverted", told: { readonly keyId: string }): void;
+  };
+  readonly attach: (observer: Observer) => () => void;
+  readonly wake: (slot: number) => void;
+}
+
+/** Keeps replaced secrets for a time: a provider may not know the new one yet. Looks at answers only meanwhile. */
+export class SecretOverlaps implements PoolObserver {
+  readonly #parts: SecretOverlapParts;
+  readonly #overlaps = new Map<string, Overlap>();
+  #stopLooking: (() => void) | undefined;
+
+  constructor(parts: SecretOverlapParts) {
+    this.#parts = parts;
   }
 
   /** The key's present secret is new. */
   begin(key: PooledKey, old: KeySecret, forMs: number): void {
     const { id } = key;
+    const { clock, events } = this.#parts;
+    this.#drop(id);
     const ended = (): void => {
-      const now = this.#pool.keys.get(id);
-      if (now?.overlap === overlap) this.#end(now);
+      if (this.#overlaps.get(id) === overlap) this.#end(id);
     };
-    const until = this.#clock.monotonic() + forMs;
-    const cancel = this.#clock.timer(ended, forMs, true);
-    const overlap: SecretOverlap = { old, fresh: key.secret, until, cancel, retryAt: 0 };
-    key.overlap = overlap;
+    const cancel = clock.timer(ended, forMs, true);
+    const overlap: Overlap = { old, fresh: key.secret, until: clock.monotonic() + forMs, cancel, retryAt: 0 };
+    this.#overlaps.set(id, overlap);
+    if (this.#stopLooking !== undefined) return;
+    const detach = this.#parts.attach(this);
+    events.on("key-cooled", this.#cooled);
+    this.#stopLooking = () => {
+      detach();
+      events.off("key-cooled", this.#cooled);
+    };
   }
 
-  /** Nothing is left of it when a key leaves or has its secret replaced again. */
-  drop(key: PooledKey): void {
-    key.overlap?.cancel();
-    key.overlap = undefined;
+  keyRemoved({ id }: { readonly id: string }): void {
+    this.#drop(id);
   }
 
-  /** A credential was refused. Tells whether that is settled by going on with the other one. */
-  refused({ key: leased, secretUsed }: Lease): boolean {
-    // It may have moved to another account meanwhile.
-    const key = this.#pool.keys.get(leased.id) ?? leased;
-    const overlap = this.#current(key);
-    if (overlap === undefined || secretUsed !== key.secret) return false;
-    if (secretUsed !== overlap.fresh) {
+  /** A refused credential: goes on with the other one. */
+  refused({ keyId, isOutdated }: LeaseFacts, { classification }: LeaseRefusal): void {
+    const overlap = this.#current(keyId);
+    const key = this.#parts.pool.keys.get(keyId);
+    if (overlap === undefined || key === undefined || classification.kind !== "invalid_key" || isOutdated) return;
+    if (key.secret !== overlap.fresh) {
       // Neither is taken any more: the new one is what the operator wants.
-      this.#end(key);
-      return true;
+      this.#end(keyId);
+      return;
     }
-    const now = this.#clock.monotonic();
-    if (overlap.retryAt <= now) overlap.retryAt = now + unknownRestMs;
+    const now = this.#parts.clock.monotonic();
+    if (overlap.retryAt <= now) overlap.retryAt = now + unknownCooldownMs;
     this.#use(key, overlap.old);
-    this.#events.emit("key-reverted", { keyId: key.id });
-    return true;
+    this.#parts.events.emit("key-reverted", { keyId });
   }
 
-  /** How long the store lets a refused credential rest: tried before, it would keep the key from serving. */
-  rested(key: PooledKey, fingerprint: string, forMs: number): void {
-    const { overlap } = key;
-    if (overlap?.fresh.fingerprint === fingerprint) overlap.retryAt = this.#clock.monotonic() + forMs;
+  /** The key serves. While it does so with the old secret, the new one has its turn when its cooldown is over. */
+  ended({ keyId }: LeaseFacts, { outcome }: LeaseResult): void {
+    if (outcome !== "success") return;
+    const overlap = this.#current(keyId);
+    const key = this.#parts.pool.keys.get(keyId);
+    if (overlap === undefined || key === undefined || key.secret === overlap.fresh) return;
+    if (this.#parts.clock.monotonic() >= overlap.retryAt) this.#use(key, overlap.fresh);
   }
 
-  /** The key serves. While it does so with the old secret, the new one has its turn when its rest is over. */
-  succeeded(key: PooledKey, now: number): void {
-    const overlap = this.#current(key);
-    if (overlap !== undefined && key.secret !== overlap.fresh && now >= overlap.retryAt) this.#use(key, overlap.fresh);
+  /** How long the store lets a refused credential cool down: tried before, it would keep the key from serving. */
+  readonly #cooled = ({ scope, forMs }: Cooled): void => {
+    for (const overlap of this.#overlaps.values()) {
+      if (scope !== `credential:${overlap.fresh.fingerprint}`) continue;
+      overlap.retryAt = this.#parts.clock.monotonic() + forMs;
+    }
+  };
+
+  /** Ends one whose time is over, where no timer did, and one whose key has a third secret by now. */
+  #current(id: string): Overlap | undefined {
+    const overlap = this.#overlaps.get(id);
+    if (overlap === undefined) return undefined;
+    const secret = this.#parts.pool.keys.get(id)?.secret;
+    if (secret !== overlap.fresh && secret !== overlap.old) this.#drop(id);
+    else if (this.#parts.clock.monotonic() >= overlap.until) this.#end(id);
+    return this.#overlaps.get(id);
   }
 
-  /** Ends one whose time is over, where no timer did. */
-  #current(key: PooledKey): SecretOverlap | undefined {
-    if (key.overlap !== undefined && this.#clock.monotonic() >= key.overlap.until) this.#end(key);
-    return key.overlap;
+  #end(id: string): void {
+    const overlap = this.#overlaps.get(id);
+    const key = this.#parts.pool.keys.get(id);
+    this.#drop(id);
+    if (overlap !== undefined && key?.secret === overlap.old) this.#use(key, overlap.fresh);
   }
 
-  #end(key: PooledKey): void {
-    const { overlap } = key;
-    if (overlap === undefined) return;
-    this.drop(key);
-    if (key.secret !== overlap.fresh) this.#use(key, overlap.fresh);
+  #drop(id: string): void {
+    this.#overlaps.get(id)?.cancel();
+    if (!this.#overlaps.delete(id) || this.#overlaps.size > 0) return;
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
   }
 
   #use(key: PooledKey, secret: KeySecret): void {
     key.take(key.config, secret);
-    key.restUntil = 0;
-    key.credentialRefused = false;
-    key.refusals = 0;
-    this.#wake(key.account.slot);
+    key.endRest();
+    this.#parts.wake(key.account.slot);
   }
 }

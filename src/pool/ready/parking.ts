@@ -2,7 +2,7 @@ import { isKeyScope } from "../../limits/scopes.ts";
 import type { CooldownSource, Random } from "../../types.ts";
 import type { PooledKey } from "../keys/key-pool.ts";
 import { type Lane, standing } from "./lane.ts";
-import { mayRecheck, type Rechecks, rampStart } from "./rechecks.ts";
+import { mayRecheck, type Rechecks } from "./rechecks.ts";
 
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */
 const wakeJitterShare = 0.1;
@@ -31,13 +31,11 @@ export class Parking {
     const { account } = key;
     const endsAt = now + waitMs + this.#random() * Math.min(waitMs * wakeJitterShare, wakeJitterMs);
     const wakeAt = mayRecheck(source) ? this.#rechecks.wakeAt(account, now, endsAt) : endsAt;
-    account.ramp = rampStart;
+    account.slowStart();
     const refusedCredential = reason === "invalid_key";
     const freeAt = isTested(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;
     if (isKeyScope(by)) {
-      key.restUntil = wakeAt;
-      key.restFreeAt = freeAt;
-      key.credentialRefused = refusedCredential;
+      key.rest(wakeAt, refusedCredential, freeAt);
       if (account.keys.length > 1) return;
     }
     lane.park(account.slot, wakeAt, refusedCredential ? standing.refused : standing.limited, freeAt);

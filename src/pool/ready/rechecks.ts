@@ -5,8 +5,6 @@ import type { Account } from "../keys/key-pool.ts";
 const recheckShare = 0.25;
 const shortestRecheckMs = 60_000;
 const longestRecheckMs = 900_000;
-/** A group coming back from a cooldown may have this many requests under way at first, and twice as many with every success. */
-export const rampStart = 1;
 
 /** Only guesses, and credit that may have been topped up. */
 export function mayRecheck(source: CooldownSource | undefined): boolean {

@@ -244,8 +244,7 @@ export class SharedRests {
     const { account, key } = this.#targets.of(scope) ?? {};
     this.#restOrigin(scope, 0);
     if (key !== undefined) {
-      key.restUntil = 0;
-      key.credentialRefused = false;
+      key.endRest();
     }
     if (account === undefined) this.#host.serveAll();
     else {

@@ -1,0 +1,169 @@
+import { expectMethods, unexpected } from "../../checks.ts";
+import type {
+  CallObserver,
+  HeaderReader,
+  LeaseFacts,
+  LeaseRefusal,
+  LeaseResult,
+  ObservedKey,
+  Observer,
+  ObserverNeed,
+  PoolChange,
+  PoolObserver,
+  WalkAdvisor,
+} from "../../ports.ts";
+
+const poolHooks = ["granted", "headers", "refused", "ended", "keyAdded", "keyRemoved", "describe"] as const;
+type PoolHook = (typeof poolHooks)[number];
+const hooks = [...poolHooks, "advise", "callEnded"] as const;
+const needs: readonly ObserverNeed[] = ["headers", "firstContent", "usage", "bodyEnd"];
+
+const noChanges: readonly PoolChange[] = [];
+
+/** Those who have one hook. */
+type With<Hook extends PoolHook> = PoolObserver & Required<Pick<PoolObserver, Hook>>;
+
+/**
+ * Whoever looks at a pool, by what they look at: a hook that nobody has is `undefined`, so that asking costs one comparison.
+ * What an observer throws is told as an event; what it returns is checked before anybody follows it.
+ */
+export class Observers {
+  granted: readonly With<"granted">[] | undefined = undefined;
+  headers: readonly With<"headers">[] | undefined = undefined;
+  refused: readonly With<"refused">[] | undefined = undefined;
+  ended: readonly With<"ended">[] | undefined = undefined;
+  keyAdded: readonly With<"keyAdded">[] | undefined = undefined;
+  keyRemoved: readonly With<"keyRemoved">[] | undefined = undefined;
+  advisors: readonly WalkAdvisor[] | undefined = undefined;
+  calls: readonly CallObserver[] | undefined = undefined;
+  readonly #failed: (error: unknown) => void;
+  #attached: readonly Observer[] = [];
+
+  constructor(given: readonly Observer[], failed: (error: unknown) => void) {
+    this.#failed = failed;
+    if (given.length > 0) this.#setAttached(given);
+  }
+
+  /** Has an observer told from now on, before those who came earlier. Returns what ends it. */
+  attach(observer: Observer): () => void {
+    this.#setAttached([observer, ...this.#attached]);
+    return () => this.#setAttached(this.#attached.filter((other) => other !== observer));
+  }
+
+  /** Does any observer of attempts (or, for `calls`, of calls) want this to be read? */
+  need(what: ObserverNeed, of: "attempts" | "calls"): boolean {
+    return this.#attached.some((observer) => {
+      const isOne = of === "calls" ? "callEnded" in observer : poolHooks.some((hook) => hook in observer);
+      return isOne && (observer as PoolObserver).needs?.includes(what) === true;
+    });
+  }
+
+  onGranted(lease: LeaseFacts): readonly PoolChange[] {
+    return this.#ask(this.granted, (one) => one.granted(lease));
+  }
+
+  onHeaders(lease: LeaseFacts, headers: HeaderReader): readonly PoolChange[] {
+    return this.#ask(this.headers, (one) => one.headers(lease, headers));
+  }
+
+  onRefused(lease: LeaseFacts, refusal: LeaseRefusal): readonly PoolChange[] {
+    return this.#ask(this.refused, (one) => one.refused(lease, refusal));
+  }
+
+  onEnded(lease: LeaseFacts, result: LeaseResult): readonly PoolChange[] {
+    return this.#ask(this.ended, (one) => one.ended(lease, result));
+  }
+
+  onKey(hook: "keyAdded" | "keyRemoved", key: ObservedKey): void {
+    for (const one of this[hook] ?? []) this.guard(() => one[hook]?.(key));
+  }
+
+  /** What observers know of a key, all in one object; `undefined`: nothing. */
+  describe(key: ObservedKey): object | undefined {
+    let all: object | undefined;
+    for (const observer of this.#attached) {
+      if (!("describe" in observer)) continue;
+      const known = this.guard(() => observer.describe?.(key));
+      if (typeof known === "object" && known !== null) all = all === undefined ? known : Object.assign({}, all, known);
+    }
+    return all;
+  }
+
+  /** What an observer does stays its own matter: whatever it throws, now or later, is told and goes no further. */
+  guard<T>(work: () => T): T | undefined {
+    try {
+      const result = work();
+      if (!(result instanceof Promise)) return result;
+      result.catch(this.#failed);
+    } catch (error) {
+      this.#failed(error);
+    }
+    return undefined;
+  }
+
+  #ask<One>(list: readonly One[] | undefined, hook: (one: One) => unknown): readonly PoolChange[] {
+    let all = noChanges;
+    for (const one of list ?? []) {
+      const changes = this.guard(() => expectChanges(hook(one)));
+      if (changes === undefined || changes.length === 0) continue;
+      all = all.length === 0 ? changes : [...all, ...changes];
+    }
+    return all;
+  }
+
+  #setAttached(observers: readonly Observer[]): void {
+    this.#attached = observers;
+    const having = <One>(hook: string): readonly One[] | undefined => {
+      const list = observers.filter((observer) => typeof observer[hook as keyof Observer] === "function");
+      return list.length === 0 ? undefined : (list as One[]);
+    };
+    this.granted = having("granted");
+    this.headers = having("headers");
+    this.refused = having("refused");
+    this.ended = having("ended");
+    this.keyAdded = having("keyAdded");
+    this.keyRemoved = having("keyRemoved");
+    this.advisors = having("advise");
+    this.calls = having("callEnded");
+  }
+}
+
+/** @throws InvalidOptionsError naming the observer that is none. */
+export function expectObservers(value: unknown): readonly Observer[] {
+  if (!Array.isArray(value)) throw unexpected("observers", "a list of observers", value);
+  for (const [place, observer] of value.entries()) {
+    const field = `observers[${place}]`;
+    const isObject = typeof observer === "object" && observer !== null;
+    const known = isObject ? hooks.filter((hook) => observer[hook] !== undefined) : [];
+    if (known.length === 0)
+      throw unexpected(field, `an object with at least one of the methods ${hooks.join(", ")}`, observer);
+    expectMethods(field, known, observer);
+    const own: unknown = observer.needs ?? [];
+    if (Array.isArray(own) && own.every((need) => needs.includes(need))) continue;
+    throw unexpected(`${field}.needs`, `a list of ${needs.map((need) => `"${need}"`).join(", ")}`, own);
+  }
+  return value;
+}
+
+/** Nobody follows what is no change. A promise is none, but its failure is told. */
+function expectChanges(changes: unknown): readonly PoolChange[] | undefined {
+  if (changes === undefined) return undefined;
+  if (changes instanceof Promise) changes.catch(() => {});
+  const isList = Array.isArray(changes) && changes.every((change) => isChange(change));
+  if (!isList) throw new TypeError("Expected an observer to return a list of changes or nothing");
+  return changes;
+}
+
+function isChange(change: unknown): change is PoolChange {
+  if (typeof change !== "object" || change === null) return false;
+  const { scope, set, deprioritize, forMs, undo } = change as Record<string, unknown>;
+  if (undo !== undefined) return typeof undo === "object" && undo !== null;
+  if (deprioritize !== undefined) return typeof deprioritize === "string" && isLength(forMs);
+  if (typeof scope !== "string") return false;
+  if (set === "end") return true;
+  return typeof set === "object" && set !== null && ("ladder" in set || isLength((set as { forMs?: unknown }).forMs));
+}
+
+function isLength(ms: unknown): boolean {
+  return typeof ms === "number" && ms > 0;
+}
