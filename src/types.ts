@@ -116,7 +116,7 @@ export interface LearntLimit {
 
 /** Accounts that were given apart and turned out to be one. */
 export interface InferredAccount {
-  /** What showed it: the provider's own name for them, or how their use was seen to go together. */
+  /** The provider's own name for them. */
   readonly evidence: string;
   readonly accounts: readonly string[];
 }

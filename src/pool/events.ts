@@ -72,8 +72,8 @@ export interface RotatorEvents {
     readonly elsewhere?: true | undefined;
   };
   /**
-   * Accounts that were given apart seem to be one: the provider named the same organization for them, and a rest of one now
-   * covers all; or their use showed it, and while one is used up the others come last.
+   * Accounts that were given apart are one: the provider named the same organization for them, and a rest of one now covers
+   * all.
    */
   "accounts-joined": { readonly evidence: string; readonly accounts: readonly string[] };
   /** One of them worked while another was used up: they are taken for different accounts from now on. */

@@ -142,7 +142,9 @@ export class Readiness {
   #releasedIn(lane: Lane, account: Account): void {
     const { slot } = account;
     const now = lane.standingOf(slot);
-    if (now === standing.held || now === standing.stuck) lane.wake(slot);
+    // One that comes last until a certain time does so whatever ends.
+    const isHeld = now === standing.held && lane.wakeAtOf(slot) === Number.POSITIVE_INFINITY;
+    if (isHeld || now === standing.stuck) lane.wake(slot);
     else lane.freeKeys(account);
     if (this.#pool.countsTogether && lane.waiting > 0) lane.wakeOneStuck();
     if (lane.countsBusy) lane.busyChanged(slot);

@@ -23,7 +23,15 @@ const words = [
 const limits = [...words, "limits"];
 const readings = [...limits, "judgement/reading", "judgement/waits", "judgement/lexicon"];
 const judgement = [...readings, "judgement"];
-const poolParts = ["pool/keys", "pool/ready", "pool/strategies", "pool/waiting", "pool/shared", "pool/asking"];
+const poolParts = [
+  "pool/keys",
+  "pool/observing",
+  "pool/ready",
+  "pool/strategies",
+  "pool/waiting",
+  "pool/shared",
+  "pool/asking",
+];
 const pool = [...judgement, "pool", ...poolParts];
 const operate = [...pool, "operate", "operate/keys"];
 const attempt = [...pool, "attempt", "attempt/reading"];
@@ -67,6 +75,7 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "judgement/learning": { may: judgement },
 
   "pool/strategies": { may: words },
+  "pool/observing": { may: words },
   "pool/keys": { may: judgement },
   "pool/ready": { may: [...judgement, "pool/keys"], mayTypes: ["pool/strategies"] },
   "pool/waiting": { may: [...judgement, "pool/keys", "pool/ready"] },
@@ -77,6 +86,8 @@ export const importPicture: Readonly<Record<string, Room>> = {
     mayTypes: ["pool/shared", "pool/rotator-options.ts", "pool/events.ts"],
   },
   pool: { may: [...judgement, ...poolParts] },
+  // The list where what a pool learns is made.
+  "pool/features.ts": { may: [...pool, "judgement/learning"] },
 
   "attempt/reading": { may: judgement },
   attempt: { may: [...pool, "attempt/reading"] },

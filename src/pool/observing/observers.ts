@@ -12,10 +12,10 @@ import type {
   PoolObserver,
   WalkAdvisor,
 } from "../../ports.ts";
+import { isPromise } from "../../realms.ts";
 
 const poolHooks = ["granted", "headers", "refused", "ended", "keyAdded", "keyRemoved", "describe"] as const;
 type PoolHook = (typeof poolHooks)[number];
-const hooks = [...poolHooks, "advise", "callEnded"] as const;
 const needs: readonly ObserverNeed[] = ["headers", "firstContent", "usage", "bodyEnd"];
 
 const noChanges: readonly PoolChange[] = [];
@@ -93,7 +93,7 @@ export class Observers {
   guard<T>(work: () => T): T | undefined {
     try {
       const result = work();
-      if (!(result instanceof Promise)) return result;
+      if (!isPromise(result)) return result;
       result.catch(this.#failed);
     } catch (error) {
       this.#failed(error);
@@ -134,9 +134,9 @@ export function expectObservers(value: unknown): readonly Observer[] {
   for (const [place, observer] of value.entries()) {
     const field = `observers[${place}]`;
     const isObject = typeof observer === "object" && observer !== null;
-    const known = isObject ? hooks.filter((hook) => observer[hook] !== undefined) : [];
+    const known = isObject ? poolHooks.filter((hook) => observer[hook] !== undefined) : [];
     if (known.length === 0)
-      throw unexpected(field, `an object with at least one of the methods ${hooks.join(", ")}`, observer);
+      throw unexpected(field, `an object with at least one of the methods ${poolHooks.join(", ")}`, observer);
     expectMethods(field, known, observer);
     const own: unknown = observer.needs ?? [];
     if (Array.isArray(own) && own.every((need) => needs.includes(need))) continue;
@@ -148,7 +148,7 @@ export function expectObservers(value: unknown): readonly Observer[] {
 /** Nobody follows what is no change. A promise is none, but its failure is told. */
 function expectChanges(changes: unknown): readonly PoolChange[] | undefined {
   if (changes === undefined) return undefined;
-  if (changes instanceof Promise) changes.catch(() => {});
+  if (isPromise(changes)) changes.catch(() => {});
   const isList = Array.isArray(changes) && changes.every((change) => isChange(change));
   if (!isList) throw new TypeError("Expected an observer to return a list of changes or nothing");
   return changes;
