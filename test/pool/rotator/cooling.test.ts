@@ -206,7 +206,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     expect(world.rotator.waiting).toBe(1);
     await world.advance(1.01 * days);
     expect((await waiting).keyId).toBe("a");
-  });
+  }, 180_000);
 });
 
 describe.each(storeKinds)("KeyRotator without a key over $name", ({ makeStore }) => {
