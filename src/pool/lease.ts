@@ -56,6 +56,7 @@ export class Lease {
   facts: LeaseFacts | undefined = undefined;
   #notes: LeaseNotes | undefined = undefined;
 
+  /** @internal */
   constructor(
     owner: LeaseOwner,
     key: PooledKey,

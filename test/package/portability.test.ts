@@ -32,12 +32,19 @@ function inspect(text: string): BuiltFile {
   return found;
 }
 
-/** Does the identifier only name a property? */
+/** Does the identifier only name a property, or something that is used only where it is there (`globalThis.process?.`)? */
 function isName(node: ts.Identifier): boolean {
   const { parent } = node;
-  if (ts.isPropertyAccessExpression(parent))
-    return parent.name === node && parent.expression.getText() !== "globalThis";
+  if (ts.isPropertyAccessExpression(parent)) {
+    const isGlobal = parent.expression.getText() === "globalThis";
+    return parent.name === node && (!isGlobal || isOptional(parent));
+  }
   return (ts.isPropertyAssignment(parent) || ts.isMethodDeclaration(parent)) && parent.name === node;
+}
+
+function isOptional(node: ts.PropertyAccessExpression): boolean {
+  const { parent } = node;
+  return ts.isPropertyAccessExpression(parent) && parent.questionDotToken !== undefined;
 }
 
 /** The built entry with all chunks it is made of. */

@@ -42,6 +42,7 @@ const nowhere: HomeOf = () => [];
 export class KeyManager {
   readonly #pool: PoolPort;
 
+  /** @internal */
   constructor(pool: PoolPort) {
     this.#pool = pool;
   }
