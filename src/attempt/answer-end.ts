@@ -42,7 +42,8 @@ function usageIn(reader: UsageReader, how: BodyEnd, shape: UsageShape | undefine
   return usage.inputTokens === undefined ? undefined : { inputTokens: usage.inputTokens };
 }
 
-const success = { outcome: "success" } as const;
+/** What a lease is settled with when its answer was good. */
+export const success = { outcome: "success" } as const;
 
 /** Gives keys back when their answers are over: at once, or at the end of the body where something is counted to there. */
 export class AnswerEnd<C extends Call, A extends Answer> {

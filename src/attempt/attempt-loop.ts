@@ -1,10 +1,11 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { Overrule } from "../judgement/classification-hooks.ts";
+import type { EventHub } from "../pool/events.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";
-import { AnswerEnd, type AnswerEndOptions } from "./answer-end.ts";
+import { AnswerEnd, type AnswerEndOptions, success } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import type { BoundedSignal } from "./bounded-signal.ts";
 import { type Answer, type Call, modelIn, type Reply, type Step, type Trail, type Transport } from "./call.ts";
@@ -33,6 +34,7 @@ export interface AttemptLoopOptions<C, A>
  */
 export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #pool: CallPort;
+  readonly #events: EventHub;
   readonly #transport: Transport<C, A>;
   readonly #options: AttemptLoopOptions<C, A>;
   readonly #log: AttemptLog;
@@ -52,6 +54,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     options: AttemptLoopOptions<C, A>,
   ) {
     this.#pool = pool;
+    this.#events = pool.events;
     this.#transport = transport;
     this.#options = options;
     this.#log = new AttemptLog(pool, options.clock);
@@ -70,10 +73,10 @@ export class AttemptLoop<C extends Call, A extends Answer> {
    */
   run(call: C): Promise<A> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
-    const endsAt = this.#bounds.endsAt(call);
-    if (endsAt !== Number.POSITIVE_INFINITY && endsAt <= this.#options.clock.monotonic())
-      return Promise.reject(timeoutReason(call.endedBy));
-    this.#log.begun(call);
+    const isBounded = this.#options.totalTimeoutMs !== undefined || call.options?.deadline !== undefined;
+    const endsAt = isBounded ? this.#bounds.endsAt(call) : Number.POSITIVE_INFINITY;
+    if (isBounded && endsAt <= this.#options.clock.monotonic()) return Promise.reject(timeoutReason(call.endedBy));
+    if (this.#events.isHeard) this.#log.begun(call);
     if (this.#prepares || this.#options.pins.isInUse || this.#pool.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.#acquire(call, endsAt);
@@ -89,8 +92,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #first(call: C, lease: Lease, endsAt: number): Promise<A> {
-    this.#log.selected(call, lease);
-    const bound = this.#bounds.signalFor(call, endsAt);
+    if (this.#events.isHeard) this.#log.selected(call, lease);
+    const isBounded = this.#options.attemptTimeoutMs !== undefined || endsAt !== Number.POSITIVE_INFINITY;
+    const bound = isBounded ? this.#bounds.signalFor(call, endsAt) : undefined;
     let sent: Promise<A>;
     try {
       sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
@@ -144,9 +148,17 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
-    this.#log.succeeded(call, lease, answer.status);
+    if (this.#events.isHeard) this.#log.succeeded(call, lease, answer.status);
     if (this.#pool.observers.headers !== undefined) this.#pool.observe(lease, answer.headers);
-    return this.#end.settle(call, lease, answer, reply, this.#final.headersOfSuccess(call, lease, answer.status));
+    const { trace, idleTimeoutMs } = this.#options;
+    const isOver = reply === undefined && !trace && idleTimeoutMs === undefined && !this.#events.isHeard;
+    if (isOver && lease.provider.provider.resources === undefined && !this.#pool.countsToTheEnd) {
+      // Nothing is counted, remembered or told to the end of the body.
+      lease.settle(success);
+      return answer;
+    }
+    const changed = trace ? this.#final.headersOfSuccess(call, lease, answer.status) : undefined;
+    return this.#end.settle(call, lease, answer, reply, changed);
   }
 
   async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
@@ -196,7 +208,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const trail = call.trail as Trail<A>;
     trail.attempts++;
     trail.lastReply?.discard();
-    this.#log.selected(call, lease);
+    if (this.#events.isHeard) this.#log.selected(call, lease);
     const bound = this.#bounds.signalFor(call, endsAt);
     try {
       const sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);

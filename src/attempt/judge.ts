@@ -121,8 +121,9 @@ export class Judge<C extends Call, A extends Answer> {
     if (judged.scope === "model" || judged.limit !== undefined) lease.findModel(lease.provider.request);
     const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
     lease.settle({ outcome, sent, classification: judged, headers: reply?.headers, text: found.body });
-    if (outcome === "failure") this.#log.failed(call, lease, reply?.status ?? null, judged, elapsedMs);
-    else if (outcome === "success" && reply !== undefined) this.#log.succeeded(call, lease, reply.status);
+    const { isHeard } = this.#pool.events;
+    if (isHeard && outcome === "failure") this.#log.failed(call, lease, reply?.status ?? null, judged, elapsedMs);
+    else if (isHeard && outcome === "success" && reply !== undefined) this.#log.succeeded(call, lease, reply.status);
     const next = this.#remember(call, lease, found);
     const timedOut = reply === undefined && endsAt <= this.#options.clock.monotonic();
     return { next, answer: undefined, reply, error: timedOut ? timeoutReason(call.endedBy) : error, lease, judged };

@@ -98,7 +98,8 @@ class FetchFace {
     callOptions: CallOptions | undefined,
   ): Promise<Response> {
     const signal = init?.signal;
-    const isPlain = typeof input === "string" && isSentAsIs(init?.body);
+    const body = init?.body;
+    const isPlain = typeof input === "string" && (typeof body === "string" || body === undefined || isSentAsIs(body));
     if (isPlain && (signal === undefined || signal === null || isPlatformSignal(signal))) {
       return this.#call(input, init, callOptions);
     }

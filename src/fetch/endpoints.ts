@@ -2,7 +2,6 @@ import type { Lease } from "../pool/lease.ts";
 
 /** Where a call's URL leads when a key has an endpoint or query parameters of its own. */
 export function urlFor(callUrl: string, lease: Lease, baseURL: URL | undefined): string {
-  if (lease.baseURL === undefined && lease.query === undefined) return callUrl;
   const url = lease.baseURL === undefined ? new URL(callUrl) : moved(new URL(callUrl), lease.baseURL, baseURL);
   for (const name in lease.query) url.searchParams.set(name, lease.query[name] as string);
   return url.href;

@@ -18,7 +18,8 @@ function mayBeInUrl({ url }: KeylessRequest, { header, query }: CredentialPlacem
 export function keyedUrl(call: KeylessRequest, lease: Lease, baseURL: URL | undefined): string {
   const placement = lease.provider.credential;
   const url = mayBeInUrl(call, placement) ? placeInUrl(call.url, call.headers, lease, placement) : call.url;
-  return urlFor(url, lease, baseURL);
+  // Most keys have no endpoint of their own.
+  return lease.baseURL === undefined && lease.query === undefined ? url : urlFor(url, lease, baseURL);
 }
 
 /** The headers it goes with: a copy, with the key where the client's own credential stood, or where the provider wants it. */

@@ -130,6 +130,7 @@ export class Cooldowns {
     if (reason === "invalid_key") key.credentialCooled(lease?.secretUsed ?? key.secret);
     const now = options.clock.monotonic();
     if (mayRecheck(source) && !isKeyScope(scope)) readiness.rechecks.wakeAt(account, now, now + forMs);
+    if (!events.isHeard) return;
     events.emit("key-cooled", { scope: shownId(scope), keyId: key.id, forMs: Math.ceil(forMs), source, reason });
   }
 
@@ -140,7 +141,7 @@ export class Cooldowns {
     if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.origins.rest(key, 0);
     account.recheckAt = 0;
     readiness.wake(account.slot);
-    events.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
+    if (events.isHeard) events.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
   }
 
   /** An observer may speak of another account than that of the key whose answer it saw. */

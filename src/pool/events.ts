@@ -214,27 +214,28 @@ export class EventHub {
   readonly #logger: Logger | undefined;
 
   /** Has anybody ever listened? The usual answer spares asking for each event. */
-  #heard: boolean;
+  /** Can anybody hear an event? Written here alone; spares asking for each. */
+  isHeard: boolean;
 
   constructor(logger: Logger | undefined) {
     this.#logger = logger;
-    this.#heard = logger !== undefined;
+    this.isHeard = logger !== undefined;
   }
 
   /** Does anybody want this event? Spares building it. */
   wants(name: keyof RotatorEvents): boolean {
-    return this.#heard && (this.#logger !== undefined || this.#emitter.listenerCount(name) > 0);
+    return this.isHeard && (this.#logger !== undefined || this.#emitter.listenerCount(name) > 0);
   }
 
   on<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
     expectListening(name, listener);
-    this.#heard = true;
+    this.isHeard = true;
     this.#emitter.on(name, this.#guard(name, listener));
   }
 
   once<Name extends keyof RotatorEvents>(name: Name, listener: (event: RotatorEvents[Name]) => void): void {
     expectListening(name, listener);
-    this.#heard = true;
+    this.isHeard = true;
     this.#emitter.once(name, this.#guard(name, listener));
   }
 

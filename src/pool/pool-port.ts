@@ -77,6 +77,7 @@ export interface CallPort extends PoolOwner {
   undo(facts: LeaseFacts): void;
   /** Names a request in events. */
   nameOf(request: AcquireRequest): string;
+  readonly events: EventHub;
   /** Does anybody listen to this event? */
   wants(name: keyof RotatorEvents): boolean;
   emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void;
@@ -91,7 +92,6 @@ export interface PoolPort extends CallPort {
   readonly isClosed: boolean;
   /** The name of the strategy keys are chosen by. */
   readonly strategy: string;
-  readonly events: EventHub;
   readonly registry: KeyRegistry;
   readonly tracker: PoolLimits;
   readonly readiness: Readiness;

@@ -104,28 +104,40 @@ export class Observers {
   #ask<One>(list: readonly One[] | undefined, hook: (one: One) => unknown): readonly PoolChange[] {
     let all = noChanges;
     for (const one of list ?? []) {
-      const changes = this.guard(() => expectChanges(hook(one)));
-      if (changes === undefined || changes.length === 0) continue;
-      all = all.length === 0 ? changes : [...all, ...changes];
+      try {
+        const changes = hook(one);
+        if (changes === undefined) continue;
+        const checked = expectChanges(changes);
+        if (checked.length > 0) all = all.length === 0 ? checked : [...all, ...checked];
+      } catch (error) {
+        this.#failed(error);
+      }
     }
     return all;
   }
 
   #setAttached(observers: readonly Observer[]): void {
     this.#attached = observers;
-    const having = <One>(hook: string): readonly One[] | undefined => {
-      const list = observers.filter((observer) => typeof observer[hook as keyof Observer] === "function");
-      return list.length === 0 ? undefined : (list as One[]);
-    };
-    this.granted = having("granted");
-    this.headers = having("headers");
-    this.refused = having("refused");
-    this.ended = having("ended");
-    this.keyAdded = having("keyAdded");
-    this.keyRemoved = having("keyRemoved");
-    this.advisors = having("advise");
-    this.calls = having("callEnded");
+    this.granted = having(observers, "granted");
+    this.headers = having(observers, "headers");
+    this.refused = having(observers, "refused");
+    this.ended = having(observers, "ended");
+    this.keyAdded = having(observers, "keyAdded");
+    this.keyRemoved = having(observers, "keyRemoved");
+    this.advisors = having(observers, "advise");
+    this.calls = having(observers, "callEnded");
   }
+}
+
+/** Those who have a hook; `undefined`: nobody. */
+function having<One>(observers: readonly Observer[], hook: string): readonly One[] | undefined {
+  let list: One[] | undefined;
+  for (const observer of observers) {
+    if (typeof observer[hook as keyof Observer] !== "function") continue;
+    list ??= [];
+    list.push(observer as One);
+  }
+  return list;
 }
 
 /** @throws InvalidOptionsError naming the observer that is none. */
@@ -146,12 +158,10 @@ export function expectObservers(value: unknown): readonly Observer[] {
 }
 
 /** Nobody follows what is no change. A promise is none, but its failure is told. */
-function expectChanges(changes: unknown): readonly PoolChange[] | undefined {
-  if (changes === undefined) return undefined;
+function expectChanges(changes: unknown): readonly PoolChange[] {
+  if (Array.isArray(changes) && changes.every(isChange)) return changes as readonly PoolChange[];
   if (isPromise(changes)) changes.catch(() => {});
-  const isList = Array.isArray(changes) && changes.every((change) => isChange(change));
-  if (!isList) throw new TypeError("Expected an observer to return a list of changes or nothing");
-  return changes;
+  throw new TypeError("Expected an observer to return a list of changes or nothing");
 }
 
 function isChange(change: unknown): change is PoolChange {
