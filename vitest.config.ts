@@ -8,7 +8,7 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 const packageTests = ["test/package/**/*.test.ts"];
 
 /** Tests about the sources that need no build. */
-const houseTests = ["test/package/imports.test.ts"];
+const houseTests = ["test/package/architecture.test.ts", "test/package/imports.test.ts"];
 
 /** Tests that start programs again and again, or play through whole worlds: most of the time that `npm test` takes. */
 const longTests = ["test/examples/**/*.test.ts", "test/stores/file/*.processes.test.ts", "test/simulator/**/*.test.ts"];
@@ -54,7 +54,7 @@ export default defineConfig({
           exclude: [
             ...configDefaults.exclude,
             ...ownInstalls,
-            "test/package/!(imports).test.ts",
+            "test/package/!(architecture|imports).test.ts",
             ...ownProcessTests,
             ...realTimeTests,
             ...longTests,
