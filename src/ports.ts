@@ -116,7 +116,7 @@ export interface RefusedAttempt {
   readonly status: number | null;
   readonly classification: Classification;
   readonly headers: HeaderReader | undefined;
-  /** Equal for refusals in the same words: numbers and ids in them count for nothing. */
+  /** Equal for refusals with the same status in the same words. It may quote the request: not for a log. */
   readonly fingerprint: string;
 }
 

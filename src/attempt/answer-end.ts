@@ -65,7 +65,8 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     reply: Reply<A> | undefined,
     changed: Readonly<Record<string, string>> | undefined,
   ): A {
-    const watcher = both(this.#accountant(call, lease, answer), this.#reporter(call, lease, answer));
+    let watcher = both(this.#accountant(call, lease, answer), this.#reporter(call, lease, answer));
+    if (call.ending !== undefined) watcher = both(watcher, call.ending.lookAt(lease.provider.provider.usage));
     const { idleTimeoutMs } = this.#options;
     const isPlain = watcher === undefined && idleTimeoutMs === undefined && changed === undefined;
     if (isPlain && reply === undefined) return answer;
@@ -81,7 +82,8 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     }
     if (lease.answeredAt === 0) lease.answered();
     const { usage: usageShape } = lease.provider.provider;
-    const reader = this.#pool.countsTokens && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
+    const isRead = this.#pool.countsTokens || this.#pool.observers.wants.attempts.has("usage");
+    const reader = isRead && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
     const { signal } = call;
     const ended = (how: BodyEnd): void => {
       signal?.removeEventListener("abort", onAbort);

@@ -14,6 +14,7 @@ import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
 import { Commitment, type CommitmentOptions, type Look } from "./reading/commitment.ts";
 import { repeatTransient } from "./repeat-transient.ts";
+import { telling } from "./telling/call-ending.ts";
 import { TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
 
 export interface AttemptLoopOptions<C, A>
@@ -72,6 +73,12 @@ export class AttemptLoop<C extends Call, A extends Answer> {
    * they have seen while they wait.
    */
   run(call: C): Promise<A> {
+    return this.#pool.observers.calls === undefined
+      ? this.#begin(call)
+      : telling(this.#pool, call, () => this.#begin(call));
+  }
+
+  #begin(call: C): Promise<A> {
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const isBounded = this.#options.totalTimeoutMs !== undefined || call.options?.deadline !== undefined;
     const endsAt = isBounded ? this.#bounds.endsAt(call) : Number.POSITIVE_INFINITY;
@@ -92,6 +99,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   }
 
   #first(call: C, lease: Lease, endsAt: number): Promise<A> {
+    if (call.ending !== undefined) call.ending.leased(lease);
     if (this.#events.isHeard) this.#log.selected(call, lease);
     const isBounded = this.#options.attemptTimeoutMs !== undefined || endsAt !== Number.POSITIVE_INFINITY;
     const bound = isBounded ? this.#bounds.signalFor(call, endsAt) : undefined;
@@ -151,7 +159,12 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (this.#events.isHeard) this.#log.succeeded(call, lease, answer.status);
     if (this.#pool.observers.headers !== undefined) this.#pool.observe(lease, answer.headers);
     const { trace, idleTimeoutMs } = this.#options;
-    const isOver = reply === undefined && !trace && idleTimeoutMs === undefined && !this.#events.isHeard;
+    const isOver =
+      reply === undefined &&
+      !trace &&
+      idleTimeoutMs === undefined &&
+      !this.#events.isHeard &&
+      call.ending === undefined;
     if (isOver && lease.provider.provider.resources === undefined && !this.#pool.countsToTheEnd) {
       // Nothing is counted, remembered or told to the end of the body.
       lease.settle(success);
@@ -173,7 +186,10 @@ export class AttemptLoop<C extends Call, A extends Answer> {
         step = await this.#repeat(call, step, endsAt);
         continue;
       }
-      if (!step.lease.marked) {
+      if (trail.waitUntil !== undefined) {
+        if (!(await this.#bounds.waitUntil(trail.waitUntil, call, endsAt))) return this.#final.after(step, call);
+        trail.waitUntil = undefined;
+      } else if (!step.lease.marked) {
         // Nothing rests, so waiting brings nobody who knows better: another account now, or this answer.
         step = await this.#onceElsewhere(call, step, endsAt);
         continue;
@@ -208,6 +224,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const trail = call.trail as Trail<A>;
     trail.attempts++;
     trail.lastReply?.discard();
+    if (call.ending !== undefined) call.ending.leased(lease);
     if (this.#events.isHeard) this.#log.selected(call, lease);
     const bound = this.#bounds.signalFor(call, endsAt);
     try {

@@ -3,7 +3,9 @@ import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { HeaderSource } from "../judgement/reading/headers.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AcquireRequest, TokenEstimate } from "../pool/rotator-options.ts";
+import type { RefusedAttempt } from "../ports.ts";
 import type { AttemptSummary, Classification } from "../types.ts";
+import type { CallEnding } from "./telling/call-ending.ts";
 
 /** What a caller may say of one call, beside the request itself. */
 export interface CallOptions {
@@ -96,6 +98,10 @@ export class Trail<A extends Answer> {
   repeated = false;
   prefer: string | undefined;
   exclude: Set<string> | undefined;
+  /** Monotonic time before which no further attempt is made, on an advisor's word. */
+  waitUntil: number | undefined;
+  /** The refusals so far, as advisors see them. */
+  refused: RefusedAttempt[] | undefined;
   lastError: unknown;
   lastReply: Reply<A> | undefined;
   lastFailedAt: "reply" | "error" = "reply";
@@ -122,6 +128,8 @@ export abstract class Call implements AcquireRequest {
   trail: Trail<Answer> | undefined;
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */
   maxWaitMs: number | undefined;
+  /** Tells its end, where somebody listens. */
+  ending: CallEnding | undefined;
 
   /** Monotonic time at which the call is over. */
   endsAt: number | undefined;
@@ -149,6 +157,7 @@ export abstract class Call implements AcquireRequest {
     this.requestId = undefined;
     this.trail = undefined;
     this.maxWaitMs = undefined;
+    this.ending = undefined;
   }
 
   /** Does repeating it change nothing? By method, or because the caller made it so. */

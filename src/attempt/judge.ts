@@ -164,6 +164,9 @@ export class Judge<C extends Call, A extends Answer> {
       repeatsServerErrors: lease.provider.provider.repeatsServerErrors === true,
       retryUnsafe: this.#options.retryUnsafe,
     });
+    const advised =
+      this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, trail, lease, finding);
+    if (advised !== undefined) return advised;
     if (next !== "failover") return next;
     if (!lease.marked) {
       trail.exclude ??= new Set();
@@ -177,6 +180,37 @@ export class Judge<C extends Call, A extends Answer> {
     for (const suspicion of trail.suspicions)
       if (suspicion.print === print) this.#pool.undo(this.#pool.factsOf(suspicion.lease));
     return "return";
+  }
+
+  /** What follows on an advisor's word; `undefined`: none has anything to say, or a body cannot be sent again. */
+  #advised(
+    call: C,
+    trail: Trail<A>,
+    lease: Lease,
+    { status, reply, judged, body }: Finding<A>,
+  ): Step<A>["next"] | undefined {
+    const { observers } = this.#pool;
+    if (judged.kind === "aborted" || judged.kind === "none") return undefined;
+    const headers = reply?.headers;
+    const fingerprint = reply === undefined ? judged.kind : printOf(reply, body);
+    const refusal = { lease: this.#pool.factsOf(lease), status, classification: judged, headers, fingerprint };
+    const earlier = trail.refused ?? [];
+    trail.refused = [...earlier, refusal];
+    const advice = observers.advice(refusal, earlier);
+    if (advice === undefined) return undefined;
+    if (advice.advice === "return") {
+      for (const undone of advice.undo ?? []) this.#pool.undo(undone);
+      return "return";
+    }
+    if (!call.replayable) return "return";
+    if (advice.advice === "wait") {
+      trail.waitUntil = advice.until;
+      return "failover";
+    }
+    trail.exclude ??= new Set();
+    trail.exclude.add(lease.key.account.id);
+    for (const account of advice.except ?? []) trail.exclude.add(account);
+    return "failover";
   }
 }
 

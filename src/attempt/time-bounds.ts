@@ -1,4 +1,5 @@
 import type { Clock } from "../types.ts";
+import { pause } from "./backoff.ts";
 import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
 import type { Call } from "./call.ts";
 
@@ -37,6 +38,17 @@ export class TimeBounds {
     const { attemptTimeoutMs, clock } = this.#options;
     if (attemptTimeoutMs === undefined && endsAt === Number.POSITIVE_INFINITY) return undefined;
     return boundedSignal(call.signal, attemptTimeoutMs, endsAt - clock.monotonic(), call.endedBy, clock);
+  }
+
+  /** Pauses a refused call until then, as an advisor asks; `false`: its caller would not wait so long. */
+  async waitUntil(until: number, call: Call, endsAt: number): Promise<boolean> {
+    const { clock } = this.#options;
+    const waitMs = until - clock.monotonic();
+    if (waitMs > this.patienceMs(call, endsAt)) return false;
+    if (waitMs <= 0) return true;
+    if (call.trail !== undefined) call.trail.waitedMs += waitMs;
+    await pause(waitMs, clock, call.signal);
+    return true;
   }
 
   /** How long the call may still wait: all its waits together take no longer than one may. */

@@ -26,6 +26,8 @@ export interface CachedFetch {
   readonly send: (call: FetchCall) => Promise<Response>;
   /** Was this answer made here, and is no provider's? */
   readonly isMade: (response: Response) => boolean;
+  /** Told of a call that was answered from here. */
+  readonly hit: (call: FetchCall, response: Response) => void;
   readonly providers: () => readonly ProviderReading[];
   readonly clock: Clock;
   readonly totalTimeoutMs: number | undefined;

@@ -1,6 +1,7 @@
 import type { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { CallOptions } from "../attempt/call.ts";
 import type { OnExhausted } from "../attempt/final-answer.ts";
+import { CallEnding } from "../attempt/telling/call-ending.ts";
 import { ForeignOriginError } from "../errors.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { CallPort, PoolOwner } from "../pool/pool-port.ts";
@@ -88,6 +89,9 @@ class FetchFace {
       totalTimeoutMs: options.totalTimeoutMs,
       send: (call) => this.#loop.run(call),
       isMade: (response) => made.has(response),
+      hit: (call, response) => {
+        if (pool.observers.calls !== undefined) new CallEnding(pool, call).cached(response);
+      },
       failed: (error) => pool.emit("part-failed", { part: "cache", error }),
     });
   }

@@ -114,7 +114,8 @@ export class Pool implements PoolPort {
 
   get countsToTheEnd(): boolean {
     const { pool } = this.registry;
-    return this.readiness.countsBusy || pool.countsTokens || pool.countsConcurrency;
+    const { hasToEnd } = this.observers;
+    return this.readiness.countsBusy || pool.countsTokens || pool.countsConcurrency || hasToEnd;
   }
 
   get accountCount(): number {

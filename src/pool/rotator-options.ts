@@ -15,7 +15,7 @@ import { readingOf } from "../judgement/provider-reading.ts";
 import { resolveProvider } from "../judgement/resolve-provider.ts";
 import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits.ts";
 import { isShared, type Store } from "../limits/store.ts";
-import type { Observer, PoolObserver } from "../ports.ts";
+import type { Observer } from "../ports.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
 import type { PoolTerms } from "./keys/key-pool.ts";
 import type { ResolvedKey } from "./keys/key-source.ts";
@@ -97,8 +97,11 @@ export interface RotatorOptions {
    * @default none
    */
   readonly healthCheck?: HealthCheck | undefined;
-  /** Who learn from attempts and may put keys and accounts into cooldown for it. @default none */
-  readonly observers?: readonly PoolObserver[] | undefined;
+  /**
+   * Whoever learns from attempts, advises refused calls, or is told of calls that are over, see `docs/extending.md`.
+   * @default none
+   */
+  readonly observers?: readonly Observer[] | undefined;
   /** Makes key ids unguessable for somebody who has a list of candidate keys. @default a fixed library key */
   readonly idSecret?: string | undefined;
   /** Told what happens; never a secret. @default silent */

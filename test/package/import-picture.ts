@@ -34,7 +34,7 @@ const poolParts = [
 ];
 const pool = [...judgement, "pool", ...poolParts];
 const operate = [...pool, "operate", "operate/keys"];
-const attempt = [...pool, "attempt", "attempt/reading"];
+const attempt = [...pool, "attempt", "attempt/reading", "attempt/telling"];
 const fetch = [...attempt, "fetch", "fetch/bodies"];
 const server = [...fetch, ...operate, "server"];
 /** What a store is held to: counters and key records. */
@@ -90,7 +90,8 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "pool/features.ts": { may: [...pool, "judgement/learning"] },
 
   "attempt/reading": { may: judgement },
-  attempt: { may: [...pool, "attempt/reading"] },
+  "attempt/telling": { may: [...pool, "attempt/reading"] },
+  attempt: { may: [...pool, "attempt/reading", "attempt/telling"] },
   "operate/keys": { may: pool },
   // Counts in memory where no store is given.
   operate: { may: [...pool, "operate/keys", "limits/memory/memory.ts"] },

@@ -117,9 +117,11 @@ class CachingSender implements CallCache {
     return { signal, endsAt: now + Math.min(leftMs, totalTimeoutMs), endedBy };
   }
 
-  #hit(answer: StoredAnswer, { url }: FetchCall): Response {
+  #hit(answer: StoredAnswer, call: FetchCall): Response {
     this.#hits++;
-    return answer.respond(url, this.#options.clock.monotonic());
+    const response = answer.respond(call.url, this.#options.clock.monotonic());
+    this.#options.hit(call, response);
+    return response;
   }
 
   async #follow(flight: SharedFlight, call: FetchCall, bound: CallBound): Promise<Response> {

@@ -1,5 +1,6 @@
 import { expectMethods, unexpected } from "../../checks.ts";
 import type {
+  Advice,
   CallObserver,
   HeaderReader,
   LeaseFacts,
@@ -10,15 +11,24 @@ import type {
   ObserverNeed,
   PoolChange,
   PoolObserver,
+  RefusedAttempt,
   WalkAdvisor,
 } from "../../ports.ts";
 import { isPromise } from "../../realms.ts";
 
 const poolHooks = ["granted", "headers", "refused", "ended", "keyAdded", "keyRemoved", "describe"] as const;
 type PoolHook = (typeof poolHooks)[number];
+const hooks = [...poolHooks, "advise", "callEnded"] as const;
 const needs: readonly ObserverNeed[] = ["headers", "firstContent", "usage", "bodyEnd"];
 
 const noChanges: readonly PoolChange[] = [];
+const nothing: ReadonlySet<ObserverNeed> = new Set();
+
+/** What is read, and for whom. */
+interface Wants {
+  readonly attempts: ReadonlySet<ObserverNeed>;
+  readonly calls: ReadonlySet<ObserverNeed>;
+}
 
 /** Those who have one hook. */
 type With<Hook extends PoolHook> = PoolObserver & Required<Pick<PoolObserver, Hook>>;
@@ -36,6 +46,10 @@ export class Observers {
   keyRemoved: readonly With<"keyRemoved">[] | undefined = undefined;
   advisors: readonly WalkAdvisor[] | undefined = undefined;
   calls: readonly CallObserver[] | undefined = undefined;
+  /** What observers of attempts and of calls want to be read. */
+  wants: Wants = { attempts: nothing, calls: nothing };
+  /** Do attempts last as long as the bodies of their answers, for somebody who looks? */
+  hasToEnd = false;
   readonly #failed: (error: unknown) => void;
   #attached: readonly Observer[] = [];
 
@@ -48,14 +62,6 @@ export class Observers {
   attach(observer: Observer): () => void {
     this.#setAttached([observer, ...this.#attached]);
     return () => this.#setAttached(this.#attached.filter((other) => other !== observer));
-  }
-
-  /** Does any observer of attempts (or, for `calls`, of calls) want this to be read? */
-  need(what: ObserverNeed, of: "attempts" | "calls"): boolean {
-    return this.#attached.some((observer) => {
-      const isOne = of === "calls" ? "callEnded" in observer : poolHooks.some((hook) => hook in observer);
-      return isOne && (observer as PoolObserver).needs?.includes(what) === true;
-    });
   }
 
   onGranted(lease: LeaseFacts): readonly PoolChange[] {
@@ -87,6 +93,15 @@ export class Observers {
       if (typeof known === "object" && known !== null) all = all === undefined ? known : Object.assign({}, all, known);
     }
     return all;
+  }
+
+  /** What the first advisor says who says something. */
+  advice(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined {
+    for (const one of this.advisors ?? []) {
+      const advice = this.guard(() => expectAdvice(one.advise(refusal, earlier)));
+      if (advice !== undefined) return advice;
+    }
+    return undefined;
   }
 
   /** What an observer does stays its own matter: whatever it throws, now or later, is told and goes no further. */
@@ -126,6 +141,9 @@ export class Observers {
     this.keyRemoved = having(observers, "keyRemoved");
     this.advisors = having(observers, "advise");
     this.calls = having(observers, "callEnded");
+    const attempts = needsOf(observers, poolHooks);
+    this.wants = { attempts, calls: needsOf(observers, ["callEnded"]) };
+    this.hasToEnd = attempts.has("usage") || attempts.has("bodyEnd") || attempts.has("firstContent");
   }
 }
 
@@ -140,15 +158,27 @@ function having<One>(observers: readonly Observer[], hook: string): readonly One
   return list;
 }
 
+/** What those who have one of these hooks want to be read. */
+function needsOf(observers: readonly Observer[], hooks: readonly string[]): ReadonlySet<ObserverNeed> {
+  let all: Set<ObserverNeed> | undefined;
+  for (const observer of observers) {
+    const { needs } = observer as PoolObserver;
+    if (needs === undefined || !hooks.some((hook) => hook in observer)) continue;
+    all ??= new Set();
+    for (const need of needs) all.add(need);
+  }
+  return all ?? nothing;
+}
+
 /** @throws InvalidOptionsError naming the observer that is none. */
 export function expectObservers(value: unknown): readonly Observer[] {
   if (!Array.isArray(value)) throw unexpected("observers", "a list of observers", value);
   for (const [place, observer] of value.entries()) {
     const field = `observers[${place}]`;
     const isObject = typeof observer === "object" && observer !== null;
-    const known = isObject ? poolHooks.filter((hook) => observer[hook] !== undefined) : [];
+    const known = isObject ? hooks.filter((hook) => observer[hook] !== undefined) : [];
     if (known.length === 0)
-      throw unexpected(field, `an object with at least one of the methods ${poolHooks.join(", ")}`, observer);
+      throw unexpected(field, `an object with at least one of the methods ${hooks.join(", ")}`, observer);
     expectMethods(field, known, observer);
     const own: unknown = observer.needs ?? [];
     if (Array.isArray(own) && own.every((need) => needs.includes(need))) continue;
@@ -162,6 +192,14 @@ function expectChanges(changes: unknown): readonly PoolChange[] {
   if (Array.isArray(changes) && changes.every(isChange)) return changes as readonly PoolChange[];
   if (isPromise(changes)) changes.catch(() => {});
   throw new TypeError("Expected an observer to return a list of changes or nothing");
+}
+
+function expectAdvice(advice: Advice | undefined): Advice | undefined {
+  if (advice === undefined) return undefined;
+  const { advice: word } = advice;
+  const isOne = word === "return" || word === "next" || (word === "wait" && Number.isFinite(advice.until));
+  if (!isOne) throw new TypeError("Expected an advisor to return one of the three kinds of advice or nothing");
+  return advice;
 }
 
 function isChange(change: unknown): change is PoolChange {
