@@ -28,13 +28,6 @@ export function countsTokens(dimension: string): boolean {
   return dimension === "tokens" || dimension === "inputTokens" || dimension === "outputTokens";
 }
 
-/** Does a limit count this model, or all models together where none is named, and nothing else? */
-export function countsJust({ models, perModel }: LimitTemplate, model: string | undefined): boolean {
-  if (model === undefined) return models === undefined && !perModel;
-  if (models === undefined) return perModel;
-  return models.length === 1 && (models[0] === model || (perModel && matchesModel(models[0] as string, model)));
-}
-
 /** Does a limit count requests for this model? */
 export function countsModel({ models, perModel }: LimitTemplate, model: string | undefined): boolean {
   if (models === undefined) return !perModel || model !== undefined;

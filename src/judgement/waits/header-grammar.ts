@@ -14,8 +14,6 @@ export interface DryCounter {
 /** What a provider's counters in headers say, by the grammar it declares. */
 export class HeaderGrammar {
   readonly counters: readonly HeaderCounter[];
-  /** Counters that state how much a window holds. */
-  readonly withLimit: readonly HeaderCounter[];
   /** Does any counter count each model apart? */
   readonly isPerModel: boolean;
   readonly #provider: Provider;
@@ -23,7 +21,6 @@ export class HeaderGrammar {
   constructor(provider: Provider) {
     this.#provider = provider;
     this.counters = provider.headers ?? [];
-    this.withLimit = this.counters.filter(({ limit, window }) => limit !== undefined && window !== null);
     this.isPerModel = this.counters.some((counter) => this.isOfModel(counter));
   }
 

@@ -25,7 +25,7 @@ export interface GrantsParts {
 }
 
 /** Who counts what is under way. */
-export interface GrantsHost {
+interface GrantsHost {
   readonly lanes: Lanes;
   /** Returns how many requests hold a key now. */
   begin(account: Account): number;

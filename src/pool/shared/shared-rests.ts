@@ -38,7 +38,7 @@ interface KnownRest {
 }
 
 /** Whom it tells what others did. */
-export interface SharedNews {
+interface SharedNews {
   emit(name: "part-failed", event: { readonly part: "store"; readonly error: unknown }): void;
   emit(name: "key-cooled", event: ScopeNews & Pick<ScopeState, "source" | "reason"> & { readonly forMs: number }): void;
   emit(name: "key-recovered", event: ScopeNews): void;
