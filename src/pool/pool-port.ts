@@ -117,7 +117,8 @@ const poolOf = Symbol.for("rotating-fetch.pool");
 
 /** Makes somebody the owner of a pool. */
 export function own(owner: object, pool: PoolPort): void {
-  Object.defineProperty(owner, poolOf, { value: pool });
+  // A function, so that nobody who walks over properties comes upon the keys.
+  Object.defineProperty(owner, poolOf, { value: () => pool });
 }
 
 export function isPoolOwner(value: unknown): value is PoolOwner {
@@ -127,5 +128,5 @@ export function isPoolOwner(value: unknown): value is PoolOwner {
 /** @throws InvalidOptionsError for what has no pool. */
 export function portOf(owner: PoolOwner): PoolPort {
   if (!isPoolOwner(owner)) throw unexpected("pool", "a KeyRotator, which a fetch has as `rotator`", owner);
-  return (owner as unknown as { readonly [poolOf]: PoolPort })[poolOf];
+  return (owner as unknown as { readonly [poolOf]: () => PoolPort })[poolOf]();
 }
