@@ -7,7 +7,7 @@ import { announce } from "./support/announce.ts";
 import { serverSettings } from "./support/server-settings.ts";
 
 const settings = await serverSettings(process.argv[2]);
-const proxy = rotatingProxy({ ...settings.proxy, stripPrefix: "/llm", authorize: [settings.clientToken] });
+const proxy = rotatingProxy({ ...settings.proxy, basePath: "/llm", authorize: [settings.clientToken] });
 const admin = keyAdmin({ rotators: proxy.rotator, tokens: settings.adminToken, basePath: "/admin" });
 
 const app = new Hono();

@@ -10,7 +10,7 @@ const proxy = createProxyHandler({
   provider: "openai",
   keys: process.env["OPENAI_API_KEYS"],
   target: process.env["OPENAI_BASE_URL"],
-  stripPrefix: "/llm",
+  basePath: "/llm",
   authorize: [process.env["CLIENT_TOKEN"] ?? ""],
 });
 

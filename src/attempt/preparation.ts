@@ -35,7 +35,7 @@ export class Preparation<C extends Call> {
       if (affinity === undefined || typeof affinity === "string") return affinity === "" ? undefined : affinity;
       throw new TypeError(`Expected \`affinity()\` to return a string or undefined, got ${typeof affinity}`);
     } catch (error) {
-      this.#pool.emit("part-failed", { part: "affinity", error });
+      this.#pool.emit("internal-error", { part: "affinity", error });
       return undefined;
     }
   }
@@ -46,7 +46,7 @@ export class Preparation<C extends Call> {
     try {
       return checked(estimateOf(call));
     } catch (error) {
-      this.#pool.emit("part-failed", { part: "estimate", error });
+      this.#pool.emit("internal-error", { part: "estimate", error });
       return call.estimateTokens();
     }
   }

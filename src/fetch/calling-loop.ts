@@ -24,7 +24,7 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
 ): AttemptLoop<C, A> {
   const { pool } = options;
   const { clock, random, maxWaitMs } = pool.options;
-  const overrule = overruleBy(options, (error) => pool.emit("part-failed", { part: "classify", error }));
+  const overrule = overruleBy(options, (error) => pool.emit("internal-error", { part: "classify", error }));
   pool.useProbeSender(createProbeSender({ ...options, overrule, clock }));
   const providers = (): readonly ProviderReading[] => pool.providers;
   return new AttemptLoop<C, A>(pool, overrule, transport, {

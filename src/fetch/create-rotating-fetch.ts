@@ -92,7 +92,7 @@ class FetchFace {
       hit: (call, response) => {
         if (pool.observers.calls !== undefined) new CallEnding(pool, call).cached(response);
       },
-      failed: (error) => pool.emit("part-failed", { part: "cache", error }),
+      failed: (error) => pool.emit("internal-error", { part: "cache", error }),
     });
   }
 

@@ -82,7 +82,7 @@ export interface CallingOptions {
   readonly policy?: Policy | undefined;
   /**
    * Overrules the judgement on a refused or failed attempt; asked after `policy`. Synchronous. When it throws or answers
-   * what cannot be, the judgement stays and the event `part-failed` tells.
+   * what cannot be, the judgement stays and the event `internal-error` tells.
    * @default none
    */
   readonly classify?: ClassifyHook | undefined;

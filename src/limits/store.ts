@@ -183,13 +183,13 @@ export interface StoreSharing {
 
 /** What a store tells of its sharing. No `cause` has a secret in it. */
 export type SharingChange =
-  | { readonly type: "alone"; readonly cause: string | undefined; readonly instances: number }
+  | { readonly type: "degraded"; readonly cause: string | undefined; readonly instances: number }
   /** Told of the first answer, too. @property aloneForMs milliseconds without the others; 0 at first */
   | { readonly type: "shared"; readonly aloneForMs: number }
   /** What was counted and what rested is lost; this process tells again what it knows. */
-  | { readonly type: "forgot"; readonly instances: number }
+  | { readonly type: "data-lost"; readonly instances: number }
   /** What others change is not told, but learnt with the next question. */
-  | { readonly type: "deaf"; readonly cause: string | undefined };
+  | { readonly type: "unsubscribed"; readonly cause: string | undefined };
 
 /** Counters and cooldowns as plain data, keyed by id. Its shape belongs to the store that wrote it. */
 export interface StoreDump {

@@ -164,7 +164,7 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
   } catch (error) {
     lease.settle({ outcome: "aborted", sent: "no" });
     if (InvalidOptionsError.isInstance(error)) throw error;
-    port.emit("part-failed", { part, keyId: key.id, error });
+    port.emit("internal-error", { part, keyId: key.id, error });
     return reportOn(key, "failed", null, null, clock.monotonic() - startedAt);
   }
 }

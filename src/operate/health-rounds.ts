@@ -52,7 +52,7 @@ class HealthRounds {
       const { keys } = await check(this.#port);
       await this.#restUnhealthy(keys);
     } catch (error) {
-      this.#port.emit("part-failed", { part: "probe", error });
+      this.#port.emit("internal-error", { part: "probe", error });
     }
     this.schedule();
   }

@@ -134,6 +134,6 @@ export class PoolRotator {
 
   #strategyFailed(error: unknown): void {
     // The first one is made before the pool.
-    this.#pool?.emit("part-failed", { part: "strategy", error });
+    this.#pool?.emit("internal-error", { part: "strategy", error });
   }
 }

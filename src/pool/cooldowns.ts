@@ -168,6 +168,6 @@ export class Cooldowns {
   }
 
   readonly #failed = (error: unknown): void => {
-    this.#parts.events.emit("part-failed", { part: "store", error });
+    this.#parts.events.emit("internal-error", { part: "store", error });
   };
 }

@@ -75,9 +75,9 @@ export interface RotatorEvents {
    * Accounts that were given apart are one: the provider named the same organization for them, and a rest of one now covers
    * all.
    */
-  "accounts-joined": { readonly evidence: string; readonly accounts: readonly string[] };
+  "accounts-merged": { readonly evidence: string; readonly accounts: readonly string[] };
   /** One of them worked while another was used up: they are taken for different accounts from now on. */
-  "accounts-parted": { readonly evidence: string; readonly accounts: readonly string[] };
+  "accounts-split": { readonly evidence: string; readonly accounts: readonly string[] };
   "key-added": { readonly keyId: string };
   "key-removed": { readonly keyId: string };
   "key-enabled": { readonly keyId: string };
@@ -105,7 +105,7 @@ export interface RotatorEvents {
   /** The body could be sent only once, so the call got one attempt. */
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
   /** The shared store cannot be asked: this process decides alone, or refuses, as the store was told to. */
-  "store-alone": {
+  "store-degraded": {
     /** What went wrong, in words without a secret. */
     readonly cause: string | undefined;
     /** By how many it divides what was left. */
@@ -117,16 +117,16 @@ export interface RotatorEvents {
     readonly aloneForMs: number;
   };
   /** The shared store lost what it counted, and is told again what its processes know. */
-  "store-forgot": {
+  "store-data-lost": {
     /** How many processes share it, as last heard. */
     readonly instances: number;
   };
   /** The shared store cannot tell what other processes change: it is learnt with the next request. */
-  "store-deaf": {
+  "store-unsubscribed": {
     readonly cause: string | undefined;
   };
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
-  "part-failed": {
+  "internal-error": {
     readonly part:
       | "store"
       | "keyStore"
@@ -152,8 +152,8 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "attempt-failed": true,
   "key-cooled": true,
   "key-recovered": true,
-  "accounts-joined": true,
-  "accounts-parted": true,
+  "accounts-merged": true,
+  "accounts-split": true,
   "key-added": true,
   "key-removed": true,
   "key-enabled": true,
@@ -167,11 +167,11 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "request-queued": true,
   "pool-exhausted": true,
   "body-not-replayable": true,
-  "store-alone": true,
+  "store-degraded": true,
   "store-shared": true,
-  "store-forgot": true,
-  "store-deaf": true,
-  "part-failed": true,
+  "store-data-lost": true,
+  "store-unsubscribed": true,
+  "internal-error": true,
 };
 const names = Object.keys(known) as (keyof RotatorEvents)[];
 
@@ -189,14 +189,14 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "keys-reload-failed": "error",
   "pool-exhausted": "error",
   "body-not-replayable": "warn",
-  "store-alone": "warn",
+  "store-degraded": "warn",
   "store-shared": "info",
-  "store-forgot": "warn",
-  "store-deaf": "warn",
-  "part-failed": "error",
+  "store-data-lost": "warn",
+  "store-unsubscribed": "warn",
+  "internal-error": "error",
   "key-recovered": "info",
-  "accounts-joined": "warn",
-  "accounts-parted": "info",
+  "accounts-merged": "warn",
+  "accounts-split": "info",
   "key-added": "info",
   "key-removed": "info",
   "key-enabled": "info",

@@ -68,7 +68,9 @@ export class Pool implements PoolPort {
     this.registry.open();
     this.#tellUnknown();
     const parts = { options, events, pool, tracker: this.tracker };
-    this.observers = new Observers(options.observers, (error) => this.emit("part-failed", { part: "observer", error }));
+    this.observers = new Observers(options.observers, (error) =>
+      this.emit("internal-error", { part: "observer", error }),
+    );
     this.readiness = new Readiness(parts);
     const { readiness, observers } = this;
     this.settlement = new Settlement({ ...parts, readiness, observers });

@@ -66,7 +66,7 @@ export class Readiness {
     this.origins = new OriginRests(clock);
     this.parking = new Parking(random, this.rechecks);
     this.shared = isShared(store) ? new SharedRests(parts, this) : undefined;
-    const failed = (error: unknown): void => parts.events.emit("part-failed", { part: "store", error });
+    const failed = (error: unknown): void => parts.events.emit("internal-error", { part: "store", error });
     this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;
     this.queue = new WaitQueue(clock, (lane) => this.#pollMs(lane));
     this.lanes = this.#makeLanes();

@@ -195,7 +195,7 @@ export class Settlement implements LeaseOwner {
   }
 
   #storeFailed(error: unknown): void {
-    this.#parts.events.emit("part-failed", { part: "store", error });
+    this.#parts.events.emit("internal-error", { part: "store", error });
   }
 }
 

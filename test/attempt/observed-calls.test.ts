@@ -110,7 +110,7 @@ describe("A usage log, which observes calls", () => {
     };
     const { fetch } = openai({ observers: [broken] }, () => new Response("{}"));
     const told: string[] = [];
-    fetch.rotator.on("part-failed", ({ part }) => told.push(part));
+    fetch.rotator.on("internal-error", ({ part }) => told.push(part));
     expect((await fetch(url, chat)).status).toBe(200);
     expect(told).toEqual(["observer"]);
   });

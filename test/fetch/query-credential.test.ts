@@ -133,7 +133,7 @@ describe("a secret in the URL", () => {
     };
     const { fetch, rotator, secrets } = rig(failing, { provider: headerOrQuery, retries: 0 });
     const events: unknown[] = [];
-    for (const name of ["key-selected", "attempt-failed", "part-failed"] as const) {
+    for (const name of ["key-selected", "attempt-failed", "internal-error"] as const) {
       rotator.on(name, (event) => events.push(event));
     }
     const error = await fetch(`${chatUrl}?key=x`).then(Promise.reject, (thrown: unknown) => thrown);

@@ -111,7 +111,7 @@ describe("token limits of calls", () => {
         return answer as number;
       },
     });
-    rotator.on("part-failed", ({ part }) => failures.push(part));
+    rotator.on("internal-error", ({ part }) => failures.push(part));
     await (await fetch(chatUrl, { ...post(body), headers: { authorization: "Bearer mine", "x-trace": "7" } })).text();
     expect(await used({ rotator })).toEqual([700]);
     expect(seen.map(({ url, method, model, body: text, headers }) => [url, method, model, text, [...headers]])).toEqual(
@@ -264,7 +264,7 @@ describe("affinity of calls", () => {
         throw new Error("no session");
       },
     });
-    rotator.on("part-failed", ({ part }) => failures.push(part));
+    rotator.on("internal-error", ({ part }) => failures.push(part));
     expect((await fetch(chatUrl, post(body))).status).toBe(200);
     expect(failures).toEqual(["affinity"]);
   });

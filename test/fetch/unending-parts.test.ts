@@ -107,7 +107,7 @@ describe("a secret function that hangs", () => {
       fetch: async () => ok(),
     });
     const failed: unknown[] = [];
-    fetch.rotator.on("part-failed", ({ part, keyId }) => failed.push([part, keyId]));
+    fetch.rotator.on("internal-error", ({ part, keyId }) => failed.push([part, keyId]));
     const call = fetch(target, post());
     await clock.advance(10_000);
     expect((await call).status).toBe(200);
@@ -134,7 +134,7 @@ describe("a secret function that hangs", () => {
         },
       });
       const parts: unknown[] = [];
-      fetch.rotator.on("part-failed", ({ part }) => parts.push(part));
+      fetch.rotator.on("internal-error", ({ part }) => parts.push(part));
       expect(await failureOf(fetch(target, post()))).toMatchObject({ name: "TimeoutError" });
       expect(parts).toEqual([]);
     }

@@ -43,7 +43,7 @@ describe.each([
   });
 
   it("sees the whole path of a route, and takes a prefix off itself", async () => {
-    const rig = await startRig({ stripPrefix: "/llm" });
+    const rig = await startRig({ basePath: "/llm" });
     await expectPaths(rig, await serving(express().all(/^\/llm/, expressProxy(rig.options))));
   });
 
@@ -85,16 +85,16 @@ describe("a proxy mounted in Hono", () => {
   }
 
   it("takes a prefix off a route's path", async () => {
-    const rig = await startRig({ stripPrefix: "/llm" });
+    const rig = await startRig({ basePath: "/llm" });
     const proxy = honoProxy(rig.options);
     await expectHonoPaths(rig, new Hono().all("/llm/*", proxy).all("/llm", proxy));
   });
 
   it("takes a prefix off the path of a route within another, and of one with a base path", async () => {
-    const routed = await startRig({ stripPrefix: "/api/llm" });
+    const routed = await startRig({ basePath: "/api/llm" });
     const inner = new Hono().all("/llm/*", honoProxy(routed.options));
     await expectHonoPaths(routed, new Hono().route("/api", inner), "/api");
-    const based = await startRig({ stripPrefix: "/api/llm" });
+    const based = await startRig({ basePath: "/api/llm" });
     const app = new Hono().basePath("/api");
     app.all("/llm/*", honoProxy(based.options));
     await expectHonoPaths(based, app as unknown as Hono, "/api");

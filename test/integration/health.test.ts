@@ -196,7 +196,7 @@ describe("check", () => {
     };
     const { rotator } = rig(ok, { keys: [{ id: "vault", secret: failing }, newSecret()] });
     const parts: string[] = [];
-    rotator.on("part-failed", ({ part }) => parts.push(part));
+    rotator.on("internal-error", ({ part }) => parts.push(part));
     const { keys, good } = await rotator.check({ path: "/models" });
     expect([keys[0]?.verdict, good, parts, rotator.inFlight]).toEqual(["failed", 1, ["secret"], 0]);
   });

@@ -33,8 +33,8 @@ const eventNames = Object.keys({
   "attempt-failed": true,
   "key-cooled": true,
   "key-recovered": true,
-  "accounts-joined": true,
-  "accounts-parted": true,
+  "accounts-merged": true,
+  "accounts-split": true,
   "key-added": true,
   "key-removed": true,
   "key-enabled": true,
@@ -48,11 +48,11 @@ const eventNames = Object.keys({
   "request-queued": true,
   "pool-exhausted": true,
   "body-not-replayable": true,
-  "store-alone": true,
+  "store-degraded": true,
   "store-shared": true,
-  "store-forgot": true,
-  "store-deaf": true,
-  "part-failed": true,
+  "store-data-lost": true,
+  "store-unsubscribed": true,
+  "internal-error": true,
 } satisfies Record<keyof RotatorEvents, true>) as (keyof RotatorEvents)[];
 
 /** Whatever leaves the library on a side that is not the provider's. */

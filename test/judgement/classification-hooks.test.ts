@@ -163,14 +163,14 @@ describe("classify", () => {
   });
 
   it("fails no call when it fails, and an event tells", async () => {
-    const told: RotatorEvents["part-failed"][] = [];
+    const told: RotatorEvents["internal-error"][] = [];
     const fault = new Error("a bug of the hook");
     const { fetch, rotator } = rig(({ key }) => (key === 0 ? limited() : ok()), {
       classify: () => {
         throw fault;
       },
     });
-    rotator.on("part-failed", (event) => told.push(event));
+    rotator.on("internal-error", (event) => told.push(event));
     expect((await fetch(chatUrl, post())).status).toBe(200);
     expect(told).toEqual([{ part: "classify", error: fault }]);
   });

@@ -403,7 +403,7 @@ describe("KeyManagement when its store fails", () => {
     const clock = new FakeClock({ monotonic: 1000 });
     const rotator = start(named("a", "b"), store, { clock });
     const told: unknown[] = [];
-    rotator.on("part-failed", (event) => told.push(event));
+    rotator.on("internal-error", (event) => told.push(event));
     return { shared, store, clock, rotator, told };
   }
 

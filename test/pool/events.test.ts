@@ -98,11 +98,11 @@ describe("EventHub", () => {
     const hub = new EventHub(logger);
     hub.emit("key-added", { keyId: "a" });
     hub.emit("key-disabled", { keyId: "a", reason: "operator" });
-    hub.emit("part-failed", { part: "store", error: new Error("gone") });
+    hub.emit("internal-error", { part: "store", error: new Error("gone") });
     expect(lines.map(({ level, message }) => `${level} ${message}`)).toEqual([
       "info key-added",
       "warn key-disabled",
-      "error part-failed",
+      "error internal-error",
     ]);
   });
 });

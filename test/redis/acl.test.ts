@@ -75,7 +75,7 @@ describe("a user of an ACL with the rights of docs/redis.md", () => {
     const store = new RedisStore({ client, pool, commandTimeoutMs: 5000, onState });
     const keyStore = new RedisKeyStore({ client, pool, encryptionKey });
     const rotator = new KeyRotator({ keys, limits, store, keyStore });
-    rotator.on("part-failed", ({ part }) => complaints.push(part));
+    rotator.on("internal-error", ({ part }) => complaints.push(part));
     ends.push(() => rotator.close().catch(() => {}));
     return { rotator, complaints };
   }

@@ -10,7 +10,7 @@ import { RedisProcess } from "./support/redis-process.ts";
 import { commandTimeoutMs, ioredis, Rigs } from "./support/rigs.ts";
 import { ask, options, places, rolling, until, wanting } from "./support/shared-limits.ts";
 
-type Told = { [Name in keyof RotatorEvents]: [Name, RotatorEvents[Name]] }["store-alone" | "store-shared"];
+type Told = { [Name in keyof RotatorEvents]: [Name, RotatorEvents[Name]] }["store-degraded" | "store-shared"];
 
 interface Process {
   readonly store: RedisStore;
@@ -71,7 +71,7 @@ describe("RedisStore to those who operate it", () => {
         (await rotator.acquire()).settle({ outcome: "success" });
         return told.length > 1;
       });
-      expect(told[1]).toEqual(["store-alone", { cause: expect.stringMatching(/\w/), instances: 1 }]);
+      expect(told[1]).toEqual(["store-degraded", { cause: expect.stringMatching(/\w/), instances: 1 }]);
       const { store: standing } = await rotator.snapshot();
       expect(standing).toMatchObject({ state: "alone", cause: expect.any(String) });
       expect(Math.abs(Date.now() - (standing?.since ?? 0))).toBeLessThan(10_000);
@@ -83,7 +83,7 @@ describe("RedisStore to those who operate it", () => {
           .map(([event]) => event)
           .slice(2)
           .sort(),
-      ).toEqual(["store-forgot", "store-shared"]);
+      ).toEqual(["store-data-lost", "store-shared"]);
       const back = told.find(([event], at) => at > 1 && event === "store-shared") as Told;
       expect((back[1] as RotatorEvents["store-shared"]).aloneForMs).toBeGreaterThan(0);
       expect(store.sharing()).toMatchObject({ state: "shared", instances: 1 });
@@ -145,7 +145,7 @@ describe("RedisStore to those who operate it", () => {
     it(`tells with the first request what is wrong with ${name}`, async () => {
       const { rotator, told } = begin(await open());
       await rotator.acquire();
-      expect(told[0]).toEqual(["store-alone", { cause: expect.stringMatching(cause), instances: 4 }]);
+      expect(told[0]).toEqual(["store-degraded", { cause: expect.stringMatching(cause), instances: 4 }]);
     });
   }
 
@@ -158,7 +158,9 @@ describe("RedisStore to those who operate it", () => {
     const { rotator, told, store } = begin({ client, end: () => client.disconnect() });
     await rotator.acquire();
     // That it cannot listen either may be known before.
-    expect(told.map(([event]) => event).filter((event) => String(event) !== "store-deaf")).toEqual(["store-alone"]);
+    expect(told.map(([event]) => event).filter((event) => String(event) !== "store-unsubscribed")).toEqual([
+      "store-degraded",
+    ]);
     expect(store.sharing().cause).toMatch(/NOAUTH|WRONGPASS/);
     expect(JSON.stringify([told, store.sharing()])).not.toContain(wrong);
   });
@@ -174,14 +176,14 @@ describe("RedisStore to those who operate it", () => {
       return { client, end: () => client.disconnect() };
     };
     const deaf = begin(as("deaf"));
-    await until(() => deaf.told.some(([event]) => String(event) === "store-deaf"));
+    await until(() => deaf.told.some(([event]) => String(event) === "store-unsubscribed"));
     await deaf.rotator.acquire();
     const { cause = "", ...standing } = deaf.store.sharing();
     expect(standing).toMatchObject({ state: "shared", listening: false });
     expect(cause).toMatch(/^NOPERM/);
     const barred = begin(as("barred"));
     await barred.rotator.acquire();
-    expect(barred.told).toContainEqual(["store-alone", { cause: expect.stringMatching(/NOPERM/), instances: 4 }]);
+    expect(barred.told).toContainEqual(["store-degraded", { cause: expect.stringMatching(/NOPERM/), instances: 4 }]);
   });
 
   it("leaves no place taken when it is closed with requests under way", async () => {
@@ -251,7 +253,7 @@ describe("RedisStore to those who operate it", () => {
       const { rotator, told } = begin({ client, end: () => {} });
       await rotator.acquire();
       const cause = "The client's reply is none that this store's script gives: expected its text";
-      expect(told).toEqual([["store-alone", { cause, instances: 4 }]]);
+      expect(told).toEqual([["store-degraded", { cause, instances: 4 }]]);
     }
   });
 
@@ -262,7 +264,7 @@ describe("RedisStore to those who operate it", () => {
     const { rotator, told } = begin({ client, end: () => client.destroy() });
     await rotator.acquire();
     const cause = `No answer within ${commandTimeoutMs} ms (the client is connecting)`;
-    expect(told[0]).toEqual(["store-alone", { cause, instances: 4 }]);
+    expect(told[0]).toEqual(["store-degraded", { cause, instances: 4 }]);
   });
 
   it("works on a node-redis client, too, and tells that it listens", async () => {

@@ -15,7 +15,7 @@ export interface CacheRequest extends CallFacts {
 export interface CacheOptions {
   /**
    * Names what is asked: requests with the same text get the same answer. No text (`undefined` or `""`) leaves the request
-   * uncached. When it throws, the call goes on uncached and the event `part-failed` tells.
+   * uncached. When it throws, the call goes on uncached and the event `internal-error` tells.
    */
   readonly key: (request: CacheRequest) => Awaitable<string | undefined>;
   /** Milliseconds an answer is given again after it came, an integer of at least 1. */

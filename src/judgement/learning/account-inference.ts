@@ -26,7 +26,7 @@ export interface AccountInferenceParts {
   readonly clock: Clock;
   /** Has this account any key? */
   readonly exists: (accountId: string) => boolean;
-  readonly tell: (event: "accounts-joined" | "accounts-parted", group: InferredAccount) => void;
+  readonly tell: (event: "accounts-merged" | "accounts-split", group: InferredAccount) => void;
   readonly attach: (observer: Observer) => () => void;
 }
 
@@ -84,7 +84,7 @@ export class AccountInference implements PoolObserver {
     }
     group.members.set(accountId, account);
     this.#groupOf.set(accountId, group);
-    if (group.members.size > 1 && !group.disproved) this.#tell("accounts-joined", group);
+    if (group.members.size > 1 && !group.disproved) this.#tell("accounts-merged", group);
   }
 
   /** An account worked while its sibling was dry: they are not one, and whom that put into cooldown is free. */
@@ -100,7 +100,7 @@ export class AccountInference implements PoolObserver {
       if (!says) continue;
       this.#dry.delete(group);
       group.disproved = true;
-      this.#tell("accounts-parted", group);
+      this.#tell("accounts-split", group);
       freed.push(...[...group.members.keys()].filter((member) => member !== dry.by));
     }
     if (this.#dry.size === 0) {
@@ -116,7 +116,7 @@ export class AccountInference implements PoolObserver {
     return scopes.map((scope) => ({ scope, set: "end", ...inferred }));
   }
 
-  #tell(event: "accounts-joined" | "accounts-parted", { evidence, members }: Group): void {
+  #tell(event: "accounts-merged" | "accounts-split", { evidence, members }: Group): void {
     this.#parts.tell(event, { evidence, accounts: [...members.values()] });
   }
 }

@@ -28,7 +28,7 @@ export function overridesFor(pool: PoolPort, store: KeyStore | undefined, homeOf
     store: store === undefined ? undefined : expectKeyStore(store, owner),
     owner,
     clock,
-    failed: (error) => pool.emit("part-failed", { part: "keyStore", error }),
+    failed: (error) => pool.emit("internal-error", { part: "keyStore", error }),
     othersChanged: (changes) => pool.tell(changes),
   });
 }

@@ -91,7 +91,7 @@ export class Grants {
       lease.settle({ outcome: "aborted", sent: "no" });
       // It may still come: the key is not to blame for a caller who could not wait.
       if (isEnding(error, request)) throw error;
-      events.emit("part-failed", { part: "secret", keyId: key.id, error });
+      events.emit("internal-error", { part: "secret", keyId: key.id, error });
       this.#secretFailures.set(key, error);
       const until = options.clock.monotonic() + options.cooldownMs;
       key.rest(until, key.credentialRefused, until);

@@ -39,7 +39,7 @@ interface KnownRest {
 
 /** Whom it tells what others did. */
 interface SharedNews {
-  emit(name: "part-failed", event: { readonly part: "store"; readonly error: unknown }): void;
+  emit(name: "internal-error", event: { readonly part: "store"; readonly error: unknown }): void;
   emit(name: "key-cooled", event: ScopeNews & Pick<ScopeState, "source" | "reason"> & { readonly forMs: number }): void;
   emit(name: "key-recovered", event: ScopeNews): void;
 }
@@ -100,7 +100,7 @@ export class SharedRests {
       took: (reading) => this.#took(reading),
       done: (error) => {
         for (const [scope, at] of this.#ended) if (at === Number.POSITIVE_INFINITY) this.#ended.delete(scope);
-        if (error !== undefined) parts.events.emit("part-failed", { part: "store", error });
+        if (error !== undefined) parts.events.emit("internal-error", { part: "store", error });
         host.serveAll();
       },
     });

@@ -15,11 +15,11 @@ export type HonoHandler = (context: HonoContext) => Promise<Response>;
 
 /**
  * A proxy in front of a provider, for Hono on every runtime. `app.mount("/llm", ...)` takes its mount off the path; under
- * `route()`, `basePath()` or a pattern say so with `stripPrefix`. What fails is thrown and has a `getResponse()`, as Hono's
+ * `route()`, `basePath()` or a pattern say so with the option `basePath`. What fails is thrown and has a `getResponse()`, as Hono's
  * own exceptions do.
  * @throws InvalidOptionsError naming the option that cannot work.
  * @example
- * app.all("/llm/*", rotatingProxy({ provider: "openai", keys, stripPrefix: "/llm", authorize: [env.CLIENT_TOKEN] }));
+ * app.all("/llm/*", rotatingProxy({ provider: "openai", keys, basePath: "/llm", authorize: [env.CLIENT_TOKEN] }));
  */
 export function rotatingProxy(options: ProxyOptions): HonoHandler & { readonly rotator: KeyRotator } {
   const face = new WebProxy(resolveProxyOptions(withObjects(options), makeKeyRotator));

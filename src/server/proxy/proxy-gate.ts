@@ -73,12 +73,12 @@ export class ProxyGate {
   }
 
   #findUrl(requested: string): string {
-    const { stripPrefix, allowedPaths, takesTokens, calling } = this.#options;
+    const { basePath, allowedPaths, takesTokens, calling } = this.#options;
     const asked = pathIn(requested);
     const confined = asked === undefined ? undefined : confinedPath(asked.path);
     if (asked === undefined || confined === undefined)
       throw new ProxyError(400, "bad_path", "The path leads elsewhere.");
-    const path = below(confined, stripPrefix);
+    const path = below(confined, basePath);
     if (path === undefined || !mayAsk(path, allowedPaths)) {
       throw new ProxyError(404, "unknown_path", "There is nothing at this path.");
     }

@@ -17,7 +17,7 @@ import { confinedPath } from "./proxy-path.ts";
 /** What a proxy needs to know beside the pool it uses. */
 export interface ProxyingOptions {
   /**
-   * Base URL that requests are sent below: the path of a request, without `stripPrefix`, is put behind its path.
+   * Base URL that requests are sent below: the path of a request, without `basePath`, is put behind its path.
    * @default the base URL of the `provider`
    */
   readonly target?: string | URL | undefined;
@@ -27,7 +27,7 @@ export interface ProxyingOptions {
    */
   readonly authorize: Authorize;
   /** Taken off the front of paths, such as `/llm`. Requests outside of it are answered with 404. @default none */
-  readonly stripPrefix?: string | undefined;
+  readonly basePath?: string | undefined;
   /**
    * Paths that may be asked for, without the prefix, written as in a request: percent-encoded, and without a query. `*` stands
    * for anything. @default all
@@ -56,7 +56,7 @@ export interface ResolvedProxyOptions {
   readonly authorize: (request: ProxyRequest) => Awaitable<Admission | undefined>;
   /** Is it known by a token who may call? Then that goes no further, wherever it stands. */
   readonly takesTokens: boolean;
-  readonly stripPrefix: string;
+  readonly basePath: string;
   readonly allowedPaths: readonly string[] | undefined;
   readonly maxBodyBytes: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -74,14 +74,14 @@ export function resolveProxyOptions(
   for (const name of foreign) {
     if (name in options) throw unexpected(name, "absent: a proxy has its `target`", (options as never)[name]);
   }
-  const { target, authorize, stripPrefix, allowedPaths, maxBodyBytes = 10_485_760, headers, ...rest } = options;
+  const { target, authorize, basePath, allowedPaths, maxBodyBytes = 10_485_760, headers, ...rest } = options;
   const resolvedTarget = targetOf(target, rest);
   const bytes = expectNumber("maxBodyBytes", maxBodyBytes, { min: 0, integer: true });
   return {
     authorize: resolveAuthorize(authorize, makeDigest),
     takesTokens: Array.isArray(authorize),
     target: resolvedTarget,
-    stripPrefix: stripPrefix === undefined ? "" : expectPrefix(stripPrefix),
+    basePath: basePath === undefined ? "" : expectPrefix(basePath),
     allowedPaths: allowedPaths === undefined ? undefined : expectPaths(allowedPaths),
     maxBodyBytes: bytes,
     headers: headers === undefined ? {} : withLowerCaseNames(expectOwnHeaders(headers)),
@@ -106,9 +106,9 @@ function targetOf(target: unknown, rest: object): URL {
 }
 
 function expectPrefix(value: unknown): string {
-  const prefix = expectString("stripPrefix", value);
+  const prefix = expectString("basePath", value);
   if (/^(?:\/[^/?#\s]+)+\/?$/.test(prefix)) return prefix.replace(/\/$/, "");
-  throw unexpected("stripPrefix", "a path such as `/llm`", value);
+  throw unexpected("basePath", "a path such as `/llm`", value);
 }
 
 function expectPaths(value: unknown): readonly string[] {

@@ -59,7 +59,7 @@ export class Sharing {
     this.#aloneAt = this.#options.clock.monotonic();
     this.#cause = this.#textOf(error);
     this.#enter("alone");
-    this.#tell({ type: "alone", cause: this.#cause, instances: this.#options.standing().instances });
+    this.#tell({ type: "degraded", cause: this.#cause, instances: this.#options.standing().instances });
   }
 
   /** Returns whether that is news. */
@@ -72,7 +72,7 @@ export class Sharing {
   }
 
   forgot(): void {
-    this.#tell({ type: "forgot", instances: this.#options.standing().instances });
+    this.#tell({ type: "data-lost", instances: this.#options.standing().instances });
   }
 
   /** What others change is heard of, or not any more. */
@@ -84,7 +84,7 @@ export class Sharing {
   deaf(error: unknown): void {
     this.#isListening = false;
     this.#deafness = causeText(error);
-    this.#tell({ type: "deaf", cause: this.#deafness });
+    this.#tell({ type: "unsubscribed", cause: this.#deafness });
   }
 
   #enter(state: "shared" | "alone"): void {

@@ -8,8 +8,8 @@ export function cachingRig(answer: Answering, cache: Partial<CacheOptions> = {},
   const made = rig(answer, { ...options, cache: { key: byBody, ttlMs: 60_000, ...cache } });
   const { cache: kept } = made.fetch;
   if (kept === undefined) throw new Error("The fetch has no cache.");
-  const failures: RotatorEvents["part-failed"][] = [];
-  made.rotator.on("part-failed", (event) => failures.push(event));
+  const failures: RotatorEvents["internal-error"][] = [];
+  made.rotator.on("internal-error", (event) => failures.push(event));
   return { ...made, cache: kept, failures, flush: () => made.clock.advance(0) };
 }
 

@@ -69,7 +69,7 @@ export function onFastify(transport: Transport): StartServer {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser("*", (_request, _payload, done) => done(null));
     for (const [name, options] of nodeOptions(pools, transport)) {
-      const proxy = createNodeProxy({ ...options, stripPrefix: `/${name}` });
+      const proxy = createNodeProxy({ ...options, basePath: `/${name}` });
       app.all(`/${name}/*`, (request, reply) => {
         return new Promise((resolve, reject) => {
           reply.raw.once("close", resolve);
@@ -85,7 +85,7 @@ export function onFastify(transport: Transport): StartServer {
 export function onNode(transport: Transport): StartServer {
   return (pools) => {
     const proxies = nodeOptions(pools, transport).map(
-      ([name, options]) => [`/${name}/`, createNodeProxy({ ...options, stripPrefix: `/${name}` })] as const,
+      ([name, options]) => [`/${name}/`, createNodeProxy({ ...options, basePath: `/${name}` })] as const,
     );
     return listening((request, response) => {
       const [, proxy] = proxies.find(([prefix]) => request.url?.startsWith(prefix)) ?? [];

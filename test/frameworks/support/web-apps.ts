@@ -7,7 +7,7 @@ import { optionsOf, type Pools } from "./pools.ts";
 export function honoApp(pools: Pools): Hono {
   const app = new Hono();
   for (const [name, pool] of Object.entries(pools)) {
-    app.all(`/${name}/*`, rotatingProxy({ ...optionsOf(pool), stripPrefix: `/${name}` }));
+    app.all(`/${name}/*`, rotatingProxy({ ...optionsOf(pool), basePath: `/${name}` }));
   }
   return app;
 }
@@ -15,7 +15,7 @@ export function honoApp(pools: Pools): Hono {
 /** What speaks `Request` and `Response`, without a framework. */
 export function webApp(pools: Pools): (request: Request) => Promise<Response> {
   const proxies = Object.entries(pools).map(
-    ([name, pool]) => [`/${name}/`, createProxyHandler({ ...optionsOf(pool), stripPrefix: `/${name}` })] as const,
+    ([name, pool]) => [`/${name}/`, createProxyHandler({ ...optionsOf(pool), basePath: `/${name}` })] as const,
   );
   return async (request) => {
     const { pathname } = new URL(request.url);

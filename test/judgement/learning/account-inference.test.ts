@@ -36,7 +36,7 @@ describe("AccountInference", () => {
   it("rests all keys of an organization when one of them runs dry, once the provider named it for both", async () => {
     const { fetch, call, dry, asked, clock } = openai({ a: "acme", b: "acme", c: "other" });
     const joined: unknown[] = [];
-    fetch.rotator.on("accounts-joined", ({ accounts }) => joined.push(accounts));
+    fetch.rotator.on("accounts-merged", ({ accounts }) => joined.push(accounts));
     dry.add("a").add("b");
     await call();
     await call();
@@ -52,7 +52,7 @@ describe("AccountInference", () => {
   it("parts them when one works while the other is used up", async () => {
     const { fetch, call, dry, clock } = openai({ a: "acme", b: "acme" });
     const parted: unknown[] = [];
-    fetch.rotator.on("accounts-parted", ({ accounts }) => parted.push(accounts));
+    fetch.rotator.on("accounts-split", ({ accounts }) => parted.push(accounts));
     dry.add("a").add("b");
     await call();
     await clock.advance(restMs + 1000);

@@ -130,7 +130,7 @@ describe("Observers", () => {
     let calm = 0;
     const others: PoolObserver = { ended: () => void calm++ };
     const world = new RotatorWorld(makeStore, named("a"), { observers: [observer, others] });
-    world.rotator.on("part-failed", ({ part, error }) => told.push([part, error instanceof Error]));
+    world.rotator.on("internal-error", ({ part, error }) => told.push([part, error instanceof Error]));
     expect(await world.ids(2)).toEqual(["a", "a"]);
     await settled();
     expect(calm).toBe(2);

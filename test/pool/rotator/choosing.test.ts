@@ -102,7 +102,7 @@ describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore })
     };
     const world = new RotatorWorld(makeStore, named("a", "b", "c"), { strategy });
     const failures: unknown[] = [];
-    world.rotator.on("part-failed", ({ part, error }) => failures.push([part, String(error)]));
+    world.rotator.on("internal-error", ({ part, error }) => failures.push([part, String(error)]));
     expect(await world.ids(2)).toEqual(["c", "c"]);
     isBroken = true;
     expect(await world.ids(3)).toHaveLength(3);

@@ -56,7 +56,7 @@ describe.each(storeKinds)("KeyRotator with secrets that are fetched over $name",
   ])("moves on when a secret's function %s, takes nothing and tells", async (_, read) => {
     const world = new RotatorWorld(makeStore, [dynamicKey("a", read), ...named("b")], { limits: [{ requests: 9 }] });
     const told: unknown[] = [];
-    world.rotator.on("part-failed", ({ part, error }) => told.push([part, error instanceof KeySourceError]));
+    world.rotator.on("internal-error", ({ part, error }) => told.push([part, error instanceof KeySourceError]));
     expect(await world.ids(2)).toEqual(["b", "b"]);
     expect(told).toEqual([["secret", true]]);
     await settled();
@@ -77,7 +77,7 @@ describe.each(storeKinds)("KeyRotator with secrets that are fetched over $name",
     const read = (): DynamicSecret => ({ secret, expiresAt: write(secret, world.clock.wall()) as number });
     const world: RotatorWorld = new RotatorWorld(makeStore, [dynamicKey("a", read), ...named("b")]);
     const told: unknown[] = [];
-    world.rotator.on("part-failed", ({ error }) => told.push(error));
+    world.rotator.on("internal-error", ({ error }) => told.push(error));
     expect(await world.ids(2)).toEqual(["b", "b"]);
     expect(told).toHaveLength(1);
     expect(told[0]).toBeInstanceOf(KeySourceError);

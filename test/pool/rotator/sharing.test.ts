@@ -105,7 +105,7 @@ describe("KeyRotator over a store that others share", () => {
     expect(await use(slow)).toBe("a");
     const broken = world.begin();
     const failed: unknown[] = [];
-    broken.rotator.on("part-failed", ({ part }) => failed.push(part));
+    broken.rotator.on("internal-error", ({ part }) => failed.push(part));
     broken.door.beforeReading = () => Promise.reject(new Error("gone"));
     expect([await use(broken), await use(broken), failed]).toEqual(["a", "a", ["store"]]);
   });

@@ -32,7 +32,8 @@ class TellingStore implements SharedStore {
   }
 
   tell(change: SharingChange): void {
-    if (change.type === "alone" || change.type === "shared") this.state = change.type;
+    if (change.type === "degraded") this.state = "alone";
+    else if (change.type === "shared") this.state = "shared";
     for (const listener of this.#listeners) listener(change);
   }
 
@@ -75,7 +76,7 @@ class TellingStore implements SharedStore {
   }
 }
 
-const lost: SharingChange = { type: "alone", cause: "connect ECONNREFUSED", instances: 3 };
+const lost: SharingChange = { type: "degraded", cause: "connect ECONNREFUSED", instances: 3 };
 
 interface World {
   readonly clock: FakeClock;
@@ -106,19 +107,19 @@ describe("KeyRotator with a store that tells of its sharing", () => {
     const logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
     const { store, rotator } = world({ logger });
     const heard: object[] = [];
-    rotator.on("store-alone", (event) => heard.push(event));
+    rotator.on("store-degraded", (event) => heard.push(event));
     rotator.on("store-shared", (event) => heard.push(event));
     store.tell(lost);
     store.tell({ type: "shared", aloneForMs: 900 });
-    store.tell({ type: "forgot", instances: 3 });
-    store.tell({ type: "deaf", cause: "NOPERM" });
+    store.tell({ type: "data-lost", instances: 3 });
+    store.tell({ type: "unsubscribed", cause: "NOPERM" });
     const alone = { cause: "connect ECONNREFUSED", instances: 3 };
     expect(heard).toEqual([alone, { aloneForMs: 900 }]);
     expect(logged).toEqual([
-      ["warn", "store-alone", alone],
+      ["warn", "store-degraded", alone],
       ["info", "store-shared", { aloneForMs: 900 }],
-      ["warn", "store-forgot", { instances: 3 }],
-      ["warn", "store-deaf", { cause: "NOPERM" }],
+      ["warn", "store-data-lost", { instances: 3 }],
+      ["warn", "store-unsubscribed", { cause: "NOPERM" }],
     ]);
   });
 

@@ -68,7 +68,7 @@ describe("GET /api/events", () => {
       const { ask } = rig();
       const { status, field, message } = await ask(`${path}?event=key-disable`);
       expect([status, field]).toEqual([400, "event"]);
-      expect(message).toMatch(/one of .*key-selected, .*part-failed; did you mean `key-disabled`\?$/);
+      expect(message).toMatch(/one of .*key-selected, .*internal-error; did you mean `key-disabled`\?$/);
       const secret = newSecret();
       expect((await ask(`${path}?event=${secret}`)).message).not.toContain(secret);
     },
@@ -93,7 +93,7 @@ describe("GET /api/events", () => {
     const secret = newSecret();
     const error = Object.assign(new TypeError(`vault: ${secret}`), { code: "ECONNREFUSED", token: secret });
     const { call, rotator } = rig();
-    portOf(rotator).emit("part-failed", { part: "secret", keyId: "a", error });
+    portOf(rotator).emit("internal-error", { part: "secret", keyId: "a", error });
     const text = await (await call("/api/events")).text();
     expect(text).not.toContain(secret);
     expect(JSON.parse(text).data.events[0].payload.error).toEqual({ name: "TypeError", code: "ECONNREFUSED" });

@@ -121,7 +121,7 @@ describe.each(faces)("createProxyHandler and createNodeProxy (%s)", (face) => {
     });
 
     it("passes on nothing but what is allowed, however it is written", async () => {
-      const rig = await startRig({ face, options: { stripPrefix: "/llm", allowedPaths: ["/echo/*"] } });
+      const rig = await startRig({ face, options: { basePath: "/llm", allowedPaths: ["/echo/*"] } });
       const asked = [
         "/llm/files/a",
         "/files/a",

@@ -311,7 +311,7 @@ describe("KeyFile", () => {
     rotator.disable(first?.id as string);
     const error: unknown = await rotator.flushed().catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: "ERR_KEY_STORE", cause: { code: "ERR_STATE_FILE", problem: "unsaved" } });
-    expect(lines.filter(([message]) => message === "part-failed")[0]?.[1]).toMatchObject({ part: "keyStore" });
+    expect(lines.filter(([message]) => message === "internal-error")[0]?.[1]).toMatchObject({ part: "keyStore" });
     expect(readFileSync(path, "utf8")).toBe(before);
     const lease = await rotator.acquire();
     expect(lease.keyId).not.toBe(first?.id);

@@ -17,8 +17,8 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "body-not-replayable": "kept",
   "key-cooled": "kept",
   "key-recovered": "kept",
-  "accounts-joined": "kept",
-  "accounts-parted": "kept",
+  "accounts-merged": "kept",
+  "accounts-split": "kept",
   "key-added": "kept",
   "key-removed": "kept",
   "key-enabled": "kept",
@@ -30,11 +30,11 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "keys-reloaded": "kept",
   "keys-reload-failed": "kept",
   "pool-exhausted": "kept",
-  "store-alone": "kept",
+  "store-degraded": "kept",
   "store-shared": "kept",
-  "store-forgot": "kept",
-  "store-deaf": "kept",
-  "part-failed": "kept",
+  "store-data-lost": "kept",
+  "store-unsubscribed": "kept",
+  "internal-error": "kept",
 };
 
 export const eventNames = Object.keys(kinds) as readonly EventName[];
