@@ -2,7 +2,7 @@ import { createOpenAI } from "@ai-sdk/openai";
 import Anthropic, { APIUserAbortError as AnthropicAbortError } from "@anthropic-ai/sdk";
 import { generateText } from "ai";
 import OpenAI, { APIConnectionTimeoutError, APIUserAbortError } from "openai";
-import type { RotatingFetch } from "rotating-fetch";
+import type { ProviderName, RotatingFetch } from "rotating-fetch";
 import { describe, expect, it } from "vitest";
 import { failureOf } from "./support/describe-client.ts";
 import { placeholder, setUp } from "./support/world.ts";
@@ -11,7 +11,7 @@ type Ask = (fetch: RotatingFetch, signal: AbortSignal) => Promise<unknown>;
 
 const messages = [{ role: "user" as const, content: "Hello" }];
 
-const clients: readonly [name: string, provider: string, ask: Ask, expected: (error: unknown) => boolean][] = [
+const clients: readonly [name: string, provider: ProviderName, ask: Ask, expected: (error: unknown) => boolean][] = [
   [
     "openai 6",
     "openai",

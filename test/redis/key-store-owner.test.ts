@@ -1,6 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { createRotatingFetch, InvalidOptionsError, KeyStoreError, type RotatingFetch } from "rotating-fetch";
+import {
+  createRotatingFetch,
+  InvalidOptionsError,
+  KeyStoreError,
+  type ProviderName,
+  type RotatingFetch,
+} from "rotating-fetch";
 import { expectNoSecrets } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ioredisOf } from "./support/clients.ts";
@@ -48,7 +54,7 @@ async function place(): Promise<Place> {
 }
 
 /** A process of its own, as far as the key store can tell. */
-async function start(provider: string, { url }: Place, secret = newSecret()): Promise<RotatingFetch> {
+async function start(provider: ProviderName, { url }: Place, secret = newSecret()): Promise<RotatingFetch> {
   const keyStore = await world.store({ encryptionKey });
   const keys = [{ id: `listed-${provider}`, secret }];
   const made = createRotatingFetch({ provider, baseURL: url, keys, keyStore });
