@@ -168,7 +168,6 @@ export class Dispatcher {
     if (maxWaitMs <= 0 || isFull || this.#dueAt(lane, request, last) > deadline) {
       return Promise.reject(this.#exhausted(lane, request, last));
     }
-    this.#queued(request, queue.size + 1);
     return queue.wait(lane, this.#waiting(lane, request), deadline, arrival, last);
   }
 
@@ -182,6 +181,7 @@ export class Dispatcher {
       isPinned: account !== undefined,
       ask: () => this.#asker.pick(lane, request),
       dueAt: (last) => this.#dueAt(lane, request, last),
+      queued: (waiting) => this.#queued(request, waiting),
       exhausted: (last) => this.#exhausted(lane, request, last),
       isBeside: () =>
         exclude !== undefined ||

@@ -136,6 +136,30 @@ describe.each(storeKinds)("KeyRotator waiting inside over $name", ({ makeStore }
     expect([told, waiting.isDone]).toEqual([[{ requestId: "r-1", waiting: 1 }], true]);
   });
 
+  it("ends the wait of a call that is given up by whoever is told of it", async () => {
+    const world = await resting(5000);
+    const controller = new AbortController();
+    const reason = new Error("not for so long");
+    world.rotator.on("request-queued", () => controller.abort(reason));
+    await expect(world.take({ signal: controller.signal })).rejects.toBe(reason);
+    expect([world.rotator.waiting, world.clock.pendingTimers]).toEqual([0, 0]);
+  });
+
+  it("serves at once whom the listener that is told of it helps", async () => {
+    const world = await resting(5000);
+    world.rotator.on("request-queued", () => world.rotator.enable("a"));
+    const waiting = watch(world.take());
+    await settled();
+    expect([waiting.value?.keyId, world.rotator.waiting]).toEqual(["a", 0]);
+  });
+
+  it("leaves nobody waiting in a pool that is closed by whoever is told of it", async () => {
+    const world = await resting(5000);
+    world.rotator.on("request-queued", () => void world.rotator.close());
+    await expect(world.take()).rejects.toThrow(RotatorClosedError);
+    expect(world.rotator.waiting).toBe(0);
+  });
+
   it("serves those who wait when a key is added", async () => {
     const world = await resting(5000);
     const waiting = watch(world.take());
