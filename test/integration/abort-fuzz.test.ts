@@ -67,10 +67,12 @@ function leftovers(
   { dropped, unread }: Pick<Calls, "dropped" | "unread">,
 ): object {
   const droppedOf = (pool: Pool): number => dropped.filter((plan) => plan.pool === pool).length;
+  // Where leases are shared, a lease that is held on to is renewed until garbage is collected.
+  const timed = pools.filter((pool) => droppedOf(pool) === 0);
   const held = pools.filter((pool) => pool.rotator.inFlight > droppedOf(pool) || pool.rotator.waiting > 0);
   return {
     leases: held.map(({ name }) => name),
-    timers: pools.flatMap(({ name, clock }) => clock.openTimers.map((ms) => `${name}: ${ms} ms`)),
+    timers: timed.flatMap(({ name, clock }) => clock.openTimers.map((ms) => `${name}: ${ms} ms`)),
     requests: provider.inProgress.filter((name) => !unread.includes(name)),
     uploads: uploads.open,
   };
