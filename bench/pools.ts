@@ -4,7 +4,7 @@ import { providerNamed } from "../src/named/presets.ts";
 import { strategyOf } from "../src/named/strategies.ts";
 import type { KeyPool } from "../src/pool/keys/key-pool.ts";
 import { KeyRegistry } from "../src/pool/keys/key-registry.ts";
-import { Lane, standing } from "../src/pool/ready/lane.ts";
+import { Lane, standing } from "../src/pool/ready/ready-set.ts";
 import { resolveStrategy } from "../src/pool/strategies/resolve-strategy.ts";
 import type { Clock, KeyConfig } from "../src/types.ts";
 import { makeKeys, type StrategyName } from "./library.ts";

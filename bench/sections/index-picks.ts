@@ -1,5 +1,5 @@
 import { systemClock } from "../../src/clock.ts";
-import type { Lane } from "../../src/pool/ready/lane.ts";
+import type { Lane } from "../../src/pool/ready/ready-set.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
 import { coolingShares, makeConfigs, makeLane, makePool, parkShare, sizes, strategies } from "../pools.ts";
 import { figure, printGoal, printTable, printTitle } from "../table.ts";

@@ -1,6 +1,6 @@
 import { KeyRotator } from "../../src/named/key-rotator.ts";
 import { Lease } from "../../src/pool/lease.ts";
-import { standing } from "../../src/pool/ready/lane.ts";
+import { standing } from "../../src/pool/ready/ready-set.ts";
 import type { Limit } from "../../src/types.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { roundsOf } from "../measure.ts";

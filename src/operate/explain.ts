@@ -5,7 +5,7 @@ import type { Blocked, Store } from "../limits/store.ts";
 import type { Outlook } from "../pool/dispatcher.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
 import { type PoolOwner, portOf } from "../pool/pool-port.ts";
-import type { Lane } from "../pool/ready/lane.ts";
+import type { Lane } from "../pool/ready/ready-set.ts";
 import type { AcquireRequest } from "../pool/rotator-options.ts";
 import type { LearntLimit } from "../types.ts";
 

@@ -54,7 +54,7 @@ describe("violationsOf", () => {
   const known = {
     "types.ts": "export interface Clock {}",
     "pool/picker.ts": "",
-    "pool/ready/lane.ts": "",
+    "pool/ready/ready-set.ts": "",
     "fetch/create-rotating-fetch.ts": "",
     "operate/snapshot.ts": "",
     "stores/memory-key-store.ts": "",
@@ -97,7 +97,7 @@ describe("violationsOf", () => {
   });
 
   it.each([
-    ["a room imports its subroom", "pool/mine.ts", 'import { Lane } from "./ready/lane.ts";'],
+    ["a room imports its subroom", "pool/mine.ts", 'import { Lane } from "./ready/ready-set.ts";'],
     ["a store imports the seam", "stores/mine.ts", 'import type { Store } from "../limits/store.ts";'],
     [
       "types of a neighbour that may be named",

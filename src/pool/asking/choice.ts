@@ -1,7 +1,7 @@
 import type { Clock } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
-import { type Lane, standing } from "../ready/lane.ts";
-import type { OriginRests } from "../ready/origin-rests.ts";
+import type { OriginRests } from "../ready/origin-cooldowns.ts";
+import { type Lane, standing } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { Search } from "./search.ts";
 

@@ -2,8 +2,8 @@ import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.
 import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/key-pool.ts";
 import type { Lease } from "../lease.ts";
-import type { Lane } from "../ready/lane.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
+import type { Lane } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import { type Asker, type AskerParts, ClockWatch, freshen } from "./asker.ts";
 import type { Search } from "./search.ts";

@@ -3,8 +3,8 @@ import { isAddressScope, isKeyScope, isModelScope, storeScope } from "../../limi
 import type { Blocked, Refusal } from "../../limits/store.ts";
 import type { Clock, CooldownSource } from "../../types.ts";
 import type { KeyPool, PooledKey } from "../keys/key-pool.ts";
-import { type Lane, standing } from "../ready/lane.ts";
 import type { Parking } from "../ready/parking.ts";
+import { type Lane, standing } from "../ready/ready-set.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
 import { Search } from "./search.ts";
 

@@ -1,6 +1,6 @@
 import type { KeyPool } from "../keys/key-pool.ts";
-import type { Lane } from "../ready/lane.ts";
 import { NotNow, type NotNowReason, parked } from "../ready/not-now.ts";
+import type { Lane } from "../ready/ready-set.ts";
 
 /**
  * What the refusals of one request have shown, in one asking. Made where a

@@ -1,5 +1,5 @@
 import type { Account, KeyPool } from "../keys/key-pool.ts";
-import { type Lane, standing } from "./lane.ts";
+import { type Lane, standing } from "./ready-set.ts";
 
 /**
  * Why nobody could serve:

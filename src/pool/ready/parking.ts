@@ -1,7 +1,7 @@
 import { isKeyScope } from "../../limits/scopes.ts";
 import type { CooldownSource, Random } from "../../types.ts";
 import type { PooledKey } from "../keys/key-pool.ts";
-import { type Lane, standing } from "./lane.ts";
+import { type Lane, standing } from "./ready-set.ts";
 import { mayRecheck, type Rechecks } from "./rechecks.ts";
 
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its rest, and at most so long. */

@@ -10,10 +10,10 @@ import {
 import { isListening, type ScopeState, type Store, type StoreChange, type StoreReading } from "../../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
-import { type Lane, standing } from "../ready/lane.ts";
-import type { Lanes } from "../ready/lanes.ts";
-import type { OriginRests } from "../ready/origin-rests.ts";
+import type { OriginRests } from "../ready/origin-cooldowns.ts";
 import type { Parking } from "../ready/parking.ts";
+import { type Lane, standing } from "../ready/ready-set.ts";
+import type { Lanes } from "../ready/ready-sets.ts";
 import { Hydration } from "./hydration.ts";
 import { type Target, Targets } from "./targets.ts";
 

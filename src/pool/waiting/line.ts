@@ -1,6 +1,6 @@
 import type { Awaitable } from "../../types.ts";
-import type { Lane } from "../ready/lane.ts";
 import type { NotNow } from "../ready/not-now.ts";
+import type { Lane } from "../ready/ready-set.ts";
 
 /** A store is asked ever more rarely for what nobody gave back for long: by this share of that time, at most so late. */
 const pollShare = 0.05;

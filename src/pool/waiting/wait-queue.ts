@@ -19,8 +19,8 @@
  */
 
 import type { Awaitable, Clock } from "../../types.ts";
-import type { Lane } from "../ready/lane.ts";
 import { NotNow } from "../ready/not-now.ts";
+import type { Lane } from "../ready/ready-set.ts";
 import { abortReason } from "./bounded-wait.ts";
 import {
   firstLike,

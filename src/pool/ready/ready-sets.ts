@@ -3,7 +3,7 @@ import { matchesModel } from "../../limits/model-pattern.ts";
 import { RecentMap } from "../../recent-map.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
-import { Lane } from "./lane.ts";
+import { Lane } from "./ready-set.ts";
 
 /** Model names come from outside: lanes for them are capped. With many accounts a lane is large, so fewer are kept. */
 const mostLanes = 64;
