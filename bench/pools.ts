@@ -4,7 +4,7 @@ import { providerNamed } from "../src/named/presets.ts";
 import { strategyOf } from "../src/named/strategies.ts";
 import type { KeyPool } from "../src/pool/keys/key-pool.ts";
 import { KeyRegistry } from "../src/pool/keys/key-registry.ts";
-import { Lane, standing } from "../src/pool/ready/ready-set.ts";
+import { availability, ReadySet } from "../src/pool/ready/ready-set.ts";
 import { resolveStrategy } from "../src/pool/strategies/resolve-strategy.ts";
 import type { Clock, KeyConfig } from "../src/types.ts";
 import { makeKeys, type StrategyName } from "./library.ts";
@@ -42,11 +42,11 @@ export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
   return registry.pool;
 }
 
-export function makeLane(pool: KeyPool, strategy: StrategyName, clock: Clock = systemClock): Lane {
+export function makeReadySet(pool: KeyPool, strategy: StrategyName, clock: Clock = systemClock): ReadySet {
   const ordering = resolveStrategy(strategyOf(strategy), (error) => {
     throw error;
   });
-  return new Lane(pool, ordering, { groups: pool, clock, random: Math.random });
+  return new ReadySet(pool, ordering, { groups: pool, clock, random: Math.random });
 }
 
 /** Which of `count` keys cool: a random share of them, at least one stays. */
@@ -55,7 +55,7 @@ export function coolingPlaces(count: number, share: number): number[] {
   return places.slice(0, Math.min(count - 1, Math.round(count * share)));
 }
 
-/** Parks a share of the lane's groups until `until` of the lane's clock. */
-export function parkShare(lane: Lane, count: number, share: number, until: number): void {
-  for (const slot of coolingPlaces(count, share)) lane.park(slot, until, standing.limited);
+/** Parks a share of the ready set's groups until `until` of the ready set's clock. */
+export function parkShare(readySet: ReadySet, count: number, share: number, until: number): void {
+  for (const slot of coolingPlaces(count, share)) readySet.park(slot, until, availability.limited);
 }

@@ -1,7 +1,7 @@
 import { systemClock } from "../../src/clock.ts";
-import type { Lane } from "../../src/pool/ready/ready-set.ts";
+import type { ReadySet } from "../../src/pool/ready/ready-set.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
-import { coolingShares, makeConfigs, makeLane, makePool, parkShare, sizes, strategies } from "../pools.ts";
+import { coolingShares, makeConfigs, makePool, makeReadySet, parkShare, sizes, strategies } from "../pools.ts";
 import { figure, printGoal, printTable, printTitle } from "../table.ts";
 
 /** A year from now: nothing wakes while it is measured. */
@@ -9,7 +9,7 @@ const farAwayMs = 365 * 86_400_000;
 
 /** Only the choice of the next ready group, without the store. */
 export async function indexPicks(): Promise<void> {
-  printTitle("(c) picking: the lane's choice alone, ns a pick");
+  printTitle("(c) picking: the ready set's choice alone, ns a pick");
   const pools = new Map(sizes.map((size) => [size, makePool(makeConfigs(size), systemClock)]));
   const table: string[][] = [];
   const goals: (() => void)[] = [];
@@ -19,9 +19,9 @@ export async function indexPicks(): Promise<void> {
       const pool = pools.get(size);
       if (pool === undefined) continue;
       for (const share of coolingShares) {
-        const lane = makeLane(pool, strategy);
-        parkShare(lane, size, share, systemClock.monotonic() + farAwayMs);
-        rows.push(pickRow(nameOf(size, share), lane));
+        const readySet = makeReadySet(pool, strategy);
+        parkShare(readySet, size, share, systemClock.monotonic() + farAwayMs);
+        rows.push(pickRow(nameOf(size, share), readySet));
       }
     }
     const timings = await compare(rows, { rounds: roundsOf(60), batchMs: 2, warmUpMs: 120 });
@@ -40,13 +40,13 @@ function nameOf(size: number, share: number): string {
 
 let sink = 0;
 
-function pickRow(name: string, lane: Lane): Row {
+function pickRow(name: string, readySet: ReadySet): Row {
   return {
     name,
     run(count) {
       for (let pick = 0; pick < count; pick++) {
-        const slot = lane.first();
-        lane.took(slot);
+        const slot = readySet.first();
+        readySet.onTaken(slot);
         sink ^= slot;
       }
     },

@@ -1,10 +1,10 @@
 import { KeyRotator } from "../../src/named/key-rotator.ts";
 import { Lease } from "../../src/pool/lease.ts";
-import { standing } from "../../src/pool/ready/ready-set.ts";
+import { availability } from "../../src/pool/ready/ready-set.ts";
 import type { Limit } from "../../src/types.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { roundsOf } from "../measure.ts";
-import { makeConfigs, makeLane, makePool } from "../pools.ts";
+import { makeConfigs, makePool, makeReadySet } from "../pools.ts";
 import { quantile } from "../statistics.ts";
 import { figure, printGoal, printTable, printTitle } from "../table.ts";
 
@@ -18,8 +18,8 @@ const success = { outcome: "success" } as const;
 export function minuteBoundary(): void {
   printTitle("(c) the minute boundary: 100,000 parked keys wake, microseconds of single picks across it");
   const cases: readonly (readonly [name: string, measure: () => Float64Array])[] = [
-    ["lane alone, all at one instant", () => laneAcross(() => 0)],
-    ["lane alone, over a second around it", () => laneAcross((slot) => offsets[slot] as number)],
+    ["ready set alone, all at one instant", () => readySetAcross(() => 0)],
+    ["ready set alone, over a second around it", () => readySetAcross((slot) => offsets[slot] as number)],
     ["acquire + settle, calendar minute, all at one instant", () => rotatorAcross("calendar")],
     ["acquire + settle, rolling minute, as they were used", () => rotatorAcross("rolling")],
   ];
@@ -65,18 +65,18 @@ function collectFirst(): void {
   globalThis.gc?.();
 }
 
-function laneAcross(offsetMs: (slot: number) => number): Float64Array {
+function readySetAcross(offsetMs: (slot: number) => number): Float64Array {
   collectFirst();
   const clock = makeClock();
-  const lane = makeLane(makePool(configs, clock), "round_robin", clock);
+  const readySet = makeReadySet(makePool(configs, clock), "round_robin", clock);
   const boundary = clock.monotonic() + 60_000;
-  for (let slot = 0; slot < size; slot++) lane.park(slot, boundary + offsetMs(slot), standing.limited);
+  for (let slot = 0; slot < size; slot++) readySet.park(slot, boundary + offsetMs(slot), availability.limited);
   // The first keys are due when the measuring begins.
   clock.advance(60_000 + stepMs * 10);
   return timedPicks(clock, () => {
-    lane.wakeDue(clock.monotonic());
-    const slot = lane.first();
-    if (slot !== -1) lane.took(slot);
+    readySet.wakeDue(clock.monotonic());
+    const slot = readySet.first();
+    if (slot !== -1) readySet.onTaken(slot);
   });
 }
 

@@ -8,7 +8,7 @@ import { maskSecret } from "../mask.ts";
 import { type PooledKey, secretUnknown } from "../pool/keys/key-pool.ts";
 import { Lease } from "../pool/lease.ts";
 import { type PoolOwner, type PoolPort, type ProbeRequest, portOf, type SendProbe } from "../pool/pool-port.ts";
-import { mayRecheck } from "../pool/ready/rechecks.ts";
+import { mayProbe } from "../pool/ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "../pool/rotator-options.ts";
 import type { CooldownChange, Kind } from "../types.ts";
 
@@ -180,13 +180,13 @@ async function endGuesses(port: PoolPort, { key, model, reservation }: Lease): P
   const scopes = [accountScope(id), ...(model === undefined ? [] : [modelScope(id, model)])];
   const { scopes: states } = await store.read(scopes, []);
   const refuted = states.filter(
-    ({ until, now, source, startedAt }) => until > now && mayRecheck(source) && startedAt < reservation.reservedAt,
+    ({ until, now, source, startedAt }) => until > now && mayProbe(source) && startedAt < reservation.reservedAt,
   );
   if (refuted.length === 0) return;
   await store.cooldown(
     refuted.map(({ scope }): CooldownChange => ({ scope, set: "end", reason: "probe", source: "heuristic" })),
   );
-  account.recheckAt = 0;
+  account.probeAt = 0;
   port.readiness.wake(account.slot);
   for (const { scope } of refuted) port.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
 }

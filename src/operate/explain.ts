@@ -5,7 +5,7 @@ import type { Blocked, Store } from "../limits/store.ts";
 import type { Outlook } from "../pool/dispatcher.ts";
 import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
 import { type PoolOwner, portOf } from "../pool/pool-port.ts";
-import type { Lane } from "../pool/ready/ready-set.ts";
+import type { ReadySet } from "../pool/ready/ready-set.ts";
 import type { AcquireRequest } from "../pool/rotator-options.ts";
 import type { LearntLimit } from "../types.ts";
 
@@ -82,7 +82,7 @@ export async function explain(owner: PoolOwner, request: AcquireRequest = {}): P
   const free = new Set<string>();
   for (const [key, verdict] of await explainAll(pool.keys.values(), request, parts)) {
     if (verdict.reason === null) free.add(key.id);
-    const { model: own = null } = parts.lane;
+    const { model: own = null } = parts.readySet;
     const learnt = features.limits
       .of(key.account.id)
       .filter(({ model }) => own === null || model === null || model === own);
@@ -113,7 +113,7 @@ async function explainAll(
 async function explainKey(
   key: PooledKey,
   request: AcquireRequest,
-  { tracker, store, lane, tokens, reserveOptions, pool }: ExplanationParts,
+  { tracker, store, readySet, tokens, reserveOptions, pool }: ExplanationParts,
 ): Promise<KeyVerdict> {
   const { id, account } = key;
   const against = (reason: string): KeyVerdict => ({
@@ -122,11 +122,11 @@ async function explainKey(
     endsInMs: null,
   });
   if (!key.enabled) return against("disabled");
-  if (!lane.accepts(key)) return against("not for this model");
+  if (!readySet.accepts(key)) return against("not for this model");
   const own = request.account === undefined ? undefined : pool.accountOf(request.account);
   if (own !== undefined && own !== account) return against("not the account it is about");
   if (request.exclude !== undefined && account.isIn(request.exclude)) return against("excluded");
-  const candidate = tokens.fill(tracker.candidateFor(key, lane.model, lane.restsAlone), request, false);
+  const candidate = tokens.fill(tracker.candidateFor(key, readySet.model, readySet.coolsAlone), request, false);
   const answer = await store.reserve([candidate], { ...reserveOptions, dryRun: true });
   if (answer.granted) return { reason: null, by: null, endsInMs: null };
   const { by, until, reason } = answer.blocked[0] as Blocked;
@@ -136,21 +136,21 @@ async function explainKey(
 
 function choiceOf(
   { prefer, account }: AcquireRequest,
-  { pool, lane, home }: ExplanationParts,
+  { pool, readySet, home }: ExplanationParts,
   free: ReadonlySet<string>,
 ): Pick<Explanation, "chosen" | "why"> {
   const atHome = home?.keys.find(({ id }) => free.has(id));
   if (atHome !== undefined) return { chosen: atHome.id, why: "affinity" };
   if (prefer !== undefined && free.has(prefer)) return { chosen: prefer, why: "preferred" };
-  const chosen = firstFree(pool, lane, free);
+  const chosen = firstFree(pool, readySet, free);
   const isPinned = account !== undefined && pool.accountOf(account) !== undefined;
   return { chosen, why: chosen === null ? null : isPinned ? "account" : "strategy" };
 }
 
-/** The first key, in the lane's own order, that nothing stands against. */
-function firstFree(pool: KeyPool, lane: Lane, free: ReadonlySet<string>): string | null {
-  const preferred = lane.first();
-  const slots = preferred === -1 ? [] : [preferred, ...lane.list(pool.accountCount)];
+/** The first key, in the ready set's own order, that nothing stands against. */
+function firstFree(pool: KeyPool, readySet: ReadySet, free: ReadonlySet<string>): string | null {
+  const preferred = readySet.first();
+  const slots = preferred === -1 ? [] : [preferred, ...readySet.list(pool.accountCount)];
   for (const slot of slots) {
     const { keys, cursor } = pool.accountAt(slot);
     for (let step = 0; step < keys.length; step++) {

@@ -52,7 +52,7 @@ export class OperatedRotator extends PoolRotator {
 
   /**
    * Probes every key and reports: what each answered, and in how many milliseconds. What is learnt counts at once: a key that
-   * works again is used again, a refused one rests. Needs a fetch made with this rotator, which sends the probes.
+   * works again is used again, a refused one cools down. Needs a fetch made with this rotator, which sends the probes.
    * @param probe @default the provider's own probe, or `healthCheck.path`
    * @param options.ids the keys to probe; @default all
    * @throws InvalidOptionsError for what cannot be a probe, and without one when none is known that proves anything.
@@ -97,7 +97,7 @@ export class OperatedRotator extends PoolRotator {
   }
 
   /**
-   * Switches a key on and ends its own rest. Returns whether there is such a key; before a function that lists the keys was
+   * Switches a key on and ends its own cooldown. Returns whether there is such a key; before a function that lists the keys was
    * first read, `true`: the word is kept until then. A key whose secret nobody kept is switched on when it is given again.
    * @throws RotatorClosedError after `close()`.
    */
@@ -124,7 +124,7 @@ export class OperatedRotator extends PoolRotator {
   }
 
   /**
-   * Gives a key a new secret. Its id, settings and counters stay; verdicts on the old secret do not follow.
+   * Gives a key a new secret. Its id, settings and counters stay; what was found out about the old secret does not follow.
    * Returns whether there is such a key; `false` for all but added ones before a function that lists the keys was first read.
    * @throws InvalidOptionsError for what cannot be a secret, or is that of another key; RotatorClosedError after `close()`.
    */

@@ -100,7 +100,7 @@ export class PoolRotator {
   }
 
   /**
-   * Puts a key to rest, or ends its rest, on an operator's word. A longer rest that holds already is not cut. Returns whether
+   * Puts a key into cooldown, or ends it, on an operator's word. A longer cooldown that holds already is not cut. Returns whether
    * there is such a key; `false` for all but added ones before a function that lists the keys was first read.
    * @param forMs milliseconds from now, a finite number > 0; or `"end"`
    * @param reason told with the event `key-cooled`; @default "operator"

@@ -79,7 +79,7 @@ export interface PoolSnapshot {
   readonly inferredAccounts: readonly InferredAccount[];
   readonly accounts: number;
   /**
-   * Models that stand apart because they rested on their own, have keys or limits of their own; how the accounts stand for each.
+   * Models that stand apart because they cooled on their own, have keys or limits of their own; how the accounts stand for each.
    */
   readonly models: readonly ModelStanding[];
   /** Accounts by how they stand for all other requests: by the best of their keys. */
@@ -87,7 +87,7 @@ export interface PoolSnapshot {
   readonly limited: number;
   readonly refused: number;
   readonly disabled: number;
-  /** Milliseconds until the next resting account is due; `null` when none rests. */
+  /** Milliseconds until the next account that cools down is due; `null` when none does. */
   readonly nextReadyInMs: number | null;
   /** Keys given out by this process and not given back yet. */
   readonly inFlight: number;
@@ -111,7 +111,7 @@ export async function snapshot(owner: PoolOwner): Promise<PoolSnapshot> {
   const { readiness } = port;
   const { inFlight, queue } = readiness;
   const waiting = queue.size;
-  const models = readiness.modelStandings();
+  const models = readiness.availabilityOfModels();
   const { store: itsStore } = port.options;
   const store = isShared(itsStore) ? itsStore.sharing() : undefined;
   return {
@@ -264,7 +264,7 @@ function stateOf(
 ): KeySnapshot["state"] {
   if (!key.enabled) return "disabled";
   if (cooldowns.some(({ reason }) => reason === "invalid_key")) return "refused";
-  // A model at rest leaves the others.
+  // A model in cooldown leaves the others.
   if (cooldowns.some(({ scope }) => !scope.startsWith("model:"))) return "cooling";
   // A limit of some models leaves the others.
   const isFull = limits.some(({ left, models, model }) => left <= 0 && models === null && model === null);

@@ -15,7 +15,7 @@ import type { EventHub } from "./events.ts";
 import type { Account, KeyPool, PooledKey } from "./keys/key-pool.ts";
 import type { Lease } from "./lease.ts";
 import type { Readiness } from "./readiness.ts";
-import { mayRecheck } from "./ready/rechecks.ts";
+import { mayProbe } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 
 export interface CooldownParts {
@@ -44,10 +44,10 @@ export class Cooldowns {
     try {
       const states = this.#store.cooldown(changes);
       if ("then" in states) {
-        this.own(states, lease.key, changes).then((late) => this.learn(late, lease.key, lease), this.#failed);
-      } else this.learn(states, lease.key, lease);
+        this.own(states, lease.key, changes).then((late) => this.onStates(late, lease.key, lease), this.#onFailure);
+      } else this.onStates(states, lease.key, lease);
     } catch (error) {
-      this.#failed(error);
+      this.#onFailure(error);
     }
   }
 
@@ -55,7 +55,7 @@ export class Cooldowns {
   async guess(id: string, forMs: number, reason: string): Promise<void> {
     const key = this.#parts.pool.keys.get(id);
     if (key === undefined) return;
-    this.learn(await this.#cool(key, { forMs }, reason, "heuristic"), key, undefined);
+    this.onStates(await this.#cool(key, { forMs }, reason, "heuristic"), key, undefined);
   }
 
   /** Puts a key into cooldown, or ends what it is in, on an operator's word. */
@@ -63,7 +63,7 @@ export class Cooldowns {
     const key = this.#parts.pool.keys.get(id);
     if (key === undefined) return false;
     const set = forMs === "end" ? forMs : { forMs };
-    this.learn(await this.#cool(key, set, reason, "operator"), key, undefined);
+    this.onStates(await this.#cool(key, set, reason, "operator"), key, undefined);
     if (forMs === "end") this.endAll(key);
     return true;
   }
@@ -99,7 +99,7 @@ export class Cooldowns {
       this.own(ended, key, changes).then((states) => {
         for (const { scope, now } of states) readiness.shared?.forget(scope, now);
         readiness.wake(account.slot);
-      }, this.#failed);
+      }, this.#onFailure);
     }
     readiness.wake(account.slot);
   }
@@ -110,36 +110,36 @@ export class Cooldowns {
   }
 
   /** Takes over what the store says of scopes that a change or a success touched. */
-  learn(states: readonly ScopeState[], key: PooledKey, lease: Lease | undefined): void {
+  onStates(states: readonly ScopeState[], key: PooledKey, lease: Lease | undefined): void {
     for (const state of states) {
       const forMs = state.until - state.now;
       this.#parts.readiness.shared?.learnt(state);
-      if (forMs > 0) this.#began(state, forMs, key, lease);
-      else this.#ended(state, key);
+      if (forMs > 0) this.#onCooled(state, forMs, key, lease);
+      else this.#onEnded(state, key);
     }
   }
 
-  #began(state: ScopeState, forMs: number, key: PooledKey, lease: Lease | undefined): void {
+  #onCooled(state: ScopeState, forMs: number, key: PooledKey, lease: Lease | undefined): void {
     const { scope, source, reason } = state;
     const { readiness, events, pool, options } = this.#parts;
     const account = this.#accountOf(scope, key);
     // Only where keys have endpoints of their own is there another origin to prefer.
     if (originIn(scope) === undefined) account.slowStart();
-    else if (pool.hasOwnEndpoints) readiness.origins.rest(key, forMs);
+    else if (pool.hasOwnEndpoints) readiness.origins.cool(key, forMs);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.credentialCooled(lease?.secretUsed ?? key.secret);
     const now = options.clock.monotonic();
-    if (mayRecheck(source) && !isKeyScope(scope)) readiness.rechecks.wakeAt(account, now, now + forMs);
+    if (mayProbe(source) && !isKeyScope(scope)) readiness.probes.wakeAt(account, now, now + forMs);
     if (!events.isHeard) return;
     events.emit("key-cooled", { scope: shownId(scope), keyId: key.id, forMs: Math.ceil(forMs), source, reason });
   }
 
-  #ended({ scope }: ScopeState, key: PooledKey): void {
+  #onEnded({ scope }: ScopeState, key: PooledKey): void {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     if (account === key.account) key.endRest();
-    if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.origins.rest(key, 0);
-    account.recheckAt = 0;
+    if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.origins.cool(key, 0);
+    account.probeAt = 0;
     readiness.wake(account.slot);
     if (events.isHeard) events.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
   }
@@ -152,7 +152,7 @@ export class Cooldowns {
 
   /** A model that cools on its own gets a ready set of its own. */
   #noteModel(scope: string, model: string): void {
-    this.#parts.readiness.lanes.separate(model);
+    this.#parts.readiness.readySets.separate(model);
     this.#parts.pool.accountWith(nameInScope(scope).slice(0, -model.length - 1))?.noteModel(model);
   }
 
@@ -167,7 +167,7 @@ export class Cooldowns {
     return "then" in states ? this.own(states, key, changes) : states;
   }
 
-  readonly #failed = (error: unknown): void => {
+  readonly #onFailure = (error: unknown): void => {
     this.#parts.events.emit("internal-error", { part: "store", error });
   };
 }

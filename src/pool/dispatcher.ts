@@ -15,7 +15,7 @@ import { type AskedRequest, Lease, type LeaseOwner } from "./lease.ts";
 import type { Readiness, ReadinessParts } from "./readiness.ts";
 import { Affinity } from "./ready/affinity.ts";
 import { NotNow } from "./ready/not-now.ts";
-import { type Lane, standing } from "./ready/ready-set.ts";
+import { availability, type ReadySet } from "./ready/ready-set.ts";
 import type { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import { abortReason, untilEnded } from "./waiting/bounded-wait.ts";
@@ -33,7 +33,7 @@ export interface DispatcherParts extends ReadinessParts {
 
 /** Where a request stands. */
 export interface Outlook {
-  readonly lane: Lane;
+  readonly readySet: ReadySet;
   /** The account a conversation belongs to. */
   readonly home: Account | undefined;
   readonly tokens: TokenAmounts;
@@ -41,7 +41,7 @@ export interface Outlook {
 }
 
 /**
- * Gives out keys: finds the lane of a request, has a key picked there, and has those wait for whom there is none.
+ * Gives out keys: finds the ready set of a request, has a key picked there, and has those wait for whom there is none.
  */
 export class Dispatcher {
   readonly #options: ResolvedRotatorOptions;
@@ -83,37 +83,37 @@ export class Dispatcher {
   }
 
   acquire(request: AcquireRequest): Lease | Promise<Lease> {
-    const lane = this.#readiness.lanes.for(request.model);
-    return request.affinity === undefined ? this.#acquireIn(lane, request) : this.#acquireNear(lane, request);
+    const readySet = this.#readiness.readySets.for(request.model);
+    return request.affinity === undefined ? this.#acquireIn(readySet, request) : this.#acquireNear(readySet, request);
   }
 
   /** Where a request stands, and takes nothing. */
   outlook(request: AcquireRequest): Outlook {
-    const lane = this.#readiness.lanes.for(request.model);
-    lane.wakeDue(this.#options.clock.monotonic());
-    const home = this.#homeOf(lane, request);
-    return { lane, home, tokens: this.#tokens, reserveOptions: this.questions.request };
+    const readySet = this.#readiness.readySets.for(request.model);
+    readySet.wakeDue(this.#options.clock.monotonic());
+    const home = this.#homeOf(readySet, request);
+    return { readySet, home, tokens: this.#tokens, reserveOptions: this.questions.request };
   }
 
   /** The account a conversation belongs to. */
-  #homeOf(lane: Lane, { affinity, account, exclude }: AcquireRequest): Account | undefined {
+  #homeOf(readySet: ReadySet, { affinity, account, exclude }: AcquireRequest): Account | undefined {
     if (affinity === undefined || account !== undefined) return undefined;
     const mayServe = (of: Account): boolean =>
-      lane.standingOf(of.slot) !== standing.absent && (exclude === undefined || !of.isIn(exclude));
+      readySet.availabilityOf(of.slot) !== availability.absent && (exclude === undefined || !of.isIn(exclude));
     return this.#affinity.accountFor(affinity, this.#readiness.inFlight, mayServe);
   }
 
-  #acquireIn(lane: Lane, request: AcquireRequest): Lease | Promise<Lease> {
-    if (lane.waiting > 0)
-      return this.#wait(lane, request, this.#maxWait(request), this.#readiness.queue.arrive(), undefined);
-    const got = this.#asker.pick(lane, request);
+  #acquireIn(readySet: ReadySet, request: AcquireRequest): Lease | Promise<Lease> {
+    if (readySet.waiting > 0)
+      return this.#wait(readySet, request, this.#maxWait(request), this.#readiness.queue.arrive(), undefined);
+    const got = this.#asker.pick(readySet, request);
     if (got instanceof Lease) return got;
     const arrival = this.#readiness.queue.arrive();
-    if (got instanceof NotNow) return this.#wait(lane, request, this.#maxWait(request), arrival, got);
+    if (got instanceof NotNow) return this.#wait(readySet, request, this.#maxWait(request), arrival, got);
     return this.#unlessEnded(got, request).then((answer) => {
       if (answer instanceof Lease) return answer;
-      // The answer may have shown that its model has a lane of its own.
-      const own = lane.restsAlone ? lane : this.#readiness.lanes.for(request.model);
+      // The answer may have shown that its model has a ready set of its own.
+      const own = readySet.coolsAlone ? readySet : this.#readiness.readySets.for(request.model);
       return this.#wait(own, request, this.#maxWait(request), arrival, answer);
     });
   }
@@ -127,26 +127,27 @@ export class Dispatcher {
   }
 
   /** First the account the conversation belongs to, then whichever can serve: it belongs to that one from then on. */
-  async #acquireNear(lane: Lane, request: AcquireRequest): Promise<Lease> {
+  async #acquireNear(readySet: ReadySet, request: AcquireRequest): Promise<Lease> {
     const affinity = request.affinity as string;
-    const home = this.#homeOf(lane, request);
+    const home = this.#homeOf(readySet, request);
     const lease =
-      (home === undefined ? null : await this.#acquireAt(home, lane, request)) ?? this.#acquireIn(lane, request);
+      (home === undefined ? null : await this.#acquireAt(home, readySet, request)) ??
+      this.#acquireIn(readySet, request);
     const got = await lease;
-    this.#affinity.served(affinity, got.key.account);
+    this.#affinity.record(affinity, got.key.account);
     return got;
   }
 
   /** A key of this account: now, or as soon as a conversation may wait for it. */
-  async #acquireAt(home: Account, lane: Lane, request: AcquireRequest): Promise<Lease | null> {
+  async #acquireAt(home: Account, readySet: ReadySet, request: AcquireRequest): Promise<Lease | null> {
     const trial = pinnedTo(home.name, request);
-    const picked = this.#asker.pick(lane, trial);
+    const picked = this.#asker.pick(readySet, trial);
     const got = picked instanceof Promise ? await this.#unlessEnded(picked, trial) : picked;
     const waitMs = Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
     if (got instanceof Lease) return got;
     if (waitMs <= 0) return null;
     try {
-      return await this.#wait(lane, trial, waitMs, this.#readiness.queue.arrive(), got);
+      return await this.#wait(readySet, trial, waitMs, this.#readiness.queue.arrive(), got);
     } catch (error) {
       if (AllKeysExhaustedError.isInstance(error)) return null;
       throw error;
@@ -154,7 +155,7 @@ export class Dispatcher {
   }
 
   #wait(
-    lane: Lane,
+    readySet: ReadySet,
     request: AcquireRequest,
     maxWaitMs: number,
     arrival: number,
@@ -165,13 +166,13 @@ export class Dispatcher {
     const { queue } = this.#readiness;
     const deadline = this.#options.clock.monotonic() + maxWaitMs;
     const isFull = queue.size >= this.#options.maxWaiting;
-    if (maxWaitMs <= 0 || isFull || this.#dueAt(lane, request, last) > deadline) {
-      return Promise.reject(this.#exhausted(lane, request, last));
+    if (maxWaitMs <= 0 || isFull || this.#dueAt(readySet, request, last) > deadline) {
+      return Promise.reject(this.#exhausted(readySet, request, last));
     }
-    return queue.wait(lane, this.#waiting(lane, request), deadline, arrival, last);
+    return queue.wait(readySet, this.#waiting(readySet, request), deadline, arrival, last);
   }
 
-  #waiting(lane: Lane, request: AcquireRequest): WaitingRequest {
+  #waiting(readySet: ReadySet, request: AcquireRequest): WaitingRequest {
     const { model, account, exclude, signal, priority = 0 } = request;
     const { shared } = this.#readiness;
     return {
@@ -179,14 +180,14 @@ export class Dispatcher {
       priority,
       model,
       isPinned: account !== undefined,
-      ask: () => this.#asker.pick(lane, request),
-      dueAt: (last) => this.#dueAt(lane, request, last),
-      queued: (waiting) => this.#queued(request, waiting),
-      exhausted: (last) => this.#exhausted(lane, request, last),
+      ask: () => this.#asker.pick(readySet, request),
+      dueAt: (last) => this.#dueAt(readySet, request, last),
+      queued: (waiting) => this.#onQueued(request, waiting),
+      exhausted: (last) => this.#exhausted(readySet, request, last),
       isBeside: () =>
         exclude !== undefined ||
         account !== undefined ||
-        (shared !== undefined && this.#readiness.lanes.for(model) !== lane),
+        (shared !== undefined && this.#readiness.readySets.for(model) !== readySet),
       isLike: (other) => !this.#pool.countsTokens && model === other.model && !other.isPinned,
     };
   }
@@ -198,21 +199,21 @@ export class Dispatcher {
   }
 
   /** When it may be served at the earliest, as far as is known; -Infinity: at any moment. */
-  #dueAt(lane: Lane, request: AcquireRequest, last: NotNow | undefined): number {
+  #dueAt(readySet: ReadySet, request: AcquireRequest, last: NotNow | undefined): number {
     const roomAt = last?.roomAt ?? Number.POSITIVE_INFINITY;
     // It may be back at any moment.
-    if (last?.storeAway === true && lane.count(standing.ready) > 0) return Number.NEGATIVE_INFINITY;
+    if (last?.storeAway === true && readySet.count(availability.ready) > 0) return Number.NEGATIVE_INFINITY;
     const own = request.account === undefined ? undefined : this.#pool.accountOf(request.account);
     if (own !== undefined) {
-      const now = lane.standingOf(own.slot);
-      if (now === standing.absent) return Number.POSITIVE_INFINITY;
-      const isParked = now === standing.limited || now === standing.refused;
-      return isParked && !this.#mayGiveBack ? lane.wakeAtOf(own.slot) : Number.NEGATIVE_INFINITY;
+      const now = readySet.availabilityOf(own.slot);
+      if (now === availability.absent) return Number.POSITIVE_INFINITY;
+      const isParked = now === availability.limited || now === availability.refused;
+      return isParked && !this.#mayGiveBack ? readySet.wakeAtOf(own.slot) : Number.NEGATIVE_INFINITY;
     }
-    if (lane.count(standing.stuck) + lane.count(standing.held) > 0 || this.#mayGiveBack)
+    if (readySet.count(availability.blocked) + readySet.count(availability.deprioritized) > 0 || this.#mayGiveBack)
       return Number.NEGATIVE_INFINITY;
-    if (lane.count(standing.ready) === 0) return lane.nextWakeAt();
-    return roomAt === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(lane.nextWakeAt(), roomAt);
+    if (readySet.count(availability.ready) === 0) return readySet.nextWakeAt();
+    return roomAt === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(readySet.nextWakeAt(), roomAt);
   }
 
   /** Requests under way may have reserved more tokens than they use. */
@@ -220,9 +221,13 @@ export class Dispatcher {
     return this.#pool.countsTokens && this.#readiness.inFlight > 0;
   }
 
-  #exhausted(lane: Lane, request: AcquireRequest, last: NotNow | undefined): Error {
-    const standing = this.#readiness.standingFor(lane, request.account, last?.roomAt ?? Number.POSITIVE_INFINITY);
-    const pool = { ...standing, isStoreAway: last?.storeAway };
+  #exhausted(readySet: ReadySet, request: AcquireRequest, last: NotNow | undefined): Error {
+    const availability = this.#readiness.availabilityFor(
+      readySet,
+      request.account,
+      last?.roomAt ?? Number.POSITIVE_INFINITY,
+    );
+    const pool = { ...availability, isStoreAway: last?.storeAway };
     const error = exhaustedError(pool, this.#options.clock, this.#grants.secretFailure());
     if (request.isTrial !== true && this.#events.wants("pool-exhausted")) {
       const { retryAfterMs, reasons } = error;
@@ -231,7 +236,7 @@ export class Dispatcher {
     return error;
   }
 
-  #queued(request: AcquireRequest, waiting: number): void {
+  #onQueued(request: AcquireRequest, waiting: number): void {
     if (request.isTrial === true || !this.#events.wants("request-queued")) return;
     this.#events.emit("request-queued", { requestId: this.#names.of(request), waiting });
   }

@@ -53,7 +53,7 @@ export interface RotatorEvents {
     readonly elapsedMs: number;
     readonly tags: Readonly<Record<string, string>> | undefined;
   };
-  /** A scope was put to rest. */
+  /** A scope was put into cooldown. */
   "key-cooled": {
     readonly scope: string;
     /** The key whose answer it was; `null` where an account or a provider was told of alone. */
@@ -64,7 +64,7 @@ export interface RotatorEvents {
     /** Another process told of it, through the store both share. */
     readonly elsewhere?: true | undefined;
   };
-  /** A success or an operator ended a rest before its time, or cleared its strikes. */
+  /** A success or an operator ended a cooldown before its time, or cleared its consecutive failures. */
   "key-recovered": {
     readonly scope: string;
     readonly keyId: string | null;
@@ -72,7 +72,7 @@ export interface RotatorEvents {
     readonly elsewhere?: true | undefined;
   };
   /**
-   * Accounts that were given apart are one: the provider named the same organization for them, and a rest of one now covers
+   * Accounts that were given apart are one: the provider named the same organization for them, and a cooldown of one now covers
    * all.
    */
   "accounts-merged": { readonly evidence: string; readonly accounts: readonly string[] };

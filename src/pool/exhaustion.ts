@@ -2,8 +2,8 @@ import { AllKeysExhaustedError } from "../errors.ts";
 import type { Clock } from "../types.ts";
 import type { SecretFailure } from "./asking/grants.ts";
 
-/** How a lane stands, counted in accounts. */
-export interface PoolStanding {
+/** How a ready set stands, counted in accounts. */
+export interface PoolAvailability {
   readonly accounts: number;
   readonly ready: number;
   readonly limited: number;
@@ -30,7 +30,7 @@ const limitMark: unique symbol = Symbol.for("rotating-fetch.for-limits") as neve
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
  * refused credentials, 401; all switched off, unfit, without a secret or kept back by a store that cannot be asked, 503.
  */
-export function exhaustedError(pool: PoolStanding, clock: Clock, failure?: SecretFailure): AllKeysExhaustedError {
+export function exhaustedError(pool: PoolAvailability, clock: Clock, failure?: SecretFailure): AllKeysExhaustedError {
   const { limited, refused, disabled, unsuitable } = pool;
   const recovers = limited + pool.ready > 0;
   const hasNoSecrets = failure !== undefined && failure.accounts >= limited + pool.ready;

@@ -11,8 +11,8 @@ import type { AcquireRequest } from "./rotator-options.ts";
 /** What a lease needs of the rotator that gave it. */
 export interface LeaseOwner {
   now(): number;
-  granted(lease: Lease): void;
-  end(lease: Lease, result: LeaseResult): void;
+  onGranted(lease: Lease): void;
+  onEnd(lease: Lease, result: LeaseResult): void;
 }
 
 /** A request as far as leases look at it: whoever makes calls knows more of them. */
@@ -80,7 +80,7 @@ export class Lease {
     return this.#key;
   }
 
-  /** What it is sent with: verdicts are on this one. @internal */
+  /** What it is sent with: classifications are about this one. @internal */
   get secretUsed(): KeySecret {
     return this.#secret;
   }
@@ -133,7 +133,7 @@ export class Lease {
     this.#note().waitedMs = waitedMs;
   }
 
-  /** Found when it is needed; at the latest when the answer is judged. */
+  /** Found when it is needed; at the latest when the answer is classified. */
   get model(): string | undefined {
     return this.#notes?.model ?? this.request.model;
   }
@@ -160,7 +160,7 @@ export class Lease {
     this.#note().origin = origin;
   }
 
-  /** What its failure put to rest. @internal */
+  /** What its failure put into cooldown. @internal */
   get marks(): readonly CooldownChange[] {
     return this.#notes?.marks ?? [];
   }
@@ -189,7 +189,7 @@ export class Lease {
   settle(result: LeaseResult): void {
     if (this.settled) return;
     this.settled = true;
-    this.#owner.end(this, result);
+    this.#owner.onEnd(this, result);
   }
 
   #note(): LeaseNotes {

@@ -71,7 +71,7 @@ export interface CallPort extends PoolOwner {
   observe(lease: Lease, headers: HeaderReader): void;
   /** A lease as observers see it. */
   factsOf(lease: Lease): LeaseFacts;
-  /** What is known of the key whose answer is judged. */
+  /** What is known of the key whose answer is classified. */
   contextOf(lease: Lease): ClassificationContext;
   /** Takes back what a lease's failure put into cooldown: the request was at fault, not the key. */
   undo(facts: LeaseFacts): void;

@@ -125,8 +125,8 @@ export class Pool implements PoolPort {
   }
 
   get needsModel(): boolean {
-    // Another process may have put a model to rest.
-    return this.readiness.shared !== undefined || this.readiness.lanes.needModel;
+    // Another process may have put a model into cooldown.
+    return this.readiness.shared !== undefined || this.readiness.readySets.needModel;
   }
 
   get sendProbe(): SendProbe | undefined {
@@ -145,7 +145,7 @@ export class Pool implements PoolPort {
   }
 
   observe(lease: Lease, headers: HeaderReader): void {
-    this.settlement.observe(lease, headers);
+    this.settlement.onHeaders(lease, headers);
   }
 
   factsOf(lease: Lease): LeaseFacts {
@@ -272,14 +272,14 @@ export class Pool implements PoolPort {
         if (shared !== undefined) shared.heard(change);
         // What this pool changes itself is taken over by whoever settles it.
         else if (this.settlement.isSettling) return;
-        else if (change.type === "cooled") this.readiness.cooled(change.state.scope);
-        else this.readiness.freed();
+        else if (change.type === "cooled") this.readiness.onCooled(change.state.scope);
+        else this.readiness.onFreed();
       }),
       isShared(store)
         ? store.onSharing(({ type, ...told }) => {
             // Each type has the payload of its event.
             this.events.emit(`store-${type}`, told as never);
-            if (type === "shared") this.readiness.freed();
+            if (type === "shared") this.readiness.onFreed();
           })
         : undefined,
     ];

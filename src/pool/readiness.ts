@@ -3,14 +3,14 @@ import { isModelScope, nameInScope } from "../limits/scopes.ts";
 import { isListening, isShared } from "../limits/store.ts";
 import type { ScopeId } from "../types.ts";
 import type { EventHub } from "./events.ts";
-import type { PoolStanding } from "./exhaustion.ts";
+import type { PoolAvailability } from "./exhaustion.ts";
 import type { Account, KeyPool } from "./keys/key-pool.ts";
 import type { Lease } from "./lease.ts";
-import { OriginRests } from "./ready/origin-cooldowns.ts";
+import { OriginCooldowns } from "./ready/origin-cooldowns.ts";
 import { Parking } from "./ready/parking.ts";
-import { type Lane, standing } from "./ready/ready-set.ts";
-import { Lanes } from "./ready/ready-sets.ts";
-import { Rechecks } from "./ready/rechecks.ts";
+import { availability, type ReadySet } from "./ready/ready-set.ts";
+import { ReadySets } from "./ready/ready-sets.ts";
+import { HalfOpenProbes } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { LeaseRenewal } from "./shared/lease-renewal.ts";
 import { SharedRests } from "./shared/shared-rests.ts";
@@ -31,30 +31,30 @@ export interface ReadinessParts {
   readonly tracker: PoolLimits;
 }
 
-/** How the accounts stand for a model with a lane of its own. */
+/** How the accounts stand for a model with a ready set of its own. */
 export interface ModelStanding {
   /** The model, or one of those that share their limits. */
   readonly model: string;
   readonly ready: number;
   readonly limited: number;
   readonly refused: number;
-  /** Milliseconds until the next resting account is due for it; `null` when none rests. */
+  /** Milliseconds until the next account that cools down is due for it; `null` when none does. */
   readonly nextReadyInMs: number | null;
 }
 
-/** Who is ready, who rests, who waits, and what is under way. It gives out nothing itself. */
+/** Who is ready, who cools down, who waits, and what is under way. It gives out nothing itself. */
 export class Readiness {
   readonly #options: ResolvedRotatorOptions;
   readonly #pool: KeyPool;
   #inFlight = 0;
-  readonly origins: OriginRests;
-  readonly rechecks = new Rechecks();
+  readonly origins: OriginCooldowns;
+  readonly probes = new HalfOpenProbes();
   readonly parking: Parking;
-  /** What processes that share the store know of rests. */
+  /** What processes that share the store know of cooldowns. */
   readonly shared: SharedRests | undefined;
   readonly renewal: LeaseRenewal | undefined;
   readonly queue: WaitQueue<Lease>;
-  lanes: Lanes;
+  readySets: ReadySets;
   strategy: OrderingStrategy;
 
   constructor(parts: ReadinessParts) {
@@ -63,13 +63,13 @@ export class Readiness {
     this.#options = options;
     this.#pool = pool;
     this.strategy = strategy;
-    this.origins = new OriginRests(clock);
-    this.parking = new Parking(random, this.rechecks);
+    this.origins = new OriginCooldowns(clock);
+    this.parking = new Parking(random, this.probes);
     this.shared = isShared(store) ? new SharedRests(parts, this) : undefined;
     const failed = (error: unknown): void => parts.events.emit("internal-error", { part: "store", error });
     this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;
-    this.queue = new WaitQueue(clock, (lane) => this.#pollMs(lane));
-    this.lanes = this.#makeLanes();
+    this.queue = new WaitQueue(clock, (readySet) => this.#pollMs(readySet));
+    this.readySets = this.#makeReadySets();
   }
 
   /** Requests that hold a key. */
@@ -93,36 +93,36 @@ export class Readiness {
 
   /** Does the order change when a request ends? */
   get countsBusy(): boolean {
-    return this.lanes.general.countsBusy;
+    return this.readySets.general.countsBusy;
   }
 
   /** Chooses by another strategy from now on. */
   useStrategy(strategy: OrderingStrategy): void {
     this.strategy = strategy;
-    this.lanes.useStrategy(strategy);
+    this.readySets.useStrategy(strategy);
   }
 
   /** Begins anew with the keys there are now. */
   rebuild(): void {
-    this.lanes = this.#makeLanes();
+    this.readySets = this.#makeReadySets();
   }
 
   /** Takes over that an account's keys changed. */
   rejoin(account: Account): void {
-    if (account.keys.length === 0) this.lanes.leaveAll(account.slot);
-    else this.lanes.joinAll(account);
+    if (account.keys.length === 0) this.readySets.leaveAll(account.slot);
+    else this.readySets.joinAll(account);
     this.shared?.joined(account);
     this.serveAll();
   }
 
   /** An account comes last for a time: it serves where nobody else can. */
-  holdBack({ slot }: Account, until: number): void {
-    for (const lane of this.lanes) lane.hold(slot, until);
+  deprioritize({ slot }: Account, until: number): void {
+    for (const readySet of this.readySets) readySet.deprioritize(slot, until);
   }
 
   /** Something may have changed for an account: it is asked again, and those who wait are served. */
   wake(slot: number): void {
-    this.lanes.wakeAll(slot);
+    this.readySets.wakeAll(slot);
     this.serveAll();
   }
 
@@ -130,89 +130,94 @@ export class Readiness {
     this.queue.serveAll();
   }
 
-  /** A request of this account has ended: what it held may serve a waiter. */
-  released(account: Account): void {
-    if (this.lanes.onlyGeneral) {
-      this.#releasedIn(this.lanes.general, account);
+  /** A request of this account has ended: what it had may serve a waiter. */
+  onReleased(account: Account): void {
+    if (this.readySets.onlyGeneral) {
+      this.#onReleasedIn(this.readySets.general, account);
       return;
     }
-    for (const lane of this.lanes) this.#releasedIn(lane, account);
+    for (const readySet of this.readySets) this.#onReleasedIn(readySet, account);
   }
 
-  #releasedIn(lane: Lane, account: Account): void {
+  #onReleasedIn(readySet: ReadySet, account: Account): void {
     const { slot } = account;
-    const now = lane.standingOf(slot);
+    const now = readySet.availabilityOf(slot);
     // One that comes last until a certain time does so whatever ends.
-    const isHeld = now === standing.held && lane.wakeAtOf(slot) === Number.POSITIVE_INFINITY;
-    if (isHeld || now === standing.stuck) lane.wake(slot);
-    else lane.freeKeys(account);
-    if (this.#pool.countsTogether && lane.waiting > 0) lane.wakeOneStuck();
-    if (lane.countsBusy) lane.busyChanged(slot);
-    if (lane.waiting > 0) this.queue.serve(lane);
+    const isDeprioritized = now === availability.deprioritized && readySet.wakeAtOf(slot) === Number.POSITIVE_INFINITY;
+    if (isDeprioritized || now === availability.blocked) readySet.wake(slot);
+    else readySet.freeKeys(account);
+    if (this.#pool.countsTogether && readySet.waiting > 0) readySet.wakeOneBlocked();
+    if (readySet.countsBusy) readySet.onBusyChanged(slot);
+    if (readySet.waiting > 0) this.queue.serve(readySet);
   }
 
   /** A store told that something was freed elsewhere, or that it can be asked again. */
-  freed(): void {
-    for (const lane of this.lanes) {
-      lane.wakeStuck();
-      this.queue.serve(lane);
+  onFreed(): void {
+    for (const readySet of this.readySets) {
+      readySet.wakeBlocked();
+      this.queue.serve(readySet);
     }
   }
 
-  /** How the accounts stand for models with a lane of their own. */
-  modelStandings(): readonly ModelStanding[] {
-    const standings: ModelStanding[] = [];
-    for (const lane of this.lanes) {
-      if (lane.model === undefined) continue;
-      const { ready, limited, refused, wakeInMs } = this.standing(lane);
-      standings.push({ model: lane.model, ready, limited, refused, nextReadyInMs: wakeInMs });
+  /** How the accounts stand for models with a ready set of their own. */
+  availabilityOfModels(): readonly ModelStanding[] {
+    const models: ModelStanding[] = [];
+    for (const readySet of this.readySets) {
+      if (readySet.model === undefined) continue;
+      const { ready, limited, refused, wakeInMs } = this.availability(readySet);
+      models.push({ model: readySet.model, ready, limited, refused, nextReadyInMs: wakeInMs });
     }
-    return standings;
+    return models;
   }
 
-  standing(lane: Lane = this.lanes.general, roomAt = Number.POSITIVE_INFINITY): PoolStanding {
-    const ready = lane.count(standing.ready) + lane.count(standing.held);
-    const freeAt = Math.min(lane.nextFreeAt(), lane.count(standing.ready) > 0 ? roomAt : Number.POSITIVE_INFINITY);
-    const isLimited = freeAt !== Number.POSITIVE_INFINITY || ready + lane.count(standing.stuck) > 0;
-    const absent = this.#absentFrom(lane);
-    const disabled = Math.min(absent, this.#absentFrom(this.lanes.general));
+  availability(readySet: ReadySet = this.readySets.general, roomAt = Number.POSITIVE_INFINITY): PoolAvailability {
+    const ready = readySet.count(availability.ready) + readySet.count(availability.deprioritized);
+    const freeAt = Math.min(
+      readySet.nextFreeAt(),
+      readySet.count(availability.ready) > 0 ? roomAt : Number.POSITIVE_INFINITY,
+    );
+    const isLimited = freeAt !== Number.POSITIVE_INFINITY || ready + readySet.count(availability.blocked) > 0;
+    const absent = this.#absentFrom(readySet);
+    const disabled = Math.min(absent, this.#absentFrom(this.readySets.general));
     return {
       accounts: this.#pool.accountCount,
       ready,
-      limited: lane.count(standing.limited) + lane.count(standing.stuck),
-      refused: lane.count(standing.refused),
+      limited: readySet.count(availability.limited) + readySet.count(availability.blocked),
+      refused: readySet.count(availability.refused),
       disabled,
       unsuitable: absent - disabled,
-      wakeInMs: this.#until(isLimited ? freeAt : lane.nextWakeAt()),
+      wakeInMs: this.#until(isLimited ? freeAt : readySet.nextWakeAt()),
       isLimited,
     };
   }
 
   /** Of a request that belongs to one account, only that one counts. */
-  standingFor(lane: Lane, account: string | undefined, roomAt: number): PoolStanding {
+  availabilityFor(readySet: ReadySet, account: string | undefined, roomAt: number): PoolAvailability {
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
-    if (own === undefined) return this.standing(lane, roomAt);
-    const is = (...standings: number[]): number => Number(standings.includes(lane.standingOf(own.slot)));
-    const freeAt = lane.standingOf(own.slot) === standing.ready ? roomAt : lane.freeAtOf(own.slot);
-    const isLimited = freeAt !== Number.POSITIVE_INFINITY || is(standing.ready, standing.held, standing.stuck) > 0;
+    if (own === undefined) return this.availability(readySet, roomAt);
+    const is = (...models: number[]): number => Number(models.includes(readySet.availabilityOf(own.slot)));
+    const freeAt = readySet.availabilityOf(own.slot) === availability.ready ? roomAt : readySet.freeAtOf(own.slot);
+    const isLimited =
+      freeAt !== Number.POSITIVE_INFINITY ||
+      is(availability.ready, availability.deprioritized, availability.blocked) > 0;
     return {
       accounts: 1,
-      ready: is(standing.ready, standing.held),
-      limited: is(standing.limited, standing.stuck),
-      refused: is(standing.refused),
-      disabled: is(standing.absent),
+      ready: is(availability.ready, availability.deprioritized),
+      limited: is(availability.limited, availability.blocked),
+      refused: is(availability.refused),
+      disabled: is(availability.absent),
       unsuitable: 0,
-      wakeInMs: this.#until(isLimited ? freeAt : lane.wakeAtOf(own.slot)),
+      wakeInMs: this.#until(isLimited ? freeAt : readySet.wakeAtOf(own.slot)),
       isLimited,
       only: own.name,
     };
   }
 
-  #makeLanes(): Lanes {
+  #makeReadySets(): ReadySets {
     const { clock, random } = this.#options;
     const context = { groups: this.#pool, clock, random };
-    const teach = (lane: Lane): void => this.shared?.teach(lane);
-    return new Lanes(this.#pool, this.strategy, context, teach, () => this.#coolingModels());
+    const teach = (readySet: ReadySet): void => this.shared?.teach(readySet);
+    return new ReadySets(this.#pool, this.strategy, context, teach, () => this.#coolingModels());
   }
 
   /** A store inside this process may have counted before, or for another pool. */
@@ -224,9 +229,9 @@ export class Readiness {
   }
 
   /** Another pool over a store inside this process put this scope into cooldown. */
-  cooled(scope: ScopeId): void {
+  onCooled(scope: ScopeId): void {
     const model = this.#noteModel(scope);
-    if (model !== undefined) this.lanes.separate(model);
+    if (model !== undefined) this.readySets.separate(model);
   }
 
   #noteModel(scope: ScopeId): string | undefined {
@@ -237,8 +242,8 @@ export class Readiness {
   }
 
   /** When to look for what nobody tells of; `undefined`: there is nothing to look for. */
-  #pollMs(lane: Lane): number | undefined {
-    if (lane.count(standing.stuck) === 0 && this.shared?.look() !== true) return undefined;
+  #pollMs(readySet: ReadySet): number | undefined {
+    if (readySet.count(availability.blocked) === 0 && this.shared?.look() !== true) return undefined;
     const { random, store } = this.#options;
     // A store that tells of releases is asked only because leases may end, which nobody tells.
     return (isListening(store) ? untoldMs : 0) + pollMs + random() * pollJitterMs;
@@ -249,8 +254,8 @@ export class Readiness {
     return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - this.#options.clock.monotonic());
   }
 
-  #absentFrom(lane: Lane): number {
-    const { absent: _, ...present } = standing;
-    return Object.values(present).reduce((left, each) => left - lane.count(each), this.#pool.accountCount);
+  #absentFrom(readySet: ReadySet): number {
+    const { absent: _, ...present } = availability;
+    return Object.values(present).reduce((left, each) => left - readySet.count(each), this.#pool.accountCount);
   }
 }

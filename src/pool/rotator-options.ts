@@ -70,13 +70,13 @@ export interface RotatorOptions {
   /** How many requests may wait at once; one more is answered as exhausted. @default 10000 */
   readonly maxWaiting?: number | undefined;
   /**
-   * With `affinity`: how long to wait for the conversation's own account when it rests or is at a limit, before another one
+   * With `affinity`: how long to wait for the conversation's own account when it cools down or is at a limit, before another one
    * serves; milliseconds. @default 0
    */
   readonly stickyWaitMs?: number | undefined;
-  /** First rest of a key that was refused without a time, milliseconds; it doubles with every refusal in a row. @default 1000 */
+  /** First cooldown of a key that was refused without a time, milliseconds; it doubles with every refusal in a row. @default 1000 */
   readonly cooldownMs?: number | undefined;
-  /** Longest such rest, milliseconds. A time the provider states is never cut. @default 600000 */
+  /** Longest such cooldown, milliseconds. A time the provider states is never cut. @default 600000 */
   readonly maxCooldownMs?: number | undefined;
   /**
    * By how much the provider's counting may lag behind ours, milliseconds. For concurrency: how long the place of a request that
@@ -87,7 +87,7 @@ export interface RotatorOptions {
   /** A reservation nobody settles gives its place back after so many milliseconds. @default 600000 */
   readonly leaseMs?: number | undefined;
   /**
-   * Names the address requests leave from, where processes share a store: those with the same name share what rests or limits an
+   * Names the address requests leave from, where processes share a store: those with the same name share what cools down or limits an
    * address (`scope: "ip"`).
    * @default each process has an address of its own
    */

@@ -77,16 +77,16 @@ export class Settlement implements LeaseOwner {
     return lease.facts;
   }
 
-  granted(lease: Lease): void {
+  onGranted(lease: Lease): void {
     if (this.#observers.granted !== undefined) this.follow(this.#observers.onGranted(this.factsOf(lease)), lease);
   }
 
   /** The headers of a good answer. */
-  observe(lease: Lease, headers: HeaderReader): void {
+  onHeaders(lease: Lease, headers: HeaderReader): void {
     this.follow(this.#observers.onHeaders(this.factsOf(lease), headers), lease);
   }
 
-  end(lease: Lease, result: LeaseResult): void {
+  onEnd(lease: Lease, result: LeaseResult): void {
     const { key } = lease;
     const { account } = key;
     const now = this.now();
@@ -94,9 +94,9 @@ export class Settlement implements LeaseOwner {
     if (result.outcome === "success") {
       this.workedAt = now;
       key.worked(now);
-      if (account.ramp > 0) account.climb();
+      if (account.slowStartPermits > 0) account.onSuccess();
     } else if (result.outcome === "failure") key.failed(now);
-    const changes = this.#follows(lease, result);
+    const changes = this.#changesAfter(lease, result);
     // Without an answer nobody knows when the provider counted: as late as it may.
     const isUnanswered = lease.answeredAt === 0 && (result.outcome === "aborted" || result.sent === "unknown");
     const headersAfterMs = (lease.answeredAt === 0 ? now : lease.answeredAt) - lease.startedAt;
@@ -104,8 +104,8 @@ export class Settlement implements LeaseOwner {
     if (changes !== undefined) this.#followOthers(changes);
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#parts.pool.countsTokens);
-    if (settling === undefined) this.#released(lease, mayGiveBack);
-    else settling.then(() => this.#released(lease, mayGiveBack));
+    if (settling === undefined) this.#onReleased(lease, mayGiveBack);
+    else settling.then(() => this.#onReleased(lease, mayGiveBack));
     if (this.#whenIdle.size > 0 && this.#readiness.inFlight === 0) for (const done of this.#whenIdle) done();
   }
 
@@ -128,13 +128,13 @@ export class Settlement implements LeaseOwner {
       if ("undo" in change) this.undo(change.undo);
       else if ("deprioritize" in change) {
         const account = this.#parts.pool.accountOf(change.deprioritize);
-        if (account !== undefined) this.#readiness.holdBack(account, this.now() + change.forMs);
+        if (account !== undefined) this.#readiness.deprioritize(account, this.now() + change.forMs);
       }
     }
   }
 
   /** What follows from an end: by its classification, and by what observers say. Notes on the lease what cools down. */
-  #follows(lease: Lease, result: LeaseResult): readonly PoolChange[] | undefined {
+  #changesAfter(lease: Lease, result: LeaseResult): readonly PoolChange[] | undefined {
     const { classification } = result;
     const observers = this.#observers;
     if (classification === undefined && observers.ended === undefined) return undefined;
@@ -178,10 +178,10 @@ export class Settlement implements LeaseOwner {
       this.isSettling = false;
       if ("then" in states) {
         return Promise.resolve(this.cooldowns.own(states, lease.key, report.cooldowns))
-          .then((late) => this.cooldowns.learn(late, lease.key, lease))
+          .then((late) => this.cooldowns.onStates(late, lease.key, lease))
           .catch((error: unknown) => this.#storeFailed(error));
       }
-      if (states.length > 0) this.cooldowns.learn(states, lease.key, lease);
+      if (states.length > 0) this.cooldowns.onStates(states, lease.key, lease);
     } catch (error) {
       this.isSettling = false;
       this.#storeFailed(error);
@@ -189,9 +189,9 @@ export class Settlement implements LeaseOwner {
     return undefined;
   }
 
-  #released({ key }: Lease, mayGiveBack: boolean): void {
-    if (mayGiveBack) this.#readiness.lanes.wakeAll(key.account.slot);
-    this.#readiness.released(key.account);
+  #onReleased({ key }: Lease, mayGiveBack: boolean): void {
+    if (mayGiveBack) this.#readiness.readySets.wakeAll(key.account.slot);
+    this.#readiness.onReleased(key.account);
   }
 
   #storeFailed(error: unknown): void {

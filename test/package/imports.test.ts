@@ -97,7 +97,7 @@ describe("violationsOf", () => {
   });
 
   it.each([
-    ["a room imports its subroom", "pool/mine.ts", 'import { Lane } from "./ready/ready-set.ts";'],
+    ["a room imports its subroom", "pool/mine.ts", 'import { ReadySet } from "./ready/ready-set.ts";'],
     ["a store imports the seam", "stores/mine.ts", 'import type { Store } from "../limits/store.ts";'],
     [
       "types of a neighbour that may be named",

@@ -4,18 +4,18 @@ import type { Awaitable, Clock } from "../../types.ts";
 import type { Account, KeyPool } from "../keys/key-pool.ts";
 import type { Lease } from "../lease.ts";
 import type { NotNow } from "../ready/not-now.ts";
-import type { OriginRests } from "../ready/origin-cooldowns.ts";
-import type { Lane } from "../ready/ready-set.ts";
+import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
 import type { Choice } from "./choice.ts";
 import type { Grants } from "./grants.ts";
 import type { Refusals } from "./refusals.ts";
 import type { TokenAmounts } from "./token-amounts.ts";
 
-/** Finds a key for a request: asks the lane who is next, and the store whether it may be used. */
+/** Finds a key for a request: asks the ready set who is next, and the store whether it may be used. */
 export interface Asker {
   /** A lease, or why nobody can serve now. */
-  pick(lane: Lane, request: AcquireRequest): Awaitable<Lease | NotNow>;
+  pick(readySet: ReadySet, request: AcquireRequest): Awaitable<Lease | NotNow>;
 }
 
 export interface AskerParts {
@@ -23,16 +23,16 @@ export interface AskerParts {
   readonly pool: KeyPool;
   readonly tracker: PoolLimits;
   readonly choice: Choice;
-  readonly origins: OriginRests;
+  readonly origins: OriginCooldowns;
   readonly refusals: Refusals;
   readonly grants: Grants;
   readonly tokens: TokenAmounts;
   readonly questions: Questions;
 }
 
-/** Takes over into a lane what is due by now. */
-export function freshen(lane: Lane, clock: Clock, tracker: PoolLimits): void {
-  if (lane.nextWakeAt() !== Number.POSITIVE_INFINITY) lane.wakeDue(clock.monotonic());
+/** Takes over into a ready set what is due by now. */
+export function freshen(readySet: ReadySet, clock: Clock, tracker: PoolLimits): void {
+  if (readySet.nextWakeAt() !== Number.POSITIVE_INFINITY) readySet.wakeDue(clock.monotonic());
   // Buckets show a store the boundaries of the present, also where nothing was refused for long.
   if (tracker.hasCalendars) tracker.refresh(clock.wall());
 }
@@ -49,9 +49,9 @@ export class Questions {
     this.probe = { leaseMs, purpose: "probe" };
   }
 
-  /** An account whose rest is to be put to the test is asked for as a probe. */
-  about({ recheckAt }: Account): ReserveOptions {
-    return recheckAt === 0 || recheckAt > this.#clock.monotonic() ? this.request : this.probe;
+  /** An account whose cooldown is to be probed is asked for as a probe. */
+  about({ probeAt }: Account): ReserveOptions {
+    return probeAt === 0 || probeAt > this.#clock.monotonic() ? this.request : this.probe;
   }
 }
 
@@ -73,11 +73,11 @@ export class ClockWatch {
    * Calendar limits were parked by the monotonic clock: after the wall clock jumped (set anew, or the machine slept) all are
    * asked again.
    */
-  wakesAll(lane: Lane): boolean {
+  wakesAll(readySet: ReadySet): boolean {
     const drift = this.#clock.wall() - this.#clock.monotonic();
     if (Math.abs(drift - this.#drift) < clockJumpMs) return false;
     this.#drift = drift;
-    lane.wakeAll();
+    readySet.wakeAll();
     return true;
   }
 }

@@ -5,8 +5,8 @@ import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/key-pool.ts";
 import type { Lease } from "../lease.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
-import type { Lane } from "../ready/ready-set.ts";
-import type { Lanes } from "../ready/ready-sets.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
+import type { ReadySets } from "../ready/ready-sets.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
 import { type Asker, type AskerParts, ClockWatch, freshen } from "./asker.ts";
@@ -16,7 +16,7 @@ import type { Search } from "./search.ts";
 const mostRounds = 3;
 
 export interface BatchedParts extends AskerParts {
-  readonly host: { readonly lanes: Lanes };
+  readonly host: { readonly readySets: ReadySets };
   readonly shared: SharedRests | undefined;
 }
 
@@ -44,56 +44,56 @@ export class Batched implements Asker {
     this.#width = most;
   }
 
-  async pick(from: Lane, request: AcquireRequest): Promise<Lease | NotNow> {
+  async pick(from: ReadySet, request: AcquireRequest): Promise<Lease | NotNow> {
     const { choice, options, pool, questions, refusals, tracker } = this.#parts;
-    let lane = from;
+    let readySet = from;
     let search: Search | undefined;
     const asked = new Set<PooledKey>();
-    freshen(lane, options.clock, tracker);
+    freshen(readySet, options.clock, tracker);
     for (let round = 0; round < mostRounds; round++) {
-      const known = this.#known(lane, request, round);
-      if (known !== undefined) lane = known instanceof Promise ? await known : known;
-      const keys = choice.keysFor(lane, request, search, round === 0 ? this.#width : this.#most, this.#most);
-      if (keys.length === 0 && this.#looksAgain(lane)) continue;
+      const known = this.#known(readySet, request, round);
+      if (known !== undefined) readySet = known instanceof Promise ? await known : known;
+      const keys = choice.keysFor(readySet, request, search, round === 0 ? this.#width : this.#most, this.#most);
+      if (keys.length === 0 && this.#looksAgain(readySet)) continue;
       if (keys.every((key) => asked.has(key))) break;
       for (const key of keys) asked.add(key);
       const first = keys[0] as PooledKey;
-      lane.took(first.account.slot);
-      const candidates = keys.map((key) => this.#candidate(key, lane, request));
+      readySet.onTaken(first.account.slot);
+      const candidates = keys.map((key) => this.#candidate(key, readySet, request));
       const answer = await this.#store.reserve(candidates, questions.about(first.account));
       this.#width = widthAfter(answer, this.#width, this.#most);
-      if (answer.granted) return this.#granted(lane, keys, answer, request);
+      if (answer.granted) return this.#granted(readySet, keys, answer, request);
       if (refusals.isOutdated()) {
         asked.clear();
         continue;
       }
-      search = refusals.apply(lane, answer, keys, search);
+      search = refusals.apply(readySet, answer, keys, search);
       if (search?.isOver) break;
     }
-    return search?.notNow(lane, pool) ?? parked(lane, pool);
+    return search?.notNow(readySet, pool) ?? parked(readySet, pool);
   }
 
   /** What may have changed without a word. */
-  #looksAgain(lane: Lane): boolean {
+  #looksAgain(readySet: ReadySet): boolean {
     const { options, tracker } = this.#parts;
-    return lane.looksAtStuck(options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(lane));
+    return readySet.looksAtBlocked(options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(readySet));
   }
 
-  /** Waits for what other processes know. What was learnt may have given the model a lane of its own. */
-  #known(lane: Lane, { model }: AcquireRequest, round: number): Awaitable<Lane> | undefined {
+  /** Waits for what other processes know. What was learnt may have given the model a ready set of its own. */
+  #known(readySet: ReadySet, { model }: AcquireRequest, round: number): Awaitable<ReadySet> | undefined {
     const { shared, host, options } = this.#parts;
     if (shared === undefined) return undefined;
     shared.look();
-    const own = (): Lane => {
-      const found = lane.restsAlone ? lane : host.lanes.for(model);
-      if (found !== lane) found.wakeDue(options.clock.monotonic());
+    const own = (): ReadySet => {
+      const found = readySet.coolsAlone ? readySet : host.readySets.for(model);
+      if (found !== readySet) found.wakeDue(options.clock.monotonic());
       return found;
     };
     return shared.before(round)?.then(own) ?? own();
   }
 
   #granted(
-    lane: Lane,
+    readySet: ReadySet,
     keys: readonly PooledKey[],
     answer: Reservation,
     request: AcquireRequest,
@@ -102,22 +102,22 @@ export class Batched implements Asker {
     const { index, blocked, reservedAt: now } = answer;
     const key = keys[index] as PooledKey;
     if (index !== 0) {
-      lane.took(key.account.slot);
+      readySet.onTaken(key.account.slot);
       if (blocked !== undefined && !refusals.isOutdated()) {
-        refusals.apply(lane, { now, blocked }, keys);
+        refusals.apply(readySet, { now, blocked }, keys);
       }
     }
-    const lease = grants.grant(lane, key, answer, request);
-    if (!(lease instanceof Promise)) return lease ?? this.pick(lane, request);
-    return lease.then((got) => got ?? this.pick(lane, request));
+    const lease = grants.grant(readySet, key, answer, request);
+    if (!(lease instanceof Promise)) return lease ?? this.pick(readySet, request);
+    return lease.then((got) => got ?? this.pick(readySet, request));
   }
 
-  /** Another process may have put the model to rest, also where none rested here yet. */
-  #candidate(key: PooledKey, lane: Lane, request: AcquireRequest): Candidate {
+  /** Another process may have put the model into cooldown, also where none cooled here yet. */
+  #candidate(key: PooledKey, readySet: ReadySet, request: AcquireRequest): Candidate {
     const { shared, tokens, tracker } = this.#parts;
-    const own = lane.candidateOf(key, tracker);
+    const own = readySet.candidateOf(key, tracker);
     const { model } = request;
-    if (shared === undefined || model === undefined || lane.restsAlone) {
+    if (shared === undefined || model === undefined || readySet.coolsAlone) {
       return tokens.fill(own, request, false);
     }
     let last = this.#withModel.get(own);

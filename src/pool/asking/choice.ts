@@ -1,7 +1,7 @@
 import type { Clock } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
-import type { OriginRests } from "../ready/origin-cooldowns.ts";
-import { type Lane, standing } from "../ready/ready-set.ts";
+import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
+import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { Search } from "./search.ts";
 
@@ -9,79 +9,85 @@ import type { Search } from "./search.ts";
 const mostTooSmall = 64;
 /** And looks again after so long where there are more; milliseconds. */
 const lookAgainMs = 50;
-/** How many accounts are looked at for one whose origin does not rest. */
-const mostWithRestingOrigin = 16;
+/** How many accounts are looked at for one whose origin does not cool down. */
+const mostWithCoolingOrigin = 16;
 
-/** Which account is next for a request, and which of its keys, by what the lane believes. */
+/** Which account is next for a request, and which of its keys, by what the ready set believes. */
 export class Choice {
   readonly #clock: Clock;
   readonly #pool: KeyPool;
-  readonly #origins: OriginRests;
+  readonly #origins: OriginCooldowns;
 
-  constructor(clock: Clock, pool: KeyPool, origins: OriginRests) {
+  constructor(clock: Clock, pool: KeyPool, origins: OriginCooldowns) {
     this.#clock = clock;
     this.#pool = pool;
     this.#origins = origins;
   }
 
   /** The account to ask next; -1: none. */
-  slotFor(lane: Lane, request: AcquireRequest, search: Search | undefined): number {
+  slotFor(readySet: ReadySet, request: AcquireRequest, search: Search | undefined): number {
     const { exclude, prefer, account } = request;
     const isPlain = exclude === undefined && prefer === undefined && account === undefined;
-    if (isPlain && !this.#origins.isAnyResting && (search === undefined || search.size === 0)) return lane.first();
-    return this.#chosenSlot(lane, request, search);
+    if (isPlain && !this.#origins.isAnyCooling && (search === undefined || search.size === 0)) return readySet.first();
+    return this.#chosenSlot(readySet, request, search);
   }
 
   /** Keys of the accounts to ask at once, the preferred one first. */
-  keysFor(lane: Lane, request: AcquireRequest, search: Search | undefined, width: number, most: number): PooledKey[] {
+  keysFor(
+    readySet: ReadySet,
+    request: AcquireRequest,
+    search: Search | undefined,
+    width: number,
+    most: number,
+  ): PooledKey[] {
     const keys: PooledKey[] = [];
-    const any = this.#origins.isAnyResting;
-    const wanted = this.#preferredSlot(lane, request, search);
-    const listed = this.#slotsFor(lane, request, search, any ? most : width);
+    const any = this.#origins.isAnyCooling;
+    const wanted = this.#preferredSlot(readySet, request, search);
+    const listed = this.#slotsFor(readySet, request, search, any ? most : width);
     const slots = wanted === -1 ? listed : [wanted, ...listed.filter((slot) => slot !== wanted)];
-    for (const slot of any ? this.#restingLast(slots, wanted) : slots) {
-      const key = this.keyOf(this.#pool.accountAt(slot), lane, request);
+    for (const slot of any ? this.#coolingLast(slots, wanted) : slots) {
+      const key = this.keyOf(this.#pool.accountAt(slot), readySet, request);
       if (key !== undefined && keys.length < width) keys.push(key);
     }
     return keys;
   }
 
-  /** An origin at rest only comes after the others. */
-  #restingLast(slots: readonly number[], wanted: number): readonly number[] {
-    const isLast = (slot: number): boolean => slot !== wanted && this.#origins.restsFor(this.#pool.accountAt(slot));
+  /** An origin in cooldown only comes after the others. */
+  #coolingLast(slots: readonly number[], wanted: number): readonly number[] {
+    const isLast = (slot: number): boolean => slot !== wanted && this.#origins.coolsFor(this.#pool.accountAt(slot));
     return [...slots.filter((slot) => !isLast(slot)), ...slots.filter(isLast)];
   }
 
-  /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin rests. */
-  #chosenSlot(lane: Lane, request: AcquireRequest, search: Search | undefined): number {
-    const wanted = this.#preferredSlot(lane, request, search);
+  /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin cools down. */
+  #chosenSlot(readySet: ReadySet, request: AcquireRequest, search: Search | undefined): number {
+    const wanted = this.#preferredSlot(readySet, request, search);
     if (wanted !== -1) return wanted;
     let fallback = -1;
-    for (const slot of this.#slotsFor(lane, request, search, mostWithRestingOrigin)) {
-      if (!this.#origins.restsFor(this.#pool.accountAt(slot))) return slot;
+    for (const slot of this.#slotsFor(readySet, request, search, mostWithCoolingOrigin)) {
+      if (!this.#origins.coolsFor(this.#pool.accountAt(slot))) return slot;
       if (fallback === -1) fallback = slot;
     }
     return fallback;
   }
 
   /** Of the account whose key is wanted, while it is ready; -1: there is none. */
-  #preferredSlot(lane: Lane, { prefer, account }: AcquireRequest, search: Search | undefined): number {
+  #preferredSlot(readySet: ReadySet, { prefer, account }: AcquireRequest, search: Search | undefined): number {
     const preferred = prefer === undefined || account !== undefined ? undefined : this.#pool.keys.get(prefer);
     if (preferred === undefined) return -1;
     const { slot } = preferred.account;
-    return lane.standingOf(slot) === standing.ready && search?.passes(slot) !== true ? slot : -1;
+    return readySet.availabilityOf(slot) === availability.ready && search?.passes(slot) !== true ? slot : -1;
   }
 
-  /** Accounts of the lane that a request may have, in order. */
-  #slotsFor(lane: Lane, request: AcquireRequest, search: Search | undefined, most: number): readonly number[] {
+  /** Accounts of the ready set that a request may have, in order. */
+  #slotsFor(readySet: ReadySet, request: AcquireRequest, search: Search | undefined, most: number): readonly number[] {
     const { account, exclude } = request;
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
-    if (own !== undefined) return this.#ownSlot(lane, own.slot, search);
+    if (own !== undefined) return this.#ownSlot(readySet, own.slot, search);
     if (search === undefined || search.size === 0)
-      return this.#without(exclude, lane.list((exclude?.size ?? 0) + most));
+      return this.#without(exclude, readySet.list((exclude?.size ?? 0) + most));
     // In the order of the beginning, listed once: every look at a strategy's order takes its time.
-    search.order ??= this.#without(exclude, lane.list((exclude?.size ?? 0) + search.size + mostTooSmall));
-    const left = search.order.filter((slot) => !search.passes(slot) && serves(lane, slot));
+    search.order ??= this.#without(exclude, readySet.list((exclude?.size ?? 0) + search.size + mostTooSmall));
+    const left = search.order.filter((slot) => !search.passes(slot) && serves(readySet, slot));
     if (left.length === 0 && search.size >= mostTooSmall) {
       search.noLaterThan(this.#clock.monotonic() + lookAgainMs);
     }
@@ -89,22 +95,22 @@ export class Choice {
   }
 
   /** Those that belong to one account have no other. */
-  #ownSlot(lane: Lane, slot: number, search: Search | undefined): readonly number[] {
-    return serves(lane, slot) && search?.passes(slot) !== true ? [slot] : [];
+  #ownSlot(readySet: ReadySet, slot: number, search: Search | undefined): readonly number[] {
+    return serves(readySet, slot) && search?.passes(slot) !== true ? [slot] : [];
   }
 
   #without(exclude: ReadonlySet<string> | undefined, slots: readonly number[]): readonly number[] {
     return exclude === undefined ? slots : slots.filter((slot) => !this.#pool.accountAt(slot).isIn(exclude));
   }
 
-  /** The account's next key that does not rest; parks the account when there is none. */
-  keyOf(account: Account, lane: Lane, request: AcquireRequest): PooledKey | undefined {
+  /** The account's next key that does not cool down; parks the account when there is none. */
+  keyOf(account: Account, readySet: ReadySet, request: AcquireRequest): PooledKey | undefined {
     const { only, keys } = account;
     if (only?.enabled) return only;
     const now = this.#clock.monotonic();
-    const restUntil = (key: PooledKey): number => Math.max(key.restUntil, lane.keyRestUntil(key));
+    const limitedUntil = (key: PooledKey): number => Math.max(key.restUntil, readySet.keyLimitedUntil(key));
     const preferred = keys.find((key) => key.id === request.prefer);
-    if (preferred !== undefined && restUntil(preferred) <= now && lane.accepts(preferred)) return preferred;
+    if (preferred !== undefined && limitedUntil(preferred) <= now && readySet.accepts(preferred)) return preferred;
     let soonest = Number.POSITIVE_INFINITY;
     let freeAt = Number.POSITIVE_INFINITY;
     let refusedOnly = true;
@@ -112,8 +118,8 @@ export class Choice {
     for (let step = 0; step < keys.length; step++) {
       const place = (account.cursor + step) % keys.length;
       const key = keys[place] as PooledKey;
-      if (!lane.accepts(key)) continue;
-      const until = restUntil(key);
+      if (!readySet.accepts(key)) continue;
+      const until = limitedUntil(key);
       if (until <= now) return key;
       isAny = true;
       refusedOnly &&= key.credentialRefused;
@@ -121,14 +127,14 @@ export class Choice {
       freeAt = Math.min(freeAt, key.restUntil > now ? Math.max(key.restFreeAt, until) : until);
     }
     if (soonest !== Number.POSITIVE_INFINITY) {
-      lane.park(account.slot, soonest, refusedOnly ? standing.refused : standing.limited, freeAt);
-    } else if (isAny) lane.stick(account.slot);
-    else lane.leave(account.slot);
+      readySet.park(account.slot, soonest, refusedOnly ? availability.refused : availability.limited, freeAt);
+    } else if (isAny) readySet.block(account.slot);
+    else readySet.leave(account.slot);
     return undefined;
   }
 }
 
-function serves(lane: Lane, slot: number): boolean {
-  const now = lane.standingOf(slot);
-  return now === standing.ready || now === standing.held;
+function serves(readySet: ReadySet, slot: number): boolean {
+  const now = readySet.availabilityOf(slot);
+  return now === availability.ready || now === availability.deprioritized;
 }

@@ -3,8 +3,8 @@ import type { Awaitable } from "../../types.ts";
 import type { EventHub } from "../events.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import { Lease, type LeaseOwner } from "../lease.ts";
-import { type Lane, standing } from "../ready/ready-set.ts";
-import type { Lanes } from "../ready/ready-sets.ts";
+import { availability, type ReadySet } from "../ready/ready-set.ts";
+import type { ReadySets } from "../ready/ready-sets.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
 import { isEnding, untilEnded } from "../waiting/bounded-wait.ts";
 import { CountingDelay } from "./counting-delay.ts";
@@ -26,7 +26,7 @@ export interface GrantsParts {
 
 /** Who counts what is under way. */
 interface GrantsHost {
-  readonly lanes: Lanes;
+  readonly readySets: ReadySets;
   /** Returns how many requests hold a key now. */
   begin(account: Account): number;
 }
@@ -48,31 +48,36 @@ export class Grants {
   }
 
   /** `undefined`: its secret cannot be had, so another key is to be asked for. */
-  grant(lane: Lane, key: PooledKey, reservation: Reservation, request: AcquireRequest): Awaitable<Lease | undefined> {
+  grant(
+    readySet: ReadySet,
+    key: PooledKey,
+    reservation: Reservation,
+    request: AcquireRequest,
+  ): Awaitable<Lease | undefined> {
     const { host, options, owner } = this.#parts;
     const { account } = key;
     const now = this.#sameClock ? reservation.reservedAt : options.clock.monotonic();
     // Only now: of the candidates proposed at once, one is used.
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
-    // This one is the re-check; what it finds decides on the next.
-    if (account.recheckAt !== 0 && account.recheckAt <= now) account.recheckAt = 0;
+    // This one is the probe; what it finds decides on the next.
+    if (account.probeAt !== 0 && account.probeAt <= now) account.probeAt = 0;
     account.use();
     key.use(now);
     const inFlight = host.begin(account);
     if (account.only !== undefined && reservation.readyAt > reservation.reservedAt) {
-      lane.park(account.slot, now + (reservation.readyAt - reservation.reservedAt), standing.limited);
-    } else if (account.ramp > 0 && account.inFlight >= account.ramp) {
-      for (const each of host.lanes) each.hold(account.slot);
+      readySet.park(account.slot, now + (reservation.readyAt - reservation.reservedAt), availability.limited);
+    } else if (account.slowStartPermits > 0 && account.inFlight >= account.slowStartPermits) {
+      for (const each of host.readySets) each.deprioritize(account.slot);
     }
-    if (lane.countsBusy) for (const each of host.lanes) each.busyChanged(account.slot);
+    if (readySet.countsBusy) for (const each of host.readySets) each.onBusyChanged(account.slot);
     const lease = new Lease(owner, key, reservation, now, this.#delays.allowanceFor(inFlight, now), request);
-    owner.granted(lease);
-    return key.isDynamic ? this.#withSecret(lease, lane, request, key.secret.fingerprint) : lease;
+    owner.onGranted(lease);
+    return key.isDynamic ? this.#withSecret(lease, readySet, request, key.secret.fingerprint) : lease;
   }
 
   async #withSecret(
     lease: Lease,
-    lane: Lane,
+    readySet: ReadySet,
     request: AcquireRequest,
     known: string | undefined,
   ): Promise<Lease | undefined> {
@@ -82,7 +87,7 @@ export class Grants {
       const secret = await untilEnded(key.secret.read(), request, options.clock);
       if (this.#secretFailures.size > 0) this.#secretFailures.delete(key);
       if (known === undefined && key.secret.fingerprint === key.refusedFingerprint) {
-        // The very one that was refused: now that it is known, the store says how long it must rest.
+        // The very one that was refused: now that it is known, the store says how long it cools down.
         lease.settle({ outcome: "aborted", sent: "no" });
         return undefined;
       }
@@ -95,7 +100,7 @@ export class Grants {
       this.#secretFailures.set(key, error);
       const until = options.clock.monotonic() + options.cooldownMs;
       key.rest(until, key.credentialRefused, until);
-      lane.park(key.account.slot, until, standing.limited);
+      readySet.park(key.account.slot, until, availability.limited);
       return undefined;
     }
   }

@@ -4,7 +4,7 @@ import type { Blocked, Refusal } from "../../limits/store.ts";
 import type { Clock, CooldownSource } from "../../types.ts";
 import type { KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { Parking } from "../ready/parking.ts";
-import { type Lane, standing } from "../ready/ready-set.ts";
+import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
 import { Search } from "./search.ts";
 
@@ -19,7 +19,7 @@ export interface RefusalParts {
   readonly shared: SharedRests | undefined;
 }
 
-/** Corrects what lanes believe by what a store refused. */
+/** Corrects what ready sets believe by what a store refused. */
 export class Refusals {
   readonly #parts: RefusalParts;
 
@@ -40,25 +40,30 @@ export class Refusals {
   }
 
   /** Takes over what stands against each of these keys; what concerns this request alone goes into its search. */
-  apply(lane: Lane, { now, blocked }: Refused, keys: readonly PooledKey[], before?: Search): Search | undefined {
+  apply(
+    readySet: ReadySet,
+    { now, blocked }: Refused,
+    keys: readonly PooledKey[],
+    before?: Search,
+  ): Search | undefined {
     const at = this.#parts.clock.monotonic();
     const [first] = blocked;
     let search = this.#isForAll(first) ? endOf(first, now, at, before) : before;
     if (first?.by === storeScope) return search;
     for (const { index, by, until, anyUntil, source, reason } of blocked) {
       const key = keys[index] as PooledKey;
-      if (source !== undefined) this.#rests(lane, key, by, now, until as number, source, reason);
+      if (source !== undefined) this.#onCooldown(readySet, key, by, now, until as number, source, reason);
       else if (until !== null && anyUntil !== undefined) {
         search ??= new Search();
         search.tooSmall(key.account.slot, at + (until - now));
-        if (anyUntil > now) parkLimited(lane, key, by, at + (anyUntil - now));
-      } else parkLimited(lane, key, by, until === null ? null : at + (until - now));
+        if (anyUntil > now) parkLimited(readySet, key, by, at + (anyUntil - now));
+      } else parkLimited(readySet, key, by, until === null ? null : at + (until - now));
     }
     return search;
   }
 
-  #rests(
-    lane: Lane,
+  #onCooldown(
+    readySet: ReadySet,
     key: PooledKey,
     by: string,
     storeNow: number,
@@ -68,18 +73,18 @@ export class Refusals {
   ): void {
     const { clock, parking, shared } = this.#parts;
     shared?.met({ scope: by, now: storeNow, until, source, reason: reason ?? "" });
-    // A model's rest stops its own lane only.
-    if (!lane.restsAlone && isModelScope(by)) return;
-    parking.rest(lane, key, by, clock.monotonic(), until - storeNow, source, reason);
+    // A model's cooldown stops its own ready set only.
+    if (!readySet.coolsAlone && isModelScope(by)) return;
+    parking.cool(readySet, key, by, clock.monotonic(), until - storeNow, source, reason);
   }
 }
 
 /** At a declared limit; `null`: until a release. */
-function parkLimited(lane: Lane, key: PooledKey, by: string, until: number | null): void {
+function parkLimited(readySet: ReadySet, key: PooledKey, by: string, until: number | null): void {
   const { account } = key;
-  if (isKeyScope(by) && account.keys.length > 1) lane.restKey(key, until ?? Number.POSITIVE_INFINITY);
-  else if (until === null) lane.stick(account.slot);
-  else lane.park(account.slot, until, standing.limited);
+  if (isKeyScope(by) && account.keys.length > 1) readySet.limitKey(key, until ?? Number.POSITIVE_INFINITY);
+  else if (until === null) readySet.block(account.slot);
+  else readySet.park(account.slot, until, availability.limited);
 }
 
 /** Nobody else need be asked. */

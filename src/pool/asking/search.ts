@@ -1,6 +1,6 @@
 import type { KeyPool } from "../keys/key-pool.ts";
 import { NotNow, type NotNowReason, parked } from "../ready/not-now.ts";
-import type { Lane } from "../ready/ready-set.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
 
 /**
  * What the refusals of one request have shown, in one asking. Made where a
@@ -49,13 +49,13 @@ export class Search {
     return this.#reason !== undefined;
   }
 
-  /** What the asking comes to, as the lane stands now. */
-  notNow(lane: Lane, pool: KeyPool): NotNow {
+  /** What the asking comes to, as the ready set stands now. */
+  notNow(readySet: ReadySet, pool: KeyPool): NotNow {
     const roomAt = this.#roomAt;
-    const soonest = lane.nextWakeAt();
+    const soonest = readySet.nextWakeAt();
     if (this.#reason !== undefined) return new NotNow(this.#reason, roomAt, roomAt, undefined);
-    if (roomAt === Number.POSITIVE_INFINITY) return parked(lane, pool);
-    if (soonest < roomAt) return new NotNow("too-large", soonest, roomAt, pool.accountAt(lane.nextToWake()));
+    if (roomAt === Number.POSITIVE_INFINITY) return parked(readySet, pool);
+    if (soonest < roomAt) return new NotNow("too-large", soonest, roomAt, pool.accountAt(readySet.nextToWake()));
     return new NotNow("too-large", roomAt, roomAt, this.#roomy === -1 ? undefined : pool.accountAt(this.#roomy));
   }
 }

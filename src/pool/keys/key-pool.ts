@@ -161,9 +161,9 @@ export class Account {
   inFlight = 0;
   used = 0;
   /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
-  ramp = 0;
+  slowStartPermits = 0;
   /** Monotonic time at which its rest is put to the test; 0: it has none that is. */
-  recheckAt = 0;
+  probeAt = 0;
   /** Models of this account that were put to rest on their own. */
   restedModels: Set<string> | undefined = undefined;
 
@@ -187,12 +187,12 @@ export class Account {
 
   /** It cools down: from when it is back it is given few requests at first. */
   slowStart(): void {
-    this.ramp = slowStartAt;
+    this.slowStartPermits = slowStartAt;
   }
 
   /** A request of it was answered well. */
-  climb(): void {
-    this.ramp = this.ramp >= slowStartEnd ? 0 : this.ramp * 2;
+  onSuccess(): void {
+    this.slowStartPermits = this.slowStartPermits >= slowStartEnd ? 0 : this.slowStartPermits * 2;
   }
 
   /** A model that cools on its own. */
@@ -240,7 +240,7 @@ export class KeyPool implements GroupFacts {
   readonly #formerOrdinals = new Map<string, number>();
   /** Is any key meant for certain models only? */
   hasModelRules = false;
-  /** Limits that count only some models, or each apart: requests for models they treat alike share a lane. */
+  /** Limits that count only some models, or each apart: requests for models they treat alike share a ready set. */
   readonly modelLimits: LimitTemplate[] = [];
   /** Does any limit count tokens? */
   countsTokens = false;

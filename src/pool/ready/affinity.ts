@@ -29,7 +29,7 @@ export class Affinity {
   }
 
   /** From now on it belongs to the account that served it. */
-  served(affinity: string, account: Account): void {
+  record(affinity: string, account: Account): void {
     this.#served.set(affinity, account.id);
   }
 

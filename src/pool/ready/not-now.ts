@@ -1,5 +1,5 @@
 import type { Account, KeyPool } from "../keys/key-pool.ts";
-import { type Lane, standing } from "./ready-set.ts";
+import { availability, type ReadySet } from "./ready-set.ts";
 
 /**
  * Why nobody could serve:
@@ -42,10 +42,11 @@ export class NotNow {
 }
 
 /** Nobody is ready. */
-export function parked(lane: Lane, pool: KeyPool): NotNow {
-  const slot = lane.nextToWake();
+export function parked(readySet: ReadySet, pool: KeyPool): NotNow {
+  const slot = readySet.nextToWake();
   const never = Number.POSITIVE_INFINITY;
-  if (slot === -1) return new NotNow(lane.count(standing.stuck) > 0 ? "blocked" : "none", never, never, undefined);
-  const reason = lane.standingOf(slot) === standing.refused ? "refused" : "limited";
-  return new NotNow(reason, lane.nextWakeAt(), never, pool.accountAt(slot));
+  if (slot === -1)
+    return new NotNow(readySet.count(availability.blocked) > 0 ? "blocked" : "none", never, never, undefined);
+  const reason = readySet.availabilityOf(slot) === availability.refused ? "refused" : "limited";
+  return new NotNow(reason, readySet.nextWakeAt(), never, pool.accountAt(slot));
 }

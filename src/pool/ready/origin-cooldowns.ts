@@ -9,32 +9,32 @@ function endpointOf(key: PooledKey | undefined): string {
 /**
  * Endpoints of providers in trouble. Keys with another endpoint are preferred meanwhile; nothing is refused for it.
  */
-export class OriginRests {
+export class OriginCooldowns {
   readonly #clock: Clock;
   readonly #until = new Map<string, number>();
-  isAnyResting = false;
+  isAnyCooling = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  rest(key: PooledKey, forMs: number): void {
-    this.restAt(endpointOf(key), forMs);
+  cool(key: PooledKey, forMs: number): void {
+    this.coolAt(endpointOf(key), forMs);
   }
 
-  restAt(origin: string, forMs: number): void {
+  coolAt(origin: string, forMs: number): void {
     if (forMs > 0) this.#until.set(origin, this.#clock.monotonic() + forMs);
     else this.#until.delete(origin);
-    this.isAnyResting = this.#until.size > 0;
+    this.isAnyCooling = this.#until.size > 0;
   }
 
-  restsFor(account: Account): boolean {
+  coolsFor(account: Account): boolean {
     if (this.#until.size === 0) return false;
     const origin = endpointOf(account.keys[account.cursor % account.keys.length]);
     const until = this.#until.get(origin);
     if (until === undefined) return false;
     if (until > this.#clock.monotonic()) return true;
-    this.restAt(origin, 0);
+    this.coolAt(origin, 0);
     return false;
   }
 }

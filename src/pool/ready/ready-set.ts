@@ -4,8 +4,8 @@ import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
-/** What a lane believes of a group. The store is asked before anything is sent: a belief may be late, never harmful. */
-export const standing = {
+/** What a ready set believes of a group. The store is asked before anything is sent: a belief may be late, never harmful. */
+export const availability = {
   absent: 0,
   ready: 1,
   /** Waits for a time: cooling, or at a declared limit. */
@@ -13,28 +13,28 @@ export const standing = {
   /** Waits for a time: the credential was refused. */
   refused: 3,
   /** Waits for a release of something another request holds. */
-  stuck: 4,
+  blocked: 4,
   /** Serves only while no other is ready: it comes back from a cooldown and has enough under way, or may share a used-up quota. */
-  held: 5,
+  deprioritized: 5,
 } as const;
 
-export type Standing = (typeof standing)[keyof typeof standing];
+export type Availability = (typeof availability)[keyof typeof availability];
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
 const wakesPerPick = 8;
 
 /** How often groups that wait for a release are looked at without one; milliseconds. */
-const lookAtStuckMs = 1000;
+const lookAtBlockedMs = 1000;
 
 interface Tier {
   readonly priority: number;
   readonly order: ReadyOrder;
 }
 
-/** What tells a lane from others. */
-export interface LaneKind {
+/** What tells a ready set from others. */
+export interface ReadySetKind {
   readonly model?: string | undefined;
-  readonly restsAlone?: boolean | undefined;
+  readonly coolsAlone?: boolean | undefined;
   readonly accepts?: ((key: PooledKey) => boolean) | undefined;
 }
 
@@ -47,22 +47,22 @@ interface KnownCandidate {
 }
 
 /**
- * The ready ring and wake-up heap over the groups that can serve one kind of request. A lane exists only where matching
+ * The ready ring and wake-up heap over the groups that can serve one kind of request. A ready set exists only where matching
  * rules differ.
  */
-export class Lane {
+export class ReadySet {
   /** Whose limits count here, and whose keys serve. */
   readonly model: string | undefined;
-  /** Is the lane for this model alone, whose own rest stops it? */
-  readonly restsAlone: boolean;
+  /** Is the ready set for this model alone, whose own cooldown stops it? */
+  readonly coolsAlone: boolean;
   /** How many requests wait in it; written by the wait queue. */
   waiting = 0;
   /** Is its order told of requests that end? */
   countsBusy = false;
   /** When groups that wait for a release were last asked without one, monotonic. */
-  #stuckSeenAt = 0;
+  #blockedSeenAt = 0;
   /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
-  readonly #keyRests = new Map<PooledKey, number>();
+  readonly #limitedKeys = new Map<PooledKey, number>();
   #strategy: OrderingStrategy;
   readonly #context: OrderContext;
   readonly #pool: KeyPool;
@@ -72,34 +72,34 @@ export class Lane {
   #tested: Map<number, number> | undefined;
   #tiers: Tier[] = [];
   #tierOf: (Tier | undefined)[] = [];
-  #standings = new Uint8Array(16);
+  #availabilities = new Uint8Array(16);
   #counts = new Int32Array(6);
-  #held: number[] = [];
+  #deprioritized: number[] = [];
   readonly #candidates = new WeakMap<PooledKey, KnownCandidate>();
 
   constructor(
     pool: KeyPool,
     strategy: OrderingStrategy,
     context: OrderContext,
-    { model, restsAlone = false, accepts }: LaneKind = {},
+    { model, coolsAlone = false, accepts }: ReadySetKind = {},
   ) {
     this.#pool = pool;
     this.#strategy = strategy;
     this.#context = context;
     this.model = model;
-    this.restsAlone = restsAlone;
+    this.coolsAlone = coolsAlone;
     this.#accepts = accepts;
     for (const account of pool.accounts) this.join(account);
   }
 
-  /** Puts those that are ready in another order; nobody's standing changes. */
+  /** Puts those that are ready in another order; nobody's availability changes. */
   useStrategy(strategy: OrderingStrategy): void {
     this.#strategy = strategy;
     this.#tiers = [];
     this.#tierOf = [];
     this.countsBusy = false;
     for (const account of this.#pool.accounts) {
-      if (this.standingOf(account.slot) === standing.ready) this.#ready(account.slot, account);
+      if (this.availabilityOf(account.slot) === availability.ready) this.#ready(account.slot, account);
     }
   }
 
@@ -107,7 +107,7 @@ export class Lane {
     return key.enabled && (this.#accepts === undefined || this.#accepts(key));
   }
 
-  /** What the store is asked for a key. Those of a lane with a model carry that model's scope, so they are the lane's own. */
+  /** What the store is asked for a key. Those of a ready set with a model carry that model's scope, so they are the ready set's own. */
   candidateOf(key: PooledKey, limits: PoolLimits): OwnCandidate {
     const { config, secret } = key;
     // Only a secret that is fetched can change without anybody telling.
@@ -122,54 +122,54 @@ export class Lane {
     const known = this.#candidates.get(key);
     const isSame = known?.fingerprint === fingerprint && known?.config === config && known.secret === secret;
     if (isSame) return known.candidate;
-    const candidate = limits.candidateFor(key, this.model, this.restsAlone);
+    const candidate = limits.candidateFor(key, this.model, this.coolsAlone);
     this.#candidates.set(key, { fingerprint, config, secret, candidate });
     return candidate;
   }
 
-  count(kind: Standing): number {
+  count(kind: Availability): number {
     return this.#counts[kind] as number;
   }
 
   get hasReady(): boolean {
-    return this.count(standing.ready) > 0;
+    return this.count(availability.ready) > 0;
   }
 
   /** Is any group ready, if only where no other is? */
   get mayServe(): boolean {
-    return this.count(standing.ready) + this.count(standing.held) > 0;
+    return this.count(availability.ready) + this.count(availability.deprioritized) > 0;
   }
 
-  standingOf(slot: number): Standing {
-    return (this.#standings[slot] ?? 0) as Standing;
+  availabilityOf(slot: number): Availability {
+    return (this.#availabilities[slot] ?? 0) as Availability;
   }
 
   /** Takes a group in if one of its keys may serve here, in its present tier and weight; else puts it out. */
   join(account: Account): void {
     const { slot } = account;
-    const before = this.standingOf(slot);
+    const before = this.availabilityOf(slot);
     if (!account.keys.some((key) => this.accepts(key))) {
       this.leave(slot);
       return;
     }
-    if (before !== standing.absent && before !== standing.ready) return;
-    if (before === standing.ready) this.leave(slot);
+    if (before !== availability.absent && before !== availability.ready) return;
+    if (before === availability.ready) this.leave(slot);
     this.#ready(slot, account);
   }
 
   /** A key alone is at a limit; its group's others may serve. */
-  restKey(key: PooledKey, until: number): void {
-    this.#keyRests.set(key, until);
+  limitKey(key: PooledKey, until: number): void {
+    this.#limitedKeys.set(key, until);
   }
 
   /** Until when a key alone is at a limit; Infinity: until a release. */
-  keyRestUntil(key: PooledKey): number {
-    return this.#keyRests.size === 0 ? 0 : (this.#keyRests.get(key) ?? 0);
+  keyLimitedUntil(key: PooledKey): number {
+    return this.#limitedKeys.size === 0 ? 0 : (this.#limitedKeys.get(key) ?? 0);
   }
 
   /** A request of the group has ended: keys that waited for that are asked again. */
   freeKeys({ keys }: Account): void {
-    if (this.#keyRests.size > 0) for (const key of keys) this.#keyRests.delete(key);
+    if (this.#limitedKeys.size > 0) for (const key of keys) this.#limitedKeys.delete(key);
   }
 
   /** When a group is due; Infinity while no time is known. */
@@ -180,15 +180,15 @@ export class Lane {
   leave(slot: number): void {
     this.#leaveOrder(slot);
     this.#unpark(slot);
-    this.#note(slot, standing.absent);
+    this.#note(slot, availability.absent);
   }
 
-  /** The group to ask next, or -1: the first tier's choice, else one held back by slow start. */
+  /** The group to ask next, or -1: the first tier's choice, else one deprioritized by slow start. */
   first(): number {
     for (const { order } of this.#tiers) {
       if (order.size > 0) return order.first();
     }
-    return this.count(standing.held) > 0 ? this.#firstHeld() : -1;
+    return this.count(availability.deprioritized) > 0 ? this.#firstDeprioritized() : -1;
   }
 
   /** Up to `max` groups, the preferred one first. */
@@ -199,17 +199,17 @@ export class Lane {
       if (order.size > 0) slots.push(...order.list(max - slots.length));
     }
     if (slots.length === 0) {
-      const held = this.#firstHeld();
-      if (held !== -1) slots.push(held);
+      const deprioritized = this.#firstDeprioritized();
+      if (deprioritized !== -1) slots.push(deprioritized);
     }
     return slots;
   }
 
-  took(slot: number): void {
+  onTaken(slot: number): void {
     this.#tierOf[slot]?.order.took(slot);
   }
 
-  busyChanged(slot: number): void {
+  onBusyChanged(slot: number): void {
     this.#tierOf[slot]?.order.busyChanged?.(slot);
   }
 
@@ -217,10 +217,10 @@ export class Lane {
   park(
     slot: number,
     until: number,
-    as: typeof standing.limited | typeof standing.refused,
-    freeAt = as === standing.refused ? Number.POSITIVE_INFINITY : until,
+    as: typeof availability.limited | typeof availability.refused,
+    freeAt = as === availability.refused ? Number.POSITIVE_INFINITY : until,
   ): void {
-    if (this.standingOf(slot) === standing.absent) return;
+    if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
     this.#heap.set(slot, until);
     if (freeAt === until) this.#tested?.delete(slot);
@@ -231,54 +231,54 @@ export class Lane {
     this.#note(slot, as);
   }
 
-  stick(slot: number): void {
-    if (this.standingOf(slot) === standing.absent) return;
+  block(slot: number): void {
+    if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
     this.#unpark(slot);
-    this.#note(slot, standing.stuck);
+    this.#note(slot, availability.blocked);
   }
 
   /** Serves only where no other can; until then, or until one of its requests ends. */
-  hold(slot: number, until?: number): void {
-    if (this.standingOf(slot) !== standing.ready) return;
+  deprioritize(slot: number, until?: number): void {
+    if (this.availabilityOf(slot) !== availability.ready) return;
     this.#leaveOrder(slot);
     if (until !== undefined) this.#heap.set(slot, until);
-    this.#note(slot, standing.held);
-    this.#held.push(slot);
+    this.#note(slot, availability.deprioritized);
+    this.#deprioritized.push(slot);
   }
 
   /** Something may have changed for this group: it is asked again at its next turn. */
   wake(slot: number): void {
-    const before = this.standingOf(slot);
-    if (before === standing.absent || before === standing.ready) return;
+    const before = this.availabilityOf(slot);
+    if (before === availability.absent || before === availability.ready) return;
     this.#unpark(slot);
     const account = this.#pool.accountAt(slot);
     this.freeKeys(account);
     this.#ready(slot, account);
   }
 
-  wakeStuck(): void {
-    if (this.count(standing.stuck) === 0) return;
+  wakeBlocked(): void {
+    if (this.count(availability.blocked) === 0) return;
     for (const account of this.#pool.accounts) {
-      if (this.standingOf(account.slot) === standing.stuck) this.wake(account.slot);
+      if (this.availabilityOf(account.slot) === availability.blocked) this.wake(account.slot);
     }
   }
 
   /** Places that nobody gives back are given up by the store after a time, which it may tell nobody. Is anybody to be asked again? */
-  looksAtStuck(clock: Clock): boolean {
-    if (this.count(standing.stuck) === 0) return false;
+  looksAtBlocked(clock: Clock): boolean {
+    if (this.count(availability.blocked) === 0) return false;
     const now = clock.monotonic();
-    if (now - this.#stuckSeenAt < lookAtStuckMs) return false;
-    this.#stuckSeenAt = now;
-    this.wakeStuck();
+    if (now - this.#blockedSeenAt < lookAtBlockedMs) return false;
+    this.#blockedSeenAt = now;
+    this.wakeBlocked();
     return true;
   }
 
   /** Something that all wait for was given back: one of them is asked. */
-  wakeOneStuck(): void {
-    if (this.count(standing.stuck) === 0) return;
+  wakeOneBlocked(): void {
+    if (this.count(availability.blocked) === 0) return;
     for (const { slot } of this.#pool.accounts) {
-      if (this.standingOf(slot) !== standing.stuck) continue;
+      if (this.availabilityOf(slot) !== availability.blocked) continue;
       this.wake(slot);
       return;
     }
@@ -322,7 +322,7 @@ export class Lane {
     const tier = this.#tier(account.priority);
     this.#tierOf[slot] = tier;
     tier.order.add(slot);
-    this.#note(slot, standing.ready);
+    this.#note(slot, availability.ready);
   }
 
   #leaveOrder(slot: number): void {
@@ -330,11 +330,11 @@ export class Lane {
     this.#tierOf[slot] = undefined;
   }
 
-  #firstHeld(): number {
-    while (this.#held.length > 0) {
-      const slot = this.#held[0] as number;
-      if (this.standingOf(slot) === standing.held) return slot;
-      this.#held.shift();
+  #firstDeprioritized(): number {
+    while (this.#deprioritized.length > 0) {
+      const slot = this.#deprioritized[0] as number;
+      if (this.availabilityOf(slot) === availability.deprioritized) return slot;
+      this.#deprioritized.shift();
     }
     return -1;
   }
@@ -349,16 +349,16 @@ export class Lane {
     return tier;
   }
 
-  #note(slot: number, now: Standing): void {
-    if (slot >= this.#standings.length) {
-      const larger = new Uint8Array(Math.max(slot + 1, this.#standings.length * 2));
-      larger.set(this.#standings);
-      this.#standings = larger;
+  #note(slot: number, now: Availability): void {
+    if (slot >= this.#availabilities.length) {
+      const larger = new Uint8Array(Math.max(slot + 1, this.#availabilities.length * 2));
+      larger.set(this.#availabilities);
+      this.#availabilities = larger;
     }
-    const before = this.#standings[slot] as number;
+    const before = this.#availabilities[slot] as number;
     if (before === now) return;
     this.#counts[before] = (this.#counts[before] as number) - 1;
     this.#counts[now] = (this.#counts[now] as number) + 1;
-    this.#standings[slot] = now;
+    this.#availabilities[slot] = now;
   }
 }

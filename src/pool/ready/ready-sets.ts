@@ -3,47 +3,47 @@ import { matchesModel } from "../../limits/model-pattern.ts";
 import { RecentMap } from "../../recent-map.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
-import { Lane } from "./ready-set.ts";
+import { ReadySet } from "./ready-set.ts";
 
-/** Model names come from outside: lanes for them are capped. With many accounts a lane is large, so fewer are kept. */
-const mostLanes = 64;
-const mostLaneSlots = 1_000_000;
+/** Model names come from outside: ready sets for them are capped. With many accounts a ready set is large, so fewer are kept. */
+const mostReadySets = 64;
+const mostReadySetSlots = 1_000_000;
 
 function serves(key: PooledKey, model: string): boolean {
   const { models } = key.config;
   return models === undefined || models.some((pattern) => matchesModel(pattern, model));
 }
 
-/** Finds the lane of a request, and makes one where the rules for its model differ from the others'. */
-export class Lanes {
+/** Finds the ready set of a request, and makes one where the rules for its model differ from the others'. */
+export class ReadySets {
   readonly #pool: KeyPool;
   #strategy: OrderingStrategy;
   readonly #context: OrderContext;
-  readonly #ofModels: RecentMap<Lane>;
-  /** Lanes dropped from the cache while somebody still waited in them. */
-  readonly #waited = new Set<Lane>();
-  /** Models that were put to rest on their own at least once. */
+  readonly #ofModels: RecentMap<ReadySet>;
+  /** Ready sets dropped from the cache while somebody still waited in them. */
+  readonly #waited = new Set<ReadySet>();
+  /** Models that were put into cooldown on their own at least once. */
   readonly #cooledModels: RecentMap<true>;
   /** Which limits count a model, worked out once. */
   readonly #limitNames: RecentMap<string>;
   #limitsNamed = 0;
-  readonly #made: (lane: Lane) => void;
+  readonly #made: (readySet: ReadySet) => void;
   readonly #cooling: () => Iterable<string>;
   #isHydrated = false;
   #hasCooled = false;
-  /** Is there no other lane? Spares the walk over lanes in the usual case. */
+  /** Is there no other ready set? Spares the walk over ready sets in the usual case. */
   onlyGeneral = true;
-  readonly general: Lane;
+  readonly general: ReadySet;
 
   /**
-   * @param made told of every lane that is new
+   * @param made told of every ready set that is new
    * @param cooling models that cool on their own already; asked for before the first request with a model
    */
   constructor(
     pool: KeyPool,
     strategy: OrderingStrategy,
     context: OrderContext,
-    made: (lane: Lane) => void,
+    made: (readySet: ReadySet) => void,
     cooling: () => Iterable<string>,
   ) {
     this.#made = made;
@@ -51,43 +51,43 @@ export class Lanes {
     this.#pool = pool;
     this.#strategy = strategy;
     this.#context = context;
-    this.general = new Lane(pool, strategy, context);
+    this.general = new ReadySet(pool, strategy, context);
     made(this.general);
-    const max = Math.max(4, Math.min(mostLanes, Math.floor(mostLaneSlots / Math.max(1, pool.accountCount))));
-    this.#cooledModels = new RecentMap(mostLanes * 16);
-    this.#limitNames = new RecentMap(mostLanes * 16);
-    this.#ofModels = new RecentMap(max, (lane) => {
-      if (lane.waiting > 0) this.#waited.add(lane);
+    const max = Math.max(4, Math.min(mostReadySets, Math.floor(mostReadySetSlots / Math.max(1, pool.accountCount))));
+    this.#cooledModels = new RecentMap(mostReadySets * 16);
+    this.#limitNames = new RecentMap(mostReadySets * 16);
+    this.#ofModels = new RecentMap(max, (readySet) => {
+      if (readySet.waiting > 0) this.#waited.add(readySet);
     });
   }
 
   useStrategy(strategy: OrderingStrategy): void {
     this.#strategy = strategy;
-    for (const lane of this) lane.useStrategy(strategy);
+    for (const readySet of this) readySet.useStrategy(strategy);
   }
 
-  /** Must a request's model be known to find its lane? */
+  /** Must a request's model be known to find its ready set? */
   get needModel(): boolean {
     if (!this.#isHydrated) this.#hydrate();
     return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#hasCooled;
   }
 
-  for(model: string | undefined): Lane {
+  for(model: string | undefined): ReadySet {
     if (model === undefined || !this.needModel) return this.general;
-    const restsAlone = this.#cooledModels.has(model);
-    const isOwn = restsAlone || this.#pool.hasModelRules;
+    const coolsAlone = this.#cooledModels.has(model);
+    const isOwn = coolsAlone || this.#pool.hasModelRules;
     const limited = this.#pool.modelLimits.length === 0 ? "" : this.#limitsFor(model);
     if (!isOwn && limited === "") return this.general;
     const name = isOwn ? `model ${model}` : limited;
-    let lane = this.#ofModels.get(name);
-    if (lane === undefined) {
-      const kind = { model, restsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
-      lane = new Lane(this.#pool, this.#strategy, this.#context, kind);
-      this.#ofModels.set(name, lane);
+    let readySet = this.#ofModels.get(name);
+    if (readySet === undefined) {
+      const kind = { model, coolsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
+      readySet = new ReadySet(this.#pool, this.#strategy, this.#context, kind);
+      this.#ofModels.set(name, readySet);
       this.onlyGeneral = false;
-      this.#made(lane);
+      this.#made(readySet);
     }
-    return lane;
+    return readySet;
   }
 
   #hydrate(): void {
@@ -95,7 +95,7 @@ export class Lanes {
     for (const model of this.#cooling()) this.separate(model);
   }
 
-  /** Names the limits that count a model; models with the same name may share a lane. */
+  /** Names the limits that count a model; models with the same name may share a ready set. */
   #limitsFor(model: string): string {
     if (this.#limitsNamed !== this.#pool.modelLimits.length) {
       this.#limitNames.clear();
@@ -112,30 +112,30 @@ export class Lanes {
     return name;
   }
 
-  /** From now on this model has a lane of its own. */
+  /** From now on this model has a ready set of its own. */
   separate(model: string): void {
     this.#hasCooled = true;
     this.#cooledModels.set(model, true);
   }
 
-  *[Symbol.iterator](): Generator<Lane> {
+  *[Symbol.iterator](): Generator<ReadySet> {
     yield this.general;
-    for (const lane of this.#ofModels.values()) yield lane;
-    for (const lane of this.#waited) {
-      if (lane.waiting === 0) this.#waited.delete(lane);
-      else yield lane;
+    for (const readySet of this.#ofModels.values()) yield readySet;
+    for (const readySet of this.#waited) {
+      if (readySet.waiting === 0) this.#waited.delete(readySet);
+      else yield readySet;
     }
   }
 
   joinAll(account: Account): void {
-    for (const lane of this) lane.join(account);
+    for (const readySet of this) readySet.join(account);
   }
 
   leaveAll(slot: number): void {
-    for (const lane of this) lane.leave(slot);
+    for (const readySet of this) readySet.leave(slot);
   }
 
   wakeAll(slot: number): void {
-    for (const lane of this) lane.wake(slot);
+    for (const readySet of this) readySet.wake(slot);
   }
 }

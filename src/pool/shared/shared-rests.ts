@@ -10,10 +10,10 @@ import {
 import { isListening, type ScopeState, type Store, type StoreChange, type StoreReading } from "../../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
-import type { OriginRests } from "../ready/origin-cooldowns.ts";
+import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
 import type { Parking } from "../ready/parking.ts";
-import { type Lane, standing } from "../ready/ready-set.ts";
-import type { Lanes } from "../ready/ready-sets.ts";
+import { availability, type ReadySet } from "../ready/ready-set.ts";
+import type { ReadySets } from "../ready/ready-sets.ts";
 import { Hydration } from "./hydration.ts";
 import { type Target, Targets } from "./targets.ts";
 
@@ -62,16 +62,16 @@ export interface SharedRestsParts {
 }
 
 export interface SharedRestsHost {
-  readonly lanes: Lanes;
+  readonly readySets: ReadySets;
   readonly parking: Parking;
-  readonly origins: OriginRests;
+  readonly origins: OriginCooldowns;
   wake(slot: number): void;
   serveAll(): void;
-  freed(): void;
+  onFreed(): void;
 }
 
 /**
- * What the processes that share a store know of rests: all of it is read when this one begins, changes are heard of where the
+ * What the processes that share a store know of cooldowns: all of it is read when this one begins, changes are heard of where the
  * store tells, and looked for where it does not.
  */
 export class SharedRests {
@@ -122,20 +122,20 @@ export class SharedRests {
     if (this.#added.size === 1) queueMicrotask(() => this.#hydration.want(this.#addedScopes()));
   }
 
-  /** Takes over what holds into a lane that is new. */
-  teach(lane: Lane): void {
+  /** Takes over what holds into a ready set that is new. */
+  teach(readySet: ReadySet): void {
     const now = this.#now();
     for (const { rest, endsAt } of this.#known.values()) {
       const target = endsAt > now ? this.#targets.of(rest.scope) : undefined;
-      if (target === undefined || (target.model !== undefined && target.model !== lane.model)) continue;
-      this.#park(lane, rest.scope, target, now);
+      if (target === undefined || (target.model !== undefined && target.model !== readySet.model)) continue;
+      this.#park(readySet, rest.scope, target, now);
     }
   }
 
   /** Takes over what the store told of. */
   heard(change: StoreChange): void {
     if (change.type === "cooled") this.#cooled(change.state);
-    else if (change.scope === null) this.#host.freed();
+    else if (change.scope === null) this.#host.onFreed();
     else this.#freed(change.scope);
   }
 
@@ -248,7 +248,7 @@ export class SharedRests {
     }
     if (account === undefined) this.#host.serveAll();
     else {
-      account.recheckAt = 0;
+      account.probeAt = 0;
       this.#host.wake(account.slot);
     }
     if (known.endsAt <= this.#now() || this.#own.has(scope) || this.#own.has(account)) return;
@@ -261,29 +261,30 @@ export class SharedRests {
 
   #take(rest: Rest, target: Target, isTold: boolean): boolean {
     const { model } = target;
-    const { lanes } = this.#host;
+    const { readySets } = this.#host;
     if ((this.#ended.get(rest.scope) ?? Number.NEGATIVE_INFINITY) >= rest.now) return false;
     this.#note(rest, isTold);
     if (model !== undefined) {
-      lanes.separate(model);
+      readySets.separate(model);
       this.#readModel(model);
     }
     const now = this.#now();
     this.#restOrigin(rest.scope, rest.until - rest.now);
-    for (const lane of model === undefined ? lanes : [lanes.for(model)]) this.#park(lane, rest.scope, target, now);
+    for (const readySet of model === undefined ? readySets : [readySets.for(model)])
+      this.#park(readySet, rest.scope, target, now);
     return true;
   }
 
-  #park(lane: Lane, scope: ScopeId, { account, key }: Target, now: number): void {
+  #park(readySet: ReadySet, scope: ScopeId, { account, key }: Target, now: number): void {
     if (account === undefined) return;
     const { slot } = account;
     const { rest, endsAt } = this.#known.get(scope) as KnownRest;
-    const before = lane.standingOf(slot);
-    const isParked = before === standing.limited || before === standing.refused;
+    const before = readySet.availabilityOf(slot);
+    const isParked = before === availability.limited || before === availability.refused;
     const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
-    if (isParked && !isOfSeveral && lane.wakeAtOf(slot) >= endsAt) return;
+    if (isParked && !isOfSeveral && readySet.wakeAtOf(slot) >= endsAt) return;
     const [one] = account.keys as [PooledKey];
-    this.#host.parking.rest(lane, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
+    this.#host.parking.cool(readySet, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
   }
 
   /** Of a model that rests for one, others may rest, too. */
@@ -300,11 +301,11 @@ export class SharedRests {
     if (origin === undefined || !pool.hasOwnEndpoints) return;
     for (const { config } of pool.keys.values()) {
       if (config.baseURL?.origin !== origin) continue;
-      this.#host.origins.restAt(origin, forMs);
+      this.#host.origins.coolAt(origin, forMs);
       return;
     }
     // Where keys without an endpoint of their own send to.
-    this.#host.origins.restAt("", forMs);
+    this.#host.origins.coolAt("", forMs);
   }
 
   *#scopesOf(accounts: Iterable<Account>): Generator<ScopeId> {

@@ -1,6 +1,6 @@
 import type { Awaitable } from "../../types.ts";
 import type { NotNow } from "../ready/not-now.ts";
-import type { Lane } from "../ready/ready-set.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
 
 /** A store is asked ever more rarely for what nobody gave back for long: by this share of that time, at most so late. */
 const pollShare = 0.05;
@@ -71,7 +71,7 @@ export class Waiter<Lease extends Granted> {
 
 /** Who waits in a ready set, and how far its round is. */
 export class Line<Lease extends Granted> {
-  readonly lane: Lane;
+  readonly readySet: ReadySet;
   readonly waiters: Waiter<Lease>[] = [];
   round = 0;
   /** For so many a store is being asked. */
@@ -87,8 +87,8 @@ export class Line<Lease extends Granted> {
   timerAt = Number.POSITIVE_INFINITY;
   cancelTimer: (() => void) | undefined = undefined;
 
-  constructor(lane: Lane, now: number) {
-    this.lane = lane;
+  constructor(readySet: ReadySet, now: number) {
+    this.readySet = readySet;
     this.servedAt = now;
   }
 }
@@ -107,8 +107,8 @@ export function unlike<L extends Granted>(ahead: readonly Waiter<L>[], { request
 }
 
 /** When the line's ready set has somebody due, or room. */
-export function nextAt<L extends Granted>({ lane, roomAt }: Line<L>): number {
-  return Math.min(lane.nextWakeAt(), roomAt);
+export function nextAt<L extends Granted>({ readySet, roomAt }: Line<L>): number {
+  return Math.min(readySet.nextWakeAt(), roomAt);
 }
 
 /** The first that would take what another one was given. */
@@ -126,8 +126,12 @@ export function passedBy<L extends Granted>({ waiters, round }: Line<L>, waiter:
 }
 
 /** A round of questions over a network may end before every ready account was asked. */
-export function hasUnasked<L extends Granted>(lane: Lane, { request }: Waiter<L>, { closed, roomAt }: NotNow): boolean {
-  return !closed && lane.hasReady && roomAt === Number.POSITIVE_INFINITY && !request.isBeside();
+export function hasUnasked<L extends Granted>(
+  readySet: ReadySet,
+  { request }: Waiter<L>,
+  { closed, roomAt }: NotNow,
+): boolean {
+  return !closed && readySet.hasReady && roomAt === Number.POSITIVE_INFINITY && !request.isBeside();
 }
 
 /** When its timer is due; Infinity: never. */

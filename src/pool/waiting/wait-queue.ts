@@ -20,7 +20,7 @@
 
 import type { Awaitable, Clock } from "../../types.ts";
 import { NotNow } from "../ready/not-now.ts";
-import type { Lane } from "../ready/ready-set.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
 import { abortReason } from "./bounded-wait.ts";
 import {
   firstLike,
@@ -44,13 +44,13 @@ const longestWatchMs = 1_000;
 
 export class WaitQueue<Lease extends Granted> {
   readonly #clock: Clock;
-  readonly #pollMs: (lane: Lane) => number | undefined;
-  readonly #lines = new Map<Lane, Line<Lease>>();
+  readonly #pollMs: (readySet: ReadySet) => number | undefined;
+  readonly #lines = new Map<ReadySet, Line<Lease>>();
   #size = 0;
   #arrivals = 0;
 
   /** @param pollMs after how long a ready set's store is to be asked though nobody told of a change; `undefined`: no need to */
-  constructor(clock: Clock, pollMs: (lane: Lane) => number | undefined) {
+  constructor(clock: Clock, pollMs: (readySet: ReadySet) => number | undefined) {
     this.#clock = clock;
     this.#pollMs = pollMs;
   }
@@ -68,10 +68,10 @@ export class WaitQueue<Lease extends Granted> {
    * @param arrival the request's number
    * @param last what was found when it was asked for, where it was
    */
-  wait(lane: Lane, request: Waiting<Lease>, deadline: number, arrival: number, last?: NotNow): Promise<Lease> {
+  wait(readySet: ReadySet, request: Waiting<Lease>, deadline: number, arrival: number, last?: NotNow): Promise<Lease> {
     return new Promise((resolve, reject) => {
       const since = this.#clock.monotonic();
-      const line = this.#lineOf(lane, since);
+      const line = this.#lineOf(readySet, since);
       const waiter = new Waiter(request, arrival, since, deadline, resolve, reject);
       waiter.last = last;
       this.#enter(line, waiter);
@@ -79,14 +79,14 @@ export class WaitQueue<Lease extends Granted> {
       if (waiter.isSettled) return;
       const roomAt = last?.roomAt ?? Number.POSITIVE_INFINITY;
       line.roomAt = Math.min(line.roomAt, roomAt);
-      if (roomAt === Number.POSITIVE_INFINITY && lane.mayServe) this.#serve(line);
+      if (roomAt === Number.POSITIVE_INFINITY && readySet.mayServe) this.#serve(line);
       else this.#endRound(line);
     });
   }
 
   /** Gives what is free to those who wait in a ready set, in order. */
-  serve(lane: Lane): void {
-    if (lane.waiting > 0) this.#serve(this.#lines.get(lane) as Line<Lease>);
+  serve(readySet: ReadySet): void {
+    if (readySet.waiting > 0) this.#serve(this.#lines.get(readySet) as Line<Lease>);
   }
 
   serveAll(): void {
@@ -100,11 +100,11 @@ export class WaitQueue<Lease extends Granted> {
     }
   }
 
-  #lineOf(lane: Lane, now: number): Line<Lease> {
-    let line = this.#lines.get(lane);
+  #lineOf(readySet: ReadySet, now: number): Line<Lease> {
+    let line = this.#lines.get(readySet);
     if (line === undefined) {
-      line = new Line(lane, now);
-      this.#lines.set(lane, line);
+      line = new Line(readySet, now);
+      this.#lines.set(readySet, line);
     } else if (line.waiters.length === 0) line.servedAt = now;
     return line;
   }
@@ -115,13 +115,13 @@ export class WaitQueue<Lease extends Granted> {
     while (place > 0 && isBefore(waiter, waiters[place - 1] as Waiter<Lease>)) place--;
     waiters.splice(place, 0, waiter);
     this.#size++;
-    line.lane.waiting++;
+    line.readySet.waiting++;
     const { signal } = waiter.request;
     if (signal) waiter.onAbort = () => this.#refuse(line, waiter, abortReason(signal));
     signal?.addEventListener("abort", waiter.onAbort, { once: true });
     const { deadline, since } = waiter;
     const isWatched = this.#clock.timersEndWithRequest === true;
-    const look = (): void => (isWatched ? this.#watch(line, waiter) : this.#endWait(line, waiter));
+    const look = (): void => (isWatched ? this.#watch(line, waiter) : this.#onDeadline(line, waiter));
     waiter.cancelTimer = this.#clock.timer(
       look,
       isWatched ? Math.min(shortestWatchMs, deadline - since) : deadline - since,
@@ -136,7 +136,7 @@ export class WaitQueue<Lease extends Granted> {
     waiter.request.signal?.removeEventListener("abort", waiter.onAbort);
     line.waiters.splice(line.waiters.indexOf(waiter), 1);
     this.#size--;
-    line.lane.waiting--;
+    line.readySet.waiting--;
     if (line.waiters.length === 0) this.#close(line);
     return true;
   }
@@ -144,14 +144,14 @@ export class WaitQueue<Lease extends Granted> {
   /** Nobody waits in it any more. While a store is being asked, it stays for the answers. */
   #close(line: Line<Lease>): void {
     this.#disarm(line);
-    if (line.asking === 0) this.#lines.delete(line.lane);
+    if (line.asking === 0) this.#lines.delete(line.readySet);
   }
 
   #refuse(line: Line<Lease>, waiter: Waiter<Lease>, reason: unknown): void {
     if (this.#leave(line, waiter)) waiter.reject(reason);
   }
 
-  #endWait(line: Line<Lease>, waiter: Waiter<Lease>): void {
+  #onDeadline(line: Line<Lease>, waiter: Waiter<Lease>): void {
     this.#refuse(line, waiter, waiter.request.exhausted(waiter.last));
   }
 
@@ -208,7 +208,7 @@ export class WaitQueue<Lease extends Granted> {
     }
     line.asking++;
     got.then(
-      (answer) => this.#answered(line, waiter, answer),
+      (answer) => this.#onAnswer(line, waiter, answer),
       (error: unknown) => {
         line.asking--;
         this.#refuse(line, waiter, error);
@@ -217,9 +217,9 @@ export class WaitQueue<Lease extends Granted> {
     );
   }
 
-  #answered(line: Line<Lease>, asker: Waiter<Lease>, got: Lease | NotNow): void {
+  #onAnswer(line: Line<Lease>, asker: Waiter<Lease>, got: Lease | NotNow): void {
     line.asking--;
-    const isUnasked = got instanceof NotNow && hasUnasked(line.lane, asker, got);
+    const isUnasked = got instanceof NotNow && hasUnasked(line.readySet, asker, got);
     // Answers overtake each other; those who came first are served first all the same.
     const waiter = got instanceof NotNow ? asker : firstLike(line, asker);
     if (isUnasked || waiter !== asker) asker.round = -1;
@@ -241,7 +241,7 @@ export class WaitQueue<Lease extends Granted> {
       waiter.last = got;
       answer = got.roomAt === Number.POSITIVE_INFINITY || got.closed ? "nothing" : "too-large";
       if (got.roomAt !== Number.POSITIVE_INFINITY && waiter.request.dueAt(got) > waiter.deadline) {
-        this.#endWait(line, waiter);
+        this.#onDeadline(line, waiter);
         return !got.closed;
       }
       line.roomAt = Math.min(line.roomAt, got.roomAt);
@@ -268,12 +268,12 @@ export class WaitQueue<Lease extends Granted> {
 
   #arm(line: Line<Lease>): void {
     const now = this.#clock.monotonic();
-    const at = timerFor(line, now, this.#pollMs(line.lane));
+    const at = timerFor(line, now, this.#pollMs(line.readySet));
     if (at === line.timerAt) return;
     this.#disarm(line);
     if (at === Number.POSITIVE_INFINITY) return;
     line.timerAt = at;
-    line.cancelTimer = this.#clock.timer(() => this.#due(line), Math.max(0, at - now));
+    line.cancelTimer = this.#clock.timer(() => this.#onDue(line), Math.max(0, at - now));
   }
 
   #disarm(line: Line<Lease>): void {
@@ -282,11 +282,11 @@ export class WaitQueue<Lease extends Granted> {
     line.timerAt = Number.POSITIVE_INFINITY;
   }
 
-  #due(line: Line<Lease>): void {
+  #onDue(line: Line<Lease>): void {
     line.timerAt = Number.POSITIVE_INFINITY;
     line.cancelTimer = undefined;
-    line.lane.wakeDue(this.#clock.monotonic());
-    line.lane.wakeStuck();
+    line.readySet.wakeDue(this.#clock.monotonic());
+    line.readySet.wakeBlocked();
     this.#serve(line);
   }
 
@@ -294,8 +294,8 @@ export class WaitQueue<Lease extends Granted> {
   #watch(line: Line<Lease>, waiter: Waiter<Lease>): void {
     const { deadline } = waiter;
     const now = this.#clock.monotonic();
-    if (now >= deadline) this.#endWait(line, waiter);
-    else if (line.timerAt <= now) this.#due(line);
+    if (now >= deadline) this.#onDeadline(line, waiter);
+    else if (line.timerAt <= now) this.#onDue(line);
     if (waiter.isSettled) return;
     const nextMs = Math.min(Math.max(line.timerAt - now, shortestWatchMs), longestWatchMs);
     waiter.cancelTimer = this.#clock.timer(() => this.#watch(line, waiter), Math.min(nextMs, deadline - now));
