@@ -13,10 +13,9 @@ export {
   RotatingFetchError,
   RotatorClosedError,
 } from "./errors.ts";
-export type { ClassifierInput } from "./judgement/classifier.ts";
 export { defineProvider, type ProviderDefinition } from "./judgement/define-provider.ts";
 export { ErrorClassifier, type ErrorClassifierOptions } from "./judgement/error-classifier.ts";
-export type { Provider } from "./judgement/provider.ts";
+export type { AnswerClassifier, ClassifierInput, Provider } from "./judgement/provider.ts";
 export { MemoryStore } from "./limits/memory/memory.ts";
 export type { Store } from "./limits/store.ts";
 export { Lease } from "./pool/lease.ts";

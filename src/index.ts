@@ -19,8 +19,9 @@ export type { CacheMaker, ResponseCache } from "./fetch/call-cache.ts";
 export type { CallFacts } from "./fetch/call-facts.ts";
 export type { CallingOptions, FetchFunction } from "./fetch/fetch-options.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
-export type { ClassifierInput } from "./judgement/classifier.ts";
 export type {
+  AnswerClassifier,
+  ClassifierInput,
   CredentialPlacement,
   ErrorRule,
   HeaderCounter,

@@ -1,4 +1,4 @@
-import type { ClassifierInput } from "../../src/judgement/classifier.ts";
+import type { ClassifierInput } from "../../src/judgement/provider.ts";
 import { ErrorClassifier } from "../../src/named/error-classifier.ts";
 import { providerNamed } from "../../src/named/presets.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";

@@ -1,4 +1,4 @@
-import { isOwnerRefused } from "../judgement/lexicon/message-rules.ts";
+import { isOwnerRefused } from "../judgement/reading/owner-words.ts";
 import type { Classification } from "../types.ts";
 import type { Answer, Call, Reply } from "./call.ts";
 

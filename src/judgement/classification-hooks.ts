@@ -2,8 +2,8 @@ import { expectOneOf, unexpected } from "../checks.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import { isPromise } from "../realms.ts";
 import type { Classification, Kind } from "../types.ts";
-import type { ClassifierInput } from "./classifier.ts";
 import { kindDefaults } from "./lexicon/verdict.ts";
+import type { ClassifierInput } from "./provider.ts";
 import { shaped } from "./shape-checks.ts";
 import { classificationShape, kinds } from "./vocabulary.ts";
 

@@ -2,7 +2,6 @@ import type {
   Classification,
   ClassificationContext,
   Dimension,
-  Kind,
   Scope,
   SharedBy,
   StatedLimit,
@@ -10,53 +9,62 @@ import type {
 } from "../types.ts";
 import { verdictByCode, verdictByWeakCode } from "./lexicon/code-table.ts";
 import { verdictByEdge } from "./lexicon/edge.ts";
-import { verdictByMessage } from "./lexicon/message-rules.ts";
-import { verdictByStatus } from "./lexicon/status-table.ts";
-import { kindDefaults, type Stage, type Verdict } from "./lexicon/verdict.ts";
-import type { Provider } from "./provider.ts";
+import { isDefinitiveRefusal, verdictByMessage } from "./lexicon/message-rules.ts";
+import type { Stage, Verdict } from "./lexicon/verdict.ts";
+import type { AnswerClassifier, ClassifierInput, Provider } from "./provider.ts";
 import { rulesForSuccess, stageOfRules } from "./provider-rules.ts";
 import { type Answer, type Facts, gatherFacts } from "./reading/facts.ts";
-import { containsAny, readField } from "./reading/guarded.ts";
-import { type HeaderSource, HeaderView, readHeaderDelay, readServerTime } from "./reading/headers.ts";
+import { containsAny } from "./reading/guarded.ts";
+import { HeaderView, readHeaderDelay, readServerTime } from "./reading/headers.ts";
 import type { ResetUnit } from "./reading/reset-grammar.ts";
-import { classifyTransportError } from "./reading/transport.ts";
+import {
+  classificationOf,
+  classificationOfFailure,
+  isConfirmed,
+  mayStateDelay,
+  nobodyToBlame,
+  statusIn,
+  verdictByStatus,
+} from "./status-classifier.ts";
 import { dimensionInWords, type QuotaFailure, readQuotaFailure, windowInWords } from "./waits/limit-words.ts";
 import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./waits/rate-limit-headers.ts";
 import { readRetryDelay } from "./waits/retry-delay.ts";
 import { limitOf, statedLimitIn } from "./waits/stated-limit.ts";
 import { readDeclaredBuckets, ruledResetMs } from "./waits/stated-resets.ts";
 
-/** What is known of one answer, or of the failure to get one. */
-export interface ClassifierInput {
-  /** Status of the response. @default none: the request failed before one came */
-  readonly status?: number | undefined;
-  readonly headers?: HeaderSource | undefined;
-  /** The body, parsed or as raw text. Beyond 64 KiB a text is not read. */
-  readonly body?: unknown;
-  /** What the transport threw. */
-  readonly error?: unknown;
-  /** Wall clock, epoch milliseconds. */
-  readonly now: number;
-  readonly context?: ClassificationContext | undefined;
-}
-
-/** A key younger than this may not be known everywhere at its provider yet. */
-const freshKeyMs = 300_000;
-/** A key that worked this recently is more likely to meet an outage than to be dead. */
-const recentSuccessMs = 3_600_000;
-
 const noContext: ClassificationContext = {};
-const kindsWithDelay: ReadonlySet<Kind> = new Set([
-  "rate_limit",
-  "quota_exhausted",
-  "overloaded",
-  "server_error",
-  "timeout",
-  "network",
-]);
+const deadKey: Verdict = { kind: "invalid_key", isDefinitive: true };
+const badRequest: Verdict = { kind: "bad_request" };
+const serverError: Verdict = { kind: "server_error" };
 const misplacedPage: Verdict = { kind: "bad_request", scope: "provider", sharedBy: "provider" };
 
-const genericStages: readonly Stage[] = [verdictByCode, verdictByMessage, verdictByWeakCode, verdictByStatus];
+const genericStages: readonly Stage[] = [verdictByCode, verdictByMessage, verdictByWeakCode, verdictByStatusOf];
+
+/** What the status says; a bare text or a list of errors in a success is the request's own fault. */
+function verdictByStatusOf({ effectiveStatus: status, headers, serverNow, message, isErrorObject }: Facts): Verdict {
+  if (status === 401 && isDefinitiveRefusal(message)) return deadKey;
+  if (status < 400) return isErrorObject ? serverError : badRequest;
+  return verdictByStatus(status, headers, status === 503 && readHeaderDelay(headers, serverNow) !== null);
+}
+
+/** Reads codes and words as many APIs use them, and a provider's own rules. For `classifier` of a provider. */
+export function lexicon(provider: Provider): AnswerClassifier {
+  const classifier = new Classifier(provider);
+  return (input) => classifier.classify(input);
+}
+
+const withWords = new WeakMap<Provider, Provider>();
+
+/** The same provider, its answers read by the lexicon unless it says otherwise. The same object for the same provider. */
+export function withLexicon(provider: Provider): Provider {
+  if (provider.classifier !== undefined) return provider;
+  let reading = withWords.get(provider);
+  if (reading === undefined) {
+    reading = { ...provider, classifier: lexicon };
+    withWords.set(provider, reading);
+  }
+  return reading;
+}
 
 /**
  * Classifies answers of one provider: what happened, what it covers and what may be done about it. Synchronous and pure; it
@@ -78,30 +86,29 @@ export class Classifier {
 
   classify(input: ClassifierInput): Classification {
     try {
-      return this.#judge(input);
+      return this.#classify(input);
     } catch {
-      // Hostile input is no reason to fail a request: nobody is blamed for it.
-      return compose({ kind: "network" });
+      return nobodyToBlame();
     }
   }
 
-  #judge(input: ClassifierInput): Classification {
+  #classify(input: ClassifierInput): Classification {
     const { error, now, context = noContext } = input;
-    const status = asStatus(input.status);
-    if (status < 400 && error !== undefined && error !== null) return judgeFailure(error, context);
-    if (status === 0 && input.body === undefined) return compose({ kind: "network" });
+    const status = statusIn(input.status);
+    if (status < 400 && error !== undefined && error !== null) return classificationOfFailure(error, context);
+    if (status === 0 && input.body === undefined) return classificationOf({ kind: "network" });
     const answer = { status, headers: input.headers, body: input.body, now, context: context ?? noContext };
     const facts = gatherFacts(answer);
-    if (facts === null) return this.#judgeSuccess(answer);
-    if (facts.isEmbedded && facts.format === "markup") return compose(misplacedPage);
+    if (facts === null) return this.#classifySuccess(answer);
+    if (facts.isEmbedded && facts.format === "markup") return classificationOf(misplacedPage);
     for (const stage of this.#stages) {
       const verdict = stage(facts);
       if (verdict !== null) return complete(facts, verdict, this.#provider);
     }
-    return compose({ kind: "server_error" });
+    return classificationOf({ kind: "server_error" });
   }
 
-  #judgeSuccess(answer: Answer): Classification {
+  #classifySuccess(answer: Answer): Classification {
     const facts = this.#successStage === undefined ? null : gatherFacts(answer, true);
     const verdict = facts === null ? null : (this.#successStage?.(facts) ?? null);
     return facts === null || verdict === null
@@ -115,32 +122,27 @@ function describeSuccess(
   { headers, now }: Answer,
   { headers: counters = [], sharedBy }: Partial<Provider> = {},
 ): Classification {
-  if (counters.length === 0) return compose({ kind: "none" });
+  if (counters.length === 0) return classificationOf({ kind: "none" });
   const view = HeaderView.of(headers);
   const bucket = exhaustedBucket(readDeclaredBuckets(view, counters, readServerTime(view, now)));
-  if (bucket === null) return compose({ kind: "none" });
-  return compose({ kind: "none", sharedBy, window: bucket.window, dimension: plainDimension(bucket) }, bucket.resetMs);
-}
-
-function judgeFailure(error: unknown, context: ClassificationContext): Classification {
-  const { kind } = classifyTransportError(error);
-  const delivered = readField(context, "bytesDelivered");
-  // What the caller has seen cannot be taken back, so the request cannot be made again on its behalf.
-  const isCommitted = typeof delivered === "number" && delivered > 0;
-  return compose(isCommitted ? { kind, retryable: false } : { kind });
+  if (bucket === null) return classificationOf({ kind: "none" });
+  return classificationOf(
+    { kind: "none", sharedBy, window: bucket.window, dimension: plainDimension(bucket) },
+    bucket.resetMs,
+  );
 }
 
 /** Fills in what a verdict leaves open: delay, window, dimension and who shares the limit. */
 function complete(facts: Facts, verdict: Verdict, provider: Provider | undefined): Classification {
   if (verdict.kind === "rate_limit" || verdict.kind === "quota_exhausted")
     return completeLimit(facts, verdict, provider);
-  const hasDelay = kindsWithDelay.has(verdict.kind) && verdict.ignoresDelay !== true;
-  const retryAfterMs = hasDelay ? delayOf(facts, verdict, provider, noBuckets) : null;
-  if (verdict.kind === "invalid_key") return compose(verdict, null, isConfirmed(facts, verdict));
-  if (verdict.kind !== "context_length" || verdict.scope !== "model") return compose(verdict, retryAfterMs);
+  const retryAfterMs = mayStateDelay(verdict) ? delayOf(facts, verdict, provider, noBuckets) : null;
+  if (verdict.kind === "invalid_key")
+    return classificationOf(verdict, null, isConfirmed(verdict, facts.context, facts.headers));
+  if (verdict.kind !== "context_length" || verdict.scope !== "model") return classificationOf(verdict, retryAfterMs);
   // Larger than a rate limit: the limit's own window and dimension.
   const window = windowInWords(facts.message);
-  return compose({ ...verdict, window, dimension: dimensionInWords(facts.message) });
+  return classificationOf({ ...verdict, window, dimension: dimensionInWords(facts.message) });
 }
 
 const noBuckets: readonly HeaderBucket[] = [];
@@ -168,9 +170,12 @@ function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | unde
   const hints = bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }];
   const sharedBy = isRate ? rateSharedBy(verdict, failure, provider, message) : verdict.sharedBy;
   const scope = verdict.scope ?? (isRate ? rateScope(failure, sharedBy, provider) : scopeOf(sharedBy));
-  const judged = compose({ ...verdict, scope, sharedBy, window, dimension }, delayOf(facts, verdict, provider, hints));
-  const limit = isRate ? limitStated(failure, message, namedDimension ?? judged.dimension, judged.window) : null;
-  return limit === null ? judged : { ...judged, limit };
+  const found = classificationOf(
+    { ...verdict, scope, sharedBy, window, dimension },
+    delayOf(facts, verdict, provider, hints),
+  );
+  const limit = isRate ? limitStated(failure, message, namedDimension ?? found.dimension, found.window) : null;
+  return limit === null ? found : { ...found, limit };
 }
 
 /** By the provider's own grammar, or by the usual names where it is not known. */
@@ -243,44 +248,6 @@ function scopeOf(sharedBy: SharedBy | undefined): Scope | undefined {
   return sharedBy === "account" || sharedBy === "project" ? "account" : undefined;
 }
 
-/**
- * Is the refusal reason enough to give the key up? Not where it is bare and the key has worked before, not for a key that is
- * new or worked a moment ago, not while others are refused as well, and not for tokens that are renewed anyway.
- */
-function isConfirmed({ context, headers }: Facts, verdict: Verdict): boolean {
-  if (verdict.isDefinitive === false) return false;
-  if (headers.get("www-authenticate")?.toLowerCase().includes("invalid_token") === true) return false;
-  const { keyAgeMs, everSucceeded, lastSuccessAgoMs, otherKeys401Recently, credentialType } = context;
-  if (verdict.isDefinitive !== true && (everSucceeded === true || lastSuccessAgoMs !== undefined)) return false;
-  if (keyAgeMs !== undefined && keyAgeMs < freshKeyMs) return false;
-  if (lastSuccessAgoMs !== undefined && lastSuccessAgoMs < recentSuccessMs) return false;
-  if (otherKeys401Recently !== undefined && otherKeys401Recently > 0) return false;
-  return typeof credentialType !== "string" || !containsAny(credentialType.toLowerCase(), renewedTypes);
-}
-
-const renewedTypes = ["oauth", "jwt", "token", "dynamic"];
-
 function asResetUnit({ resetUnit }: ClassificationContext): ResetUnit | undefined {
   return resetUnit === "ms" || resetUnit === "s" || resetUnit === "epoch" ? resetUnit : undefined;
-}
-
-/** Statuses out of logs and queues are strings at times. */
-function asStatus(given: unknown): number {
-  const status = typeof given === "string" && /^\d{3}$/.test(given) ? Number(given) : given;
-  return typeof status === "number" && Number.isInteger(status) && status >= 100 && status <= 999 ? status : 0;
-}
-
-function compose(verdict: Verdict, retryAfterMs: number | null = null, disableKey = false): Classification {
-  const defaults = kindDefaults[verdict.kind];
-  return {
-    kind: verdict.kind,
-    scope: verdict.scope ?? defaults.scope,
-    sharedBy: verdict.sharedBy ?? defaults.sharedBy,
-    window: verdict.window ?? null,
-    dimension: verdict.dimension ?? null,
-    retryAfterMs,
-    retryable: verdict.retryable ?? defaults.retryable,
-    failover: verdict.failover ?? defaults.failover,
-    disableKey,
-  };
 }

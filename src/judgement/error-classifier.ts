@@ -1,9 +1,8 @@
 import { expectKnown } from "../checks.ts";
 import type { Classification } from "../types.ts";
-import type { ClassifierInput } from "./classifier.ts";
-import type { Provider } from "./provider.ts";
-import { type ProviderReading, readingOf } from "./provider-reading.ts";
-import { resolveProvider } from "./resolve-provider.ts";
+import { lexicon } from "./classifier.ts";
+import type { AnswerClassifier, ClassifierInput, Provider } from "./provider.ts";
+import { expectProvider } from "./provider-options.ts";
 
 /** What holds for every API. */
 const unknownProvider: Provider = { name: "unknown", origins: [], credential: {} };
@@ -24,16 +23,16 @@ export interface ErrorClassifierOptions {
  */
 export class ErrorClassifier {
   readonly provider: Provider | undefined;
-  readonly #reading: ProviderReading;
+  readonly #classify: AnswerClassifier;
 
   /** @throws InvalidOptionsError for a provider that is none, and for any other option. */
   constructor(options: ErrorClassifierOptions = {}) {
     expectKnown("options", options, { provider: true });
-    this.provider = options.provider === undefined ? undefined : resolveProvider(options.provider);
-    this.#reading = readingOf(this.provider ?? unknownProvider);
+    this.provider = options.provider === undefined ? undefined : expectProvider("provider", options.provider);
+    this.#classify = (this.provider?.classifier ?? lexicon)(this.provider ?? unknownProvider);
   }
 
   classify(input: ClassifierInput): Classification {
-    return this.#reading.classify(input, undefined);
+    return this.#classify(input);
   }
 }

@@ -1,4 +1,4 @@
-import { expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
+import { expectFunction, expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
 import { expectTimeZone, resolveLimits } from "../limits/limits.ts";
 import type {
   CredentialPlacement,
@@ -34,6 +34,10 @@ const resetUnit = oneOf(["duration", "instant", "epoch-seconds", "epoch-ms", "se
 
 const url: Check = (field, value) => {
   expectUrl(field, value);
+};
+
+const aFunction: Check = (field, value) => {
+  expectFunction(field, value);
 };
 
 const host: Check = (field, value) => {
@@ -231,6 +235,7 @@ const timeZone: Check = (field, value) => {
 /** A check for every field of a provider. */
 export const providerShape: Shape<Provider> = {
   name: text,
+  classifier: optional(aFunction),
   origins: listOf("origins", url),
   hosts: optional(listOf("hosts", host)),
   paths: optional(listOf("paths", path)),

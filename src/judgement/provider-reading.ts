@@ -1,15 +1,15 @@
 import { idOfProvider } from "../limits/scopes.ts";
 import type { Classification } from "../types.ts";
 import type { Overrule } from "./classification-hooks.ts";
-import { Classifier, type ClassifierInput } from "./classifier.ts";
-import type { CredentialPlacement, Provider, RequestShape } from "./provider.ts";
+import type { AnswerClassifier, ClassifierInput, CredentialPlacement, Provider, RequestShape } from "./provider.ts";
+import { byStatus } from "./status-classifier.ts";
 import { HeaderGrammar } from "./waits/header-grammar.ts";
 
 const noShape: RequestShape = {};
 
 /**
  * A provider with what its answers are read by. An account has one, and whoever has to do with the account's requests asks it.
- * Made once for each provider, however many pools it serves; what judges refusals when the first one comes.
+ * Made once for each provider, however many pools it serves; what classifies refusals when the first one comes.
  */
 export class ProviderReading {
   readonly provider: Provider;
@@ -23,7 +23,7 @@ export class ProviderReading {
   readonly grammar: HeaderGrammar | undefined;
   /** May an answer that says success hold an error? */
   readonly hidesErrors: boolean;
-  #classifier: Classifier | undefined = undefined;
+  #classify: AnswerClassifier | undefined = undefined;
 
   constructor(provider: Provider) {
     this.provider = provider;
@@ -31,13 +31,14 @@ export class ProviderReading {
     this.credential = provider.credential;
     this.request = provider.request ?? noShape;
     this.grammar = (provider.headers ?? []).length > 0 ? new HeaderGrammar(provider) : undefined;
-    this.hidesErrors = provider.stream !== undefined || provider.errorsInside200 === true;
+    const looksInside = provider.stream !== undefined || provider.errorsInside200 === true;
+    this.hidesErrors = looksInside && provider.classifier !== undefined;
   }
 
   /** Says what an answer of the provider means, as the user wants it where `overrule` is given. */
   classify(input: ClassifierInput, overrule: Overrule | undefined): Classification {
-    this.#classifier ??= new Classifier(this.provider);
-    const classified = this.#classifier.classify(input);
+    this.#classify ??= (this.provider.classifier ?? byStatus)(this.provider);
+    const classified = this.#classify(input);
     return overrule === undefined ? classified : overrule(classified, input);
   }
 }

@@ -1,4 +1,31 @@
-import type { Dimension, Kind, Limit, Scope, SharedBy, WindowName } from "../types.ts";
+import type {
+  Classification,
+  ClassificationContext,
+  Dimension,
+  Kind,
+  Limit,
+  Scope,
+  SharedBy,
+  WindowName,
+} from "../types.ts";
+import type { HeaderSource } from "./reading/headers.ts";
+
+/** What is known of one answer, or of the failure to get one. */
+export interface ClassifierInput {
+  /** Status of the response. @default none: the request failed before one came */
+  readonly status?: number | undefined;
+  readonly headers?: HeaderSource | undefined;
+  /** The body, parsed or as raw text. Beyond 64 KiB a text is not read. */
+  readonly body?: unknown;
+  /** What the transport threw. */
+  readonly error?: unknown;
+  /** Wall clock, epoch milliseconds. */
+  readonly now: number;
+  readonly context?: ClassificationContext | undefined;
+}
+
+/** Says what answers mean. Synchronous and pure; it never throws, whatever it is given. */
+export type AnswerClassifier = (input: ClassifierInput) => Classification;
 
 /** Where a credential goes: a header, with the word before the secret, or a parameter of the URL. At least one is named. */
 export interface CredentialPlacement {
@@ -169,9 +196,15 @@ export interface StreamShape {
   readonly terminal: readonly string[];
 }
 
-/** What the library knows of a provider. Data only: no code here does I/O. */
+/** What the library knows of a provider: data, and what reads its answers. No code here does I/O. */
 export interface Provider {
   readonly name: string;
+  /**
+   * Makes what says what its answers mean, once for each provider. `lexicon` knows codes and words of many APIs, and the rules
+   * in `errors`.
+   * @default `lexicon`; over objects (`rotating-fetch/core`) status and `Retry-After` alone
+   */
+  readonly classifier?: ((provider: Provider) => AnswerClassifier) | undefined;
   /** Origins a secret may be sent to. Empty: the user must give one (hosts are per customer). */
   readonly origins: readonly string[];
   /**

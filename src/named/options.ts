@@ -1,9 +1,12 @@
 import type { CacheOptions } from "../fetch/cache/cache-options.ts";
 import type { CacheMaker } from "../fetch/call-cache.ts";
 import type { CallingOptions } from "../fetch/fetch-options.ts";
+import { withLexicon } from "../judgement/classifier.ts";
 import type { Provider } from "../judgement/provider.ts";
+import { generic } from "../judgement/providers/generic.ts";
 import type { PoolOwner } from "../pool/pool-port.ts";
 import type * as objects from "../pool/rotator-options.ts";
+import { type OfSeveralProviders, providerOfKey } from "../pool/rotator-options.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
 import type { ProxiedCallOptions, ProxyingOptions } from "../server/proxy/proxy-options.ts";
 import { type ProviderName, providerAt, providerNamed } from "./presets.ts";
@@ -64,13 +67,30 @@ export function withObjects<Options extends object>(options: Options): WithObjec
   if (typeof options !== "object" || options === null || Array.isArray(options)) return options as never;
   if ("rotator" in options) return options as never;
   const { provider, strategy, baseURL, target } = options as Named;
-  const isNamed = typeof provider !== "object" || provider === null;
-  const found = isNamed ? (provider === undefined ? at(baseURL ?? target) : providerNamed(provider)) : provider;
   const objects = {
-    ...(found === undefined ? undefined : { provider: found }),
+    provider: providerOf(provider, baseURL ?? target),
     ...(strategy === undefined ? undefined : { strategy: strategyOf(strategy) }),
   };
-  return { ...options, ...objects } as unknown as WithObjects<Options>;
+  return { ...options, ...objects, ...ofSeveralProviders(options) } as unknown as WithObjects<Options>;
+}
+
+/** With what reads its answers: only over objects is that something to be passed in. */
+function providerOf(given: Named["provider"], address: string | URL | undefined): Provider {
+  if (given === undefined) return withLexicon(at(address) ?? generic);
+  if (typeof given !== "object" || given === null) return withLexicon(providerNamed(given));
+  // What is none is told of by whoever checks the whole.
+  return Array.isArray(given) ? given : withLexicon(given);
+}
+
+function ofSeveralProviders(options: OfSeveralProviders): OfSeveralProviders {
+  const ofKey = options[providerOfKey];
+  if (ofKey === undefined) return {};
+  return {
+    [providerOfKey]: (key) => {
+      const provider = ofKey(key);
+      return provider === undefined ? undefined : withLexicon(provider);
+    },
+  };
 }
 
 function at(address: string | URL | undefined): Provider | undefined {

@@ -122,7 +122,7 @@ export interface HealthCheck {
 /** Beside a rotator's options: whose each key is, where that is not the pool's own provider. */
 export const providerOfKey = Symbol("providerOfKey");
 
-interface OfSeveralProviders {
+export interface OfSeveralProviders {
   /** `undefined`: the pool's own. */
   readonly [providerOfKey]?: ((key: Pick<ResolvedKey, "id">) => Provider | undefined) | undefined;
 }

@@ -1,8 +1,14 @@
 import { createRotatingFetch as createByName } from "rotating-fetch";
 import { responseCache } from "rotating-fetch/cache";
-import { createRotatingFetch, InvalidOptionsError, KeyRotator } from "rotating-fetch/core";
+import {
+  createRotatingFetch,
+  defineProvider,
+  InvalidOptionsError,
+  KeyRotator,
+  type Provider,
+} from "rotating-fetch/core";
 import { check, explain, forecast, manageKeys, snapshot, watchHealth } from "rotating-fetch/operate";
-import { openai } from "rotating-fetch/providers";
+import { generic, lexicon, openai } from "rotating-fetch/providers";
 import { weighted } from "rotating-fetch/strategies";
 import { createProviderEmulator, rateLimited } from "rotating-fetch/testing";
 import { describe, expect, expectTypeOf, it } from "vitest";
@@ -55,6 +61,60 @@ describe("rotating-fetch/core", () => {
     await (await createRotatingFetch(options)(url)).text();
     expect(rotating.cache?.hits).toBe(1);
     expect(emulator.arrivals).toHaveLength(2);
+  });
+
+  describe("what refusals mean", () => {
+    const spent = { error: { message: "You exceeded your current quota.", code: "insufficient_quota" } };
+    const refuse = async (): Promise<Response> =>
+      Response.json(spent, { status: 429, headers: { "retry-after": "7" } });
+
+    async function kindsWith(options: { provider?: Provider }, make: typeof createRotatingFetch): Promise<unknown[]> {
+      const kinds: unknown[] = [];
+      const rotating = make({
+        keys: ["test-a"],
+        baseURL: "https://api.openai.com/v1",
+        fetch: refuse,
+        maxAttempts: 1,
+        ...options,
+      });
+      rotating.rotator.on("attempt-failed", ({ kind, retryAfterMs }) => kinds.push(kind, retryAfterMs));
+      await rotating(url);
+      return kinds.slice(0, 2);
+    }
+
+    it("says the status and `Retry-After`, and the words only where a provider brings the lexicon", async () => {
+      expect(await kindsWith({}, createRotatingFetch)).toEqual(["rate_limit", 7000]);
+      const own = defineProvider({ name: "own", classifier: lexicon });
+      for (const provider of [openai, generic, own]) {
+        expect(await kindsWith({ provider }, createRotatingFetch)).toEqual(["quota_exhausted", 7000]);
+      }
+    });
+
+    it("says the words by default in the main entry, of providers of one's own as well", async () => {
+      const provider: Provider = { name: "own", origins: [], credential: { header: "authorization" } };
+      for (const options of [{}, { provider }]) {
+        expect(await kindsWith(options, createByName as never)).toEqual(["quota_exhausted", 7000]);
+      }
+    });
+
+    it("may be said by a function of one's own", async () => {
+      const provider = defineProvider({
+        extends: generic,
+        classifier: (about) => (input) => ({ ...lexicon(about)(input), kind: "overloaded", retryAfterMs: 50 }),
+      });
+      expect(await kindsWith({ provider }, createRotatingFetch)).toEqual(["overloaded", 50]);
+    });
+
+    it("refuses rules that nobody would read", () => {
+      const errors = [{ status: 409, verdict: { kind: "rate_limit" } }] as const;
+      const baseURL = "https://api.example.test/v1";
+      const unread = (): unknown =>
+        createRotatingFetch({ keys: ["test-a"], provider: defineProvider({ baseURL, errors }) });
+      expect(unread).toThrow(expect.objectContaining({ field: "provider.errors" }));
+      expect(unread).toThrow(/classifier.*lexicon/);
+      const provider = defineProvider({ extends: generic, baseURL, errors });
+      expect(createRotatingFetch({ keys: ["test-a"], provider }).rotator.provider).toBe(provider);
+    });
   });
 
   it("is operated by functions", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ClassifierInput } from "../../src/judgement/classifier.ts";
+import type { ClassifierInput } from "../../src/judgement/provider.ts";
 import { ErrorClassifier, type ErrorClassifierOptions } from "../../src/named/error-classifier.ts";
 import { providerNamed } from "../../src/named/presets.ts";
 import type { Classification } from "../../src/types.ts";

@@ -1,7 +1,7 @@
 import { accountScope, modelScope } from "../../limits/scopes.ts";
 import type { LeaseFacts, LeaseRefusal, LeaseResult, Observer, PoolChanges, PoolObserver } from "../../ports.ts";
 import type { Clock, CooldownChange, InferredAccount } from "../../types.ts";
-import { organizationIn } from "../reading/facts.ts";
+import { organizationIn } from "../reading/organization.ts";
 
 const noHeaders = { get: () => null };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { organizationIn } from "../../../src/judgement/reading/facts.ts";
+import { organizationIn } from "../../../src/judgement/reading/organization.ts";
 
 const none = { get: () => null };
 
