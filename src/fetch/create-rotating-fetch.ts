@@ -131,12 +131,24 @@ class FetchFace {
     // A request's signal goes dead on some platforms with the request itself.
     if (isRequest) call.request = input;
     if (!isSentAsIs(call.body)) await this.#keepBody(call);
-    return call.replayable ? this.#run(call) : this.#run(call).finally(() => letGo(call.body));
+    return call.replayable ? this.#run(call) : this.#runOnce(call);
   }
 
   #run(call: FetchCall): Promise<Response> {
     if (this.#options.includeUsage && this.#pool.countsTokens) askForUsage(call, this.#pool.providers);
     return this.cache === undefined ? this.#loop.run(call) : this.cache.run(call);
+  }
+
+  /** A call whose body is used up by sending it: transports do not let go of one that they were about to read. */
+  async #runOnce(call: FetchCall): Promise<Response> {
+    try {
+      const response = await this.#run(call);
+      letGo(call.body);
+      return response;
+    } catch (error) {
+      call.rebuilt?.abandon?.(error);
+      throw error;
+    }
   }
 
   async #keepBody(call: FetchCall): Promise<void> {

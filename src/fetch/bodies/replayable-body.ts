@@ -14,6 +14,8 @@ export interface PreparedBody {
   readonly form?: FormData | undefined;
   /** What is sent in its place, made anew for every attempt. */
   readonly make?: (() => Pick<PreparedBody, "body" | "contentType">) | undefined;
+  /** Lets go of what cannot be sent again; whoever reads it still has an error of it, and no end. */
+  readonly abandon?: ((reason: unknown) => void) | undefined;
 }
 
 export interface BodyOptions {
@@ -79,7 +81,7 @@ async function prepareStream(
       if (done) return { body: joined(chunks, size), replayable: true, contentType };
       chunks.push(value);
       size += value.byteLength;
-      if (size > maxReplayBytes) return { body: continued(chunks, source), replayable: false, contentType };
+      if (size > maxReplayBytes) return { ...continued(chunks, source), replayable: false, contentType };
     }
   } catch (error) {
     source.stop(error);
@@ -100,9 +102,13 @@ export function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<
   return bytes;
 }
 
-function continued(chunks: Uint8Array[], rest: ChunkSource): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(
+function continued(chunks: Uint8Array[], rest: ChunkSource): Pick<PreparedBody, "body" | "abandon"> {
+  let passing: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const body = new ReadableStream<Uint8Array>(
     {
+      start(controller) {
+        passing = controller;
+      },
       async pull(controller) {
         const kept = chunks.shift();
         if (kept !== undefined) {
@@ -117,4 +123,9 @@ function continued(chunks: Uint8Array[], rest: ChunkSource): ReadableStream<Uint
     },
     { highWaterMark: 0 },
   );
+  const abandon = (reason: unknown): void => {
+    passing?.error(reason);
+    rest.stop(reason);
+  };
+  return { body, abandon };
 }

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { createRotatingFetch, type RotatingFetchOptions } from "../../../src/index.ts";
 import { type ProviderEmulator, rateLimited } from "../../../src/testing/index.ts";
 import { newSecret, startEmulator } from "../../testing/emulator/fixture.ts";
-import { chatUrl, ok, post, rig } from "../fixture.ts";
+import { chatUrl, hang, ok, post, rig } from "../fixture.ts";
 
 /** Two keys, the first of which is refused once: every call is sent twice. */
 async function twice(options: Partial<RotatingFetchOptions> = {}) {
@@ -199,6 +199,29 @@ describe("prepareBody", () => {
     await expect(call).rejects.toBe(reason);
     await stopped;
     expect(sent).toHaveLength(0);
+  });
+
+  it("lets go of a long stream that its transport was about to read when the call was aborted", async () => {
+    const stopped: unknown[] = [];
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(new Uint8Array(8)),
+      cancel: (reason) => void stopped.push(reason),
+    });
+    const controller = new AbortController();
+    let taken: ReadableStreamDefaultReader | undefined;
+    const { fetch } = rig(
+      (sent) => {
+        taken = (sent.init.body as ReadableStream).getReader();
+        queueMicrotask(() => controller.abort(new Error("enough")));
+        return hang(sent);
+      },
+      { maxReplayBytes: 10 },
+    );
+    const init = { ...post(), body, signal: controller.signal, ...streaming };
+    await expect(fetch(chatUrl, init)).rejects.toThrow("enough");
+    expect(stopped).toEqual([new Error("enough")]);
+    // Whoever still reads it must not take what there was for all of it.
+    await expect(taken?.read()).rejects.toThrow("enough");
   });
 
   it("sends a duplex with what is a stream only", async () => {
