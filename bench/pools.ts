@@ -23,7 +23,7 @@ export const strategies: readonly StrategyName[] = [
 ];
 
 const generic = readingOf(providerNamed("generic"));
-const terms = { providerOf: () => generic, limitsOf: () => [] };
+const terms = { onlyProvider: generic, providerOf: () => generic, limitsOf: () => [] };
 
 /** Keys with ids of their own, so that no time goes into fingerprints, and with mixed weights. */
 export function makeConfigs(count: number): KeyConfig[] {

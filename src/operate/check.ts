@@ -5,7 +5,7 @@ import { anyText, optional, type Shape, shaped, text } from "../judgement/shape-
 import { accountScope, isKeyScope, keyScope, modelScope, shownId } from "../limits/scopes.ts";
 import type { Bucket, Candidate, Reservation } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
-import { type PooledKey, secretUnknown } from "../pool/keys/key-pool.ts";
+import { type PooledKey, secretUnknown } from "../pool/keys/pooled-key.ts";
 import { Lease } from "../pool/lease.ts";
 import { type PoolOwner, type PoolPort, type ProbeRequest, portOf, type SendProbe } from "../pool/pool-port.ts";
 import { mayProbe } from "../pool/ready/rechecks.ts";
@@ -159,7 +159,7 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
     lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification: judged });
     if (isGood && request.method === "POST") await endGuesses(port, lease);
     // What an operator switched off stays off.
-    if (isGood && key.givenUp) port.switches.on(key);
+    if (isGood && key.troubles.givenUp) port.switches.on(key);
     return reportOn(key, verdicts[judged.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
   } catch (error) {
     lease.settle({ outcome: "aborted", sent: "no" });

@@ -3,7 +3,8 @@ import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope, shownId } from "../limits/scopes.ts";
 import { type BucketState, isShared, type ScopeState, type StoreSharing } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
-import type { KeyPool, PooledKey } from "../pool/keys/key-pool.ts";
+import type { KeyPool } from "../pool/keys/key-pool.ts";
+import type { PooledKey } from "../pool/keys/pooled-key.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
 import type { ModelStanding } from "../pool/readiness.ts";
 import type { Clock, CooldownSource, Dimension, InferredAccount, LearntLimit, ScopeId } from "../types.ts";
@@ -215,7 +216,7 @@ async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise
 /** Every scope whose cooldown stops the key for some request. */
 function scopesOf(key: PooledKey, tracker: PoolLimits): readonly ScopeId[] {
   const { account } = key;
-  const ofModels = [...(account.restedModels ?? [])].map((model) => modelScope(account.id, model));
+  const ofModels = [...(account.coolingModels ?? [])].map((model) => modelScope(account.id, model));
   return [...tracker.candidateFor(key, undefined).scopes, ...ofModels];
 }
 
@@ -229,16 +230,16 @@ function factsOf(key: PooledKey, clock: Clock): KeyFacts {
     masked: secret === undefined ? null : maskSecret(secret),
     account: key.account.name,
     enabled: key.enabled,
-    disabledReason: key.enabled ? null : (key.offReason ?? null),
+    disabledReason: key.enabled ? null : (key.troubles.offReason ?? null),
     weight: config.weight,
     priority: config.priority,
     models: config.models ?? null,
     note: config.note ?? null,
     batch: config.batch ?? null,
     used: key.used,
-    failures: key.failures,
+    failures: key.troubles.failures,
     lastUsedAt: toWall(key.lastUsedAt),
-    lastFailureAt: toWall(key.lastFailureAt),
+    lastFailureAt: toWall(key.troubles.lastFailureAt),
   };
 }
 

@@ -12,7 +12,8 @@ import {
 import type { ScopeState, Store } from "../limits/store.ts";
 import type { Awaitable, CooldownChange } from "../types.ts";
 import type { EventHub } from "./events.ts";
-import type { Account, KeyPool, PooledKey } from "./keys/key-pool.ts";
+import type { KeyPool } from "./keys/key-pool.ts";
+import type { Account, PooledKey } from "./keys/pooled-key.ts";
 import type { Lease } from "./lease.ts";
 import type { Readiness } from "./readiness.ts";
 import { mayProbe } from "./ready/rechecks.ts";
@@ -80,16 +81,16 @@ export class Cooldowns {
     if (shared === undefined) return;
     // Asked again before the answer comes.
     for (const { scope } of changes) shared.forget(scope);
-    lease.key.endRest();
+    lease.key.endCooldown();
     readiness.wake(lease.key.account.slot);
   }
 
   /** Ends all that stands against a key alone, its account and its models, on an operator's word. */
   endAll(key: PooledKey): void {
-    key.endRest();
+    key.endCooldown();
     const { tracker, readiness } = this.#parts;
     const { account } = key;
-    const models = [...(account.restedModels ?? [])].map((model) => modelScope(account.id, model));
+    const models = [...(account.coolingModels ?? [])].map((model) => modelScope(account.id, model));
     const own = tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
     const scopes = [...own, accountScope(account.id), ...models];
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
@@ -127,7 +128,7 @@ export class Cooldowns {
     if (originIn(scope) === undefined) account.slowStart();
     else if (pool.hasOwnEndpoints) readiness.origins.cool(key, forMs);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
-    if (reason === "invalid_key") key.credentialCooled(lease?.secretUsed ?? key.secret);
+    if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
     const now = options.clock.monotonic();
     if (mayProbe(source) && !isKeyScope(scope)) readiness.probes.wakeAt(account, now, now + forMs);
     if (!events.isHeard) return;
@@ -137,7 +138,7 @@ export class Cooldowns {
   #onEnded({ scope }: ScopeState, key: PooledKey): void {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
-    if (account === key.account) key.endRest();
+    if (account === key.account) key.endCooldown();
     if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.origins.cool(key, 0);
     account.probeAt = 0;
     readiness.wake(account.slot);

@@ -4,8 +4,8 @@ import type { Reservation } from "../limits/store.ts";
 import type { LeaseFacts, LeaseResult } from "../ports.ts";
 import type { CooldownChange } from "../types.ts";
 import type { Allowance } from "./asking/counting-delay.ts";
-import type { PooledKey } from "./keys/key-pool.ts";
 import type { KeySecret } from "./keys/key-secret.ts";
+import type { PooledKey } from "./keys/pooled-key.ts";
 import type { AcquireRequest } from "./rotator-options.ts";
 
 /** What a lease needs of the rotator that gave it. */
@@ -86,7 +86,7 @@ export class Lease {
   }
 
   get keyId(): string {
-    return this.key.config.id;
+    return this.key.id;
   }
 
   /** Which key of the pool it is, counted from 1 in the order in which keys came; a number is never given to another key. */

@@ -8,9 +8,9 @@ import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
 import { Features } from "./features.ts";
-import { secretUnknown } from "./keys/key-pool.ts";
 import { type KeyChange, type KeyOverrides, KeyRegistry } from "./keys/key-registry.ts";
 import { KeySwitches } from "./keys/key-switches.ts";
+import { secretUnknown } from "./keys/pooled-key.ts";
 import { SharedWork } from "./keys/shared-work.ts";
 import type { Lease } from "./lease.ts";
 import { Observers } from "./observing/observers.ts";
@@ -330,6 +330,6 @@ export class Pool implements PoolPort {
     const key = this.registry.pool.keys.get(id);
     if (key === undefined) return;
     if (switchTo === true) this.switches.on(key);
-    if (switchTo === false) this.switches.off(key, key.offReason ?? "operator");
+    if (switchTo === false) this.switches.off(key, key.troubles.offReason ?? "operator");
   }
 }

@@ -299,6 +299,7 @@ function resolveTerms(provider: Provider, options: RotatorOptions & OfSeveralPro
   const known = new Map([[own, limitsOfKey(tierLimits(provider, options.tier), ofEveryKey)]]);
   const ofOther = options[providerOfKey];
   return {
+    onlyProvider: ofOther === undefined ? own : undefined,
     providerOf: (key) => {
       const other = ofOther?.(key);
       return other === undefined ? own : readingOf(other);

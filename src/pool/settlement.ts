@@ -93,9 +93,9 @@ export class Settlement implements LeaseOwner {
     this.#readiness.end(account);
     if (result.outcome === "success") {
       this.workedAt = now;
-      key.worked(now);
+      key.onSuccess(now);
       if (account.slowStartPermits > 0) account.onSuccess();
-    } else if (result.outcome === "failure") key.failed(now);
+    } else if (result.outcome === "failure") key.onFailure(now);
     const changes = this.#changesAfter(lease, result);
     // Without an answer nobody knows when the provider counted: as late as it may.
     const isUnanswered = lease.answeredAt === 0 && (result.outcome === "aborted" || result.sent === "unknown");

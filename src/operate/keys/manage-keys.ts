@@ -1,8 +1,8 @@
 import { expectKnown, expectMethods, expectNumber, unexpected } from "../../checks.ts";
 import { RotatorClosedError } from "../../errors.ts";
-import type { PooledKey } from "../../pool/keys/key-pool.ts";
 import { expectUpdate, type KeyUpdate, type ResolvedKey, resolveKeys } from "../../pool/keys/key-source.ts";
 import type { KeyStore } from "../../pool/keys/key-store.ts";
+import type { PooledKey } from "../../pool/keys/pooled-key.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../../pool/pool-port.ts";
 import type { KeyConfig } from "../../types.ts";
 import { type ImportOptions, type ImportReport, idTaken, importKeys } from "./key-import.ts";

@@ -1,9 +1,9 @@
 import { mayBeSecret, unexpectedSecret } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
-import type { PooledKey } from "../../pool/keys/key-pool.ts";
 import type { KeyChange, KeyOverrides, KeyRegistry } from "../../pool/keys/key-registry.ts";
 import { type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
 import type { KeyRecord, KeySettings } from "../../pool/keys/key-store.ts";
+import type { PooledKey } from "../../pool/keys/pooled-key.ts";
 import type { Awaitable, KeyConfig } from "../../types.ts";
 import { type JournalOptions, OverrideJournal } from "./override-journal.ts";
 import * as records from "./override-records.ts";
@@ -127,7 +127,7 @@ export class OperatorOverrides implements KeyOverrides {
     const bySecret = new Map<KeyConfig["secret"], PooledKey>();
     const lacking = new Map<string, PooledKey>();
     for (const key of this.#registry.pool.keys.values()) {
-      if (key.secret.isKnown) bySecret.set(key.config.secret, key);
+      if (key.secret.isKnown) bySecret.set(key.source, key);
       else lacking.set(this.#journal.get(key.id)?.fingerprint ?? "", key);
     }
     return { bySecret, lacking };
@@ -138,7 +138,7 @@ export class OperatorOverrides implements KeyOverrides {
     const owner = this.#ownerOf(config, index);
     const id = owner?.id ?? config.id;
     if (owner !== undefined) {
-      if (owner.config.secret === config.secret) return { id, outcome: "existed", change: undefined };
+      if (owner.source === config.secret) return { id, outcome: "existed", change: undefined };
       if (!this.#lacks(owner, config.secret)) return { id, outcome: "taken", change: undefined };
     }
     const { pool, fingerprint } = this.#registry;
@@ -167,7 +167,7 @@ export class OperatorOverrides implements KeyOverrides {
   replaceSecret(key: PooledKey, secret: KeyConfig["secret"]): KeyChange | undefined {
     const { id } = key;
     const config = resolveKey("key", { secret, id }, this.#registry.fingerprint);
-    const owner = this.#findKey((other) => other !== key && other.config.secret === config.secret);
+    const owner = this.#findKey((other) => other !== key && other.source === config.secret);
     if (owner !== undefined) {
       const whose = hasTellingId(owner) ? `that of the key \`${owner.id}\`` : "that of another one";
       throw unexpectedSecret("key.secret", "a secret that no other key has", whose);
@@ -175,9 +175,9 @@ export class OperatorOverrides implements KeyOverrides {
     const record = this.#recordOf(key);
     const listed = record.addedBy === "source" ? this.#registry.listed(id) : undefined;
     const replaces = listed === undefined ? undefined : this.#printOf(listed.secret);
-    if (listed === undefined) this.#given.set(id, { ...(this.#given.get(id) ?? key.config), secret: config.secret });
+    if (listed === undefined) this.#given.set(id, { ...(this.#given.get(id) ?? key.resolved), secret: config.secret });
     else this.#replacements.set(id, config.secret);
-    const whole = listed === undefined ? { ...key.config, secret: config.secret } : config;
+    const whole = listed === undefined ? { ...key.resolved, secret: config.secret } : config;
     const credential = this.#journal.keepsSecrets ? records.credentialOf(whole) : undefined;
     this.#journal.note([records.replaced(record, this.#printOf(config.secret), credential, replaces)]);
     return this.#registry.follow(id);
@@ -202,7 +202,7 @@ export class OperatorOverrides implements KeyOverrides {
   #ownerOf({ id, secret }: ResolvedKey, index?: KeyIndex): PooledKey | undefined {
     const known = this.#registry.pool.keys.get(id);
     if (known !== undefined) return known;
-    if (index === undefined) return this.#findKey((key) => key.config.secret === secret || this.#lacks(key, secret));
+    if (index === undefined) return this.#findKey((key) => key.source === secret || this.#lacks(key, secret));
     const owner = index.bySecret.get(secret);
     if (owner !== undefined || typeof secret !== "string" || index.lacking.size === 0) return owner;
     return index.lacking.get(this.#registry.fingerprint(secret));
@@ -215,8 +215,9 @@ export class OperatorOverrides implements KeyOverrides {
   }
 
   /** What is or would be remembered of a key. */
-  #recordOf({ id, config, ordinal }: PooledKey): KeyRecord {
-    return this.#journal.get(id) ?? records.sourceRecord(config, ordinal, this.#registry.fingerprint);
+  #recordOf(key: PooledKey): KeyRecord {
+    const { fingerprint } = this.#registry;
+    return this.#journal.get(key.id) ?? records.sourceRecord(key.resolved, key.ordinal, fingerprint);
   }
 
   /** What an operator gave, in this process or another; without its secret where nobody kept that. */

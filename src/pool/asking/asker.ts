@@ -1,7 +1,8 @@
 import type { PoolLimits } from "../../limits/pool-limits.ts";
 import type { ReserveOptions } from "../../limits/store.ts";
 import type { Awaitable, Clock } from "../../types.ts";
-import type { Account, KeyPool } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account } from "../keys/pooled-key.ts";
 import type { Lease } from "../lease.ts";
 import type { NotNow } from "../ready/not-now.ts";
 import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";

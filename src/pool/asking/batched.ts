@@ -2,7 +2,7 @@ import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import { modelScope } from "../../limits/scopes.ts";
 import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
-import type { PooledKey } from "../keys/key-pool.ts";
+import type { PooledKey } from "../keys/pooled-key.ts";
 import type { Lease } from "../lease.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";

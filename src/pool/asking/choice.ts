@@ -1,5 +1,6 @@
 import type { Clock } from "../../types.ts";
-import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
@@ -108,7 +109,8 @@ export class Choice {
     const { only, keys } = account;
     if (only?.enabled) return only;
     const now = this.#clock.monotonic();
-    const limitedUntil = (key: PooledKey): number => Math.max(key.restUntil, readySet.keyLimitedUntil(key));
+    const limitedUntil = (key: PooledKey): number =>
+      Math.max(key.troubles.cooldownUntil, readySet.keyLimitedUntil(key));
     const preferred = keys.find((key) => key.id === request.prefer);
     if (preferred !== undefined && limitedUntil(preferred) <= now && readySet.accepts(preferred)) return preferred;
     let soonest = Number.POSITIVE_INFINITY;
@@ -122,9 +124,9 @@ export class Choice {
       const until = limitedUntil(key);
       if (until <= now) return key;
       isAny = true;
-      refusedOnly &&= key.credentialRefused;
+      refusedOnly &&= key.troubles.isCredentialRefused;
       soonest = Math.min(soonest, until);
-      freeAt = Math.min(freeAt, key.restUntil > now ? Math.max(key.restFreeAt, until) : until);
+      freeAt = Math.min(freeAt, key.troubles.cooldownUntil > now ? Math.max(key.troubles.freeAt, until) : until);
     }
     if (soonest !== Number.POSITIVE_INFINITY) {
       readySet.park(account.slot, soonest, refusedOnly ? availability.refused : availability.limited, freeAt);

@@ -1,7 +1,8 @@
 import type { Reservation } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
 import type { EventHub } from "../events.ts";
-import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import { Lease, type LeaseOwner } from "../lease.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
@@ -86,7 +87,7 @@ export class Grants {
     try {
       const secret = await untilEnded(key.secret.read(), request, options.clock);
       if (this.#secretFailures.size > 0) this.#secretFailures.delete(key);
-      if (known === undefined && key.secret.fingerprint === key.refusedFingerprint) {
+      if (known === undefined && key.secret.fingerprint === key.troubles.refusedFingerprint) {
         // The very one that was refused: now that it is known, the store says how long it cools down.
         lease.settle({ outcome: "aborted", sent: "no" });
         return undefined;
@@ -99,7 +100,7 @@ export class Grants {
       events.emit("internal-error", { part: "secret", keyId: key.id, error });
       this.#secretFailures.set(key, error);
       const until = options.clock.monotonic() + options.cooldownMs;
-      key.rest(until, key.credentialRefused, until);
+      key.coolDown(until, key.troubles.isCredentialRefused, until);
       readySet.park(key.account.slot, until, availability.limited);
       return undefined;
     }

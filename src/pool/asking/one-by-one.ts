@@ -1,6 +1,6 @@
 import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
-import type { PooledKey } from "../keys/key-pool.ts";
+import type { PooledKey } from "../keys/pooled-key.ts";
 import type { Lease } from "../lease.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";

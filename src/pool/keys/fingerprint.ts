@@ -18,3 +18,8 @@ export function createFingerprint(idSecret: string = libraryKey): (secret: strin
   const keyed = hmac.create(sha256, utf8ToBytes(idSecret));
   return (secret) => bytesToHex(keyed.clone().update(utf8ToBytes(secret)).digest().subarray(0, 8));
 }
+
+/** Could it be the id of a key that was given none? */
+export function isFingerprint(id: string): boolean {
+  return /^[0-9a-f]{16}$/.test(id);
+}

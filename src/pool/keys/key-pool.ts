@@ -1,243 +1,48 @@
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
-import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import type { ObservedKey } from "../../ports.ts";
 import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
-import type { KeySecret } from "./key-secret.ts";
-import type { ResolvedKey } from "./key-source.ts";
-
-/** Why a key is off whose secret nobody kept. */
-export const secretUnknown = "secret unknown";
-
-/** How finely it is noted when a key last worked: every success would be a write for nothing. */
-const successGrainMs = 10_000;
-/** A group that comes back from a cooldown may have this many requests under way at first, and twice as many with every success. */
-const slowStartAt = 1;
-/** With so many requests under way, a group that came back from a cooldown is back for good. */
-const slowStartEnd = 32;
-/** Model names come from outside: beyond so many, an account's are begun anew. */
-const mostRestedModels = 256;
-
-/** A key in the pool, with what picking needs. What others learn of it they keep themselves, by its id. */
-export class PooledKey {
-  readonly account: Account;
-  /** Its number, from 1 in the order in which keys came; never another key's of the same list. */
-  ordinal: number;
-  config: ResolvedKey;
-  secret: KeySecret;
-  /** Is its secret fetched? */
-  isDynamic: boolean;
-  enabled: boolean;
-  /** Monotonic time until which this key alone rests, as the store last said. */
-  restUntil = 0;
-  /** When the limit behind that rest ends; Infinity where it is none. Of no meaning after `restUntil`. */
-  restFreeAt = 0;
-  /** What a store is asked for, and the secret's fingerprint it was made with. */
-  candidate: OwnCandidate | undefined;
-  candidateFor: string | undefined;
-  /** Does it rest because its credential was refused? */
-  credentialRefused = false;
-  /** Monotonic time at which it came into the pool. */
-  readonly addedAt: number;
-  /** Monotonic time of a success, to some seconds; before the first one minus infinity. */
-  lastSuccessAt = Number.NEGATIVE_INFINITY;
-  /** Was it switched off because its credential was refused, rather than by an operator? */
-  givenUp = false;
-  /** Why it is off, where somebody said so. */
-  offReason: string | undefined;
-  /** Names the fetched secret that was refused last. */
-  refusedFingerprint: string | undefined;
-  used = 0;
-  failures = 0;
-  /** Monotonic milliseconds; 0: never. */
-  lastUsedAt = 0;
-  lastFailureAt = 0;
-
-  constructor(account: Account, ordinal: number, config: ResolvedKey, secret: KeySecret, addedAt: number) {
-    this.ordinal = ordinal;
-    this.addedAt = addedAt;
-    this.account = account;
-    this.config = config;
-    this.secret = secret;
-    this.isDynamic = secret.isDynamic;
-    this.enabled = config.enabled && secret.isKnown;
-    if (!secret.isKnown) this.offReason = secretUnknown;
-  }
-
-  /** Takes over what another one was, whose account it is not any more. */
-  continue(other: PooledKey): void {
-    const { enabled, givenUp, offReason, restUntil, restFreeAt, credentialRefused, lastSuccessAt } = other;
-    const { refusedFingerprint, used, failures, lastUsedAt, lastFailureAt } = other;
-    Object.assign(this, { enabled, givenUp, offReason, restUntil, restFreeAt, credentialRefused, lastSuccessAt });
-    Object.assign(this, { refusedFingerprint, used, failures, lastUsedAt, lastFailureAt });
-  }
-
-  /** Counts a request that is given to it. */
-  use(now: number): void {
-    this.used++;
-    this.lastUsedAt = now;
-  }
-
-  /** One of its requests was answered well. */
-  worked(now: number): void {
-    if (now - this.lastSuccessAt > successGrainMs) this.lastSuccessAt = now;
-  }
-
-  failed(now: number): void {
-    this.failures++;
-    this.lastFailureAt = now;
-  }
-
-  /** Cools down by itself, which its account's other keys do not; the limit behind it ends at `freeAt`. */
-  rest(until: number, credentialRefused: boolean, freeAt: number): void {
-    this.restUntil = until;
-    this.restFreeAt = freeAt;
-    this.credentialRefused = credentialRefused;
-  }
-
-  endRest(): void {
-    this.restUntil = 0;
-    this.credentialRefused = false;
-  }
-
-  /** A secret that it was sent with is refused for a time; one that is fetched is fetched anew. */
-  credentialCooled(secret: KeySecret): void {
-    if (!secret.isDynamic) return;
-    if (secret === this.secret) this.refusedFingerprint = secret.fingerprint;
-    secret.forget();
-  }
-
-  switchOff(reason: string | undefined, givenUp = false): void {
-    this.enabled = false;
-    this.givenUp = givenUp;
-    this.offReason = reason;
-  }
-
-  switchOn(): void {
-    this.enabled = true;
-    this.givenUp = false;
-    this.offReason = undefined;
-  }
-
-  /** Another secret: what was worked out for the one before no longer holds. */
-  take(config: ResolvedKey, secret: KeySecret): void {
-    this.config = config;
-    this.secret = secret;
-    this.isDynamic = secret.isDynamic;
-    this.candidate = undefined;
-  }
-
-  get id(): string {
-    return this.config.id;
-  }
-
-  /** As observers see it. */
-  get shown(): ObservedKey {
-    return { id: this.id, account: this.account.name, accountId: this.account.id };
-  }
-}
-
-/**
- * A quota group: the unit that strategies order. A key without `account` is a group of its own. It belongs to a provider: the
- * same name at two providers is two accounts.
- */
-export class Account {
-  readonly provider: ProviderReading;
-  /** Provider and name: what scopes, counters and whoever remembers it know it by. */
-  readonly id: string;
-  readonly name: string;
-  readonly slot: number;
-  /** Limits that hold for each of its keys. */
-  readonly limits: readonly LimitTemplate[];
-  keys: PooledKey[] = [];
-  /** The key of an account that has just one, as most have: spares the way over the list. */
-  only: PooledKey | undefined = undefined;
-  position = 0;
-  weight = 1;
-  priority = 0;
-  /** Which of its keys comes next. */
-  cursor = 0;
-  /** Requests and probes under way; written by `Readiness`, which counts them for all. */
-  inFlight = 0;
-  used = 0;
-  /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
-  slowStartPermits = 0;
-  /** Monotonic time at which its rest is put to the test; 0: it has none that is. */
-  probeAt = 0;
-  /** Models of this account that were put to rest on their own. */
-  restedModels: Set<string> | undefined = undefined;
-
-  constructor(provider: ProviderReading, name: string, slot: number, limits: readonly LimitTemplate[]) {
-    this.provider = provider;
-    this.limits = limits;
-    this.id = accountId(provider, name);
-    this.name = name;
-    this.slot = slot;
-  }
-
-  /** Is it among these, which are named as callers name accounts, or by their ids? */
-  isIn(accounts: ReadonlySet<string>): boolean {
-    return accounts.has(this.id) || accounts.has(this.name);
-  }
-
-  /** Counts a use. */
-  use(): void {
-    this.used++;
-  }
-
-  /** It cools down: from when it is back it is given few requests at first. */
-  slowStart(): void {
-    this.slowStartPermits = slowStartAt;
-  }
-
-  /** A request of it was answered well. */
-  onSuccess(): void {
-    this.slowStartPermits = this.slowStartPermits >= slowStartEnd ? 0 : this.slowStartPermits * 2;
-  }
-
-  /** A model that cools on its own. */
-  noteModel(model: string): void {
-    this.restedModels ??= new Set();
-    if (this.restedModels.size >= mostRestedModels) this.restedModels.clear();
-    this.restedModels.add(model);
-  }
-
-  /** Takes weight and tier from its enabled keys. */
-  refresh(): void {
-    this.only = this.keys.length === 1 ? this.keys[0] : undefined;
-    const active = this.keys.filter((key) => key.enabled);
-    const keys = active.length > 0 ? active : this.keys;
-    if (keys.length === 0) return;
-    this.weight = Math.max(...keys.map((key) => key.config.weight));
-    this.priority = Math.min(...keys.map((key) => key.config.priority));
-  }
-}
-
-function accountId({ id }: ProviderReading, name: string): string {
-  return `${id}/${name}`;
-}
+import { isFingerprint } from "./fingerprint.ts";
+import { KeyIndex } from "./key-index.ts";
+import { KeySecret, type SecretParts } from "./key-secret.ts";
+import { type KeyTraits, type ListedKey, plainTraits, type ResolvedKey } from "./key-source.ts";
+import { Ordinals } from "./ordinals.ts";
+import { Account, type AccountTerms, accountId, type KeyEntry, PooledKey } from "./pooled-key.ts";
 
 /** Whose keys they are, and what holds for them. */
 export interface PoolTerms {
+  /** Whose all keys are that say nothing of it; `undefined`: it depends on the key. */
+  readonly onlyProvider: ProviderReading | undefined;
   /** Whose key it is. */
-  readonly providerOf: (key: ResolvedKey) => ProviderReading;
+  readonly providerOf: (key: Pick<ResolvedKey, "id">) => ProviderReading;
   /** Limits that hold for every key of a provider. */
   readonly limitsOf: (provider: ProviderReading) => readonly LimitTemplate[];
 }
 
-/** All keys and accounts, by name and by slot. Knows nothing of time or readiness. */
+/**
+ * All keys and accounts, by name and by slot. Knows nothing of time or readiness. The account of a key that was given as nothing
+ * but a secret is made when somebody first asks for it: until then there is its slot, and the secret in the list.
+ */
 export class KeyPool implements GroupFacts {
-  readonly keys = new Map<string, PooledKey>();
+  readonly keys = new KeyIndex(() => this.#inOrder());
   /** Those whose keys there are, or were. */
   readonly providers: ProviderReading[] = [];
   readonly #terms: PoolTerms;
-  readonly #accounts = new Map<string, Account>();
-  readonly #slots: (Account | undefined)[] = [];
+  readonly #secrets: SecretParts;
+  /** What the list held in the beginning: a secret alone is the key of the slot that is its place. */
+  #listed: readonly ListedKey[] = [];
+  #entry: KeyEntry | undefined;
+  /** By slot; `undefined`: not made yet, `null`: gone. */
+  #bySlot: (Account | undefined | null)[] = [];
+  /** Accounts that somebody gave a name, by id; the others go by the name of their key. */
+  readonly #named = new Map<string, Account>();
+  /** Is there one whose name may be the id of a key that comes? */
+  #isNamedLikeKey = false;
+  readonly #termsOf = new Map<ProviderReading, AccountTerms>();
+  #accountCount = 0;
   readonly #freeSlots: number[] = [];
   #positions = 0;
-  #lastOrdinal = 0;
-  /** Numbers of keys that left, for when they come back. */
-  readonly #formerOrdinals = new Map<string, number>();
+  readonly #ordinals = new Ordinals();
   /** Is any key meant for certain models only? */
   hasModelRules = false;
   /** Limits that count only some models, or each apart: requests for models they treat alike share a ready set. */
@@ -255,49 +60,140 @@ export class KeyPool implements GroupFacts {
   /** Told of keys that come and go; set by whoever observes them. */
   watcher: ((what: "keyAdded" | "keyRemoved", key: ObservedKey) => void) | undefined = undefined;
 
-  constructor(terms: PoolTerms) {
+  constructor(terms: PoolTerms, secrets: SecretParts) {
     this.#terms = terms;
+    this.#secrets = secrets;
   }
 
+  /** Takes in the first keys; nobody is told. */
+  begin(listed: readonly ListedKey[], addedAt: number): void {
+    const entry = this.#entryAt(addedAt);
+    this.#listed = listed;
+    this.#entry = entry;
+    this.#bySlot = new Array(listed.length);
+    const { onlyProvider } = this.#terms;
+    for (let place = 0; place < listed.length; place++) {
+      const key = listed[place] as ListedKey;
+      if (typeof key !== "string") this.#enter(key.id, key, this.#secretOf(key.secret), entry);
+      else if (onlyProvider === undefined || this.#isNamedLikeKey) this.#enterNamed(key, entry);
+      // Where several keys have one account, slots and places in the list part.
+      else if (this.#positions !== place) this.#enterPlain(key, this.#termsFor(onlyProvider), entry);
+      else this.#expect(onlyProvider);
+    }
+    this.#bySlot.length = this.#positions;
+  }
+
+  /** Of all accounts, in the order in which they came. */
+  *slots(): Generator<number> {
+    if (this.#freeSlots.length === 0 && this.#positions === this.#bySlot.length) {
+      for (let slot = 0; slot < this.#bySlot.length; slot++) yield slot;
+    } else for (const { slot } of this.accounts) yield slot;
+  }
+
+  /** Makes all of them. */
   get accounts(): Iterable<Account> {
-    return this.#accounts.values();
+    const accounts: Account[] = [];
+    const count = Math.min(this.#positions, this.#bySlot.length);
+    for (let slot = 0; slot < count; slot++) {
+      if (this.#bySlot[slot] !== null) accounts.push(this.accountAt(slot));
+    }
+    return accounts.sort((one, other) => one.position - other.position);
   }
 
   get accountCount(): number {
-    return this.#accounts.size;
+    return this.#accountCount;
+  }
+
+  /** Nobody has asked for this account yet: it has one key, of which nothing is said but its secret. */
+  isUntouched(slot: number): boolean {
+    return this.#bySlot[slot] === undefined;
   }
 
   accountAt(slot: number): Account {
-    return this.#slots[slot] as Account;
+    return this.#bySlot[slot] ?? this.#make(slot);
   }
 
   accountWith(id: string): Account | undefined {
-    return this.#accounts.get(id);
+    const named = this.#named.get(id);
+    if (named !== undefined) return named;
+    const account = this.keys.get(id.slice(id.indexOf("/") + 1))?.account;
+    return account?.id === id ? account : undefined;
   }
 
   /** By the name a caller gives; where two providers have one of that name, by its id. */
   accountOf(name: string): Account | undefined {
     for (const provider of this.providers) {
-      const account = this.#accounts.get(accountId(provider, name));
+      const account = this.accountWith(accountId(provider, name));
       if (account !== undefined) return account;
     }
-    return this.#accounts.get(name);
+    return this.accountWith(name);
   }
 
-  add(config: ResolvedKey, secret: KeySecret, addedAt = 0): PooledKey {
-    const key = this.#enter(config, secret, addedAt);
+  add(config: ResolvedKey, addedAt = 0): PooledKey {
+    const key = this.#enter(config.id, config, this.#secretOf(config.secret), this.#entryAt(addedAt));
     this.watcher?.("keyAdded", key.shown);
     return key;
   }
 
-  #enter(config: ResolvedKey, secret: KeySecret, addedAt: number): PooledKey {
-    const account = this.#accountFor(this.#terms.providerOf(config), config.account ?? config.id);
-    const key = new PooledKey(account, this.#ordinalFor(config.id), config, secret, addedAt);
-    this.keys.set(key.id, key);
-    account.keys.push(key);
-    account.refresh();
+  #entryAt(addedAt: number): KeyEntry {
+    const idOf = (key: PooledKey): string => {
+      const id = key.secret.fingerprint as string;
+      this.keys.onNamed(id, key);
+      return id;
+    };
+    return { addedAt, idOf };
+  }
+
+  #enter(id: string, config: KeyTraits, secret: KeySecret, entry: KeyEntry): PooledKey {
+    const account = this.#accountFor(this.#terms.providerOf({ id }), config.account, id);
+    const key = new PooledKey(account, this.#ordinals.for(id), config, id, secret, entry);
+    this.keys.add(id, key);
+    account.join(key);
     this.noteRules(config);
     return key;
+  }
+
+  /** The key of the next slot is made when somebody asks. */
+  #expect(provider: ProviderReading): void {
+    if (this.providers.length === 0) this.#termsFor(provider);
+    this.keys.expect();
+    this.#ordinals.take(1);
+    this.#positions++;
+    this.#accountCount++;
+  }
+
+  /** A key of which nothing is said but its secret, among others of which more is. */
+  #enterPlain(secret: string, terms: AccountTerms, entry: KeyEntry): void {
+    const account = this.#place(terms, undefined);
+    const own = this.#secretOf(secret);
+    account.join(new PooledKey(account, this.#ordinals.take(1), plainTraits, undefined, own, entry));
+    this.keys.expect();
+  }
+
+  /** The same, where its name has to be known. */
+  #enterNamed(secret: string, entry: KeyEntry): void {
+    const own = this.#secretOf(secret);
+    this.#enter(own.fingerprint as string, plainTraits, own, entry);
+  }
+
+  /** Of the key that the list has at this place. */
+  #make(slot: number): Account {
+    const terms = this.#termsFor(this.#terms.onlyProvider as ProviderReading);
+    const account = new Account(terms, undefined, slot, slot);
+    const secret = this.#secretOf(this.#listed[slot] as string);
+    account.join(new PooledKey(account, slot + 1, plainTraits, undefined, secret, this.#entry as KeyEntry));
+    this.#bySlot[slot] = account;
+    return account;
+  }
+
+  #secretOf(secret: ResolvedKey["secret"]): KeySecret {
+    return new KeySecret(secret, this.#secrets);
+  }
+
+  #inOrder(): Iterable<PooledKey> {
+    const keys: PooledKey[] = [];
+    for (const account of this.accounts) keys.push(...account.keys);
+    return keys.sort((one, other) => one.ordinal - other.ordinal);
   }
 
   #noteLimits(limits: readonly LimitTemplate[] | undefined): void {
@@ -310,7 +206,7 @@ export class KeyPool implements GroupFacts {
     }
   }
 
-  noteRules(config: ResolvedKey): void {
+  noteRules(config: KeyTraits): void {
     this.#noteLimits(config.limits);
     this.hasModelRules ||= config.models !== undefined;
     this.hasOwnEndpoints ||= config.baseURL !== undefined;
@@ -325,19 +221,17 @@ export class KeyPool implements GroupFacts {
 
   #leave(key: PooledKey): Account {
     const { account } = key;
-    this.keys.delete(key.id);
-    this.#formerOrdinals.set(key.id, key.ordinal);
-    account.keys = account.keys.filter((other) => other !== key);
-    account.cursor = 0;
-    account.refresh();
+    this.keys.delete(key);
+    this.#ordinals.keep(key.id, key.ordinal);
+    account.leave(key);
     if (account.keys.length === 0) this.#drop(account);
     return account;
   }
 
   /** The key in another account, with what is known of it. Returns both accounts. */
-  move(key: PooledKey, config: ResolvedKey): readonly [from: Account, to: Account] {
+  move(key: PooledKey, config: KeyTraits): readonly [from: Account, to: Account] {
     const from = this.#leave(key);
-    const moved = this.#enter(config, key.secret, key.addedAt);
+    const moved = this.#enter(key.id, config, key.secret, this.#entryAt(key.addedAt));
     moved.continue(key);
     moved.account.refresh();
     return [from, moved.account];
@@ -346,73 +240,91 @@ export class KeyPool implements GroupFacts {
   /** Numbers given before, in this process or another: whoever comes back has the same one. */
   noteOrdinals(ordinals: Iterable<readonly [id: string, ordinal: number]>): void {
     for (const [id, ordinal] of ordinals) {
-      if (!this.keys.has(id)) this.#formerOrdinals.set(id, ordinal);
-      this.#lastOrdinal = Math.max(this.#lastOrdinal, ordinal);
+      if (!this.keys.has(id)) this.#ordinals.keep(id, ordinal);
+      this.#ordinals.note(ordinal);
     }
   }
 
   /** Counts anew: these are the numbers given in the list that begins. */
   beginOrdinals(ordinals: Iterable<readonly [id: string, ordinal: number]>): void {
-    this.#formerOrdinals.clear();
-    this.#lastOrdinal = 0;
+    this.#ordinals.beginAnew();
     this.noteOrdinals(ordinals);
   }
 
   /** The number a key has, or will have when it comes. */
   ordinalOf(id: string): number {
-    const ordinal = this.keys.get(id)?.ordinal ?? this.#ordinalFor(id);
-    if (!this.keys.has(id)) this.#formerOrdinals.set(id, ordinal);
+    const key = this.keys.get(id);
+    if (key !== undefined) return key.ordinal;
+    const ordinal = this.#ordinals.for(id);
+    this.#ordinals.keep(id, ordinal);
     return ordinal;
   }
 
-  #ordinalFor(id: string): number {
-    const former = this.#formerOrdinals.get(id);
-    if (former === undefined) return ++this.#lastOrdinal;
-    this.#formerOrdinals.delete(id);
-    return former;
-  }
-
-  #accountFor(provider: ProviderReading, name: string): Account {
-    const known = this.#accounts.get(accountId(provider, name));
-    if (known !== undefined) return known;
-    const slot = this.#freeSlots.pop() ?? this.#slots.length;
-    const limits = this.#terms.limitsOf(provider);
-    const account = new Account(provider, name, slot, limits);
-    account.position = this.#positions++;
-    this.#slots[slot] = account;
-    this.#accounts.set(account.id, account);
-    if (!this.providers.includes(provider)) {
-      this.providers.push(provider);
-      this.#noteLimits(limits);
+  #accountFor(provider: ProviderReading, name: string | undefined, keyId: string): Account {
+    const terms = this.#termsFor(provider);
+    if (name === undefined && this.#named.size === 0) return this.#place(terms, keyId);
+    const id = accountId(provider, name ?? keyId);
+    const known = name === undefined ? this.#named.get(id) : this.accountWith(id);
+    const account = known ?? this.#place(terms, name ?? keyId);
+    if (name !== undefined) {
+      this.#named.set(id, account);
+      this.#isNamedLikeKey ||= isFingerprint(name);
     }
     return account;
   }
 
+  #place(terms: AccountTerms, name: string | undefined): Account {
+    const position = this.#positions++;
+    const slot = this.#freeSlots.pop() ?? Math.min(position, this.#bySlot.length);
+    const account = new Account(terms, name, slot, position);
+    this.#bySlot[slot] = account;
+    this.#accountCount++;
+    return account;
+  }
+
+  #termsFor(provider: ProviderReading): AccountTerms {
+    let terms = this.#termsOf.get(provider);
+    if (terms === undefined) {
+      terms = { provider, limits: this.#terms.limitsOf(provider) };
+      this.#termsOf.set(provider, terms);
+      this.providers.push(provider);
+      this.#noteLimits(terms.limits);
+    }
+    return terms;
+  }
+
   #drop(account: Account): void {
-    this.#accounts.delete(account.id);
-    this.#slots[account.slot] = undefined;
+    this.#named.delete(account.id);
+    this.#bySlot[account.slot] = null;
     this.#freeSlots.push(account.slot);
+    this.#accountCount--;
   }
 
   weight(slot: number): number {
-    return this.accountAt(slot).weight;
+    return this.#bySlot[slot]?.weight ?? 1;
   }
 
   position(slot: number): number {
-    return this.accountAt(slot).position;
+    return this.#bySlot[slot]?.position ?? slot;
+  }
+
+  priority(slot: number): number {
+    return this.#bySlot[slot]?.priority ?? 0;
   }
 
   inFlight(slot: number): number {
-    return this.accountAt(slot).inFlight;
+    return this.#bySlot[slot]?.inFlight ?? 0;
   }
 
   latencyMs(slot: number): number {
-    return this.latency?.of(this.accountAt(slot).id) ?? 0;
+    const account = this.#bySlot[slot];
+    return account === undefined || account === null ? 0 : (this.latency?.of(account.id) ?? 0);
   }
 
   lastUsedAt(slot: number): number {
-    const { keys } = this.accountAt(slot);
-    return keys.length === 1 ? (keys[0] as PooledKey).lastUsedAt : Math.max(...keys.map((key) => key.lastUsedAt));
+    const account = this.#bySlot[slot];
+    if (account === undefined || account === null) return 0;
+    return account.only?.lastUsedAt ?? Math.max(...account.keys.map((key) => key.lastUsedAt));
   }
 
   view(slot: number): ReadyKey {

@@ -2,9 +2,10 @@ import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
 import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock, KeyConfig, KeyList, KeySource } from "../../types.ts";
 import { createFingerprint } from "./fingerprint.ts";
-import { type Account, KeyPool, type PooledKey, type PoolTerms, secretUnknown } from "./key-pool.ts";
-import { KeySecret, unknownSecret } from "./key-secret.ts";
-import { type ResolvedKey, resolveKeys } from "./key-source.ts";
+import { KeyPool, type PoolTerms } from "./key-pool.ts";
+import { KeySecret, type SecretParts, unknownSecret } from "./key-secret.ts";
+import { type ListedKey, type ResolvedKey, readKeys, resolvedKey } from "./key-source.ts";
+import { type Account, type PooledKey, secretUnknown } from "./pooled-key.ts";
 
 /** What became of a key when the pool was made to agree with what is known of it. */
 export interface KeyChange {
@@ -70,7 +71,10 @@ export class KeyRegistry {
   readonly fingerprint: (secret: string) => string;
   overrides: KeyOverrides | undefined;
   readonly #options: KeyRegistryOptions;
-  #listed: ReadonlyMap<string, ResolvedKey> = new Map();
+  readonly #secrets: SecretParts;
+  /** What the source lists, and the same by id once somebody asks for it so. */
+  #list: readonly ListedKey[] = [];
+  #byId: ReadonlyMap<string, ResolvedKey> | undefined;
   /** What operators asked for before the source was first read. */
   #postponed: (() => void)[] = [];
   /** The first read of a key store that takes its time. */
@@ -80,7 +84,8 @@ export class KeyRegistry {
   constructor(options: KeyRegistryOptions) {
     this.#options = options;
     this.fingerprint = createFingerprint(options.idSecret);
-    this.pool = new KeyPool(options.terms);
+    this.#secrets = { fingerprint: this.fingerprint, clock: options.clock };
+    this.pool = new KeyPool(options.terms, this.#secrets);
   }
 
   /** Was the source read? */
@@ -101,7 +106,7 @@ export class KeyRegistry {
   open(): void {
     const { keys } = this.#options;
     if (typeof keys === "function") return;
-    const wanted = this.#resolved(keys);
+    const wanted = this.#read(keys);
     const opening = this.overrides?.load();
     if (isPromise(opening)) {
       this.#opening = Promise.resolve(opening);
@@ -137,7 +142,7 @@ export class KeyRegistry {
       throw new KeySourceError("The function that lists the keys failed.", { cause });
     }
     try {
-      return this.#take(this.#resolved(list));
+      return this.#take(this.#read(list));
     } catch (cause) {
       if (!this.#isLoaded && InvalidOptionsError.isInstance(cause)) throw cause;
       throw new KeySourceError("The function that lists the keys returned something unusable.", { cause });
@@ -162,9 +167,9 @@ export class KeyRegistry {
   }
 
   /** Where operators bring keys, a list may begin empty. */
-  #resolved(list: KeyList | undefined): ResolvedKey[] {
+  #read(list: KeyList | undefined): ListedKey[] {
     const isEmpty = Array.isArray(list) && list.length === 0;
-    return isEmpty && this.overrides?.isKept === true ? [] : resolveKeys(list, this.fingerprint);
+    return isEmpty && this.overrides?.isKept === true ? [] : readKeys(list, this.fingerprint);
   }
 
   #loadOverrides(): Awaitable<void> {
@@ -173,13 +178,20 @@ export class KeyRegistry {
     return opening ?? this.overrides?.load();
   }
 
+  /** What the source lists, by id. */
+  get #listed(): ReadonlyMap<string, ResolvedKey> {
+    this.#byId ??= new Map(this.#list.map((key) => resolvedKey(key, this.fingerprint)).map((key) => [key.id, key]));
+    return this.#byId;
+  }
+
   /** Makes the pool hold exactly the list's keys and those of operators; keys that stay keep their state. */
-  #take(wanted: readonly ResolvedKey[]): ReloadResult {
+  #take(wanted: readonly ListedKey[]): ReloadResult {
     const { overrides, pool } = this;
-    const listed = overrides === undefined ? wanted : overrides.identified(wanted);
-    this.#listed = new Map(listed.map((key) => [key.id, key]));
+    if (pool.keys.size === 0 && overrides === undefined) return this.#takeFirst(wanted);
+    const keys = wanted.map((key) => resolvedKey(key, this.fingerprint));
+    this.#list = overrides === undefined ? keys : overrides.identified(keys);
+    this.#byId = undefined;
     if (overrides !== undefined) pool.noteOrdinals(overrides.ordinals());
-    if (pool.keys.size === 0 && overrides === undefined) return this.#takeFirst();
     const before = new Set(pool.keys.keys());
     const touched = new Set<Account>();
     const follow = (id: string): void => {
@@ -197,14 +209,13 @@ export class KeyRegistry {
   }
 
   /** Nothing was there before, and nobody says anything of it. */
-  #takeFirst(): ReloadResult {
-    const now = this.#options.clock.monotonic();
-    for (const key of this.#listed.values()) {
-      this.pool.add(key, this.#secretOf(key.secret), now);
-    }
+  #takeFirst(wanted: readonly ListedKey[]): ReloadResult {
+    this.#list = wanted;
+    this.#byId = undefined;
+    this.pool.begin(wanted, this.#options.clock.monotonic());
     this.#isLoaded = true;
     this.#makePostponed();
-    return { added: this.#listed.size, removed: 0, kept: 0, touched: new Set() };
+    return { added: wanted.length, removed: 0, kept: 0, touched: new Set() };
   }
 
   #makePostponed(): void {
@@ -220,14 +231,15 @@ export class KeyRegistry {
   }
 
   #enter(target: ResolvedKey): KeyChange {
-    const key = this.pool.add(target, this.#secretOf(target.secret), this.#options.clock.monotonic());
-    if (!key.enabled) key.offReason = this.#reasonFor(target);
+    const key = this.pool.add(target, this.#options.clock.monotonic());
+    if (!key.enabled) key.explainOff(this.#reasonFor(target));
     return change(key.id, "added", { touched: [key.account] });
   }
 
   #adapt(key: PooledKey, target: ResolvedKey, isQuiet: boolean): KeyChange | undefined {
     const before = key.config;
-    const isReplaced = before.secret !== target.secret;
+    const served = before.enabled && key.secret.isKnown;
+    const isReplaced = key.source !== target.secret;
     const changed = settingNames.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(target[name]));
     const touched: Account[] = [];
     let now = key;
@@ -237,13 +249,14 @@ export class KeyRegistry {
       now = this.pool.keys.get(key.id) as PooledKey;
     } else touched.push(key.account);
     now.take(target, isReplaced ? this.#secretOf(target.secret) : now.secret);
-    if (isReplaced) forgetVerdicts(now, target);
-    const switchTo = serves(before) === serves(target) ? undefined : serves(target);
+    // What was said of the old secret does not follow a new one. Of one that is fetched nobody knows yet whether it is new.
+    if (isReplaced && typeof target.secret === "string") now.endCooldown();
+    const switchTo = served === serves(target) ? undefined : serves(target);
     if (switchTo !== undefined && isQuiet) {
       if (switchTo) now.switchOn();
-      else now.switchOff(now.offReason);
+      else now.switchOff(now.troubles.offReason);
     }
-    if (!serves(target)) now.offReason = this.#reasonFor(target);
+    if (!serves(target)) now.explainOff(this.#reasonFor(target));
     now.account.refresh();
     this.pool.noteRules(target);
     return change(key.id, "changed", { isReplaced, changed, switchTo, touched });
@@ -254,19 +267,13 @@ export class KeyRegistry {
   }
 
   #secretOf(secret: KeyConfig["secret"]): KeySecret {
-    return new KeySecret(secret, this.fingerprint, this.#options.clock);
+    return new KeySecret(secret, this.#secrets);
   }
 }
 
 /** May it be given to requests? */
 function serves({ enabled, secret }: ResolvedKey): boolean {
   return enabled && secret !== unknownSecret;
-}
-
-/** Verdicts on the old secret do not follow a new one. Of one that is fetched nobody knows yet whether it is new. */
-function forgetVerdicts(key: PooledKey, { secret }: ResolvedKey): void {
-  if (typeof secret !== "string") return;
-  key.endRest();
 }
 
 function change(id: string, kind: KeyChange["kind"], details: Partial<KeyChange>): KeyChange {

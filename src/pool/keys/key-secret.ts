@@ -34,31 +34,46 @@ export function unknownSecret(): never {
   throw new KeySourceError("The key's secret is not known any more: give it again.");
 }
 
+/** What the secrets of a pool have in common. */
+export interface SecretParts {
+  readonly fingerprint: (secret: string) => string;
+  readonly clock: Clock;
+}
+
+/** What only a fetched secret has. */
+interface Fetched {
+  current: string | undefined;
+  expiresAt: number;
+  readonly fetching: SharedWork<string>;
+}
+
 /**
- * The current secret of a key and the fingerprint that verdicts on it follow. Private fields keep it out of logs,
+ * The current secret of a key and the fingerprint that classifications of it follow. Private fields keep it out of logs,
  * inspection and JSON.
  */
 export class KeySecret {
   readonly #source: KeyConfig["secret"];
-  readonly #fingerprint: (secret: string) => string;
-  readonly #clock: Clock;
-  #current: string | undefined;
-  #bearer: string | undefined;
-  #currentFingerprint: string | undefined;
-  #expiresAt = Number.POSITIVE_INFINITY;
-  /** Only a fetched secret has one. */
-  #fetching: SharedWork<string> | undefined;
+  readonly #parts: SecretParts;
+  #bearer: string | undefined = undefined;
+  #currentFingerprint: string | undefined = undefined;
+  readonly #fetched: Fetched | undefined;
 
-  constructor(source: KeyConfig["secret"], fingerprint: (secret: string) => string, clock: Clock, known?: string) {
+  constructor(source: KeyConfig["secret"], parts: SecretParts) {
     this.#source = source;
-    this.#fingerprint = fingerprint;
-    this.#clock = clock;
-    if (typeof source === "string") this.#current = source;
-    this.#currentFingerprint = known;
+    this.#parts = parts;
+    this.#fetched =
+      typeof source === "string"
+        ? undefined
+        : { current: undefined, expiresAt: Number.POSITIVE_INFINITY, fetching: new SharedWork(parts.clock) };
+  }
+
+  /** As it was given: the secret, or the function that fetches it. */
+  get source(): KeyConfig["secret"] {
+    return this.#source;
   }
 
   get isDynamic(): boolean {
-    return typeof this.#source !== "string";
+    return this.#fetched !== undefined;
   }
 
   /** Is there one, or a way to it? */
@@ -68,50 +83,48 @@ export class KeySecret {
 
   /** Names the current secret; `undefined` until a dynamic one was read. */
   get fingerprint(): string | undefined {
-    if (this.#currentFingerprint === undefined && this.#current !== undefined) {
-      this.#currentFingerprint = this.#fingerprint(this.#current);
+    if (this.#currentFingerprint === undefined) {
+      const current = this.peek();
+      if (current !== undefined) this.#currentFingerprint = this.#parts.fingerprint(current);
     }
     return this.#currentFingerprint;
   }
 
   /** As a bearer token: put together once, not for every request. */
   get bearer(): string {
-    if (this.#bearer === undefined || this.isDynamic) this.#bearer = `Bearer ${this.#current}`;
+    if (this.#bearer === undefined || this.isDynamic) this.#bearer = `Bearer ${this.peek()}`;
     return this.#bearer;
   }
 
   /** The secret last read; for masks and for scrubbing. */
   peek(): string | undefined {
-    return this.#current;
+    return this.#fetched === undefined ? (this.#source as string) : this.#fetched.current;
   }
 
   /** The secret to send. A function is asked when there is none yet or the last one has expired, once for all who wait. */
   read(): Awaitable<string> {
-    if (this.#current !== undefined && (!this.isDynamic || this.#clock.wall() < this.#expiresAt)) return this.#current;
-    this.#fetching ??= new SharedWork(this.#clock);
-    return this.#fetching.run(() => this.#fetch());
+    const fetched = this.#fetched;
+    if (fetched === undefined) return this.#source as string;
+    if (fetched.current !== undefined && this.#parts.clock.wall() < fetched.expiresAt) return fetched.current;
+    return fetched.fetching.run(() => this.#fetch(fetched));
   }
 
   /** A provider refused it: what was fetched is forgotten, and the next read asks again. */
   forget(): void {
-    if (!this.isDynamic) return;
-    this.#current = undefined;
+    if (this.#fetched === undefined) return;
+    this.#fetched.current = undefined;
     this.#currentFingerprint = undefined;
-  }
-
-  isFrom(source: KeyConfig["secret"]): boolean {
-    return this.#source === source;
   }
 
   toJSON(): string {
     return "[secret]";
   }
 
-  async #fetch(): Promise<string> {
+  async #fetch(fetched: Fetched): Promise<string> {
     const source = this.#source as () => Awaitable<string | DynamicSecret>;
     let answer: string | DynamicSecret;
     try {
-      answer = await atMost(Promise.resolve(source()), longestFetchMs, this.#clock, tooSlow);
+      answer = await atMost(Promise.resolve(source()), longestFetchMs, this.#parts.clock, tooSlow);
     } catch (cause) {
       throw new KeySourceError("The function that fetches a key's secret failed.", { cause });
     }
@@ -126,9 +139,9 @@ export class KeySecret {
       throw new KeySourceError(`Expected a key's \`secret\` function to return a usable secret, got ${bad}`);
     }
     const expiresAt = typeof answer === "string" ? 0 : endOf(answer.expiresAt);
-    if (secret.trim() !== this.#current) this.#currentFingerprint = undefined;
-    this.#current = secret.trim();
-    this.#expiresAt = expiresAt;
-    return this.#current;
+    if (secret.trim() !== fetched.current) this.#currentFingerprint = undefined;
+    fetched.current = secret.trim();
+    fetched.expiresAt = expiresAt;
+    return fetched.current;
   }
 }

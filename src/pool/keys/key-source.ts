@@ -12,13 +12,12 @@ import {
 import { InvalidOptionsError } from "../../errors.ts";
 import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
 import type { KeyConfig, KeyList, Limit } from "../../types.ts";
+import { isFingerprint } from "./fingerprint.ts";
 import type { KeySettings } from "./key-store.ts";
 import { checkedElement, checkedPart, checkedSecret, isPlainSecret, refuseBraces, unquoted } from "./secret-text.ts";
 
-/** A key as the rest of the core knows it: checked, defaults filled in. */
-export interface ResolvedKey {
-  readonly id: string;
-  readonly secret: KeyConfig["secret"];
+/** What holds for a key, apart from its name and its secret. Keys of which the same holds may share it. */
+export interface KeyTraits {
   readonly weight: number;
   readonly priority: number;
   readonly account: string | undefined;
@@ -31,6 +30,30 @@ export interface ResolvedKey {
   readonly batch: string | undefined;
   readonly enabled: boolean;
 }
+
+/** A key as the rest of the core knows it: checked, defaults filled in. */
+export interface ResolvedKey extends KeyTraits {
+  readonly id: string;
+  readonly secret: KeyConfig["secret"];
+}
+
+/** A key of a list: most are nothing but a secret, of which 100,000 need no object each. */
+export type ListedKey = string | ResolvedKey;
+
+/** What holds for a key that is nothing but a secret. */
+export const plainTraits: KeyTraits = Object.freeze({
+  weight: 1,
+  priority: 0,
+  account: undefined,
+  models: undefined,
+  limits: undefined,
+  baseURL: undefined,
+  headers: undefined,
+  query: undefined,
+  note: undefined,
+  batch: undefined,
+  enabled: true,
+});
 
 const knownFields: { readonly [field in keyof Required<KeyConfig>]: true } = {
   secret: true,
@@ -71,34 +94,25 @@ export class KeyEntries {
 
   /** @throws InvalidOptionsError naming the entry and the field, for what cannot be a key. */
   resolve(place: number, fingerprint: (secret: string) => string): ResolvedKey {
+    return resolvedKey(this.read(place, fingerprint), fingerprint);
+  }
+
+  /** The same, which leaves a key that is nothing but a secret as it is. */
+  read(place: number, fingerprint: (secret: string) => string): ListedKey {
     const entry = this.#entries[place];
-    // Most keys are nothing but a secret, of which nothing stands against most.
     if (typeof entry === "string") {
-      return plainKey(isPlainSecret(entry) ? entry : this.#check(this.field(place), entry), fingerprint);
+      return isPlainSecret(entry) ? entry : this.#check(this.field(place), entry);
     }
     const field = this.field(place);
-    if (this.#check !== checkedElement) return plainKey(this.#check(field, entry), fingerprint);
+    if (this.#check !== checkedElement) return this.#check(field, entry);
     if (typeof entry === "object" && entry !== null) return resolveKey(field, entry as KeyConfig, fingerprint);
     throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
   }
 }
 
-function plainKey(secret: string, fingerprint: (secret: string) => string): ResolvedKey {
-  return {
-    id: fingerprint(secret),
-    secret,
-    weight: 1,
-    priority: 0,
-    account: undefined,
-    models: undefined,
-    limits: undefined,
-    baseURL: undefined,
-    headers: undefined,
-    query: undefined,
-    note: undefined,
-    batch: undefined,
-    enabled: true,
-  };
+/** With the id it goes by. */
+export function resolvedKey(key: ListedKey, fingerprint: (secret: string) => string): ResolvedKey {
+  return typeof key === "string" ? Object.assign({ id: fingerprint(key), secret: key }, plainTraits) : key;
 }
 
 /** The entries of a JSON array. What the parser says is not passed on: it repeats the text. */
@@ -182,32 +196,75 @@ export function resolveKey(field: string, config: KeyConfig, fingerprint: (secre
  * @throws InvalidOptionsError naming the entry and the field.
  */
 export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ResolvedKey[] {
+  return readKeys(list, fingerprint).map((key) => resolvedKey(key, fingerprint));
+}
+
+/**
+ * The same, which leaves keys that are nothing but a secret as they are.
+ * @throws what `resolveKeys` throws
+ */
+export function readKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ListedKey[] {
   const entries = toEntries(list);
-  const keys: ResolvedKey[] = [];
-  const ids = new Set<string>();
-  const bySecret = new Map<ResolvedKey["secret"], ResolvedKey>();
+  const keys: ListedKey[] = [];
+  const bySecret = new Map<ResolvedKey["secret"], ListedKey>();
+  const ids = new Ids(keys, fingerprint);
   for (let place = 0; place < entries.count; place++) {
-    const key = entries.resolve(place, fingerprint);
-    if (typeof key.secret === "string") {
-      const twin = bySecret.get(key.secret);
+    const key = entries.read(place, fingerprint);
+    const secret = typeof key === "string" ? key : key.secret;
+    if (typeof secret === "string") {
+      const twin = bySecret.get(secret);
       if (twin !== undefined) {
-        expectSameSettings(entries, place, key, twin);
+        if (twin !== key) expectSameSettings(entries, place, key, twin, fingerprint);
         continue;
       }
-      bySecret.set(key.secret, key);
+      bySecret.set(secret, key);
     }
-    if (ids.has(key.id)) {
+    if (!ids.isNew(key)) {
       const field = `${entries.field(place)}.id`;
       throw new InvalidOptionsError(field, `Expected \`${field}\` to be unique, got one that an earlier key has`);
     }
-    ids.add(key.id);
     keys.push(key);
   }
   return keys;
 }
 
+/** Ids of a list. Those of keys without one are hashes, worked out only where somebody gave an id that looks like one. */
+class Ids {
+  readonly #keys: readonly ListedKey[];
+  readonly #fingerprint: (secret: string) => string;
+  readonly #given = new Set<string>();
+  #isHashed = false;
+
+  constructor(keys: readonly ListedKey[], fingerprint: (secret: string) => string) {
+    this.#keys = keys;
+    this.#fingerprint = fingerprint;
+  }
+
+  isNew(key: ListedKey): boolean {
+    if (typeof key === "string") return !this.#isHashed || this.#add(this.#fingerprint(key));
+    if (!this.#isHashed && isFingerprint(key.id)) {
+      this.#isHashed = true;
+      for (const earlier of this.#keys) if (typeof earlier === "string") this.#given.add(this.#fingerprint(earlier));
+    }
+    return this.#add(key.id);
+  }
+
+  #add(id: string): boolean {
+    const before = this.#given.size;
+    return this.#given.add(id).size > before;
+  }
+}
+
 /** A key can be used in one way only: which of two was meant is not for us to say. */
-function expectSameSettings(entries: KeyEntries, place: number, key: ResolvedKey, twin: ResolvedKey): void {
+function expectSameSettings(
+  entries: KeyEntries,
+  place: number,
+  listed: ListedKey,
+  earlier: ListedKey,
+  fingerprint: (secret: string) => string,
+): void {
+  const key = resolvedKey(listed, fingerprint);
+  const twin = resolvedKey(earlier, fingerprint);
   const names = Object.keys(knownFields) as (keyof ResolvedKey)[];
   const other = names.find((name) => comparable(key[name]) !== comparable(twin[name]));
   if (other === undefined) return;

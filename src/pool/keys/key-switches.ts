@@ -1,4 +1,5 @@
-import type { Account, KeyPool, PooledKey } from "./key-pool.ts";
+import type { KeyPool } from "./key-pool.ts";
+import type { Account, PooledKey } from "./pooled-key.ts";
 
 export interface KeySwitchParts {
   readonly pool: KeyPool;

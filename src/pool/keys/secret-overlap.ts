@@ -1,7 +1,8 @@
 import type { LeaseFacts, LeaseRefusal, LeaseResult, Observer, PoolObserver } from "../../ports.ts";
 import type { Clock } from "../../types.ts";
-import type { KeyPool, PooledKey } from "./key-pool.ts";
+import type { KeyPool } from "./key-pool.ts";
 import type { KeySecret } from "./key-secret.ts";
+import type { PooledKey } from "./pooled-key.ts";
 
 /** When nobody says how long a refused secret cools down, it is tried again after so long, milliseconds. */
 const unknownCooldownMs = 30_000;
@@ -127,8 +128,8 @@ export class SecretOverlaps implements PoolObserver {
   }
 
   #use(key: PooledKey, secret: KeySecret): void {
-    key.take(key.config, secret);
-    key.endRest();
+    key.sendWith(secret);
+    key.endCooldown();
     this.#parts.wake(key.account.slot);
   }
 }

@@ -1,5 +1,6 @@
 import { RecentMap } from "../../recent-map.ts";
-import type { Account, KeyPool } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account } from "../keys/pooled-key.ts";
 
 /** So many conversations are remembered; one that was forgotten begins where its hash leads. */
 const mostRemembered = 10_000;

@@ -1,4 +1,5 @@
-import type { Account, KeyPool } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account } from "../keys/pooled-key.ts";
 import { availability, type ReadySet } from "./ready-set.ts";
 
 /**

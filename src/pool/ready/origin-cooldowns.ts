@@ -1,5 +1,5 @@
 import type { Clock } from "../../types.ts";
-import type { Account, PooledKey } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 
 /** The origin of a key's own endpoint; empty when it uses the call's. */
 function endpointOf(key: PooledKey | undefined): string {

@@ -1,6 +1,6 @@
 import { isKeyScope } from "../../limits/scopes.ts";
 import type { CooldownSource, Random } from "../../types.ts";
-import type { PooledKey } from "../keys/key-pool.ts";
+import type { PooledKey } from "../keys/pooled-key.ts";
 import { availability, type ReadySet } from "./ready-set.ts";
 import { type HalfOpenProbes, mayProbe } from "./rechecks.ts";
 
@@ -35,7 +35,7 @@ export class Parking {
     const isCredentialRefused = reason === "invalid_key";
     const freeAt = endsByTest(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;
     if (isKeyScope(by)) {
-      key.rest(wakeAt, isCredentialRefused, freeAt);
+      key.coolDown(wakeAt, isCredentialRefused, freeAt);
       if (account.keys.length > 1) return;
     }
     readySet.park(account.slot, wakeAt, isCredentialRefused ? availability.refused : availability.limited, freeAt);

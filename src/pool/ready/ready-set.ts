@@ -1,6 +1,7 @@
 import type { OwnCandidate, PoolLimits } from "../../limits/pool-limits.ts";
 import type { Clock } from "../../types.ts";
-import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
@@ -89,7 +90,11 @@ export class ReadySet {
     this.model = model;
     this.coolsAlone = coolsAlone;
     this.#accepts = accepts;
-    for (const account of pool.accounts) this.join(account);
+    for (const slot of pool.slots()) {
+      // Of an account that nobody asked for yet, nothing is known that keeps it from serving.
+      if (pool.isUntouched(slot)) this.#ready(slot);
+      else this.join(pool.accountAt(slot));
+    }
   }
 
   /** Puts those that are ready in another order; nobody's availability changes. */
@@ -98,9 +103,7 @@ export class ReadySet {
     this.#tiers = [];
     this.#tierOf = [];
     this.countsBusy = false;
-    for (const account of this.#pool.accounts) {
-      if (this.availabilityOf(account.slot) === availability.ready) this.#ready(account.slot, account);
-    }
+    for (const slot of this.#pool.slots()) if (this.availabilityOf(slot) === availability.ready) this.#ready(slot);
   }
 
   accepts(key: PooledKey): boolean {
@@ -154,7 +157,7 @@ export class ReadySet {
     }
     if (before !== availability.absent && before !== availability.ready) return;
     if (before === availability.ready) this.leave(slot);
-    this.#ready(slot, account);
+    this.#ready(slot);
   }
 
   /** A key alone is at a limit; its group's others may serve. */
@@ -254,14 +257,12 @@ export class ReadySet {
     this.#unpark(slot);
     const account = this.#pool.accountAt(slot);
     this.freeKeys(account);
-    this.#ready(slot, account);
+    this.#ready(slot);
   }
 
   wakeBlocked(): void {
     if (this.count(availability.blocked) === 0) return;
-    for (const account of this.#pool.accounts) {
-      if (this.availabilityOf(account.slot) === availability.blocked) this.wake(account.slot);
-    }
+    for (const slot of this.#pool.slots()) if (this.availabilityOf(slot) === availability.blocked) this.wake(slot);
   }
 
   /** Places that nobody gives back are given up by the store after a time, which it may tell nobody. Is anybody to be asked again? */
@@ -277,7 +278,7 @@ export class ReadySet {
   /** Something that all wait for was given back: one of them is asked. */
   wakeOneBlocked(): void {
     if (this.count(availability.blocked) === 0) return;
-    for (const { slot } of this.#pool.accounts) {
+    for (const slot of this.#pool.slots()) {
       if (this.availabilityOf(slot) !== availability.blocked) continue;
       this.wake(slot);
       return;
@@ -285,7 +286,7 @@ export class ReadySet {
   }
 
   wakeAll(): void {
-    for (const account of this.#pool.accounts) this.wake(account.slot);
+    for (const slot of this.#pool.slots()) this.wake(slot);
   }
 
   /** Wakes a bounded number of groups whose time has come. */
@@ -318,8 +319,8 @@ export class ReadySet {
     this.#tested?.delete(slot);
   }
 
-  #ready(slot: number, account: Account): void {
-    const tier = this.#tier(account.priority);
+  #ready(slot: number): void {
+    const tier = this.#tier(this.#pool.priority(slot));
     this.#tierOf[slot] = tier;
     tier.order.add(slot);
     this.#note(slot, availability.ready);

@@ -1,7 +1,8 @@
 import { countsModel } from "../../limits/limits.ts";
 import { matchesModel } from "../../limits/model-pattern.ts";
 import { RecentMap } from "../../recent-map.ts";
-import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import { ReadySet } from "./ready-set.ts";
 

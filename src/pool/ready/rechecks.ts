@@ -1,5 +1,5 @@
 import type { CooldownSource } from "../../types.ts";
-import type { Account } from "../keys/key-pool.ts";
+import type { Account } from "../keys/pooled-key.ts";
 
 /** Cooldowns that are guesses are probed by a live request when they are long: first after this share of them, milliseconds. */
 const probeShare = 0.25;

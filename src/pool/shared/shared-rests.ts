@@ -9,7 +9,8 @@ import {
 } from "../../limits/scopes.ts";
 import { isListening, type ScopeState, type Store, type StoreChange, type StoreReading } from "../../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
-import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
 import type { Parking } from "../ready/parking.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
@@ -244,7 +245,7 @@ export class SharedRests {
     const { account, key } = this.#targets.of(scope) ?? {};
     this.#restOrigin(scope, 0);
     if (key !== undefined) {
-      key.endRest();
+      key.endCooldown();
     }
     if (account === undefined) this.#host.serveAll();
     else {

@@ -1,6 +1,7 @@
 import { nameInScope } from "../../limits/scopes.ts";
 import type { Clock, ScopeId } from "../../types.ts";
-import type { Account, KeyPool, PooledKey } from "../keys/key-pool.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
 
 /** Keys are listed by their credential so often at most, milliseconds. */
 const listMs = 1000;

@@ -1,0 +1,73 @@
+import { isFingerprint } from "./fingerprint.ts";
+import type { PooledKey } from "./pooled-key.ts";
+
+/**
+ * Keys by id, in the order in which they came. A key that was given as nothing but a secret goes by a hash of it, which is worked
+ * out when somebody asks: for one key when it is told of, for all when a hash is looked for that nobody was told.
+ */
+export class KeyIndex {
+  #byId = new Map<string, PooledKey>();
+  /** Keys whose id is not known yet. */
+  #unnamed = 0;
+  /** Were keys named in another order than they came in? */
+  #isShuffled = false;
+  readonly #inOrder: () => Iterable<PooledKey>;
+
+  /** @param inOrder all keys in the order in which they came; asked while none has left yet */
+  constructor(inOrder: () => Iterable<PooledKey>) {
+    this.#inOrder = inOrder;
+  }
+
+  get size(): number {
+    return this.#byId.size + this.#unnamed;
+  }
+
+  get(id: string): PooledKey | undefined {
+    const known = this.#byId.get(id);
+    return known !== undefined || this.#unnamed === 0 || !isFingerprint(id) ? known : this.#all().get(id);
+  }
+
+  has(id: string): boolean {
+    return this.get(id) !== undefined;
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#all().keys();
+  }
+
+  values(): IterableIterator<PooledKey> {
+    return this.#all().values();
+  }
+
+  /** A key whose id is known from the beginning. */
+  add(id: string, key: PooledKey): void {
+    this.#byId.set(id, key);
+    if (this.#unnamed > 0) this.#isShuffled = true;
+  }
+
+  /** A key that will be named when somebody asks. */
+  expect(): void {
+    this.#unnamed++;
+    this.#isShuffled = true;
+  }
+
+  /** One of those that were expected. */
+  onNamed(id: string, key: PooledKey): void {
+    this.#unnamed--;
+    this.#byId.set(id, key);
+  }
+
+  delete(key: PooledKey): void {
+    this.#all().delete(key.id);
+  }
+
+  #all(): Map<string, PooledKey> {
+    if (!this.#isShuffled) return this.#byId;
+    const all = new Map<string, PooledKey>();
+    for (const key of this.#inOrder()) all.set(key.id, key);
+    this.#byId = all;
+    this.#unnamed = 0;
+    this.#isShuffled = false;
+    return all;
+  }
+}
