@@ -17,7 +17,7 @@ import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits
 import { isShared, type Store } from "../limits/store.ts";
 import type { Observer } from "../ports.ts";
 import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
-import type { PoolTerms } from "./keys/key-pool.ts";
+import type { PoolTerms } from "./keys/accounts.ts";
 import type { ResolvedKey } from "./keys/key-source.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import { expectObservers } from "./observing/observers.ts";

@@ -1,7 +1,8 @@
 import { expectKnown, expectOneOf, expectString } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
+import { toEntries } from "../../pool/keys/key-list.ts";
 import type { KeyChange, KeyRegistry } from "../../pool/keys/key-registry.ts";
-import { type ResolvedKey, toEntries } from "../../pool/keys/key-source.ts";
+import type { ResolvedKey } from "../../pool/keys/key-source.ts";
 import type { KeyConfig } from "../../types.ts";
 import type { OperatorOverrides } from "./operator-overrides.ts";
 

@@ -1,6 +1,7 @@
 import { expectKnown, expectMethods, expectNumber, unexpected } from "../../checks.ts";
 import { RotatorClosedError } from "../../errors.ts";
-import { expectUpdate, type KeyUpdate, type ResolvedKey, resolveKeys } from "../../pool/keys/key-source.ts";
+import { resolveKeys } from "../../pool/keys/key-list.ts";
+import { expectUpdate, type KeyUpdate, type ResolvedKey } from "../../pool/keys/key-source.ts";
 import type { KeyStore } from "../../pool/keys/key-store.ts";
 import type { PooledKey } from "../../pool/keys/pooled-key.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../../pool/pool-port.ts";

@@ -1,47 +1,24 @@
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
 import type { ObservedKey } from "../../ports.ts";
-import type { GroupFacts, ReadyKey } from "../strategies/strategy.ts";
-import { isFingerprint } from "./fingerprint.ts";
-import { KeyIndex } from "./key-index.ts";
+import type { AccountTerms } from "./account.ts";
+import { Accounts, type PoolTerms } from "./accounts.ts";
+import { KeyIndex, Ordinals } from "./key-index.ts";
 import { KeySecret, type SecretParts } from "./key-secret.ts";
 import { type KeyTraits, type ListedKey, plainTraits, type ResolvedKey } from "./key-source.ts";
-import { Ordinals } from "./ordinals.ts";
-import { Account, type AccountTerms, accountId, type KeyEntry, PooledKey } from "./pooled-key.ts";
-
-/** Whose keys they are, and what holds for them. */
-export interface PoolTerms {
-  /** Whose all keys are that say nothing of it; `undefined`: it depends on the key. */
-  readonly onlyProvider: ProviderReading | undefined;
-  /** Whose key it is. */
-  readonly providerOf: (key: Pick<ResolvedKey, "id">) => ProviderReading;
-  /** Limits that hold for every key of a provider. */
-  readonly limitsOf: (provider: ProviderReading) => readonly LimitTemplate[];
-}
+import { type Account, type KeyEntry, PooledKey } from "./pooled-key.ts";
 
 /**
  * All keys and accounts, by name and by slot. Knows nothing of time or readiness. The account of a key that was given as nothing
  * but a secret is made when somebody first asks for it: until then there is its slot, and the secret in the list.
  */
-export class KeyPool implements GroupFacts {
-  readonly keys = new KeyIndex(() => this.#inOrder());
-  /** Those whose keys there are, or were. */
-  readonly providers: ProviderReading[] = [];
+export class KeyPool extends Accounts {
+  override readonly keys = new KeyIndex(() => this.#inOrder());
   readonly #terms: PoolTerms;
   readonly #secrets: SecretParts;
   /** What the list held in the beginning: a secret alone is the key of the slot that is its place. */
   #listed: readonly ListedKey[] = [];
   #entry: KeyEntry | undefined;
-  /** By slot; `undefined`: not made yet, `null`: gone. */
-  #bySlot: (Account | undefined | null)[] = [];
-  /** Accounts that somebody gave a name, by id; the others go by the name of their key. */
-  readonly #named = new Map<string, Account>();
-  /** Is there one whose name may be the id of a key that comes? */
-  #isNamedLikeKey = false;
-  readonly #termsOf = new Map<ProviderReading, AccountTerms>();
-  #accountCount = 0;
-  readonly #freeSlots: number[] = [];
-  #positions = 0;
   readonly #ordinals = new Ordinals();
   /** Is any key meant for certain models only? */
   hasModelRules = false;
@@ -55,12 +32,11 @@ export class KeyPool implements GroupFacts {
   countsTogether = false;
   /** Has any key an endpoint of its own? */
   hasOwnEndpoints = false;
-  /** How long accounts take to answer, while a strategy asks; set by whoever measures. */
-  latency: { of(account: string): number } | undefined = undefined;
   /** Told of keys that come and go; set by whoever observes them. */
   watcher: ((what: "keyAdded" | "keyRemoved", key: ObservedKey) => void) | undefined = undefined;
 
   constructor(terms: PoolTerms, secrets: SecretParts) {
+    super(terms);
     this.#terms = terms;
     this.#secrets = secrets;
   }
@@ -70,63 +46,17 @@ export class KeyPool implements GroupFacts {
     const entry = this.#entryAt(addedAt);
     this.#listed = listed;
     this.#entry = entry;
-    this.#bySlot = new Array(listed.length);
+    this.beginAccounts(listed.length);
     const { onlyProvider } = this.#terms;
     for (let place = 0; place < listed.length; place++) {
       const key = listed[place] as ListedKey;
       if (typeof key !== "string") this.#enter(key.id, key, this.#secretOf(key.secret), entry);
-      else if (onlyProvider === undefined || this.#isNamedLikeKey) this.#enterNamed(key, entry);
+      else if (onlyProvider === undefined || this.isNamedLikeKey) this.#enterNamed(key, entry);
       // Where several keys have one account, slots and places in the list part.
-      else if (this.#positions !== place) this.#enterPlain(key, this.#termsFor(onlyProvider), entry);
+      else if (this.positions !== place) this.#enterPlain(key, this.termsFor(onlyProvider), entry);
       else this.#expect(onlyProvider);
     }
-    this.#bySlot.length = this.#positions;
-  }
-
-  /** Of all accounts, in the order in which they came. */
-  *slots(): Generator<number> {
-    if (this.#freeSlots.length === 0 && this.#positions === this.#bySlot.length) {
-      for (let slot = 0; slot < this.#bySlot.length; slot++) yield slot;
-    } else for (const { slot } of this.accounts) yield slot;
-  }
-
-  /** Makes all of them. */
-  get accounts(): Iterable<Account> {
-    const accounts: Account[] = [];
-    const count = Math.min(this.#positions, this.#bySlot.length);
-    for (let slot = 0; slot < count; slot++) {
-      if (this.#bySlot[slot] !== null) accounts.push(this.accountAt(slot));
-    }
-    return accounts.sort((one, other) => one.position - other.position);
-  }
-
-  get accountCount(): number {
-    return this.#accountCount;
-  }
-
-  /** Nobody has asked for this account yet: it has one key, of which nothing is said but its secret. */
-  isUntouched(slot: number): boolean {
-    return this.#bySlot[slot] === undefined;
-  }
-
-  accountAt(slot: number): Account {
-    return this.#bySlot[slot] ?? this.#make(slot);
-  }
-
-  accountWith(id: string): Account | undefined {
-    const named = this.#named.get(id);
-    if (named !== undefined) return named;
-    const account = this.keys.get(id.slice(id.indexOf("/") + 1))?.account;
-    return account?.id === id ? account : undefined;
-  }
-
-  /** By the name a caller gives; where two providers have one of that name, by its id. */
-  accountOf(name: string): Account | undefined {
-    for (const provider of this.providers) {
-      const account = this.accountWith(accountId(provider, name));
-      if (account !== undefined) return account;
-    }
-    return this.accountWith(name);
+    this.endAccounts();
   }
 
   add(config: ResolvedKey, addedAt = 0): PooledKey {
@@ -145,7 +75,7 @@ export class KeyPool implements GroupFacts {
   }
 
   #enter(id: string, config: KeyTraits, secret: KeySecret, entry: KeyEntry): PooledKey {
-    const account = this.#accountFor(this.#terms.providerOf({ id }), config.account, id);
+    const account = this.accountFor(this.#terms.providerOf({ id }), config.account, id);
     const key = new PooledKey(account, this.#ordinals.for(id), config, id, secret, entry);
     this.keys.add(id, key);
     account.join(key);
@@ -155,16 +85,14 @@ export class KeyPool implements GroupFacts {
 
   /** The key of the next slot is made when somebody asks. */
   #expect(provider: ProviderReading): void {
-    if (this.providers.length === 0) this.#termsFor(provider);
+    this.expectAccount(provider);
     this.keys.expect();
     this.#ordinals.take(1);
-    this.#positions++;
-    this.#accountCount++;
   }
 
   /** A key of which nothing is said but its secret, among others of which more is. */
   #enterPlain(secret: string, terms: AccountTerms, entry: KeyEntry): void {
-    const account = this.#place(terms, undefined);
+    const account = this.place(terms, undefined);
     const own = this.#secretOf(secret);
     account.join(new PooledKey(account, this.#ordinals.take(1), plainTraits, undefined, own, entry));
     this.keys.expect();
@@ -176,14 +104,11 @@ export class KeyPool implements GroupFacts {
     this.#enter(own.fingerprint as string, plainTraits, own, entry);
   }
 
-  /** Of the key that the list has at this place. */
-  #make(slot: number): Account {
-    const terms = this.#termsFor(this.#terms.onlyProvider as ProviderReading);
-    const account = new Account(terms, undefined, slot, slot);
+  /** The key that the list has at this place. */
+  protected override join(account: Account): void {
+    const { slot } = account;
     const secret = this.#secretOf(this.#listed[slot] as string);
     account.join(new PooledKey(account, slot + 1, plainTraits, undefined, secret, this.#entry as KeyEntry));
-    this.#bySlot[slot] = account;
-    return account;
   }
 
   #secretOf(secret: ResolvedKey["secret"]): KeySecret {
@@ -196,7 +121,7 @@ export class KeyPool implements GroupFacts {
     return keys.sort((one, other) => one.ordinal - other.ordinal);
   }
 
-  #noteLimits(limits: readonly LimitTemplate[] | undefined): void {
+  protected override noteLimits(limits: readonly LimitTemplate[] | undefined): void {
     for (const limit of limits ?? []) {
       this.countsTokens ||= countsTokens(limit.dimension);
       this.countsConcurrency ||= limit.dimension === "concurrency";
@@ -207,7 +132,7 @@ export class KeyPool implements GroupFacts {
   }
 
   noteRules(config: KeyTraits): void {
-    this.#noteLimits(config.limits);
+    this.noteLimits(config.limits);
     this.hasModelRules ||= config.models !== undefined;
     this.hasOwnEndpoints ||= config.baseURL !== undefined;
   }
@@ -224,7 +149,7 @@ export class KeyPool implements GroupFacts {
     this.keys.delete(key);
     this.#ordinals.keep(key.id, key.ordinal);
     account.leave(key);
-    if (account.keys.length === 0) this.#drop(account);
+    if (account.keys.length === 0) this.drop(account);
     return account;
   }
 
@@ -258,87 +183,5 @@ export class KeyPool implements GroupFacts {
     const ordinal = this.#ordinals.for(id);
     this.#ordinals.keep(id, ordinal);
     return ordinal;
-  }
-
-  #accountFor(provider: ProviderReading, name: string | undefined, keyId: string): Account {
-    const terms = this.#termsFor(provider);
-    if (name === undefined && this.#named.size === 0) return this.#place(terms, keyId);
-    const id = accountId(provider, name ?? keyId);
-    const known = name === undefined ? this.#named.get(id) : this.accountWith(id);
-    const account = known ?? this.#place(terms, name ?? keyId);
-    if (name !== undefined) {
-      this.#named.set(id, account);
-      this.#isNamedLikeKey ||= isFingerprint(name);
-    }
-    return account;
-  }
-
-  #place(terms: AccountTerms, name: string | undefined): Account {
-    const position = this.#positions++;
-    const slot = this.#freeSlots.pop() ?? Math.min(position, this.#bySlot.length);
-    const account = new Account(terms, name, slot, position);
-    this.#bySlot[slot] = account;
-    this.#accountCount++;
-    return account;
-  }
-
-  #termsFor(provider: ProviderReading): AccountTerms {
-    let terms = this.#termsOf.get(provider);
-    if (terms === undefined) {
-      terms = { provider, limits: this.#terms.limitsOf(provider) };
-      this.#termsOf.set(provider, terms);
-      this.providers.push(provider);
-      this.#noteLimits(terms.limits);
-    }
-    return terms;
-  }
-
-  #drop(account: Account): void {
-    this.#named.delete(account.id);
-    this.#bySlot[account.slot] = null;
-    this.#freeSlots.push(account.slot);
-    this.#accountCount--;
-  }
-
-  weight(slot: number): number {
-    return this.#bySlot[slot]?.weight ?? 1;
-  }
-
-  position(slot: number): number {
-    return this.#bySlot[slot]?.position ?? slot;
-  }
-
-  priority(slot: number): number {
-    return this.#bySlot[slot]?.priority ?? 0;
-  }
-
-  inFlight(slot: number): number {
-    return this.#bySlot[slot]?.inFlight ?? 0;
-  }
-
-  latencyMs(slot: number): number {
-    const account = this.#bySlot[slot];
-    return account === undefined || account === null ? 0 : (this.latency?.of(account.id) ?? 0);
-  }
-
-  lastUsedAt(slot: number): number {
-    const account = this.#bySlot[slot];
-    if (account === undefined || account === null) return 0;
-    return account.only?.lastUsedAt ?? Math.max(...account.keys.map((key) => key.lastUsedAt));
-  }
-
-  view(slot: number): ReadyKey {
-    const account = this.accountAt(slot);
-    const key = account.keys.find((candidate) => candidate.enabled) ?? (account.keys[0] as PooledKey);
-    return {
-      id: key.id,
-      account: account.name,
-      weight: account.weight,
-      priority: account.priority,
-      note: key.config.note,
-      batch: key.config.batch,
-      inFlight: account.inFlight,
-      used: account.used,
-    };
   }
 }

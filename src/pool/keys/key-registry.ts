@@ -1,10 +1,12 @@
 import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
 import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock, KeyConfig, KeyList, KeySource } from "../../types.ts";
+import type { PoolTerms } from "./accounts.ts";
 import { createFingerprint } from "./fingerprint.ts";
-import { KeyPool, type PoolTerms } from "./key-pool.ts";
+import { readKeys } from "./key-list.ts";
+import { KeyPool } from "./key-pool.ts";
 import { KeySecret, type SecretParts, unknownSecret } from "./key-secret.ts";
-import { type ListedKey, type ResolvedKey, readKeys, resolvedKey } from "./key-source.ts";
+import { type ListedKey, type ResolvedKey, resolvedKey } from "./key-source.ts";
 import { type Account, type PooledKey, secretUnknown } from "./pooled-key.ts";
 
 /** What became of a key when the pool was made to agree with what is known of it. */

@@ -1,11 +1,9 @@
-import type { ProviderReading } from "../../judgement/provider-reading.ts";
-import type { LimitTemplate } from "../../limits/limits.ts";
 import type { OwnCandidate } from "../../limits/pool-limits.ts";
 import type { ObservedKey } from "../../ports.ts";
 import type { KeyConfig } from "../../types.ts";
+import type { QuotaGroup } from "./account.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { KeyTraits, ResolvedKey } from "./key-source.ts";
-import { type KeyTroubles, noTroubles } from "./key-troubles.ts";
 
 // What picking needs of a key and of its account, and no more: of a pool of 100,000 keys each field is a megabyte. Both are
 // made when somebody first asks for them, names and hashes when they are first needed, and what few of them have lies in an
@@ -16,12 +14,9 @@ export const secretUnknown = "secret unknown";
 
 /** How finely it is noted when a key last worked: every success would be a write for nothing. */
 const successGrainMs = 10_000;
-/** A group that comes back from a cooldown may have this many requests under way at first, and twice as many with every success. */
-const slowStartAt = 1;
-/** With so many requests under way, a group that came back from a cooldown is back for good. */
-const slowStartEnd = 32;
-/** Model names come from outside: beyond so many, an account's are begun anew. */
-const mostCoolingModels = 256;
+
+/** A quota group of such keys. */
+export type Account = QuotaGroup<PooledKey>;
 
 /** What keys have in common that came together. */
 export interface KeyEntry {
@@ -30,6 +25,39 @@ export interface KeyEntry {
   /** Finds the id of a key that was given none, and remembers whose it is. */
   idOf(key: PooledKey): string;
 }
+
+/** What most keys never have. */
+export interface KeyTroubles {
+  /** Monotonic time until which this key alone cools down, as the store last said. */
+  readonly cooldownUntil: number;
+  /** When the limit behind that cooldown ends; Infinity where it is none. Of no meaning after `cooldownUntil`. */
+  readonly freeAt: number;
+  /** Does it cool down because its credential was refused? */
+  readonly isCredentialRefused: boolean;
+  /** Was it switched off because its credential was refused, rather than by an operator? */
+  readonly givenUp: boolean;
+  /** Why it is off, where somebody said so. */
+  readonly offReason: string | undefined;
+  /** The secret it was given, where it may be sent with another one for a time. */
+  readonly source: KeyConfig["secret"] | undefined;
+  /** Names the fetched secret that was refused last. */
+  readonly refusedFingerprint: string | undefined;
+  readonly failures: number;
+  /** Monotonic milliseconds; 0: never. */
+  readonly lastFailureAt: number;
+}
+
+const noTroubles: KeyTroubles = Object.freeze({
+  cooldownUntil: 0,
+  freeAt: 0,
+  isCredentialRefused: false,
+  givenUp: false,
+  offReason: undefined,
+  source: undefined,
+  refusedFingerprint: undefined,
+  failures: 0,
+  lastFailureAt: 0,
+});
 
 /** A key in the pool, with what picking needs. What others learn of it they keep themselves, by its id. */
 export class PooledKey {
@@ -188,137 +216,4 @@ export class PooledKey {
   #note(troubles: Partial<KeyTroubles>): void {
     this.#troubles = Object.assign(this.#troubles ?? Object.assign({}, noTroubles), troubles);
   }
-}
-
-/** What accounts have in common. */
-export interface AccountTerms {
-  readonly provider: ProviderReading;
-  /** Limits that hold for each of their keys. */
-  readonly limits: readonly LimitTemplate[];
-}
-
-/**
- * A quota group: the unit that strategies order. A key without `account` is a group of its own. It belongs to a provider: the
- * same name at two providers is two accounts.
- */
-export class Account {
-  readonly #terms: AccountTerms;
-  readonly slot: number;
-  readonly position: number;
-  /** The key of an account that has just one, as most have: spares the way over the list. */
-  only: PooledKey | undefined = undefined;
-  #several: readonly PooledKey[] | undefined = undefined;
-  #name: string | undefined;
-  #id: string | undefined = undefined;
-  weight = 1;
-  priority = 0;
-  /** Which of its keys comes next. */
-  cursor = 0;
-  /** Requests and probes under way; written by `Readiness`, which counts them for all. */
-  inFlight = 0;
-  used = 0;
-  /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
-  slowStartPermits = 0;
-  /** Monotonic time at which its cooldown is put to the test; 0: it has none that is. */
-  probeAt = 0;
-  /** Models of this account that were put into cooldown on their own. */
-  coolingModels: Set<string> | undefined = undefined;
-
-  /** @param name `undefined`: that of its one key */
-  constructor(terms: AccountTerms, name: string | undefined, slot: number, position: number) {
-    this.#terms = terms;
-    this.#name = name;
-    this.slot = slot;
-    this.position = position;
-  }
-
-  get provider(): ProviderReading {
-    return this.#terms.provider;
-  }
-
-  get limits(): readonly LimitTemplate[] {
-    return this.#terms.limits;
-  }
-
-  get name(): string {
-    this.#name ??= (this.only as PooledKey).id;
-    return this.#name;
-  }
-
-  /** Provider and name: what scopes, counters and whoever remembers it know it by. */
-  get id(): string {
-    this.#id ??= accountId(this.provider, this.name);
-    return this.#id;
-  }
-
-  get keys(): readonly PooledKey[] {
-    if (this.#several !== undefined) return this.#several;
-    return this.only === undefined ? [] : [this.only];
-  }
-
-  /** Is it among these, which are named as callers name accounts, or by their ids? */
-  isIn(accounts: ReadonlySet<string>): boolean {
-    return accounts.has(this.id) || accounts.has(this.name);
-  }
-
-  /** Counts a use. */
-  use(): void {
-    this.used++;
-  }
-
-  /** It cools down: from when it is back it is given few requests at first. */
-  slowStart(): void {
-    this.slowStartPermits = slowStartAt;
-  }
-
-  /** A request of it was answered well. */
-  onSuccess(): void {
-    this.slowStartPermits = this.slowStartPermits >= slowStartEnd ? 0 : this.slowStartPermits * 2;
-  }
-
-  /** A model that cools on its own. */
-  noteModel(model: string): void {
-    this.coolingModels ??= new Set();
-    if (this.coolingModels.size >= mostCoolingModels) this.coolingModels.clear();
-    this.coolingModels.add(model);
-  }
-
-  join(key: PooledKey): void {
-    const { keys } = this;
-    // Whoever joins has said the name.
-    if (keys.length > 0) this.#name ??= this.name;
-    this.#keep(keys.length === 0 ? [key] : [...keys, key]);
-  }
-
-  leave(key: PooledKey): void {
-    this.#name ??= this.name;
-    this.cursor = 0;
-    this.#keep(this.keys.filter((other) => other !== key));
-  }
-
-  #keep(keys: readonly PooledKey[]): void {
-    this.only = keys.length === 1 ? keys[0] : undefined;
-    this.#several = keys.length > 1 ? keys : undefined;
-    this.refresh();
-  }
-
-  /** Takes weight and tier from its enabled keys. */
-  refresh(): void {
-    if (this.only !== undefined) {
-      const { weight, priority } = this.only.config;
-      this.weight = weight;
-      this.priority = priority;
-      return;
-    }
-    const { keys: all } = this;
-    const active = all.filter((key) => key.enabled);
-    const keys = active.length > 0 ? active : all;
-    if (keys.length === 0) return;
-    this.weight = Math.max(...keys.map((key) => key.config.weight));
-    this.priority = Math.min(...keys.map((key) => key.config.priority));
-  }
-}
-
-export function accountId({ id }: ProviderReading, name: string): string {
-  return `${id}/${name}`;
 }

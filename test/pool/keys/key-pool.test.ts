@@ -3,8 +3,8 @@ import { systemClock } from "../../../src/clock.ts";
 import { readingOf } from "../../../src/judgement/provider-reading.ts";
 import { providerNamed } from "../../../src/named/presets.ts";
 import { createFingerprint } from "../../../src/pool/keys/fingerprint.ts";
+import { readKeys } from "../../../src/pool/keys/key-list.ts";
 import { KeyPool } from "../../../src/pool/keys/key-pool.ts";
-import { readKeys } from "../../../src/pool/keys/key-source.ts";
 import type { KeyConfig } from "../../../src/types.ts";
 import { newSecret } from "../../support/test-keys.ts";
 

@@ -4,7 +4,7 @@ import { InvalidOptionsError } from "../../../src/errors.ts";
 import { KeyRotator } from "../../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../../src/named/options.ts";
 import { createFingerprint } from "../../../src/pool/keys/fingerprint.ts";
-import { resolveKeys } from "../../../src/pool/keys/key-source.ts";
+import { resolveKeys } from "../../../src/pool/keys/key-list.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyConfig, KeyList } from "../../../src/types.ts";
 import { newSecret, newSecrets } from "../../support/test-keys.ts";

@@ -1,0 +1,209 @@
+import type { ProviderReading } from "../../judgement/provider-reading.ts";
+import type { LimitTemplate } from "../../limits/limits.ts";
+import { type AccountTerms, accountId, QuotaGroup } from "./account.ts";
+import { isFingerprint } from "./fingerprint.ts";
+import type { KeyIndex } from "./key-index.ts";
+import type { Account, PooledKey } from "./pooled-key.ts";
+
+/** Whose keys they are, and what holds for them. */
+export interface PoolTerms {
+  /** Whose all keys are; `undefined`: it depends on the key. */
+  readonly onlyProvider: ProviderReading | undefined;
+  /** Whose key it is. */
+  readonly providerOf: (key: { readonly id: string }) => ProviderReading;
+  /** Limits that hold for every key of a provider. */
+  readonly limitsOf: (provider: ProviderReading) => readonly LimitTemplate[];
+}
+
+/**
+ * Accounts by slot and by name, and what strategies ask of them. One that nobody has asked for is a slot and no more: whoever
+ * keeps the list makes its key.
+ */
+export abstract class Accounts {
+  abstract readonly keys: KeyIndex;
+  readonly #terms: Pick<PoolTerms, "onlyProvider" | "limitsOf">;
+  /** By slot; `undefined`: not made yet, `null`: gone. */
+  #bySlot: (Account | undefined | null)[] = [];
+  /** Accounts that somebody gave a name, by id; the others go by the name of their key. */
+  readonly #named = new Map<string, Account>();
+  /** Is there one whose name may be the id of a key that comes? */
+  protected isNamedLikeKey = false;
+  readonly #termsOf = new Map<ProviderReading, AccountTerms>();
+  #accountCount = 0;
+  readonly #freeSlots: number[] = [];
+  #positions = 0;
+  /** Those whose keys there are, or were. */
+  readonly providers: ProviderReading[] = [];
+  /** How long accounts take to answer, while a strategy asks; set by whoever measures. */
+  latency: { of(account: string): number } | undefined = undefined;
+
+  constructor(terms: Pick<PoolTerms, "onlyProvider" | "limitsOf">) {
+    this.#terms = terms;
+  }
+
+  /** Gives an account that is asked for its key. */
+  protected abstract join(account: Account): void;
+
+  /** Limits of a provider that was not met before. */
+  protected abstract noteLimits(limits: readonly LimitTemplate[] | undefined): void;
+
+  /** Of all accounts, in the order in which they came. */
+  *slots(): Generator<number> {
+    if (this.#freeSlots.length === 0 && this.#positions === this.#bySlot.length) {
+      for (let slot = 0; slot < this.#bySlot.length; slot++) yield slot;
+    } else for (const { slot } of this.accounts) yield slot;
+  }
+
+  /** Makes all of them. */
+  get accounts(): Iterable<Account> {
+    const accounts: Account[] = [];
+    const count = Math.min(this.#positions, this.#bySlot.length);
+    for (let slot = 0; slot < count; slot++) {
+      if (this.#bySlot[slot] !== null) accounts.push(this.accountAt(slot));
+    }
+    return accounts.sort((one, other) => one.position - other.position);
+  }
+
+  get accountCount(): number {
+    return this.#accountCount;
+  }
+
+  /** Nobody has asked for this account yet: it has one key, of which nothing is said but its secret. */
+  isUntouched(slot: number): boolean {
+    return this.#bySlot[slot] === undefined;
+  }
+
+  accountAt(slot: number): Account {
+    return this.#bySlot[slot] ?? this.#make(slot);
+  }
+
+  accountWith(id: string): Account | undefined {
+    const named = this.#named.get(id);
+    if (named !== undefined) return named;
+    const account = this.keys.get(id.slice(id.indexOf("/") + 1))?.account;
+    return account?.id === id ? account : undefined;
+  }
+
+  /** By the name a caller gives; where two providers have one of that name, by its id. */
+  accountOf(name: string): Account | undefined {
+    for (const provider of this.providers) {
+      const account = this.accountWith(accountId(provider, name));
+      if (account !== undefined) return account;
+    }
+    return this.accountWith(name);
+  }
+
+  /** How many came. */
+  protected get positions(): number {
+    return this.#positions;
+  }
+
+  protected beginAccounts(most: number): void {
+    this.#bySlot = new Array(most);
+  }
+
+  protected endAccounts(): void {
+    this.#bySlot.length = this.#positions;
+  }
+
+  /** The account of the next slot is made when somebody asks. */
+  protected expectAccount(provider: ProviderReading): void {
+    if (this.providers.length === 0) this.termsFor(provider);
+    this.#positions++;
+    this.#accountCount++;
+  }
+
+  #make(slot: number): Account {
+    const account: Account = new QuotaGroup(
+      this.termsFor(this.#terms.onlyProvider as ProviderReading),
+      undefined,
+      slot,
+      slot,
+    );
+    this.#bySlot[slot] = account;
+    this.join(account);
+    return account;
+  }
+
+  protected accountFor(provider: ProviderReading, name: string | undefined, keyId: string): Account {
+    const terms = this.termsFor(provider);
+    if (name === undefined && this.#named.size === 0) return this.place(terms, keyId);
+    const id = accountId(provider, name ?? keyId);
+    const known = name === undefined ? this.#named.get(id) : this.accountWith(id);
+    const account = known ?? this.place(terms, name ?? keyId);
+    if (name !== undefined) {
+      this.#named.set(id, account);
+      this.isNamedLikeKey ||= isFingerprint(name);
+    }
+    return account;
+  }
+
+  protected place(terms: AccountTerms, name: string | undefined): Account {
+    const position = this.#positions++;
+    const slot = this.#freeSlots.pop() ?? Math.min(position, this.#bySlot.length);
+    const account: Account = new QuotaGroup(terms, name, slot, position);
+    this.#bySlot[slot] = account;
+    this.#accountCount++;
+    return account;
+  }
+
+  protected termsFor(provider: ProviderReading): AccountTerms {
+    let terms = this.#termsOf.get(provider);
+    if (terms === undefined) {
+      terms = { provider, limits: this.#terms.limitsOf(provider) };
+      this.#termsOf.set(provider, terms);
+      this.providers.push(provider);
+      this.noteLimits(terms.limits);
+    }
+    return terms;
+  }
+
+  protected drop(account: Account): void {
+    this.#named.delete(account.id);
+    this.#bySlot[account.slot] = null;
+    this.#freeSlots.push(account.slot);
+    this.#accountCount--;
+  }
+
+  weight(slot: number): number {
+    return this.#bySlot[slot]?.weight ?? 1;
+  }
+
+  position(slot: number): number {
+    return this.#bySlot[slot]?.position ?? slot;
+  }
+
+  priority(slot: number): number {
+    return this.#bySlot[slot]?.priority ?? 0;
+  }
+
+  inFlight(slot: number): number {
+    return this.#bySlot[slot]?.inFlight ?? 0;
+  }
+
+  latencyMs(slot: number): number {
+    const account = this.#bySlot[slot];
+    return account === undefined || account === null ? 0 : (this.latency?.of(account.id) ?? 0);
+  }
+
+  lastUsedAt(slot: number): number {
+    const account = this.#bySlot[slot];
+    if (account === undefined || account === null) return 0;
+    return account.only?.lastUsedAt ?? Math.max(...account.keys.map((key) => key.lastUsedAt));
+  }
+
+  view(slot: number) {
+    const account = this.accountAt(slot);
+    const key = account.keys.find((candidate) => candidate.enabled) ?? (account.keys[0] as PooledKey);
+    return {
+      id: key.id,
+      account: account.name,
+      weight: account.weight,
+      priority: account.priority,
+      note: key.config.note,
+      batch: key.config.batch,
+      inFlight: account.inFlight,
+      used: account.used,
+    };
+  }
+}
