@@ -1,7 +1,16 @@
 import type { Classification, Clock, CooldownChange, CooldownSource, LadderSpec, ScopeId } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
-import { accountScope, addressScope, credentialScope, keyScope, modelScope, originScope, scopesOf } from "./scopes.ts";
+import {
+  accountScope,
+  addressScope,
+  credentialScope,
+  keyScope,
+  modelScope,
+  originScope,
+  type ScopedKey,
+  scopesOf,
+} from "./scopes.ts";
 import type { Bucket, Candidate, Need } from "./store.ts";
 
 /** A key as its limits know it. */
@@ -16,6 +25,8 @@ export interface LimitedKey {
   };
   readonly config: { readonly limits: readonly LimitTemplate[] | undefined };
   readonly secret: { readonly fingerprint: string | undefined };
+  /** Is its secret fetched, so that it may be another one later? @default false */
+  readonly isDynamic?: boolean | undefined;
 }
 
 export interface PoolLimitsOptions {
@@ -59,6 +70,35 @@ export interface OwnCandidate extends Candidate {
   readonly ofTokens: readonly OwnNeed[] | undefined;
 }
 
+const noNeeds: readonly OwnNeed[] = [];
+
+/** Its scopes are named once somebody looks: a store in which nothing cools does not. */
+class KeyCandidate implements OwnCandidate {
+  readonly needs: readonly OwnNeed[];
+  readonly ofTokens: readonly OwnNeed[] | undefined;
+  memo: unknown;
+  readonly #key: ScopedKey;
+  readonly #egress: string;
+  readonly #model: string | undefined;
+  #scopes: readonly ScopeId[] | undefined;
+
+  constructor(key: LimitedKey, egress: string, model: string | undefined, needs: readonly OwnNeed[]) {
+    const ofTokens = needs.length === 0 ? needs : needs.filter(({ bucket }) => countsTokens(bucket.dimension));
+    this.needs = needs;
+    this.ofTokens = ofTokens.length === 0 ? undefined : ofTokens;
+    this.memo = undefined;
+    this.#key = key;
+    this.#egress = egress;
+    this.#model = model;
+    this.#scopes = key.isDynamic === true ? scopesOf(key, egress, model) : undefined;
+  }
+
+  get scopes(): readonly ScopeId[] {
+    this.#scopes ??= scopesOf(this.#key, this.#egress, this.#model);
+    return this.#scopes;
+  }
+}
+
 /** A counter, with the limit it is for. */
 export interface LimitedBucket {
   readonly template: LimitTemplate;
@@ -83,6 +123,10 @@ export class PoolLimits {
   readonly #modelsSeen = new Map<ScopeId, Set<string>>();
   readonly #calendars = new Map<string, SharedCalendar>();
   readonly #ladder: LadderSpec;
+  /** Is any limit counted? */
+  hasLimits = false;
+  /** Is any counted by calendar? */
+  hasCalendars = false;
 
   constructor(options: PoolLimitsOptions) {
     this.#options = options;
@@ -95,10 +139,10 @@ export class PoolLimits {
    * @param restsAlone may the model itself be at rest?
    */
   candidateFor(key: LimitedKey, model: string | undefined, restsAlone = true): OwnCandidate {
-    const scopes = scopesOf(key, this.#options.egress, restsAlone ? model : undefined);
-    const needs = this.#needsOf(key, model);
-    const ofTokens = needs.filter(({ bucket }) => countsTokens(bucket.dimension));
-    return { scopes, needs, ofTokens: ofTokens.length === 0 ? undefined : ofTokens, memo: undefined };
+    const isUnlimited = key.config.limits === undefined && key.account.limits.length === 0;
+    const needs = isUnlimited ? noNeeds : this.#needsOf(key, model);
+    const { egress } = this.#options;
+    return new KeyCandidate(key, egress, restsAlone ? model : undefined, needs);
   }
 
   #needsOf(key: LimitedKey, model: string | undefined): OwnNeed[] {
@@ -130,11 +174,6 @@ export class PoolLimits {
     return bucket !== undefined && countsTokens(bucket.dimension);
   }
 
-  /** Is any limit counted? */
-  get hasLimits(): boolean {
-    return this.#buckets.size > 0;
-  }
-
   /** Moves calendar windows on, and tells whether any boundary had passed. */
   refresh(wall: number): boolean {
     let moved = false;
@@ -145,10 +184,6 @@ export class PoolLimits {
       moved = true;
     }
     return moved;
-  }
-
-  get hasCalendars(): boolean {
-    return this.#calendars.size > 0;
   }
 
   /**
@@ -218,6 +253,7 @@ export class PoolLimits {
     if (known !== undefined && known.limit <= template.limit) return known;
     const bucket = this.#makeBucket(id, template);
     this.#buckets.set(id, bucket);
+    this.hasLimits = true;
     if (template.perModel && model !== undefined) this.#noteModel(owner, model);
     return bucket;
   }
@@ -247,6 +283,7 @@ export class PoolLimits {
       const calendar = new Calendar(window.unit, window.timeZone);
       shared = { calendar, edges: calendar.edgesAt(this.#options.clock.wall()) };
       this.#calendars.set(name, shared);
+      this.hasCalendars = true;
     }
     return { id, kind: "calendar", dimension, limit, edges: shared.edges, guardMs };
   }

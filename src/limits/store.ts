@@ -68,6 +68,23 @@ export interface Reservation {
   readonly blocked?: readonly Blocked[] | undefined;
 }
 
+/**
+ * A reservation in an object that the asker brought along: a store on the asker's clock may write what it grants into it and
+ * return that very object, so that a request needs no second one. Other stores return a reservation of their own.
+ */
+export interface Hold extends Reservation {
+  index: number;
+  reservedAt: number;
+  /** Whole milliseconds from `reservedAt` to `readyAt`: small numbers need no memory of their own. */
+  readyInMs: number;
+  /** Whatever the store needs when it is settled, the following too; `undefined` before and after. Nobody else reads it. */
+  receipt: unknown;
+  number: number;
+  ticket: number;
+  secondTicket: number;
+  tickets: readonly number[] | undefined;
+}
+
 export interface Blocked {
   readonly index: number;
   /** Scope id or bucket id that refused; `"store"`: the store cannot be asked, and refuses everybody. */
@@ -210,8 +227,11 @@ export interface Store {
    * keeps none of the lists it is given. @default the store's own
    */
   readonly clock?: Clock | undefined;
-  /** Takes quota for the first candidate that no cooldown covers and whose every bucket has room, or says what blocks each. */
-  reserve(candidates: readonly Candidate[], options: ReserveOptions): Awaitable<Reservation | Refusal>;
+  /**
+   * Takes quota for the first candidate that no cooldown covers and whose every bucket has room, or says what blocks each.
+   * @param into may be filled and returned, where `clock` is the asker's; @default none
+   */
+  reserve(candidates: readonly Candidate[], options: ReserveOptions, into?: Hold): Awaitable<Reservation | Refusal>;
   /**
    * Ends reservations: real amounts replace estimates, permits are freed, what was decided is applied.
    * Safe to repeat. `atLeast` is what somebody who knows says of buckets: it raises what they count as used, as if the difference had

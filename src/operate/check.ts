@@ -208,7 +208,7 @@ async function leaseFor(
   const answer = await options.store.reserve([candidate], dispatcher.questions.probe);
   if (!answer.granted) return undefined;
   readiness.begin(key.account);
-  return new Lease(settlement, key, answer as Reservation, options.clock.monotonic(), { ms: 0 }, noRequest);
+  return new Lease(settlement, noRequest).begin(key, answer as Reservation, options.clock.monotonic());
 }
 
 function noSender(): InvalidOptionsError {

@@ -67,7 +67,8 @@ export class Dispatcher {
     this.#readiness = readiness;
     this.#affinity = new Affinity(pool);
     this.questions = new Questions(options);
-    this.#grants = new Grants({ options, events: parts.events, pool, owner: parts.owner, host: readiness });
+    const { owner } = parts;
+    this.#grants = new Grants({ options, events: parts.events, pool, limits: tracker, owner, host: readiness });
     const asking = {
       options,
       pool,
@@ -76,6 +77,7 @@ export class Dispatcher {
       origins: readiness.origins,
       refusals: new Refusals({ clock, tracker, pool, parking, shared }),
       grants: this.#grants,
+      owner,
       tokens: this.#tokens,
       questions: this.questions,
     };
@@ -83,9 +85,12 @@ export class Dispatcher {
     this.#asker = most === 1 ? new OneByOne(asking) : new Batched({ ...asking, host: readiness, shared }, most);
   }
 
-  acquire(request: AcquireRequest): Lease | Promise<Lease> {
+  acquire(request: AcquireRequest, isNear = request.affinity !== undefined): Lease | Promise<Lease> {
     const readySet = this.#readiness.readySets.for(request.model);
-    return request.affinity === undefined ? this.#acquireIn(readySet, request) : this.#acquireNear(readySet, request);
+    if (isNear) return this.#acquireNear(readySet, request);
+    if (readySet.waiting > 0) return this.#wait(readySet, request, undefined);
+    const got = this.#asker.pick(readySet, request);
+    return got instanceof Lease ? got : this.#acquireLater(readySet, request, got);
   }
 
   /** Where a request stands, and takes nothing. */
@@ -104,18 +109,15 @@ export class Dispatcher {
     return this.#affinity.accountFor(affinity, this.#readiness.inFlight, mayServe);
   }
 
-  #acquireIn(readySet: ReadySet, request: AcquireRequest): Lease | Promise<Lease> {
-    if (readySet.waiting > 0)
-      return this.#wait(readySet, request, this.#maxWait(request), this.#readiness.queue.arrive(), undefined);
-    const got = this.#asker.pick(readySet, request);
-    if (got instanceof Lease) return got;
+  /** There is nothing yet, or the store takes its time. */
+  #acquireLater(readySet: ReadySet, request: AcquireRequest, got: NotNow | Promise<Lease | NotNow>): Promise<Lease> {
+    if (got instanceof NotNow) return this.#wait(readySet, request, got);
     const arrival = this.#readiness.queue.arrive();
-    if (got instanceof NotNow) return this.#wait(readySet, request, this.#maxWait(request), arrival, got);
     return this.#unlessEnded(got, request).then((answer) => {
       if (answer instanceof Lease) return answer;
       // The answer may have shown that its model has a ready set of its own.
       const own = readySet.coolsAlone ? readySet : this.#readiness.readySets.for(request.model);
-      return this.#wait(own, request, this.#maxWait(request), arrival, answer);
+      return this.#wait(own, request, answer, arrival);
     });
   }
 
@@ -131,12 +133,10 @@ export class Dispatcher {
   async #acquireNear(readySet: ReadySet, request: AcquireRequest): Promise<Lease> {
     const affinity = request.affinity as string;
     const home = this.#homeOf(readySet, request);
-    const lease =
-      (home === undefined ? null : await this.#acquireAt(home, readySet, request)) ??
-      this.#acquireIn(readySet, request);
-    const got = await lease;
-    this.#affinity.record(affinity, got.key.account);
-    return got;
+    const atHome = home === undefined ? null : await this.#acquireAt(home, readySet, request);
+    const lease = atHome ?? (await this.acquire(request, false));
+    this.#affinity.record(affinity, lease.key.account);
+    return lease;
   }
 
   /** A key of this account: now, or as soon as a conversation may wait for it. */
@@ -144,11 +144,11 @@ export class Dispatcher {
     const trial = pinnedTo(home.name, request);
     const picked = this.#asker.pick(readySet, trial);
     const got = picked instanceof Promise ? await this.#unlessEnded(picked, trial) : picked;
-    const waitMs = Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
     if (got instanceof Lease) return got;
+    const waitMs = Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
     if (waitMs <= 0) return null;
     try {
-      return await this.#wait(readySet, trial, waitMs, this.#readiness.queue.arrive(), got);
+      return await this.#wait(readySet, trial, got, this.#readiness.queue.arrive(), waitMs);
     } catch (error) {
       if (AllKeysExhaustedError.isInstance(error)) return null;
       throw error;
@@ -158,9 +158,9 @@ export class Dispatcher {
   #wait(
     readySet: ReadySet,
     request: AcquireRequest,
-    maxWaitMs: number,
-    arrival: number,
     last: NotNow | undefined,
+    arrival = this.#readiness.queue.arrive(),
+    maxWaitMs = this.#maxWait(request),
   ): Promise<Lease> {
     const { signal } = request;
     if (signal?.aborted) return Promise.reject(abortReason(signal));
@@ -209,12 +209,12 @@ export class Dispatcher {
       const now = readySet.availabilityOf(own.slot);
       if (now === availability.absent) return Number.POSITIVE_INFINITY;
       const isParked = now === availability.limited || now === availability.refused;
-      return isParked && !this.#mayGiveBack ? readySet.wakeAtOf(own.slot) : Number.NEGATIVE_INFINITY;
+      return isParked && !this.#mayGiveBack ? readySet.wakes.timeOf(own.slot) : Number.NEGATIVE_INFINITY;
     }
     if (readySet.count(availability.blocked) + readySet.count(availability.deprioritized) > 0 || this.#mayGiveBack)
       return Number.NEGATIVE_INFINITY;
-    if (readySet.count(availability.ready) === 0) return readySet.nextWakeAt();
-    return roomAt === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(readySet.nextWakeAt(), roomAt);
+    if (readySet.count(availability.ready) === 0) return readySet.wakes.nextAt;
+    return roomAt === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : Math.min(readySet.wakes.nextAt, roomAt);
   }
 
   /** Requests under way may have reserved more tokens than they use. */
@@ -238,7 +238,7 @@ export class Dispatcher {
   }
 
   #onQueued(request: AcquireRequest, waiting: number): void {
-    if (request.isTrial === true || !this.#events.wants("request-queued")) return;
+    if (!this.#events.isHeard || request.isTrial === true) return;
     this.#events.emit("request-queued", { requestId: this.#names.of(request), waiting });
   }
 }

@@ -3,7 +3,7 @@ import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { Reservation } from "../limits/store.ts";
 import type { LeaseFacts, LeaseResult } from "../ports.ts";
 import type { CooldownChange } from "../types.ts";
-import type { Allowance } from "./asking/counting-delay.ts";
+import { onTime } from "./asking/counting-delay.ts";
 import type { KeySecret } from "./keys/key-secret.ts";
 import type { PooledKey } from "./keys/pooled-key.ts";
 import type { AcquireRequest } from "./rotator-options.ts";
@@ -11,6 +11,8 @@ import type { AcquireRequest } from "./rotator-options.ts";
 /** What a lease needs of the rotator that gave it. */
 export interface LeaseOwner {
   now(): number;
+  /** Whoever wants to see leases that begin; `undefined`: nobody. */
+  readonly observers: { readonly granted: unknown };
   onGranted(lease: Lease): void;
   onEnd(lease: Lease, result: LeaseResult): void;
 }
@@ -23,56 +25,115 @@ export interface AskedRequest extends AcquireRequest {
 }
 
 /** What few leases need. Kept apart, so that the others are small: a lease is made for every attempt. */
-interface LeaseNotes {
+class LeaseNotes {
   /** Monotonic milliseconds of the response's headers; 0 before. */
-  answeredAt: number;
-  waitedMs: number;
-  origin: string | undefined;
-  model: string | undefined;
-  isSearched: boolean;
-  secret: string | undefined;
-  marks: readonly CooldownChange[] | undefined;
+  answeredAt = 0;
+  waitedMs = 0;
+  origin: string | undefined = undefined;
+  model: string | undefined = undefined;
+  isSearched = false;
+  marks: readonly CooldownChange[] = noMarks;
+  /** Private: nobody who looks at a lease shall find it. */
+  #secret: string | undefined = undefined;
+
+  get secret(): string | undefined {
+    return this.#secret;
+  }
+
+  set secret(secret: string) {
+    this.#secret = secret;
+  }
 }
 
-/** One acquired key with its reservations, to be settled exactly once. */
+const noMarks: readonly CooldownChange[] = [];
+
+/**
+ * One acquired key with its reservations, to be settled exactly once. It is one object for all of it: a store on our clock writes
+ * what it granted into it (`Hold`), and so it is made before anybody knows whether there is a key.
+ */
 export class Lease {
   readonly #owner: LeaseOwner;
   /** Private: its settings hold the secret. */
-  readonly #key: PooledKey;
+  #key: PooledKey = undefined as never;
   /** The key's may be replaced while the request is under way. */
-  readonly #secret: KeySecret;
-  /** Whose key it is: what the request is sent and its answer read by. @internal */
-  readonly provider: ProviderReading;
-  /** @internal */
-  readonly reservation: Reservation;
-  /** Monotonic milliseconds. */
-  readonly startedAt: number;
+  #secret: KeySecret = undefined as never;
+  #reservation: Reservation = this;
   settled = false;
   /** How late it may be counted. @internal */
-  readonly allowance: Allowance;
+  allowance = onTime;
   /** Whose key it is. @internal */
   readonly request: AskedRequest;
   /** What observers see of it, once one looks; written by them. @internal */
   facts: LeaseFacts | undefined = undefined;
-  #notes: LeaseNotes | undefined = undefined;
-
   /** @internal */
-  constructor(
-    owner: LeaseOwner,
-    key: PooledKey,
-    reservation: Reservation,
-    startedAt: number,
-    allowance: Allowance,
-    request: AskedRequest,
-  ) {
-    this.request = request;
+  notes: LeaseNotes | undefined = undefined;
+  /** This and what follows is a store's to write. @internal */
+  number = 0;
+  /** @internal */
+  index = 0;
+  /** Monotonic milliseconds, on our clock. @internal */
+  reservedAt = 0;
+  /** @internal */
+  readyInMs = 0;
+  /** @internal */
+  receipt: unknown = undefined;
+  /** @internal */
+  ticket = 0;
+  /** @internal */
+  secondTicket = 0;
+  /** @internal */
+  tickets: readonly number[] | undefined = undefined;
+
+  /** Of a request that has no key yet. @internal */
+  constructor(owner: LeaseOwner, request: AskedRequest) {
     this.#owner = owner;
+    this.request = request;
+  }
+
+  /**
+   * A store granted this key.
+   * @param reservation the lease itself, where the store filled it
+   * @internal
+   */
+  begin(key: PooledKey, reservation: Reservation, startedAt: number, allowance = onTime): this {
     this.#key = key;
     this.#secret = key.secret;
-    this.provider = key.account.provider;
-    this.reservation = reservation;
-    this.startedAt = startedAt;
     this.allowance = allowance;
+    if (reservation !== this) {
+      this.#reservation = reservation;
+      this.reservedAt = startedAt;
+    }
+    return this;
+  }
+
+  /** @internal */
+  get granted(): true {
+    return true;
+  }
+
+  /** @internal */
+  get id(): string {
+    return String(this.number);
+  }
+
+  /** @internal */
+  get readyAt(): number {
+    return this.reservedAt + this.readyInMs;
+  }
+
+  /** What a store is told of when it ends. @internal */
+  get reservation(): Reservation {
+    return this.#reservation;
+  }
+
+  /** Monotonic milliseconds. */
+  get startedAt(): number {
+    return this.reservedAt;
+  }
+
+  /** Whose key it is: what the request is sent and its answer read by. @internal */
+  get provider(): ProviderReading {
+    return this.#key.account.provider;
   }
 
   /** @internal */
@@ -100,12 +161,12 @@ export class Lease {
 
   /** The credential to send. Private to inspection and JSON. */
   get secret(): string {
-    return this.#notes?.secret ?? (this.#secret.peek() as string);
+    return this.notes?.secret ?? (this.#secret.peek() as string);
   }
 
   /** The credential as a bearer token. */
   get bearer(): string {
-    return this.#notes?.secret === undefined ? this.#secret.bearer : `Bearer ${this.secret}`;
+    return this.notes?.secret === undefined ? this.#secret.bearer : `Bearer ${this.secret}`;
   }
 
   get baseURL(): URL | undefined {
@@ -121,12 +182,12 @@ export class Lease {
   }
 
   get answeredAt(): number {
-    return this.#notes?.answeredAt ?? 0;
+    return this.notes?.answeredAt ?? 0;
   }
 
   /** Milliseconds the request waited inside for this key. */
   get waitedMs(): number {
-    return this.#notes?.waitedMs ?? 0;
+    return this.notes?.waitedMs ?? 0;
   }
 
   set waitedMs(waitedMs: number) {
@@ -135,7 +196,7 @@ export class Lease {
 
   /** Found when it is needed; at the latest when the answer is classified. */
   get model(): string | undefined {
-    return this.#notes?.model ?? this.request.model;
+    return this.notes?.model ?? this.request.model;
   }
 
   set model(model: string | undefined) {
@@ -144,7 +205,7 @@ export class Lease {
 
   /** Looks for the model in the request, where nobody did. @internal */
   findModel(shape: RequestShape): void {
-    if (this.model === undefined && this.#notes?.isSearched !== true) {
+    if (this.model === undefined && this.notes?.isSearched !== true) {
       const notes = this.#note();
       notes.isSearched = true;
       notes.model = this.request.findModel?.(shape);
@@ -153,7 +214,7 @@ export class Lease {
 
   /** Where the attempt goes, for cooldowns of a whole provider; empty where nobody said so. */
   get origin(): string {
-    return this.#notes?.origin ?? this.baseURL?.origin ?? this.request.origin ?? "";
+    return this.notes?.origin ?? this.baseURL?.origin ?? this.request.origin ?? "";
   }
 
   set origin(origin: string) {
@@ -162,7 +223,7 @@ export class Lease {
 
   /** What its failure put into cooldown. @internal */
   get marks(): readonly CooldownChange[] {
-    return this.#notes?.marks ?? [];
+    return this.notes?.marks ?? noMarks;
   }
 
   set marks(marks: readonly CooldownChange[]) {
@@ -193,15 +254,7 @@ export class Lease {
   }
 
   #note(): LeaseNotes {
-    this.#notes ??= {
-      answeredAt: 0,
-      waitedMs: 0,
-      origin: undefined,
-      model: undefined,
-      isSearched: false,
-      secret: undefined,
-      marks: undefined,
-    };
-    return this.#notes;
+    this.notes ??= new LeaseNotes();
+    return this.notes;
   }
 }

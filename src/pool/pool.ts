@@ -117,7 +117,8 @@ export class Pool implements PoolPort {
   get countsToTheEnd(): boolean {
     const { pool } = this.registry;
     const { hasToEnd } = this.observers;
-    return this.readiness.countsBusy || pool.countsTokens || pool.countsConcurrency || hasToEnd;
+    const { countsBusy } = this.readiness.readySets.general;
+    return countsBusy || pool.countsTokens || pool.countsConcurrency || hasToEnd;
   }
 
   get accountCount(): number {

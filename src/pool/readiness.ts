@@ -92,11 +92,6 @@ export class Readiness {
     this.renewal?.ended();
   }
 
-  /** Does the order change when a request ends? */
-  get countsBusy(): boolean {
-    return this.readySets.general.countsBusy;
-  }
-
   /** Chooses by another strategy from now on. */
   useStrategy(strategy: OrderingStrategy): void {
     this.strategy = strategy;
@@ -133,23 +128,16 @@ export class Readiness {
 
   /** A request of this account has ended: what it had may serve a waiter. */
   onReleased(account: Account): void {
-    if (this.readySets.onlyGeneral) {
-      this.#onReleasedIn(this.readySets.general, account);
-      return;
-    }
-    for (const readySet of this.readySets) this.#onReleasedIn(readySet, account);
+    const { general, onlyGeneral } = this.readySets;
+    if (onlyGeneral && general.waiting === 0) general.onReleased(account);
+    else for (const readySet of this.readySets) this.#serveAfter(readySet, account);
   }
 
-  #onReleasedIn(readySet: ReadySet, account: Account): void {
-    const { slot } = account;
-    const now = readySet.availabilityOf(slot);
-    // One that comes last until a certain time does so whatever ends.
-    const isDeprioritized = now === availability.deprioritized && readySet.wakeAtOf(slot) === Number.POSITIVE_INFINITY;
-    if (isDeprioritized || now === availability.blocked) readySet.wake(slot);
-    else readySet.freeKeys(account);
-    if (this.#pool.countsTogether && readySet.waiting > 0) readySet.wakeOneBlocked();
-    if (readySet.countsBusy) readySet.onBusyChanged(slot);
-    if (readySet.waiting > 0) this.queue.serve(readySet);
+  #serveAfter(readySet: ReadySet, account: Account): void {
+    readySet.onReleased(account);
+    if (readySet.waiting === 0) return;
+    if (this.#pool.countsTogether) readySet.wakeOneBlocked();
+    this.queue.serve(readySet);
   }
 
   /** A store told that something was freed elsewhere, or that it can be asked again. */
@@ -174,7 +162,7 @@ export class Readiness {
   availability(readySet: ReadySet = this.readySets.general, roomAt = Number.POSITIVE_INFINITY): PoolAvailability {
     const ready = readySet.count(availability.ready) + readySet.count(availability.deprioritized);
     const freeAt = Math.min(
-      readySet.nextFreeAt(),
+      readySet.wakes.nextFreeAt(),
       readySet.count(availability.ready) > 0 ? roomAt : Number.POSITIVE_INFINITY,
     );
     const isLimited = freeAt !== Number.POSITIVE_INFINITY || ready + readySet.count(availability.blocked) > 0;
@@ -187,7 +175,7 @@ export class Readiness {
       refused: readySet.count(availability.refused),
       disabled,
       unsuitable: absent - disabled,
-      wakeInMs: this.#until(isLimited ? freeAt : readySet.nextWakeAt()),
+      wakeInMs: this.#until(isLimited ? freeAt : readySet.wakes.nextAt),
       isLimited,
     };
   }
@@ -197,7 +185,8 @@ export class Readiness {
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
     if (own === undefined) return this.availability(readySet, roomAt);
     const is = (...models: number[]): number => Number(models.includes(readySet.availabilityOf(own.slot)));
-    const freeAt = readySet.availabilityOf(own.slot) === availability.ready ? roomAt : readySet.freeAtOf(own.slot);
+    const freeAt =
+      readySet.availabilityOf(own.slot) === availability.ready ? roomAt : readySet.wakes.freeAtOf(own.slot);
     const isLimited =
       freeAt !== Number.POSITIVE_INFINITY ||
       is(availability.ready, availability.deprioritized, availability.blocked) > 0;
@@ -208,7 +197,7 @@ export class Readiness {
       refused: is(availability.refused),
       disabled: is(availability.absent),
       unsuitable: 0,
-      wakeInMs: this.#until(isLimited ? freeAt : readySet.wakeAtOf(own.slot)),
+      wakeInMs: this.#until(isLimited ? freeAt : readySet.wakes.timeOf(own.slot)),
       isLimited,
       only: own.name,
     };
@@ -246,8 +235,9 @@ export class Readiness {
   #pollMs(readySet: ReadySet): number | undefined {
     if (readySet.count(availability.blocked) === 0 && this.shared?.look() !== true) return undefined;
     const { random, store } = this.#options;
+    const isListened = this.shared === undefined ? store.watch !== undefined : isListening(store);
     // A store that tells of releases is asked only because leases may end, which nobody tells.
-    return (isListening(store) ? untoldMs : 0) + pollMs + random() * pollJitterMs;
+    return (isListened ? untoldMs : 0) + pollMs + random() * pollJitterMs;
   }
 
   /** Milliseconds; `null` where no time is known. */

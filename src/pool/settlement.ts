@@ -2,7 +2,7 @@ import { amountsOf } from "../limits/amounts.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import type { Report, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseFacts, LeaseResult, PoolChange } from "../ports.ts";
-import type { Classification, CooldownChange } from "../types.ts";
+import type { Classification, Clock, CooldownChange } from "../types.ts";
 import { Cooldowns } from "./cooldowns.ts";
 import type { EventHub } from "./events.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
@@ -32,7 +32,9 @@ type SuccessReport = { -readonly [field in keyof Report]: Report[field] };
 export class Settlement implements LeaseOwner {
   readonly #parts: SettlementParts;
   readonly #store: Store;
-  readonly #observers: Observers;
+  readonly #clock: Clock;
+  /** Whoever looks at attempts. */
+  readonly observers: Observers;
   readonly #readiness: Readiness;
   readonly cooldowns: Cooldowns;
   /** For a store on our own clock, which keeps no list and no report it is given. */
@@ -48,7 +50,8 @@ export class Settlement implements LeaseOwner {
     const { options } = parts;
     this.#parts = parts;
     this.#store = options.store;
-    this.#observers = parts.observers;
+    this.#clock = options.clock;
+    this.observers = parts.observers;
     this.#readiness = parts.readiness;
     this.cooldowns = new Cooldowns(parts);
     const isOurs = options.store.clock === options.clock;
@@ -58,7 +61,7 @@ export class Settlement implements LeaseOwner {
   }
 
   now(): number {
-    return this.#parts.options.clock.monotonic();
+    return this.#clock.monotonic();
   }
 
   /** Resolves when no lease is open, at the latest after so many milliseconds. */
@@ -78,32 +81,36 @@ export class Settlement implements LeaseOwner {
   }
 
   onGranted(lease: Lease): void {
-    if (this.#observers.granted !== undefined) this.follow(this.#observers.onGranted(this.factsOf(lease)), lease);
+    this.follow(this.observers.onGranted(this.factsOf(lease)), lease);
   }
 
   /** The headers of a good answer. */
   onHeaders(lease: Lease, headers: HeaderReader): void {
-    this.follow(this.#observers.onHeaders(this.factsOf(lease), headers), lease);
+    this.follow(this.observers.onHeaders(this.factsOf(lease), headers), lease);
   }
 
   onEnd(lease: Lease, result: LeaseResult): void {
-    const { key } = lease;
+    const { key, notes } = lease;
     const { account } = key;
-    const now = this.now();
+    const { outcome, sent, usage } = result;
+    const now = this.#clock.monotonic();
     this.#readiness.end(account);
-    if (result.outcome === "success") {
+    if (outcome === "success") {
       this.workedAt = now;
       key.onSuccess(now);
       if (account.slowStartPermits > 0) account.onSuccess();
-    } else if (result.outcome === "failure") key.onFailure(now);
-    const changes = this.#changesAfter(lease, result);
-    // Without an answer nobody knows when the provider counted: as late as it may.
-    const isUnanswered = lease.answeredAt === 0 && (result.outcome === "aborted" || result.sent === "unknown");
-    const headersAfterMs = (lease.answeredAt === 0 ? now : lease.answeredAt) - lease.startedAt;
-    const settling = this.#settle(this.#reportOn(lease, result, isUnanswered ? undefined : headersAfterMs), lease);
+    } else if (outcome === "failure") key.onFailure(now);
+    const isWatched = result.classification !== undefined || this.observers.ended !== undefined;
+    const changes = isWatched ? this.#changesAfter(lease, result) : undefined;
+    const isUsual = outcome === "success" && notes === undefined && sent === undefined && usage === undefined;
+    const report =
+      isUsual && this.#success !== undefined && lease.allowance.ms === 0
+        ? this.#usual(this.#success, lease, now)
+        : this.#reportOn(lease, result, now);
+    const settling = this.#settle(report, lease);
     if (changes !== undefined) this.#followOthers(changes);
     // What was given back may be the very thing it was parked for.
-    const mayGiveBack = result.sent === "no" || (result.usage !== undefined && this.#parts.pool.countsTokens);
+    const mayGiveBack = sent === "no" || (usage !== undefined && this.#parts.pool.countsTokens);
     if (settling === undefined) this.#onReleased(lease, mayGiveBack);
     else settling.then(() => this.#onReleased(lease, mayGiveBack));
     if (this.#whenIdle.size > 0 && this.#readiness.inFlight === 0) for (const done of this.#whenIdle) done();
@@ -134,10 +141,9 @@ export class Settlement implements LeaseOwner {
   }
 
   /** What follows from an end: by its classification, and by what observers say. Notes on the lease what cools down. */
-  #changesAfter(lease: Lease, result: LeaseResult): readonly PoolChange[] | undefined {
+  #changesAfter(lease: Lease, result: LeaseResult): readonly PoolChange[] {
     const { classification } = result;
-    const observers = this.#observers;
-    if (classification === undefined && observers.ended === undefined) return undefined;
+    const { observers } = this;
     const cooldowns = classification === undefined ? [] : this.#cooldownsFor(classification, lease);
     let changes: readonly PoolChange[] = cooldowns;
     if (classification !== undefined && observers.refused !== undefined) {
@@ -155,18 +161,22 @@ export class Settlement implements LeaseOwner {
     return this.#parts.tracker.changesFor(classification, key, model, origin, reservation.reservedAt, secretUsed);
   }
 
-  #reportOn(lease: Lease, result: LeaseResult, headersAfterMs: number | undefined): Report {
-    const { reservation, marks } = lease;
+  /** The same report for every success about which there is nothing to say. */
+  #usual(report: SuccessReport, lease: Lease, now: number): Report {
+    report.reservation = lease.reservation;
+    report.headersAfterMs = now - lease.startedAt;
+    return report;
+  }
+
+  #reportOn(lease: Lease, result: LeaseResult, now: number): Report {
+    const { answeredAt, marks, reservation, startedAt } = lease;
     const { outcome, usage, sent = "yes" } = result;
-    const allowanceMs = lease.allowance.ms;
-    const isUsual = outcome === "success" && sent === "yes" && usage === undefined && allowanceMs === 0;
-    if (isUsual && marks.length === 0 && this.#success !== undefined) {
-      this.#success.reservation = reservation;
-      this.#success.headersAfterMs = headersAfterMs;
-      return this.#success;
-    }
+    // Without an answer nobody knows when the provider counted: as late as it may.
+    const isUnanswered = answeredAt === 0 && (outcome === "aborted" || sent === "unknown");
+    const headersAfterMs = isUnanswered ? undefined : (answeredAt === 0 ? now : answeredAt) - startedAt;
     const cooldowns = marks.length === 0 ? undefined : marks;
-    return { reservation, outcome, sent, headersAfterMs, allowanceMs, amounts: usage && amountsOf(usage), cooldowns };
+    const amounts = usage && amountsOf(usage);
+    return { reservation, outcome, sent, headersAfterMs, allowanceMs: lease.allowance.ms, amounts, cooldowns };
   }
 
   /** A promise where the store takes its time; it never rejects. */

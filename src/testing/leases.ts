@@ -1,4 +1,5 @@
-import type { MemoryReservation } from "../limits/memory/memory-reservation.ts";
+import { CandidateMemo, type MemoryReservation } from "../limits/memory/memory-reservation.ts";
+import { ticketOf } from "../limits/memory/reserved-amounts.ts";
 import type { Reservation, ReserveOptions } from "../limits/store.ts";
 import type { Clock } from "../types.ts";
 
@@ -59,12 +60,16 @@ export class Leases {
   }
 }
 
-function release(reservation: MemoryReservation, now: number): void {
-  const { memo, tickets } = reservation;
+/** What it holds of permits is given back; what it took of windows stays counted, and its report is still to come. */
+function release(hold: MemoryReservation, now: number): void {
+  const memo = hold.receipt;
+  if (!(memo instanceof CandidateMemo)) return;
+  const tickets = memo.needs.map((_, place) => ticketOf(hold, place));
   for (const [place, { bucket }] of memo.needs.entries()) {
     if (bucket.kind !== "concurrency") continue;
     memo.counters[place]?.settle(tickets[place] as number, 0, 0, bucket, now, 0);
     tickets[place] = 0;
   }
-  for (const cell of memo.cells) if (cell.probe === reservation) cell.probe = undefined;
+  hold.tickets = memo.amountsVary ? [...tickets, ...(hold.tickets ?? []).slice(tickets.length)] : tickets;
+  for (const cell of memo.cells) if (cell.probe === hold) cell.probe = undefined;
 }

@@ -258,11 +258,12 @@ describe("storeContract", () => {
       const leases = new Leases(environment.clock);
       const handle = (rank: number): Store => {
         const listeners = new Set<Parameters<NonNullable<Store["watch"]>>[0]>();
+        const own = leased(shared, leases, rank);
         return {
-          ...leased(shared, leases, rank),
+          ...own,
           settle: (reports, atLeast) => {
             for (const listener of listeners) listener({ type: "freed", scope: null });
-            return shared.settle(reports, atLeast);
+            return own.settle(reports, atLeast);
           },
           cooldown: (changes) => {
             const states = shared.cooldown(changes);

@@ -1,25 +1,25 @@
 import type { CooldownRecord } from "../cooldown-rules.ts";
-import type { Candidate, Need, Reservation } from "../store.ts";
+import type { Candidate, Hold, Need } from "../store.ts";
 import type { Counter } from "../windows/counter.ts";
 
 /** A scope's record in a cell that candidates can hold on to while the record in it changes. */
 export class ScopeCell {
   record: CooldownRecord;
-  probe: MemoryReservation | undefined;
+  /** Whose probe it is put to at the moment. */
+  probe: Hold | undefined;
 
   constructor(record: CooldownRecord) {
     this.record = record;
+    this.probe = undefined;
   }
 }
 
-/** What was looked up for a candidate: good for as long as the store's layout has not changed. */
+/** What was looked up for a candidate, good for as long as the store's layout has not changed; a reservation's receipt. */
 export class CandidateMemo {
   /** Whose it is: candidates may be asked of several. */
   readonly store: object;
   readonly layout: number;
-  /** Of whom the needs are. */
-  readonly accountNeeds: readonly Need[];
-  readonly callerNeeds: readonly Need[] | undefined;
+  readonly candidate: Candidate;
   /** The account's, then the caller's. */
   readonly needs: readonly Need[];
   readonly cells: readonly ScopeCell[];
@@ -31,60 +31,34 @@ export class CandidateMemo {
   constructor(
     store: object,
     layout: number,
-    accountNeeds: readonly Need[],
-    callerNeeds: readonly Need[] | undefined,
+    candidate: Candidate,
     needs: readonly Need[],
-    cells: ScopeCell[],
-    counters: Counter[],
+    cells: readonly ScopeCell[],
+    counters: readonly Counter[],
     holdsPermits: boolean,
     amountsVary: boolean,
   ) {
-    this.amountsVary = amountsVary;
     this.store = store;
     this.layout = layout;
-    this.accountNeeds = accountNeeds;
-    this.callerNeeds = callerNeeds;
+    this.candidate = candidate;
     this.needs = needs;
     this.cells = cells;
     this.counters = counters;
     this.holdsPermits = holdsPermits;
+    this.amountsVary = amountsVary;
   }
 }
 
-export class MemoryReservation implements Reservation {
-  readonly number: number;
-  readonly index: number;
-  readonly reservedAt: number;
-  /** Whole milliseconds: small numbers need no memory of their own. */
-  readonly readyInMs: number;
-  readonly candidate: Candidate;
-  readonly memo: CandidateMemo;
-  readonly tickets: number[];
-  /** What was taken, where the candidate's amounts change from request to request. */
-  readonly amounts: readonly number[] | undefined;
-  settled = false;
-  /** Has it permits or a probe's claim, which somebody may wait for? */
-  isHolding = false;
-
-  constructor(
-    number: number,
-    index: number,
-    reservedAt: number,
-    readyInMs: number,
-    candidate: Candidate,
-    memo: CandidateMemo,
-    tickets: number[],
-    amounts: readonly number[] | undefined,
-  ) {
-    this.amounts = amounts;
-    this.number = number;
-    this.index = index;
-    this.reservedAt = reservedAt;
-    this.readyInMs = readyInMs;
-    this.candidate = candidate;
-    this.memo = memo;
-    this.tickets = tickets;
-  }
+/** For whoever asks without an object to be filled. */
+export class MemoryReservation implements Hold {
+  number = 0;
+  index = 0;
+  reservedAt = 0;
+  readyInMs = 0;
+  receipt: unknown = undefined;
+  ticket = 0;
+  secondTicket = 0;
+  tickets: readonly number[] | undefined = undefined;
 
   get granted(): true {
     return true;

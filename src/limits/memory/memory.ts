@@ -9,6 +9,7 @@ import type {
   BucketState,
   Candidate,
   Counted,
+  Hold,
   Need,
   Pins,
   Refusal,
@@ -27,7 +28,7 @@ import { createCounter } from "../windows/create-counter.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
 import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
 import { MemoryPins } from "./pins.ts";
-import { noTickets, settleCounters, takeAll } from "./reserved-amounts.ts";
+import { settleCounters, takeAll } from "./reserved-amounts.ts";
 
 export interface MemoryStoreOptions {
   /** @default the platform's clock */
@@ -40,6 +41,8 @@ export interface MemoryStoreOptions {
 const counterKeptMs = 15 * 60_000;
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
+const noCells: readonly ScopeCell[] = [];
+const noCounters: readonly Counter[] = [];
 
 /**
  * Counters and cooldowns of one process, in memory. Every answer is synchronous. Give one instance to several rotators
@@ -68,7 +71,7 @@ export class MemoryStore implements Store {
     this.#random = options.random ?? Math.random;
   }
 
-  reserve(candidates: readonly Candidate[], options: ReserveOptions): Reservation | Refusal {
+  reserve(candidates: readonly Candidate[], options: ReserveOptions, into?: Hold): Reservation | Refusal {
     const at = this.#at;
     at.monotonic = this.clock.monotonic();
     at.wall = -1;
@@ -76,8 +79,9 @@ export class MemoryStore implements Store {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index] as Candidate;
       const memo = this.#memoOf(candidate);
-      const refused = this.#refusalOf(memo, index, at, options.purpose);
-      if (refused === undefined) return this.#take(candidate, memo, index, at, options);
+      const isFree = memo.needs.length === 0 && memo.cells.length === 0;
+      const refused = isFree ? undefined : this.#refusalOf(memo, index, at, options.purpose);
+      if (refused === undefined) return this.#take(memo, index, options, into ?? new MemoryReservation());
       blocked ??= [];
       blocked.push(refused);
     }
@@ -86,13 +90,16 @@ export class MemoryStore implements Store {
 
   settle(reports: readonly Report[], atLeast?: readonly Counted[]): readonly ScopeState[] {
     let touched: ScopeState[] | undefined;
-    for (const report of reports) {
-      const reservation = report.reservation;
-      if (!(reservation instanceof MemoryReservation) || reservation.settled) continue;
-      reservation.settled = true;
-      if (reservation.tickets.length > 0) settleCounters(reservation, report, this.clock);
-      if (reservation.isHolding) this.#released(reservation);
-      if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(reservation, touched);
+    for (let place = 0; place < reports.length; place++) {
+      const report = reports[place] as Report;
+      const hold = report.reservation as Hold;
+      const memo = hold.receipt;
+      // It was settled already, or is another store's.
+      if (!(memo instanceof CandidateMemo) || memo.store !== this) continue;
+      hold.receipt = undefined;
+      if (memo.needs.length > 0) settleCounters(hold, memo, report, this.clock);
+      if (memo.holdsPermits || memo.cells.length > 0) this.#release(hold, memo);
+      if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(hold, memo, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
     }
     if (atLeast !== undefined) this.#raise(atLeast);
@@ -189,36 +196,38 @@ export class MemoryStore implements Store {
   }
 
   #memoOf(candidate: Candidate): CandidateMemo {
-    const memo = candidate.memo;
-    if (memo instanceof CandidateMemo && memo.layout === this.#layout && memo.store === this) {
-      if (memo.accountNeeds === candidate.needs && memo.callerNeeds === candidate.callerNeeds) return memo;
+    const { memo } = candidate;
+    if (memo instanceof CandidateMemo && memo.candidate === candidate) {
+      if (memo.layout === this.#layout && memo.store === this) return memo;
     }
     // Before anything is looked up: what is dropped must not be in a memo.
     if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(this.instant());
-    const cells: ScopeCell[] = [];
-    if (this.#cells.size > 0) {
-      for (const scope of candidate.scopes) {
-        const cell = this.#cells.get(scope);
-        if (cell !== undefined) cells.push(cell);
-      }
-    }
-    const needs = needsOf(candidate);
-    const counters = needs.map((need) => this.#counterOf(need.bucket));
-    const holds = needs.some((need) => need.bucket.kind === "concurrency");
-    const varies = needs.some(({ bucket }) => amountVaries(bucket));
-    const fresh = new CandidateMemo(
-      this,
-      this.#layout,
-      candidate.needs,
-      candidate.callerNeeds,
-      needs,
-      cells,
-      counters,
-      holds,
-      varies,
-    );
+    const cells = this.#cells.size === 0 ? noCells : this.#cellsOf(candidate.scopes);
+    const needs = candidate.callerNeeds === undefined ? candidate.needs : needsOf(candidate);
+    const fresh =
+      needs.length === 0
+        ? new CandidateMemo(this, this.#layout, candidate, needs, cells, noCounters, false, false)
+        : new CandidateMemo(
+            this,
+            this.#layout,
+            candidate,
+            needs,
+            cells,
+            needs.map((need) => this.#counterOf(need.bucket)),
+            needs.some((need) => need.bucket.kind === "concurrency"),
+            needs.some(({ bucket }) => amountVaries(bucket)),
+          );
     candidate.memo = fresh;
     return fresh;
+  }
+
+  #cellsOf(scopes: readonly ScopeId[]): readonly ScopeCell[] {
+    const cells: ScopeCell[] = [];
+    for (const scope of scopes) {
+      const cell = this.#cells.get(scope);
+      if (cell !== undefined) cells.push(cell);
+    }
+    return cells;
   }
 
   #counterOf(bucket: Bucket): Counter {
@@ -270,53 +279,49 @@ export class MemoryStore implements Store {
     return this.#wallRead;
   }
 
-  #take(candidate: Candidate, memo: CandidateMemo, index: number, at: Instant, options: ReserveOptions): Reservation {
-    const now = at.monotonic;
-    const { needs } = memo;
-    const dry = options.dryRun === true;
-    const tickets = dry ? noTickets : takeAll(needs, memo.counters, at);
-    let readyInMs = 0;
-    for (let place = 0; place < tickets.length; place++) {
-      const { bucket, amount } = needs[place] as Need;
-      const again = memo.amountsVary && amountVaries(bucket) ? 1 : amount;
-      const waitMs = (memo.counters[place] as Counter).waitFor(again, bucket, at);
-      if (waitMs > readyInMs) readyInMs = Math.ceil(waitMs);
+  #take(memo: CandidateMemo, index: number, options: ReserveOptions, hold: Hold): Reservation {
+    const at = this.#at;
+    hold.number = ++this.#reservations;
+    hold.index = index;
+    hold.reservedAt = at.monotonic;
+    hold.readyInMs = 0;
+    if (options.dryRun !== true) {
+      hold.receipt = memo;
+      if (memo.needs.length > 0) {
+        takeAll(hold, memo, at);
+        hold.readyInMs = readyInMs(memo, at);
+      }
+      if (options.purpose === "probe") this.#claim(hold, memo);
     }
-    const reservation = new MemoryReservation(
-      ++this.#reservations,
-      index,
-      now,
-      readyInMs,
-      candidate,
-      memo,
-      tickets,
-      memo.amountsVary && !dry ? needs.map((need) => need.amount) : undefined,
-    );
-    if (dry) reservation.settled = true;
-    else if (options.purpose === "probe") this.#claim(reservation);
-    else if (memo.holdsPermits) reservation.isHolding = true;
-    return reservation;
+    return hold;
   }
 
   /** One probe at a time: until it is settled nobody else passes these cooldowns. */
-  #claim(reservation: MemoryReservation): void {
-    reservation.isHolding = true;
-    for (const cell of reservation.memo.cells) {
-      if (cell.record.until > reservation.reservedAt) cell.probe = reservation;
+  #claim(hold: Hold, { cells }: CandidateMemo): void {
+    for (const cell of cells) if (cell.record.until > hold.reservedAt) cell.probe = hold;
+  }
+
+  /** Gives back permits and a probe's claim, which somebody may wait for. */
+  #release(hold: Hold, { cells, holdsPermits }: CandidateMemo): void {
+    let isAwaited = holdsPermits;
+    for (let place = 0; place < cells.length; place++) {
+      const cell = cells[place] as ScopeCell;
+      if (cell.probe !== hold) continue;
+      cell.probe = undefined;
+      isAwaited = true;
     }
+    if (isAwaited) for (const listener of this.#listeners) listener({ type: "freed", scope: null });
   }
 
-  #released(reservation: MemoryReservation): void {
-    for (const cell of reservation.memo.cells) if (cell.probe === reservation) cell.probe = undefined;
-    for (const listener of this.#listeners) listener({ type: "freed", scope: null });
-  }
-
-  #succeeded(reservation: MemoryReservation, touched: ScopeState[] | undefined): ScopeState[] | undefined {
-    const memo = this.#memoOf(reservation.candidate);
+  #succeeded(
+    { reservedAt }: Hold,
+    { candidate }: CandidateMemo,
+    touched: ScopeState[] | undefined,
+  ): ScopeState[] | undefined {
     let states = touched;
-    for (const cell of memo.cells) {
+    for (const cell of this.#memoOf(candidate).cells) {
       const now = this.clock.monotonic();
-      const next = afterSuccess(cell.record, reservation.reservedAt, now);
+      const next = afterSuccess(cell.record, reservedAt, now);
       if (next !== cell.record) {
         cell.record = next;
         states = this.#touch(next, now, states);
@@ -375,4 +380,16 @@ export class MemoryStore implements Store {
     const left = Math.max(0, bucket.limit - used);
     return { id: bucket.id, used, left, resetInMs: counter.resetInMs(bucket, at) };
   }
+}
+
+/** When a candidate could be had again of which this was taken. Of tokens any amount counts as room. */
+function readyInMs({ needs, counters, amountsVary }: CandidateMemo, at: Instant): number {
+  let readyMs = 0;
+  for (let place = 0; place < needs.length; place++) {
+    const { bucket, amount } = needs[place] as Need;
+    const again = amountsVary && amountVaries(bucket) ? 1 : amount;
+    const waitMs = (counters[place] as Counter).waitFor(again, bucket, at);
+    if (waitMs > readyMs) readyMs = Math.ceil(waitMs);
+  }
+  return readyMs;
 }

@@ -121,7 +121,11 @@ export class CalendarCounter implements Counter {
   }
 
   #turn(bucket: Bucket, wall: number): void {
-    const [start, end, nextEnd] = bucket.edges as readonly [number, number, number];
+    const edges = bucket.edges as readonly [number, number, number];
+    // Not destructured: that goes by an iterator, which would be made for every call.
+    const start = edges[0];
+    const end = edges[1];
+    const nextEnd = edges[2];
     if (this.#end === Number.POSITIVE_INFINITY && wall < nextEnd) {
       // The edges are known again. What was counted meanwhile may be of this window, unless all of it is older.
       [this.#start, this.#end] = wall < end ? [start, end] : [end, nextEnd];

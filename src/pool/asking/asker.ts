@@ -3,7 +3,7 @@ import type { ReserveOptions } from "../../limits/store.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account } from "../keys/pooled-key.ts";
-import type { Lease } from "../lease.ts";
+import type { Lease, LeaseOwner } from "../lease.ts";
 import type { NotNow } from "../ready/not-now.ts";
 import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
@@ -27,13 +27,15 @@ export interface AskerParts {
   readonly origins: OriginCooldowns;
   readonly refusals: Refusals;
   readonly grants: Grants;
+  /** To whom leases are given back. */
+  readonly owner: LeaseOwner;
   readonly tokens: TokenAmounts;
   readonly questions: Questions;
 }
 
 /** Takes over into a ready set what is due by now. */
 export function freshen(readySet: ReadySet, clock: Clock, tracker: PoolLimits): void {
-  if (readySet.nextWakeAt() !== Number.POSITIVE_INFINITY) readySet.wakeDue(clock.monotonic());
+  if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(clock.monotonic());
   // Buckets show a store the boundaries of the present, also where nothing was refused for long.
   if (tracker.hasCalendars) tracker.refresh(clock.wall());
 }

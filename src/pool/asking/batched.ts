@@ -3,7 +3,7 @@ import { modelScope } from "../../limits/scopes.ts";
 import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
-import type { Lease } from "../lease.ts";
+import { Lease } from "../lease.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
@@ -98,7 +98,7 @@ export class Batched implements Asker {
     answer: Reservation,
     request: AcquireRequest,
   ): Awaitable<Lease | NotNow> {
-    const { grants, refusals } = this.#parts;
+    const { grants, owner, refusals } = this.#parts;
     const { index, blocked, reservedAt: now } = answer;
     const key = keys[index] as PooledKey;
     if (index !== 0) {
@@ -107,7 +107,7 @@ export class Batched implements Asker {
         refusals.apply(readySet, { now, blocked }, keys);
       }
     }
-    const lease = grants.grant(readySet, key, answer, request);
+    const lease = grants.grant(readySet, key, answer, new Lease(owner, request));
     if (!(lease instanceof Promise)) return lease ?? this.pick(readySet, request);
     return lease.then((got) => got ?? this.pick(readySet, request));
   }
@@ -123,7 +123,7 @@ export class Batched implements Asker {
     let last = this.#withModel.get(own);
     if (last?.model !== model) {
       const scopes = [...own.scopes, modelScope(key.account.id, model)];
-      last = { model, candidate: { ...own, scopes, memo: undefined } };
+      last = { model, candidate: { scopes, needs: own.needs, ofTokens: own.ofTokens, memo: undefined } };
       this.#withModel.set(own, last);
     }
     return tokens.fill(last.candidate, request, false);

@@ -14,7 +14,8 @@ const burstSize = 8;
 /** No turn of an event loop lasts longer, unless the timer that tells its end was lost; milliseconds. */
 const longestTurnMs = 1000;
 
-const none: Allowance = { ms: 0 };
+/** Counted within the guard. */
+export const onTime: Allowance = { ms: 0 };
 const opening: Allowance = { ms: openingMs };
 
 /** Requests granted in one turn of the event loop: the last is sent only after the work for all of them. */
@@ -67,7 +68,7 @@ export class CountingDelay {
     const isOpening = inFlight > this.#peak && inFlight > this.#peakBefore;
     if (inFlight > this.#peak) this.#peak = inFlight;
     if (isOpening) return opening;
-    return inFlight > burstSize ? this.#currentBurst(now) : none;
+    return inFlight > burstSize ? this.#currentBurst(now) : onTime;
   }
 
   #currentBurst(now: number): Burst {

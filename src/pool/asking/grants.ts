@@ -1,12 +1,13 @@
+import type { PoolLimits } from "../../limits/pool-limits.ts";
 import type { Reservation } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
 import type { EventHub } from "../events.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
-import { Lease, type LeaseOwner } from "../lease.ts";
+import type { Lease, LeaseOwner } from "../lease.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
-import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
+import type { ResolvedRotatorOptions } from "../rotator-options.ts";
 import { isEnding, untilEnded } from "../waiting/bounded-wait.ts";
 import { CountingDelay } from "./counting-delay.ts";
 
@@ -20,6 +21,7 @@ export interface GrantsParts {
   readonly options: ResolvedRotatorOptions;
   readonly events: EventHub;
   readonly pool: KeyPool;
+  readonly limits: Pick<PoolLimits, "hasLimits">;
   /** To whom leases are given back. */
   readonly owner: LeaseOwner;
   readonly host: GrantsHost;
@@ -32,7 +34,7 @@ interface GrantsHost {
   begin(account: Account): number;
 }
 
-/** Makes a lease of what a store reserved, and counts it. */
+/** Makes what a store reserved a lease of one key, and counts it. */
 export class Grants {
   readonly #parts: GrantsParts;
   /** Are the store's times on our own clock? Spares reading it twice. */
@@ -48,41 +50,34 @@ export class Grants {
     this.#delays = new CountingDelay(clock);
   }
 
-  /** `undefined`: its secret cannot be had, so another key is to be asked for. */
-  grant(
-    readySet: ReadySet,
-    key: PooledKey,
-    reservation: Reservation,
-    request: AcquireRequest,
-  ): Awaitable<Lease | undefined> {
-    const { host, options, owner } = this.#parts;
+  /**
+   * @param reservation the lease itself, where the store filled it
+   * @returns `undefined`: its secret cannot be had, so another key is to be asked for
+   */
+  grant(readySet: ReadySet, key: PooledKey, reservation: Reservation, lease: Lease): Awaitable<Lease | undefined> {
+    const { host, limits, options, owner } = this.#parts;
     const { account } = key;
     const now = this.#sameClock ? reservation.reservedAt : options.clock.monotonic();
     // Only now: of the candidates proposed at once, one is used.
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
     // This one is the probe; what it finds decides on the next.
     if (account.probeAt !== 0 && account.probeAt <= now) account.probeAt = 0;
-    account.use();
     key.use(now);
     const inFlight = host.begin(account);
-    if (account.only !== undefined && reservation.readyAt > reservation.reservedAt) {
-      readySet.park(account.slot, now + (reservation.readyAt - reservation.reservedAt), availability.limited);
+    const readyInMs = reservation === lease ? lease.readyInMs : reservation.readyAt - reservation.reservedAt;
+    if (account.only !== undefined && readyInMs > 0) {
+      readySet.park(account.slot, now + readyInMs, availability.limited);
     } else if (account.slowStartPermits > 0 && account.inFlight >= account.slowStartPermits) {
       for (const each of host.readySets) each.deprioritize(account.slot);
     }
     if (readySet.countsBusy) for (const each of host.readySets) each.onBusyChanged(account.slot);
-    const lease = new Lease(owner, key, reservation, now, this.#delays.allowanceFor(inFlight, now), request);
-    owner.onGranted(lease);
-    return key.isDynamic ? this.#withSecret(lease, readySet, request, key.secret.fingerprint) : lease;
+    lease.begin(key, reservation, now, limits.hasLimits ? this.#delays.allowanceFor(inFlight, now) : undefined);
+    if (owner.observers.granted !== undefined) owner.onGranted(lease);
+    return key.isDynamic ? this.#withSecret(lease, readySet, key.secret.fingerprint) : lease;
   }
 
-  async #withSecret(
-    lease: Lease,
-    readySet: ReadySet,
-    request: AcquireRequest,
-    known: string | undefined,
-  ): Promise<Lease | undefined> {
-    const { key } = lease;
+  async #withSecret(lease: Lease, readySet: ReadySet, known: string | undefined): Promise<Lease | undefined> {
+    const { key, request } = lease;
     const { options, events } = this.#parts;
     try {
       const secret = await untilEnded(key.secret.read(), request, options.clock);

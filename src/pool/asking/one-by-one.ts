@@ -1,7 +1,7 @@
 import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
-import type { Lease } from "../lease.ts";
+import { Lease } from "../lease.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
@@ -28,26 +28,18 @@ export class OneByOne implements Asker {
     this.#sameClock = store.clock === clock;
   }
 
-  pick(readySet: ReadySet, request: AcquireRequest): Awaitable<Lease | NotNow> {
-    const { options, tracker } = this.#parts;
-    if (tracker.hasCalendars || readySet.nextWakeAt() !== Number.POSITIVE_INFINITY)
+  pick(readySet: ReadySet, request: AcquireRequest, seen?: Search): Awaitable<Lease | NotNow> {
+    const { choice, options, origins, owner, pool, questions, refusals, tracker } = this.#parts;
+    if (tracker.hasCalendars || readySet.wakes.nextAt !== Number.POSITIVE_INFINITY)
       freshen(readySet, options.clock, tracker);
-    return this.#search(readySet, request, undefined);
-  }
-
-  #search(readySet: ReadySet, request: AcquireRequest, seen: Search | undefined): Awaitable<Lease | NotNow> {
-    const { choice, origins, pool, questions, refusals, tracker } = this.#parts;
-    const { exclude, prefer, account: wanted } = request;
+    const isPlain = request.exclude === undefined && request.prefer === undefined && request.account === undefined;
     let search = seen;
+    let lease: Lease | undefined;
     for (;;) {
-      const isPlain = search === undefined && exclude === undefined && prefer === undefined && wanted === undefined;
-      const slot = isPlain && !origins.isAnyCooling ? readySet.first() : choice.slotFor(readySet, request, search);
+      const isAny = isPlain && search === undefined && !origins.isAnyCooling;
+      const slot = isAny ? readySet.first() : choice.slotFor(readySet, request, search);
       if (slot === -1) {
-        if (
-          readySet.looksAtBlocked(this.#parts.options.clock) ||
-          (tracker.hasCalendars && this.#clockWatch.wakesAll(readySet))
-        )
-          continue;
+        if (this.#looksAgain(readySet)) continue;
         return search?.notNow(readySet, pool) ?? parked(readySet, pool);
       }
       const account = pool.accountAt(slot);
@@ -55,47 +47,50 @@ export class OneByOne implements Asker {
       if (key === undefined) continue;
       const own = readySet.candidateOf(key, tracker);
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
-      const options = account.probeAt === 0 ? questions.request : questions.about(account);
-      const answer = this.#store.reserve(this.#listOf(candidate), options);
+      const how = account.probeAt === 0 ? questions.request : questions.about(account);
+      lease ??= new Lease(owner, request);
+      const answer = this.#sameClock
+        ? this.#store.reserve(this.#listOf(candidate), how, lease)
+        : this.#store.reserve([candidate], how);
       // A promise of whatever class: stores bring their own.
-      if ("then" in answer) return this.#afterAnswer(answer, readySet, key, request, search);
-      if (answer.granted) return this.#granted(readySet, key, answer, request);
+      if ("then" in answer) return this.#afterAnswer(answer, readySet, key, lease, search);
+      if (answer.granted) return this.#onGranted(readySet, key, answer, lease);
       if (refusals.isOutdated()) continue;
       search = refusals.apply(readySet, answer, [key], search);
       if (search?.isOver) return search.notNow(readySet, pool);
     }
   }
 
+  /** What may have changed without a word. */
+  #looksAgain(readySet: ReadySet): boolean {
+    const { options, tracker } = this.#parts;
+    return readySet.looksAtBlocked(options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(readySet));
+  }
+
   async #afterAnswer(
     asked: Promise<Reservation | Refusal>,
     readySet: ReadySet,
     key: PooledKey,
-    request: AcquireRequest,
+    lease: Lease,
     seen: Search | undefined,
   ): Promise<Lease | NotNow> {
     const { refusals, pool } = this.#parts;
     const answer = await asked;
-    if (answer.granted) return this.#granted(readySet, key, answer, request);
-    if (refusals.isOutdated()) return this.#search(readySet, request, seen);
+    if (answer.granted) return this.#onGranted(readySet, key, answer, lease);
+    if (refusals.isOutdated()) return this.pick(readySet, lease.request, seen);
     const search = refusals.apply(readySet, answer, [key], seen);
-    return search?.isOver ? search.notNow(readySet, pool) : this.#search(readySet, request, search);
+    return search?.isOver ? search.notNow(readySet, pool) : this.pick(readySet, lease.request, search);
   }
 
-  #granted(
-    readySet: ReadySet,
-    key: PooledKey,
-    answer: Reservation,
-    request: AcquireRequest,
-  ): Awaitable<Lease | NotNow> {
+  #onGranted(readySet: ReadySet, key: PooledKey, answer: Reservation, lease: Lease): Awaitable<Lease | NotNow> {
     readySet.onTaken(key.account.slot);
-    const lease = this.#parts.grants.grant(readySet, key, answer, request);
-    if (!(lease instanceof Promise)) return lease ?? this.pick(readySet, request);
-    return lease.then((got) => got ?? this.pick(readySet, request));
+    const granted = this.#parts.grants.grant(readySet, key, answer, lease);
+    if (!(granted instanceof Promise)) return granted ?? this.pick(readySet, lease.request);
+    return granted.then((got) => got ?? this.pick(readySet, lease.request));
   }
 
   /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
   #listOf(candidate: Candidate): readonly Candidate[] {
-    if (!this.#sameClock) return [candidate];
     this.#alone[0] = candidate;
     return this.#alone as [Candidate];
   }

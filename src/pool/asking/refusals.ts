@@ -83,7 +83,7 @@ export class Refusals {
 /** At a declared limit; `null`: until a release. */
 function parkLimited(readySet: ReadySet, key: PooledKey, by: string, until: number | null): void {
   const { account } = key;
-  if (isKeyScope(by) && account.keys.length > 1) readySet.limitKey(key, until ?? Number.POSITIVE_INFINITY);
+  if (account.keys.length > 1 && isKeyScope(by)) readySet.limitKey(key, until ?? Number.POSITIVE_INFINITY);
   else if (until === null) readySet.block(account.slot);
   else readySet.park(account.slot, until, availability.limited);
 }

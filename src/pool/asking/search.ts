@@ -52,10 +52,10 @@ export class Search {
   /** What the asking comes to, as the ready set stands now. */
   notNow(readySet: ReadySet, pool: KeyPool): NotNow {
     const roomAt = this.#roomAt;
-    const soonest = readySet.nextWakeAt();
+    const soonest = readySet.wakes.nextAt;
     if (this.#reason !== undefined) return new NotNow(this.#reason, roomAt, roomAt, undefined);
     if (roomAt === Number.POSITIVE_INFINITY) return parked(readySet, pool);
-    if (soonest < roomAt) return new NotNow("too-large", soonest, roomAt, pool.accountAt(readySet.nextToWake()));
+    if (soonest < roomAt) return new NotNow("too-large", soonest, roomAt, pool.accountAt(readySet.wakes.first));
     return new NotNow("too-large", roomAt, roomAt, this.#roomy === -1 ? undefined : pool.accountAt(this.#roomy));
   }
 }

@@ -13,7 +13,7 @@ export class TokenAmounts {
     const { input = 0, output = outputReserve } = this.#estimateOf(request);
     fillTokens(candidate.ofTokens, input, output);
     if (isShared) return candidate;
-    return { ...candidate, needs: candidate.needs.map((need) => ({ ...need })), memo: undefined };
+    return { scopes: candidate.scopes, needs: candidate.needs.map((need) => ({ ...need })), memo: undefined };
   }
 
   #estimateOf(request: AcquireRequest): TokenEstimate {

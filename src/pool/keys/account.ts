@@ -41,6 +41,7 @@ export class QuotaGroup<Key extends MemberKey> {
   cursor = 0;
   /** Requests and probes under way; written by `Readiness`, which counts them for all. */
   inFlight = 0;
+  /** Requests given to its keys; counted by them. */
   used = 0;
   /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
   slowStartPermits = 0;
@@ -84,11 +85,6 @@ export class QuotaGroup<Key extends MemberKey> {
   /** Is it among these, which are named as callers name accounts, or by their ids? */
   isIn(accounts: ReadonlySet<string>): boolean {
     return accounts.has(this.id) || accounts.has(this.name);
-  }
-
-  /** Counts a use. */
-  use(): void {
-    this.used++;
   }
 
   /** It cools down: from when it is back it is given few requests at first. */

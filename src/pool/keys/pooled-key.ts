@@ -153,6 +153,7 @@ export class PooledKey {
   /** Counts a request that is given to it. */
   use(now: number): void {
     this.used++;
+    this.account.used++;
     this.lastUsedAt = Math.floor(now);
   }
 

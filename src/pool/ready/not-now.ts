@@ -44,10 +44,10 @@ export class NotNow {
 
 /** Nobody is ready. */
 export function parked(readySet: ReadySet, pool: KeyPool): NotNow {
-  const slot = readySet.nextToWake();
+  const slot = readySet.wakes.first;
   const never = Number.POSITIVE_INFINITY;
   if (slot === -1)
     return new NotNow(readySet.count(availability.blocked) > 0 ? "blocked" : "none", never, never, undefined);
   const reason = readySet.availabilityOf(slot) === availability.refused ? "refused" : "limited";
-  return new NotNow(reason, readySet.nextWakeAt(), never, pool.accountAt(slot));
+  return new NotNow(reason, readySet.wakes.nextAt, never, pool.accountAt(slot));
 }

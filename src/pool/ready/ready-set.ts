@@ -68,9 +68,8 @@ export class ReadySet {
   readonly #context: OrderContext;
   readonly #pool: KeyPool;
   readonly #accepts: ((key: PooledKey) => boolean) | undefined;
-  readonly #heap = new WakeHeap();
-  /** Groups that wake to be put to the test: when one of their limits ends, and Infinity where no limit keeps them. */
-  #tested: Map<number, number> | undefined;
+  /** Those that wait for a time, by when they wake. */
+  readonly wakes = new WakeHeap();
   #tiers: Tier[] = [];
   #tierOf: (Tier | undefined)[] = [];
   #availabilities = new Uint8Array(16);
@@ -175,21 +174,18 @@ export class ReadySet {
     if (this.#limitedKeys.size > 0) for (const key of keys) this.#limitedKeys.delete(key);
   }
 
-  /** When a group is due; Infinity while no time is known. */
-  wakeAtOf(slot: number): number {
-    return this.#heap.has(slot) ? this.#heap.timeOf(slot) : Number.POSITIVE_INFINITY;
-  }
-
   leave(slot: number): void {
     this.#leaveOrder(slot);
-    this.#unpark(slot);
+    this.wakes.delete(slot);
     this.#note(slot, availability.absent);
   }
 
-  /** The group to ask next, or -1: the first tier's choice, else one deprioritized by slow start. */
+  /** The group to ask next, or -1: the first tier's choice, else one that is deprioritized. */
   first(): number {
-    for (const { order } of this.#tiers) {
-      if (order.size > 0) return order.first();
+    if ((this.#counts[availability.ready] as number) > 0) {
+      const tiers = this.#tiers;
+      if (tiers.length === 1) return (tiers[0] as Tier).order.first();
+      for (const { order } of tiers) if (order.size > 0) return order.first();
     }
     return this.count(availability.deprioritized) > 0 ? this.#firstDeprioritized() : -1;
   }
@@ -225,19 +221,14 @@ export class ReadySet {
   ): void {
     if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
-    this.#heap.set(slot, until);
-    if (freeAt === until) this.#tested?.delete(slot);
-    else {
-      this.#tested ??= new Map();
-      this.#tested.set(slot, freeAt);
-    }
+    this.wakes.set(slot, until, freeAt);
     this.#note(slot, as);
   }
 
   block(slot: number): void {
     if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
-    this.#unpark(slot);
+    this.wakes.delete(slot);
     this.#note(slot, availability.blocked);
   }
 
@@ -245,7 +236,7 @@ export class ReadySet {
   deprioritize(slot: number, until?: number): void {
     if (this.availabilityOf(slot) !== availability.ready) return;
     this.#leaveOrder(slot);
-    if (until !== undefined) this.#heap.set(slot, until);
+    if (until !== undefined) this.wakes.set(slot, until);
     this.#note(slot, availability.deprioritized);
     this.#deprioritized.push(slot);
   }
@@ -254,10 +245,21 @@ export class ReadySet {
   wake(slot: number): void {
     const before = this.availabilityOf(slot);
     if (before === availability.absent || before === availability.ready) return;
-    this.#unpark(slot);
+    this.wakes.delete(slot);
     const account = this.#pool.accountAt(slot);
     this.freeKeys(account);
     this.#ready(slot);
+  }
+
+  /** A request of the group has ended: what it had may serve another. */
+  onReleased(account: Account): void {
+    const { slot } = account;
+    const now = this.#availabilities[slot] as Availability;
+    // One that comes last until a certain time does so whatever ends.
+    const wasFull = now === availability.deprioritized && !this.wakes.has(slot);
+    if (wasFull || now === availability.blocked) this.wake(slot);
+    else if (this.#limitedKeys.size > 0) this.freeKeys(account);
+    if (this.countsBusy) this.onBusyChanged(slot);
   }
 
   wakeBlocked(): void {
@@ -291,32 +293,7 @@ export class ReadySet {
 
   /** Wakes a bounded number of groups whose time has come. */
   wakeDue(now: number): void {
-    for (let count = 0; count < wakesPerPick && this.#heap.nextAt() <= now; count++) this.wake(this.#heap.pop());
-  }
-
-  /** The group that is due first, or -1. */
-  nextToWake(): number {
-    return this.#heap.first;
-  }
-
-  nextWakeAt(): number {
-    return this.#heap.size === 0 ? Number.POSITIVE_INFINITY : this.#heap.nextAt();
-  }
-
-  /** When the first limit ends; those that are only put to the test do not count. Infinity: none is known to end. */
-  nextFreeAt(): number {
-    const tested = this.#tested;
-    return tested === undefined || tested.size === 0 ? this.#heap.nextAt() : this.#heap.nextBeside(tested);
-  }
-
-  /** The same for one group. */
-  freeAtOf(slot: number): number {
-    return this.#tested?.get(slot) ?? this.wakeAtOf(slot);
-  }
-
-  #unpark(slot: number): void {
-    this.#heap.delete(slot);
-    this.#tested?.delete(slot);
+    for (let count = 0; count < wakesPerPick && this.wakes.nextAt <= now; count++) this.wake(this.wakes.pop());
   }
 
   #ready(slot: number): void {

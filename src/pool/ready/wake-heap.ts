@@ -4,9 +4,13 @@
  */
 export class WakeHeap {
   size = 0;
+  /** Time of the soonest, or Infinity. */
+  nextAt = Number.POSITIVE_INFINITY;
   #slots = new Int32Array(16);
   #places = new Int32Array(16).fill(-1);
   #times = new Float64Array(16);
+  /** Slots that wake to be put to the test: when one of their limits ends, and Infinity where no limit keeps them. */
+  #freeAt: Map<number, number> | undefined;
 
   has(slot: number): boolean {
     return slot < this.#places.length && this.#places[slot] !== -1;
@@ -17,31 +21,36 @@ export class WakeHeap {
     return this.size === 0 ? -1 : (this.#slots[0] as number);
   }
 
-  /** Time of the soonest, or Infinity. */
-  nextAt(): number {
-    return this.size === 0 ? Number.POSITIVE_INFINITY : (this.#times[this.#slots[0] as number] as number);
+  /** When a slot wakes; Infinity while no time is known. */
+  timeOf(slot: number): number {
+    return this.has(slot) ? (this.#times[slot] as number) : Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * The soonest of the times that `others` gives for its slots, and of the rest's own; Infinity where there is none. It goes
-   * past the slots of `others` only, so it costs as much as there are of those.
-   */
-  nextBeside(others: ReadonlyMap<number, number>, place = 0): number {
+  /** When a slot is free again, as far as is known; Infinity: it wakes only to be put to the test. */
+  freeAtOf(slot: number): number {
+    return this.#freeAt?.get(slot) ?? this.timeOf(slot);
+  }
+
+  /** The soonest at which one is free again; those that only wake to be put to the test do not count. */
+  nextFreeAt(): number {
+    const tested = this.#freeAt;
+    return tested === undefined || tested.size === 0 ? this.nextAt : this.#nextBeside(tested, 0);
+  }
+
+  /** Goes past those that are put to the test only, so it costs as much as there are of them. */
+  #nextBeside(tested: ReadonlyMap<number, number>, place: number): number {
     if (place >= this.size) return Number.POSITIVE_INFINITY;
     const slot = this.#slots[place] as number;
-    let soonest = others.get(slot);
+    let soonest = tested.get(slot);
     if (soonest === undefined) return this.#times[slot] as number;
     for (let child = place * 4 + 1; child <= place * 4 + 4; child++) {
-      soonest = Math.min(soonest, this.nextBeside(others, child));
+      soonest = Math.min(soonest, this.#nextBeside(tested, child));
     }
     return soonest;
   }
 
-  timeOf(slot: number): number {
-    return this.#times[slot] as number;
-  }
-
-  set(slot: number, time: number): void {
+  /** @param freeAt when it is free again, where that is not the time it wakes */
+  set(slot: number, time: number, freeAt = time): void {
     if (slot >= this.#places.length) this.#grow(slot);
     this.#times[slot] = time;
     let place = this.#places[slot] as number;
@@ -51,17 +60,26 @@ export class WakeHeap {
     }
     this.#up(place);
     this.#down(this.#places[slot] as number);
+    this.nextAt = this.#times[this.#slots[0] as number] as number;
+    if (freeAt === time) this.#freeAt?.delete(slot);
+    else {
+      this.#freeAt ??= new Map();
+      this.#freeAt.set(slot, freeAt);
+    }
   }
 
   delete(slot: number): void {
     if (!this.has(slot)) return;
     const place = this.#places[slot] as number;
     this.#places[slot] = -1;
+    this.#freeAt?.delete(slot);
     const last = this.#slots[--this.size] as number;
-    if (last === slot) return;
-    this.#put(place, last);
-    this.#up(place);
-    this.#down(this.#places[last] as number);
+    if (last !== slot) {
+      this.#put(place, last);
+      this.#up(place);
+      this.#down(this.#places[last] as number);
+    }
+    this.nextAt = this.size === 0 ? Number.POSITIVE_INFINITY : (this.#times[this.#slots[0] as number] as number);
   }
 
   /** Removes the soonest and returns its slot. */

@@ -283,7 +283,7 @@ export class SharedRests {
     const before = readySet.availabilityOf(slot);
     const isParked = before === availability.limited || before === availability.refused;
     const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
-    if (isParked && !isOfSeveral && readySet.wakeAtOf(slot) >= endsAt) return;
+    if (isParked && !isOfSeveral && readySet.wakes.timeOf(slot) >= endsAt) return;
     const [one] = account.keys as [PooledKey];
     this.#host.parking.cool(readySet, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
   }

@@ -1,33 +1,19 @@
 import { SlotRing } from "./slot-ring.ts";
 import type { OrderingStrategy, ReadyOrder } from "./strategy.ts";
 
-class RoundRobinOrder implements ReadyOrder {
-  readonly #ring = new SlotRing();
-
-  get size(): number {
-    return this.#ring.size;
-  }
-
-  add(slot: number): void {
-    this.#ring.add(slot);
-  }
-
-  remove(slot: number): void {
-    this.#ring.remove(slot);
-  }
-
+class RoundRobinOrder extends SlotRing implements ReadyOrder {
   first(): number {
-    return this.#ring.head;
+    return this.head;
   }
 
   list(max: number): number[] {
     const slots: number[] = [];
-    this.#ring.collect(max, slots);
+    this.collect(max, slots);
     return slots;
   }
 
   took(slot: number): void {
-    this.#ring.turn(slot);
+    this.turn(slot);
   }
 }
 

@@ -108,7 +108,7 @@ export function unlike<L extends Granted>(ahead: readonly Waiter<L>[], { request
 
 /** When the line's ready set has somebody due, or room. */
 export function nextAt<L extends Granted>({ readySet, roomAt }: Line<L>): number {
-  return Math.min(readySet.nextWakeAt(), roomAt);
+  return Math.min(readySet.wakes.nextAt, roomAt);
 }
 
 /** The first that would take what another one was given. */

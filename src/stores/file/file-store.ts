@@ -4,6 +4,7 @@ import { dumpText, dumpVersion } from "../../limits/memory/memory-dump.ts";
 import type {
   Candidate,
   Counted,
+  Hold,
   Refusal,
   Report,
   Reservation,
@@ -88,8 +89,8 @@ export class FileStore extends MemoryStore {
     }
   }
 
-  override reserve(candidates: readonly Candidate[], options: ReserveOptions): Reservation | Refusal {
-    const answer = super.reserve(candidates, options);
+  override reserve(candidates: readonly Candidate[], options: ReserveOptions, into?: Hold): Reservation | Refusal {
+    const answer = super.reserve(candidates, options, into);
     if (!this.#isChanged && answer.granted && options.dryRun !== true) this.#changed(true);
     return answer;
   }
