@@ -8,7 +8,7 @@ import { maskSecret } from "../mask.ts";
 import { type PooledKey, secretUnknown } from "../pool/keys/pooled-key.ts";
 import { Lease } from "../pool/lease.ts";
 import { type PoolOwner, type PoolPort, type ProbeRequest, portOf, type SendProbe } from "../pool/pool-port.ts";
-import { mayProbe } from "../pool/ready/rechecks.ts";
+import { mayProbe } from "../pool/ready/circuit-breaker.ts";
 import type { ResolvedRotatorOptions } from "../pool/rotator-options.ts";
 import type { CooldownChange, Kind } from "../types.ts";
 
@@ -186,7 +186,7 @@ async function endGuesses(port: PoolPort, { key, model, reservation }: Lease): P
   await store.cooldown(
     refuted.map(({ scope }): CooldownChange => ({ scope, set: "end", reason: "probe", source: "heuristic" })),
   );
-  account.probeAt = 0;
+  port.readiness.breakers.end(account);
   port.readiness.wake(account.slot);
   for (const { scope } of refuted) port.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
 }

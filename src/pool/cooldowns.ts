@@ -16,7 +16,6 @@ import type { KeyPool } from "./keys/key-pool.ts";
 import type { Account, PooledKey } from "./keys/pooled-key.ts";
 import type { Lease } from "./lease.ts";
 import type { Readiness } from "./readiness.ts";
-import { mayProbe } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 
 export interface CooldownParts {
@@ -122,15 +121,14 @@ export class Cooldowns {
 
   #onCooled(state: ScopeState, forMs: number, key: PooledKey, lease: Lease | undefined): void {
     const { scope, source, reason } = state;
-    const { readiness, events, pool, options } = this.#parts;
+    const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     // Only where keys have endpoints of their own is there another origin to prefer.
-    if (originIn(scope) === undefined) account.slowStart();
-    else if (pool.hasOwnEndpoints) readiness.origins.cool(key, forMs);
+    const { breakers } = readiness;
+    if (originIn(scope) === undefined) breakers.onCooled(account, { scope, forMs, source, reason });
+    else if (pool.hasOwnEndpoints) breakers.openOriginOf(key, forMs);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
-    const now = options.clock.monotonic();
-    if (mayProbe(source) && !isKeyScope(scope)) readiness.probes.wakeAt(account, now, now + forMs);
     if (!events.isHeard) return;
     events.emit("key-cooled", { scope: shownId(scope), keyId: key.id, forMs: Math.ceil(forMs), source, reason });
   }
@@ -139,8 +137,8 @@ export class Cooldowns {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     if (account === key.account) key.endCooldown();
-    if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.origins.cool(key, 0);
-    account.probeAt = 0;
+    if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, 0);
+    readiness.breakers.end(account);
     readiness.wake(account.slot);
     if (events.isHeard) events.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
   }

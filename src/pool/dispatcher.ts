@@ -59,23 +59,23 @@ export class Dispatcher {
   constructor(parts: DispatcherParts) {
     const { options, pool, tracker, readiness } = parts;
     const { clock, store } = options;
-    const { shared, parking } = readiness;
+    const { shared, breakers } = readiness;
     this.#options = options;
     this.#events = parts.events;
     this.#pool = pool;
     this.#names = parts.names;
     this.#readiness = readiness;
     this.#affinity = new Affinity(pool);
-    this.questions = new Questions(options);
+    this.questions = new Questions(options.leaseMs);
     const { owner } = parts;
     this.#grants = new Grants({ options, events: parts.events, pool, limits: tracker, owner, host: readiness });
     const asking = {
       options,
       pool,
       tracker,
-      choice: new Choice(clock, pool, readiness.origins),
-      origins: readiness.origins,
-      refusals: new Refusals({ clock, tracker, pool, parking, shared }),
+      choice: new Choice(clock, pool, breakers),
+      breakers,
+      refusals: new Refusals({ clock, tracker, pool, breakers, shared }),
       grants: this.#grants,
       owner,
       tokens: this.#tokens,

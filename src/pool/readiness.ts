@@ -7,11 +7,9 @@ import type { PoolAvailability } from "./exhaustion.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
 import type { Account } from "./keys/pooled-key.ts";
 import type { Lease } from "./lease.ts";
-import { OriginCooldowns } from "./ready/origin-cooldowns.ts";
-import { Parking } from "./ready/parking.ts";
+import { CircuitBreakers } from "./ready/circuit-breaker.ts";
 import { availability, type ReadySet } from "./ready/ready-set.ts";
 import { ReadySets } from "./ready/ready-sets.ts";
-import { HalfOpenProbes } from "./ready/rechecks.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { LeaseRenewal } from "./shared/lease-renewal.ts";
 import { SharedRests } from "./shared/shared-rests.ts";
@@ -48,9 +46,7 @@ export class Readiness {
   readonly #options: ResolvedRotatorOptions;
   readonly #pool: KeyPool;
   #inFlight = 0;
-  readonly origins: OriginCooldowns;
-  readonly probes = new HalfOpenProbes();
-  readonly parking: Parking;
+  readonly breakers: CircuitBreakers;
   /** What processes that share the store know of cooldowns. */
   readonly shared: SharedRests | undefined;
   readonly renewal: LeaseRenewal | undefined;
@@ -64,8 +60,7 @@ export class Readiness {
     this.#options = options;
     this.#pool = pool;
     this.strategy = strategy;
-    this.origins = new OriginCooldowns(clock);
-    this.parking = new Parking(random, this.probes);
+    this.breakers = new CircuitBreakers(clock, random);
     this.shared = isShared(store) ? new SharedRests(parts, this) : undefined;
     const failed = (error: unknown): void => parts.events.emit("internal-error", { part: "store", error });
     this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;
@@ -105,8 +100,10 @@ export class Readiness {
 
   /** Takes over that an account's keys changed. */
   rejoin(account: Account): void {
-    if (account.keys.length === 0) this.readySets.leaveAll(account.slot);
-    else this.readySets.joinAll(account);
+    if (account.keys.length === 0) {
+      this.breakers.forget(account);
+      this.readySets.leaveAll(account.slot);
+    } else this.readySets.joinAll(account);
     this.shared?.joined(account);
     this.serveAll();
   }

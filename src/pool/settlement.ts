@@ -93,12 +93,13 @@ export class Settlement implements LeaseOwner {
     const { key, notes } = lease;
     const { account } = key;
     const { outcome, sent, usage } = result;
+    const { breakers } = this.#readiness;
     const now = this.#clock.monotonic();
     this.#readiness.end(account);
     if (outcome === "success") {
       this.workedAt = now;
       key.onSuccess(now);
-      if (account.slowStartPermits > 0) account.onSuccess();
+      if (breakers.size > 0) breakers.onSuccess(account);
     } else if (outcome === "failure") key.onFailure(now);
     const isWatched = result.classification !== undefined || this.observers.ended !== undefined;
     const changes = isWatched ? this.#changesAfter(lease, result) : undefined;

@@ -2,10 +2,9 @@ import type { PoolLimits } from "../../limits/pool-limits.ts";
 import type { ReserveOptions } from "../../limits/store.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
-import type { Account } from "../keys/pooled-key.ts";
 import type { Lease, LeaseOwner } from "../lease.ts";
+import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import type { NotNow } from "../ready/not-now.ts";
-import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
 import type { Choice } from "./choice.ts";
@@ -24,7 +23,7 @@ export interface AskerParts {
   readonly pool: KeyPool;
   readonly tracker: PoolLimits;
   readonly choice: Choice;
-  readonly origins: OriginCooldowns;
+  readonly breakers: CircuitBreakers;
   readonly refusals: Refusals;
   readonly grants: Grants;
   /** To whom leases are given back. */
@@ -42,19 +41,12 @@ export function freshen(readySet: ReadySet, clock: Clock, tracker: PoolLimits): 
 
 /** How a store is asked. */
 export class Questions {
-  readonly #clock: Clock;
   readonly request: ReserveOptions;
   readonly probe: ReserveOptions;
 
-  constructor({ clock, leaseMs }: Pick<ResolvedRotatorOptions, "clock" | "leaseMs">) {
-    this.#clock = clock;
+  constructor(leaseMs: number) {
     this.request = { leaseMs, purpose: "request" };
     this.probe = { leaseMs, purpose: "probe" };
-  }
-
-  /** An account whose cooldown is to be probed is asked for as a probe. */
-  about({ probeAt }: Account): ReserveOptions {
-    return probeAt === 0 || probeAt > this.#clock.monotonic() ? this.request : this.probe;
   }
 }
 

@@ -45,7 +45,7 @@ export class Batched implements Asker {
   }
 
   async pick(from: ReadySet, request: AcquireRequest): Promise<Lease | NotNow> {
-    const { choice, options, pool, questions, refusals, tracker } = this.#parts;
+    const { breakers, choice, options, pool, questions, refusals, tracker } = this.#parts;
     let readySet = from;
     let search: Search | undefined;
     const asked = new Set<PooledKey>();
@@ -60,7 +60,8 @@ export class Batched implements Asker {
       const first = keys[0] as PooledKey;
       readySet.onTaken(first.account.slot);
       const candidates = keys.map((key) => this.#candidate(key, readySet, request));
-      const answer = await this.#store.reserve(candidates, questions.about(first.account));
+      const how = breakers.isProbeDue(first.account) ? questions.probe : questions.request;
+      const answer = await this.#store.reserve(candidates, how);
       this.#width = widthAfter(answer, this.#width, this.#most);
       if (answer.granted) return this.#granted(readySet, keys, answer, request);
       if (refusals.isOutdated()) {

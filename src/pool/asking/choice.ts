@@ -1,7 +1,7 @@
 import type { Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
-import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
+import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { Search } from "./search.ts";
@@ -10,26 +10,27 @@ import type { Search } from "./search.ts";
 const mostTooSmall = 64;
 /** And looks again after so long where there are more; milliseconds. */
 const lookAgainMs = 50;
-/** How many accounts are looked at for one whose origin does not cool down. */
-const mostWithCoolingOrigin = 16;
+/** How many accounts are looked at for one whose origin is not open. */
+const mostWithOpenOrigin = 16;
 
 /** Which account is next for a request, and which of its keys, by what the ready set believes. */
 export class Choice {
   readonly #clock: Clock;
   readonly #pool: KeyPool;
-  readonly #origins: OriginCooldowns;
+  readonly #breakers: CircuitBreakers;
 
-  constructor(clock: Clock, pool: KeyPool, origins: OriginCooldowns) {
+  constructor(clock: Clock, pool: KeyPool, breakers: CircuitBreakers) {
     this.#clock = clock;
     this.#pool = pool;
-    this.#origins = origins;
+    this.#breakers = breakers;
   }
 
   /** The account to ask next; -1: none. */
   slotFor(readySet: ReadySet, request: AcquireRequest, search: Search | undefined): number {
     const { exclude, prefer, account } = request;
     const isPlain = exclude === undefined && prefer === undefined && account === undefined;
-    if (isPlain && !this.#origins.isAnyCooling && (search === undefined || search.size === 0)) return readySet.first();
+    if (isPlain && !this.#breakers.isAnyOriginOpen && (search === undefined || search.size === 0))
+      return readySet.first();
     return this.#chosenSlot(readySet, request, search);
   }
 
@@ -42,30 +43,31 @@ export class Choice {
     most: number,
   ): PooledKey[] {
     const keys: PooledKey[] = [];
-    const any = this.#origins.isAnyCooling;
+    const any = this.#breakers.isAnyOriginOpen;
     const wanted = this.#preferredSlot(readySet, request, search);
     const listed = this.#slotsFor(readySet, request, search, any ? most : width);
     const slots = wanted === -1 ? listed : [wanted, ...listed.filter((slot) => slot !== wanted)];
-    for (const slot of any ? this.#coolingLast(slots, wanted) : slots) {
+    for (const slot of any ? this.#openOriginsLast(slots, wanted) : slots) {
       const key = this.keyOf(this.#pool.accountAt(slot), readySet, request);
       if (key !== undefined && keys.length < width) keys.push(key);
     }
     return keys;
   }
 
-  /** An origin in cooldown only comes after the others. */
-  #coolingLast(slots: readonly number[], wanted: number): readonly number[] {
-    const isLast = (slot: number): boolean => slot !== wanted && this.#origins.coolsFor(this.#pool.accountAt(slot));
+  /** An open origin only comes after the others. */
+  #openOriginsLast(slots: readonly number[], wanted: number): readonly number[] {
+    const isLast = (slot: number): boolean =>
+      slot !== wanted && this.#breakers.isOriginOpen(this.#pool.accountAt(slot));
     return [...slots.filter((slot) => !isLast(slot)), ...slots.filter(isLast)];
   }
 
-  /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin cools down. */
+  /** The slow way to a slot: some accounts are excluded or too small, one is wanted, or an origin is open. */
   #chosenSlot(readySet: ReadySet, request: AcquireRequest, search: Search | undefined): number {
     const wanted = this.#preferredSlot(readySet, request, search);
     if (wanted !== -1) return wanted;
     let fallback = -1;
-    for (const slot of this.#slotsFor(readySet, request, search, mostWithCoolingOrigin)) {
-      if (!this.#origins.coolsFor(this.#pool.accountAt(slot))) return slot;
+    for (const slot of this.#slotsFor(readySet, request, search, mostWithOpenOrigin)) {
+      if (!this.#breakers.isOriginOpen(this.#pool.accountAt(slot))) return slot;
       if (fallback === -1) fallback = slot;
     }
     return fallback;

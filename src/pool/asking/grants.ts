@@ -5,6 +5,7 @@ import type { EventHub } from "../events.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { Lease, LeaseOwner } from "../lease.ts";
+import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
 import type { ResolvedRotatorOptions } from "../rotator-options.ts";
@@ -30,6 +31,7 @@ export interface GrantsParts {
 /** Who counts what is under way. */
 interface GrantsHost {
   readonly readySets: ReadySets;
+  readonly breakers: CircuitBreakers;
   /** Returns how many requests hold a key now. */
   begin(account: Account): number;
 }
@@ -60,14 +62,13 @@ export class Grants {
     const now = this.#sameClock ? reservation.reservedAt : options.clock.monotonic();
     // Only now: of the candidates proposed at once, one is used.
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
-    // This one is the probe; what it finds decides on the next.
-    if (account.probeAt !== 0 && account.probeAt <= now) account.probeAt = 0;
     key.use(now);
     const inFlight = host.begin(account);
+    const isFull = host.breakers.size > 0 && host.breakers.onGranted(account, now);
     const readyInMs = reservation === lease ? lease.readyInMs : reservation.readyAt - reservation.reservedAt;
     if (account.only !== undefined && readyInMs > 0) {
       readySet.park(account.slot, now + readyInMs, availability.limited);
-    } else if (account.slowStartPermits > 0 && account.inFlight >= account.slowStartPermits) {
+    } else if (isFull) {
       for (const each of host.readySets) each.deprioritize(account.slot);
     }
     if (readySet.countsBusy) for (const each of host.readySets) each.onBusyChanged(account.slot);

@@ -29,14 +29,14 @@ export class OneByOne implements Asker {
   }
 
   pick(readySet: ReadySet, request: AcquireRequest, seen?: Search): Awaitable<Lease | NotNow> {
-    const { choice, options, origins, owner, pool, questions, refusals, tracker } = this.#parts;
+    const { breakers, choice, options, owner, pool, questions, refusals, tracker } = this.#parts;
     if (tracker.hasCalendars || readySet.wakes.nextAt !== Number.POSITIVE_INFINITY)
       freshen(readySet, options.clock, tracker);
     const isPlain = request.exclude === undefined && request.prefer === undefined && request.account === undefined;
     let search = seen;
     let lease: Lease | undefined;
     for (;;) {
-      const isAny = isPlain && search === undefined && !origins.isAnyCooling;
+      const isAny = isPlain && search === undefined && !breakers.isAnyOriginOpen;
       const slot = isAny ? readySet.first() : choice.slotFor(readySet, request, search);
       if (slot === -1) {
         if (this.#looksAgain(readySet)) continue;
@@ -47,7 +47,7 @@ export class OneByOne implements Asker {
       if (key === undefined) continue;
       const own = readySet.candidateOf(key, tracker);
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
-      const how = account.probeAt === 0 ? questions.request : questions.about(account);
+      const how = breakers.size > 0 && breakers.isProbeDue(account) ? questions.probe : questions.request;
       lease ??= new Lease(owner, request);
       const answer = this.#sameClock
         ? this.#store.reserve(this.#listOf(candidate), how, lease)

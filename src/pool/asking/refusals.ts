@@ -4,7 +4,7 @@ import type { Blocked, Refusal } from "../../limits/store.ts";
 import type { Clock, CooldownSource } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
-import type { Parking } from "../ready/parking.ts";
+import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
 import { Search } from "./search.ts";
@@ -16,7 +16,7 @@ export interface RefusalParts {
   readonly clock: Clock;
   readonly tracker: PoolLimits;
   readonly pool: Pick<KeyPool, "providers">;
-  readonly parking: Parking;
+  readonly breakers: CircuitBreakers;
   readonly shared: SharedRests | undefined;
 }
 
@@ -72,11 +72,11 @@ export class Refusals {
     source: CooldownSource,
     reason: string | undefined,
   ): void {
-    const { clock, parking, shared } = this.#parts;
+    const { breakers, shared } = this.#parts;
     shared?.met({ scope: by, now: storeNow, until, source, reason: reason ?? "" });
     // A model's cooldown stops its own ready set only.
     if (!readySet.coolsAlone && isModelScope(by)) return;
-    parking.cool(readySet, key, by, clock.monotonic(), until - storeNow, source, reason);
+    breakers.park(readySet, key, { scope: by, forMs: until - storeNow, source, reason });
   }
 }
 

@@ -1,10 +1,6 @@
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import type { LimitTemplate } from "../../limits/limits.ts";
 
-/** A group that comes back from a cooldown may have this many requests under way at first, and twice as many with every success. */
-const slowStartAt = 1;
-/** With so many requests under way, a group that came back from a cooldown is back for good. */
-const slowStartEnd = 32;
 /** Model names come from outside: beyond so many, an account's are begun anew. */
 const mostCoolingModels = 256;
 
@@ -43,10 +39,6 @@ export class QuotaGroup<Key extends MemberKey> {
   inFlight = 0;
   /** Requests given to its keys; counted by them. */
   used = 0;
-  /** Requests it may have under way while it comes back from a cooldown; 0: no bound. */
-  slowStartPermits = 0;
-  /** Monotonic time at which its cooldown is put to the test; 0: it has none that is. */
-  probeAt = 0;
   /** Models of this account that were put into cooldown on their own. */
   coolingModels: Set<string> | undefined = undefined;
 
@@ -85,16 +77,6 @@ export class QuotaGroup<Key extends MemberKey> {
   /** Is it among these, which are named as callers name accounts, or by their ids? */
   isIn(accounts: ReadonlySet<string>): boolean {
     return accounts.has(this.id) || accounts.has(this.name);
-  }
-
-  /** It cools down: from when it is back it is given few requests at first. */
-  slowStart(): void {
-    this.slowStartPermits = slowStartAt;
-  }
-
-  /** A request of it was answered well. */
-  onSuccess(): void {
-    this.slowStartPermits = this.slowStartPermits >= slowStartEnd ? 0 : this.slowStartPermits * 2;
   }
 
   /** A model that cools on its own. */

@@ -11,8 +11,7 @@ import { isListening, type ScopeState, type Store, type StoreChange, type StoreR
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
-import type { OriginCooldowns } from "../ready/origin-cooldowns.ts";
-import type { Parking } from "../ready/parking.ts";
+import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import { availability, type ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
 import { Hydration } from "./hydration.ts";
@@ -64,8 +63,7 @@ export interface SharedRestsParts {
 
 export interface SharedRestsHost {
   readonly readySets: ReadySets;
-  readonly parking: Parking;
-  readonly origins: OriginCooldowns;
+  readonly breakers: CircuitBreakers;
   wake(slot: number): void;
   serveAll(): void;
   onFreed(): void;
@@ -249,7 +247,7 @@ export class SharedRests {
     }
     if (account === undefined) this.#host.serveAll();
     else {
-      account.probeAt = 0;
+      this.#host.breakers.end(account);
       this.#host.wake(account.slot);
     }
     if (known.endsAt <= this.#now() || this.#own.has(scope) || this.#own.has(account)) return;
@@ -285,7 +283,8 @@ export class SharedRests {
     const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
     if (isParked && !isOfSeveral && readySet.wakes.timeOf(slot) >= endsAt) return;
     const [one] = account.keys as [PooledKey];
-    this.#host.parking.cool(readySet, key ?? one, scope, now, endsAt - now, rest.source, rest.reason);
+    const { source, reason } = rest;
+    this.#host.breakers.park(readySet, key ?? one, { scope, forMs: endsAt - now, source, reason });
   }
 
   /** Of a model that rests for one, others may rest, too. */
@@ -302,11 +301,11 @@ export class SharedRests {
     if (origin === undefined || !pool.hasOwnEndpoints) return;
     for (const { config } of pool.keys.values()) {
       if (config.baseURL?.origin !== origin) continue;
-      this.#host.origins.coolAt(origin, forMs);
+      this.#host.breakers.openOrigin(origin, forMs);
       return;
     }
     // Where keys without an endpoint of their own send to.
-    this.#host.origins.coolAt("", forMs);
+    this.#host.breakers.openOrigin("", forMs);
   }
 
   *#scopesOf(accounts: Iterable<Account>): Generator<ScopeId> {
