@@ -172,7 +172,7 @@ function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | unde
   const scope = verdict.scope ?? (isRate ? rateScope(failure, sharedBy, provider) : scopeOf(sharedBy));
   const found = classificationOf(
     { ...verdict, scope, sharedBy, window, dimension },
-    delayOf(facts, verdict, provider, hints),
+    delayOf(facts, verdict, provider, hints, statedMs),
   );
   const limit = isRate ? limitStated(failure, message, namedDimension ?? found.dimension, found.window) : null;
   return limit === null ? found : { ...found, limit };
@@ -218,16 +218,18 @@ function rateSharedBy(
   return failure?.isPerProject === true ? "project" : (provider?.sharedBy ?? sharedByWords(message));
 }
 
-/** What was stated, unless a rule knows better or nothing was. */
+/** What was stated (in headers: `statedMs`, where they were looked at), unless a rule knows better or nothing was. */
 function delayOf(
   facts: Facts,
   { reset, resetWins, ignoresDelay }: Verdict,
   provider: Provider | undefined,
   buckets: readonly HeaderBucket[],
+  statedMs: number | null = null,
 ): number | null {
   if (ignoresDelay === true) return null;
   const ruledMs = reset === undefined ? null : ruledResetMs(reset, facts, provider ?? {});
   if (resetWins === true && ruledMs !== null) return ruledMs;
+  if (statedMs !== null) return statedMs;
   const hints = { buckets, timeZone: provider?.dayZone };
   return readRetryDelay(facts.headers, facts.envelope, facts.serverNow, hints) ?? ruledMs;
 }

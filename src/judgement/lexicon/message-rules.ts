@@ -1,12 +1,12 @@
 import type { Facts } from "../reading/facts.ts";
 import { containsAny } from "../reading/guarded.ts";
-import { phrasePattern } from "../reading/phrases.ts";
+import { Phrases } from "../reading/phrases.ts";
 import type { Verdict } from "./verdict.ts";
 
 interface MessageRule {
   /** Statuses under which the words mean this; others may only quote them. */
   readonly statuses: ReadonlySet<number>;
-  readonly pattern: RegExp;
+  readonly phrases: Phrases;
   readonly verdict: Verdict;
 }
 
@@ -17,7 +17,7 @@ const contextLength: Verdict = { kind: "context_length", dimension: "tokens" };
 const rules: readonly MessageRule[] = [
   {
     statuses: new Set([200, 400, 403, 413, 422, 429, 500]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "context length",
       "context_length",
       "context window",
@@ -30,10 +30,10 @@ const rules: readonly MessageRule[] = [
     ]),
     verdict: contextLength,
   },
-  { statuses: new Set([200, 400, 413, 422]), pattern: phrasePattern(["too many tokens:"]), verdict: contextLength },
+  { statuses: new Set([200, 400, 413, 422]), phrases: new Phrases(["too many tokens:"]), verdict: contextLength },
   {
     statuses: new Set([200, 400, 403, 422, 451]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "content policy",
       "content management policy",
       "content filter",
@@ -51,7 +51,7 @@ const rules: readonly MessageRule[] = [
   },
   {
     statuses: new Set([200, 400, 401, 402, 403, 412, 413, 429]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "insufficient balance",
       "balance is insufficient",
       "balance is not enough",
@@ -87,13 +87,13 @@ const rules: readonly MessageRule[] = [
   },
   {
     statuses: new Set([401, 403]),
-    pattern: phrasePattern(["令牌额度已用尽"]),
+    phrases: new Phrases(["令牌额度已用尽"]),
     verdict: { kind: "quota_exhausted", scope: "key", sharedBy: "key" },
   },
   {
     // The client sent none: no key can be at fault.
     statuses: new Set([200, 400, 401, 403]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "no credentials provided",
       "n't provide an api key",
       "please carry the api secret key",
@@ -106,7 +106,7 @@ const rules: readonly MessageRule[] = [
   },
   {
     statuses: new Set([200, 400, 401, 403]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "invalid api key",
       "incorrect api key",
       "api key not valid",
@@ -129,13 +129,13 @@ const rules: readonly MessageRule[] = [
   },
   {
     statuses: new Set([200]),
-    pattern: phrasePattern(["not authorized", "unauthorized"]),
+    phrases: new Phrases(["not authorized", "unauthorized"]),
     verdict: { kind: "invalid_key" },
   },
   {
     // A rejected parameter may be called rate_limit, so the words alone are not enough here.
     statuses: new Set([200, 400, 403, 413]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "rate limit exceeded",
       "rate limit reached",
       "rate limit has been",
@@ -158,7 +158,7 @@ const rules: readonly MessageRule[] = [
   },
   {
     statuses: new Set([429]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "rate limit",
       "rate-limit",
       "rate_limit",
@@ -171,7 +171,7 @@ const rules: readonly MessageRule[] = [
   },
   {
     statuses: new Set([200, 400, 429, 498, 500, 502, 503, 504, 529]),
-    pattern: phrasePattern([
+    phrases: new Phrases([
       "overloaded",
       "over capacity",
       "out of capacity",
@@ -210,8 +210,8 @@ export function verdictByMessage(facts: Facts): Verdict | null {
   }
   // A plain text with a server error is some gateway's page without the tags.
   const isPlainServerError = status >= 500 && facts.format === "text";
-  for (const { statuses, pattern, verdict } of rules) {
-    if (!statuses.has(status) || !pattern.test(message)) continue;
+  for (const { statuses, phrases, verdict } of rules) {
+    if (!statuses.has(status) || phrases.firstIn(message) === null) continue;
     if (isPlainServerError && verdict.kind !== "overloaded") continue;
     return verdict.kind === "invalid_key" && isDefinitiveRefusal(message) ? deadKey : verdict;
   }

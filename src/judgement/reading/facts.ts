@@ -52,7 +52,7 @@ export function gatherFacts(
   const isSuccess = status < 400;
   const isPage = isSuccess && format === "markup";
   // Pieces of an answer that was cut off may be anything, model output too.
-  const isError = format === "structured" && isSalvaged !== true && holdsError(value);
+  const isError = isSuccess && format === "structured" && isSalvaged !== true && holdsError(value);
   if (isSuccess && !isPage && !isError && !(evenWithoutError && format === "structured")) return null;
   const headers = HeaderView.of(source);
   const envelope = format === "markup" ? noEnvelope : envelopeOf(value);

@@ -9,6 +9,9 @@ export function organizationIn(headers: { get(name: string): string | null }, me
     const value = headers.get(name);
     if (value !== null && value.trim() !== "") return value.trim().slice(0, 80);
   }
-  const found = message === null ? null : organizationWords.exec(message.slice(0, 4096));
-  return found?.[1] ?? null;
+  const text = message === null ? "" : message.slice(0, 4096);
+  const lower = text.toLowerCase();
+  // Most name none, and the pattern is slow.
+  if (!lower.includes("organization ") && !lower.includes("project ")) return null;
+  return organizationWords.exec(text)?.[1] ?? null;
 }

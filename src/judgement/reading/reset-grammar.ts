@@ -139,6 +139,8 @@ export function parseReset(text: string, now: number, unit?: ResetUnit): number 
  * the longest wait counts. Anything outside the grammar, past or beyond 31 days is no statement.
  */
 export function parseRetryAfter(text: string, now: number): number | null {
+  // The usual one.
+  if (text.length <= 9 && skipNumber(text, 0) === text.length && text !== "") return boundDelay(Number(text) * 1_000);
   const pieces = text.length > 512 ? [] : text.split(",");
   let longest: number | null = null;
   for (let index = 0; index < pieces.length; index += 1) {

@@ -1,6 +1,6 @@
 import type { Dimension, WindowName } from "../../types.ts";
 import { readField, readList, readText } from "../reading/guarded.ts";
-import { phrasePattern } from "../reading/phrases.ts";
+import { Phrases } from "../reading/phrases.ts";
 import { parseDecimal } from "../reading/reset-grammar.ts";
 
 const windowPhrases = new Map<string, WindowName>([
@@ -70,19 +70,21 @@ const dimensionPhrases = new Map<string, Dimension>([
 /** These would be found inside other words. */
 const abbreviations = ["rpm", "tpm", "rpd", "tpd", "rps"];
 
-const windowPattern = patternOf(windowPhrases);
-const dimensionPattern = patternOf(dimensionPhrases);
+const windowNames = phrasesOf(windowPhrases);
+const dimensionNames = phrasesOf(dimensionPhrases);
 
 const windowOrder: readonly WindowName[] = ["second", "minute", "hour", "day", "month"];
 
 /** The window a message names first. @param lower the message in lower case */
 export function windowInWords(lower: string): WindowName | null {
-  return firstNamed(lower, windowPattern, windowPhrases);
+  const named = lower === "" ? null : windowNames.firstIn(lower);
+  return named === null ? null : (windowPhrases.get(named) ?? null);
 }
 
 /** What a message says was counted, by what it names first. @param lower the message in lower case */
 export function dimensionInWords(lower: string): Dimension | null {
-  return firstNamed(lower, dimensionPattern, dimensionPhrases);
+  const named = lower === "" ? null : dimensionNames.firstIn(lower);
+  return named === null ? null : (dimensionPhrases.get(named) ?? null);
 }
 
 /** The name of the largest unit that fits: 300 s is a matter of minutes, seven days one of days. */
@@ -133,15 +135,10 @@ function rank(window: WindowName | null): number {
   return window === null ? -1 : windowOrder.indexOf(window);
 }
 
-function patternOf(phrases: ReadonlyMap<string, unknown>): RegExp {
+function phrasesOf(phrases: ReadonlyMap<string, unknown>): Phrases {
   const names = [...phrases.keys()];
-  return phrasePattern(
+  return new Phrases(
     names.filter((name) => !abbreviations.includes(name)),
     names.filter((name) => abbreviations.includes(name)),
   );
-}
-
-function firstNamed<Name>(lower: string, pattern: RegExp, names: ReadonlyMap<string, Name>): Name | null {
-  const match = lower === "" ? null : pattern.exec(lower);
-  return match === null ? null : (names.get(match[0]) ?? null);
 }

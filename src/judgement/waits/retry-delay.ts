@@ -3,7 +3,7 @@ import type { Dimension, WindowName } from "../../types.ts";
 import type { ErrorEnvelope } from "../reading/envelope.ts";
 import { isObject, readField, readIdentifier, readText } from "../reading/guarded.ts";
 import { type HeaderSource, HeaderView, readHeaderDelay, readServerTime } from "../reading/headers.ts";
-import { phrasePattern } from "../reading/phrases.ts";
+import { Phrases } from "../reading/phrases.ts";
 import {
   boundDelay,
   parseDecimal,
@@ -31,7 +31,7 @@ export interface DelayHints {
 const instantWords = ["again at", "reset at", "resets at", "将在", "将于"];
 
 /** Words a stated wait follows; lower case. */
-const waitPattern = phrasePattern([
+const waitWords = new Phrases([
   ...instantWords,
   "again in",
   "again after",
@@ -101,11 +101,11 @@ function readBodyDelay(
 export function findDelayInProse(message: string, now: number, timeZone?: string): number | null {
   let rest = message.toLowerCase();
   for (let tries = 0; tries < 8; tries += 1) {
-    const match = waitPattern.exec(rest);
-    if (match === null) return null;
-    rest = rest.slice(skipFiller(rest, match.index + match[0].length));
+    const word = waitWords.firstIn(rest);
+    if (word === null) return null;
+    rest = rest.slice(skipFiller(rest, rest.indexOf(word) + word.length));
     const instant = instantAt(rest, now, timeZone);
-    const delayMs = instant === null ? durationAt(rest, match[0]) : boundDelay(instant - now);
+    const delayMs = instant === null ? durationAt(rest, word) : boundDelay(instant - now);
     if (delayMs !== null) return delayMs;
   }
   return null;

@@ -25,13 +25,21 @@ export function statedLimitIn(
   window: WindowName | null,
 ): StatedLimit | null {
   const text = lower.slice(0, searched);
-  const found = amountPattern.exec(text);
+  const found = mayStateAmount(text) ? amountPattern.exec(text) : null;
   if (found === null) return null;
   const behind = text.slice(found.index + found[0].length, found.index + found[0].length + 40);
   const named = precise.find(([words]) => behind.includes(words))?.[1];
   const seconds = secondsPattern.exec(behind);
   const span = seconds === null ? window : windowOfSeconds(Number(seconds[1]));
   return limitOf(Number((found[1] as string).replaceAll(",", "")), named ?? dimension, span);
+}
+
+/** A quick look before the pattern: does a digit stand where one could, in "limit 3", "limit: 3", "limit of 3" and "limit is 3"? */
+function mayStateAmount(text: string): boolean {
+  for (let at = text.indexOf("limit"); at !== -1; at = text.indexOf("limit", at + 5)) {
+    for (const place of [6, 7, 9]) if (text.charAt(at + place) >= "0" && text.charAt(at + place) <= "9") return true;
+  }
+  return false;
 }
 
 /** A limit that can be counted; zero says that something is not offered, which is no limit. */
