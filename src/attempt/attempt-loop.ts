@@ -73,12 +73,9 @@ export class AttemptLoop<C extends Call, A extends Answer> {
    * they have seen while they wait.
    */
   run(call: C): Promise<A> {
-    return this.#pool.observers.calls === undefined
-      ? this.#begin(call)
-      : telling(this.#pool, call, () => this.#begin(call));
-  }
-
-  #begin(call: C): Promise<A> {
+    if (this.#pool.observers.calls !== undefined && call.ending === undefined) {
+      return telling(this.#pool, call, () => this.run(call));
+    }
     if (call.signal?.aborted) return Promise.reject(call.signal.reason);
     const isBounded = this.#options.totalTimeoutMs !== undefined || call.options?.deadline !== undefined;
     const endsAt = isBounded ? this.#bounds.endsAt(call) : Number.POSITIVE_INFINITY;
@@ -150,8 +147,8 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
     if (this.#pool.needsModel && call.model === undefined) call.model = modelIn(call, this.#pool.providers);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
-    if (endsAt !== Number.POSITIVE_INFINITY || call.trail !== undefined)
-      call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);
+    const hasWaited = call.trail !== undefined && call.trail.waitedMs > 0;
+    if (hasWaited || endsAt !== Number.POSITIVE_INFINITY) call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);
     return this.#pool.acquire(call);
   }
 
@@ -260,7 +257,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       if (answer.status >= 400) {
         return await this.#judge.refusal(call, lease, this.#transport.open(answer), signal, endsAt);
       }
-      const look = this.#commitment.lookAt(call, lease.provider, answer);
+      const look = lease.provider.hidesErrors ? this.#commitment.lookAt(call, lease.provider, answer) : undefined;
       if (look === undefined) return good(this.#succeeded(call, lease, answer, undefined), lease);
       // The bounds are for headers, and those are here.
       bound?.end();

@@ -123,41 +123,29 @@ export abstract class Call implements AcquireRequest {
   abstract readonly origin: string;
   /** Can the body be sent again? */
   replayable = true;
-  model: string | undefined;
-  requestId: string | undefined;
-  trail: Trail<Answer> | undefined;
+  model: string | undefined = undefined;
+  requestId: string | undefined = undefined;
+  trail: Trail<Answer> | undefined = undefined;
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */
-  maxWaitMs: number | undefined;
+  maxWaitMs: number | undefined = undefined;
   /** Tells its end, where somebody listens. */
-  ending: CallEnding | undefined;
-
+  ending: CallEnding | undefined = undefined;
   /** Monotonic time at which the call is over. */
-  endsAt: number | undefined;
+  endsAt: number | undefined = undefined;
   /** The option that set that time. */
-  endedBy: "totalTimeoutMs" | "deadline";
+  endedBy: "totalTimeoutMs" | "deadline" = "totalTimeoutMs";
   /** The account that made what the call is about. */
-  account: string | undefined;
+  account: string | undefined = undefined;
   /** Something is left to do when there is no key for it. */
-  isTrial: boolean;
+  isTrial = false;
   /** Did a redirect lead to another origin, without the key? */
-  isAway: boolean;
+  isAway = false;
   affinity: string | undefined;
-  tokens: (() => TokenEstimate) | undefined;
+  tokens: (() => TokenEstimate) | undefined = undefined;
 
   constructor(options: CallOptions | undefined) {
     this.options = options;
-    this.endsAt = undefined;
-    this.endedBy = "totalTimeoutMs";
-    this.account = undefined;
-    this.isTrial = false;
-    this.isAway = false;
     this.affinity = options?.affinity;
-    this.tokens = undefined;
-    this.model = undefined;
-    this.requestId = undefined;
-    this.trail = undefined;
-    this.maxWaitMs = undefined;
-    this.ending = undefined;
   }
 
   /** Does repeating it change nothing? By method, or because the caller made it so. */

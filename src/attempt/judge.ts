@@ -3,7 +3,7 @@ import { classifyTransportError } from "../judgement/reading/transport.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";
-import type { Classification, ClassificationContext, Clock } from "../types.ts";
+import type { Classification, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
@@ -58,10 +58,12 @@ export class Judge<C extends Call, A extends Answer> {
     signal: AbortSignal | undefined,
     endsAt: number,
   ): Promise<Step<A>> {
-    const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
+    const { clock } = this.#options;
+    const elapsedMs = clock.monotonic() - lease.startedAt;
     const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
-    const judged = lease.provider.classify({ status, headers, body, ...this.#circumstances(lease) }, this.#overrule);
+    const input = { status, headers, body, now: clock.wall(), context: this.#pool.contextOf(lease) };
+    const judged = lease.provider.classify(input, this.#overrule);
     return this.#conclude(call, lease, {
       status,
       reply,
@@ -103,16 +105,13 @@ export class Judge<C extends Call, A extends Answer> {
       return { next: "return", answer: undefined, reply: undefined, error: final, lease, judged: nothingWrong };
     }
     const elapsedMs = clock.monotonic() - lease.startedAt;
-    const classified = lease.provider.classify({ error, ...this.#circumstances(lease) }, this.#overrule);
+    const input = { error, now: clock.wall(), context: this.#pool.contextOf(lease) };
+    const classified = lease.provider.classify(input, this.#overrule);
     const { sent, isOwnLimit } = classifyTransportError(error);
     // How long a transport waits is no word of the provider's: nothing rests for it.
     const judged: Classification = isOwnLimit ? { ...classified, scope: "request", sharedBy: "request" } : classified;
     const finding = { status: null, reply: undefined, error, judged, sent, body: "", elapsedMs, endsAt };
     return this.#conclude(call, lease, finding);
-  }
-
-  #circumstances(lease: Lease): { readonly now: number; readonly context: ClassificationContext } {
-    return { now: this.#options.clock.wall(), context: this.#pool.contextOf(lease) };
   }
 
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
@@ -133,7 +132,8 @@ export class Judge<C extends Call, A extends Answer> {
     const { clock } = this.#options;
     const cancelTimer = clock.timer(() => reply.discard(), refusedBodyMs);
     try {
-      return await untilEnded(reply.readCapped(refusedBodyBytes), { signal }, clock);
+      const read = reply.readCapped(refusedBodyBytes);
+      return await (signal === undefined ? read : untilEnded(read, { signal }, clock));
     } catch {
       // Somebody else's `fetch` may not know of signals.
       if (signal?.aborted) reply.discard();

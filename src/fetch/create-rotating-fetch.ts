@@ -68,6 +68,10 @@ class FetchFace {
   readonly #options: ResolvedCallingOptions;
   readonly #origins: AllowedOrigins;
   readonly #loop: AttemptLoop<FetchCall, Response>;
+  /** Nothing is kept, and nothing asked for in a call's name. */
+  readonly #runsPlainly: boolean;
+  #lastUrl: string | undefined = undefined;
+  #lastOrigin: string | undefined = undefined;
 
   constructor(options: ResolvedCallingOptions) {
     const { rotator, pool } = options;
@@ -75,6 +79,7 @@ class FetchFace {
     this.#pool = pool;
     this.#options = options;
     this.#origins = new AllowedOrigins(options.origins);
+    this.#runsPlainly = options.cache === undefined && !options.includeUsage;
     const { fetch, baseURL, idleTimeoutMs } = options;
     const { clock } = pool.options;
     const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
@@ -104,17 +109,16 @@ class FetchFace {
     const signal = init?.signal;
     const body = init?.body;
     const isPlain = typeof input === "string" && (typeof body === "string" || body === undefined || isSentAsIs(body));
-    if (isPlain && (signal === undefined || signal === null || isPlatformSignal(signal))) {
-      return this.#call(input, init, callOptions);
+    if (!isPlain || (signal !== undefined && signal !== null && !isPlatformSignal(signal))) {
+      return this.#takeApart(input, init, callOptions);
     }
-    return this.#takeApart(input, init, callOptions);
-  }
-
-  /** The usual call: nothing to be read or converted first. */
-  #call(url: string, init: RequestInit | undefined, callOptions: CallOptions | undefined): Promise<Response> {
-    const origin = this.#originOf(url);
-    if (origin === undefined) return this.#foreign(url, init);
-    return this.#run(new FetchCall(url, origin, init, callOptions));
+    // The usual call: nothing to be read or converted first, and mostly the URL of the last.
+    const origin = input === this.#lastUrl ? this.#lastOrigin : this.#originOf(input);
+    if (origin === undefined) return this.#foreign(input, init);
+    this.#lastUrl = input;
+    this.#lastOrigin = origin;
+    const call = new FetchCall(input, origin, init, callOptions);
+    return this.#runsPlainly ? this.#loop.run(call) : this.#run(call);
   }
 
   async #takeApart(

@@ -69,9 +69,9 @@ export function shownUrl(url: string, placements: Placements): string {
   return shown;
 }
 
-/** A header of the provider's own, which no client knows of: the secret stands there, whatever the client used. */
+/** A header of the provider's own, which no client knows of? Then the secret stands there, whatever the client used. */
 function isOwnHeader(header: string): boolean {
-  return header !== "authorization" && header !== "" && !isCredentialHeader(header, "");
+  return header !== "" && !isCredentialHeader(header, "");
 }
 
 /**
@@ -87,7 +87,7 @@ export function placeCredential(
 ): Record<string, string> {
   const copy: Record<string, string> = {};
   const { header = "" } = placement;
-  const isElsewhere = inQuery || isOwnHeader(header);
+  const isElsewhere = inQuery || (header !== "authorization" && isOwnHeader(header));
   // Then whatever credential the client sends is left out.
   let placed = isElsewhere;
   if (headers === undefined || headers === null || isPlain(headers)) {

@@ -21,24 +21,21 @@ const searchedBytes = 65_536;
 export class FetchCall extends Call {
   readonly url: string;
   readonly origin: string;
+  /** The caller's; what goes on for several callers has one of its own. */
+  signal: AbortSignal | undefined;
   /** Everything the caller set, fields this library does not know included. */
   readonly init: RequestInit | undefined;
   /** The body as it was rebuilt from a stream: how long it is, is the transport's to say. */
-  rebuilt: PreparedBody | undefined;
+  rebuilt: PreparedBody | undefined = undefined;
   /** The caller's own, where it passed one. */
-  request: Request | undefined;
+  request: Request | undefined = undefined;
 
   constructor(url: string, origin: string, init: RequestInit | undefined, options: CallOptions | undefined) {
     super(options);
     this.url = url;
     this.origin = origin;
     this.init = init;
-    this.rebuilt = undefined;
-    this.request = undefined;
-  }
-
-  get signal(): AbortSignal | undefined {
-    return this.init?.signal ?? undefined;
+    this.signal = init?.signal ?? undefined;
   }
 
   get headers(): HeadersLike {

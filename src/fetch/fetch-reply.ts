@@ -56,14 +56,23 @@ export class FetchReply implements Reply<Response> {
   }
 
   async readCapped(maxBytes: number): Promise<string> {
+    const body = this.#begin();
+    if (body === undefined) return "";
     const decoder = new TextDecoder();
     let text = "";
     let size = 0;
-    await this.readUntil((chunk) => {
-      size += chunk.byteLength;
-      text += decoder.decode(chunk, { stream: true });
-      return size >= maxBytes;
-    });
+    while (size < maxBytes) {
+      body.pending ??= this.#idle === undefined ? body.reader.read() : readWithin(body.reader, this.#idle);
+      const { done, value } = await body.pending;
+      body.pending = undefined;
+      if (done) {
+        this.#ended = true;
+        break;
+      }
+      body.kept.push(value);
+      size += value.byteLength;
+      text += decoder.decode(value, { stream: true });
+    }
     return text;
   }
 

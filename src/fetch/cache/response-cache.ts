@@ -201,7 +201,6 @@ interface CallBound extends WaitBound {
 
 /** A call as it goes on from here: with another signal, and no more time than is left. */
 class BoundCall extends FetchCall {
-  readonly #signal: AbortSignal | undefined;
   readonly #deadline: number | undefined;
 
   constructor(call: FetchCall, signal: AbortSignal | undefined, { endsAt, endedBy }: CallBound, clock: Clock) {
@@ -211,14 +210,10 @@ class BoundCall extends FetchCall {
     this.replayable = call.replayable;
     this.requestId = call.requestId;
     this.model = call.model;
-    this.#signal = signal;
+    this.signal = signal;
     this.#deadline = endsAt === Number.POSITIVE_INFINITY ? undefined : clock.wall() + endsAt - clock.monotonic();
     // What is left of the total time is given as a deadline; whoever runs out of it hears of the option that was set.
     Object.defineProperty(this, "endedBy", { get: () => endedBy, set: () => undefined });
-  }
-
-  override get signal(): AbortSignal | undefined {
-    return this.#signal;
   }
 
   override get deadline(): number | undefined {

@@ -13,13 +13,11 @@ export interface NodeCallInit {
 export class NodeCall extends ProxiedCall {
   readonly #method: string;
   readonly #headers: Record<string, string>;
-  readonly #signal: AbortSignal;
 
   constructor(url: string, origin: string, init: NodeCallInit, options: CallOptions | undefined) {
     super(url, origin, init as never, options);
     this.#method = init.method;
     this.#headers = init.headers;
-    this.#signal = init.signal;
   }
 
   override get method(): string {
@@ -28,10 +26,6 @@ export class NodeCall extends ProxiedCall {
 
   override get headers(): Record<string, string> {
     return this.#headers;
-  }
-
-  override get signal(): AbortSignal {
-    return this.#signal;
   }
 
   override headerText(name: string): string | null {
