@@ -1,7 +1,7 @@
 import { periodMs } from "../../limits/limits.ts";
 import type { HeaderReader, LeaseFacts, LeaseRefusal, ObservedKey, PoolObserver } from "../../ports.ts";
 import type { Clock, CooldownChange, LearntLimit, ScopeId, StatedLimit } from "../../types.ts";
-import type { HeaderGrammar } from "../waits/header-grammar.ts";
+import type { HeaderGrammar, LeftCounts } from "../waits/header-grammar.ts";
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
 interface LearntAnswer {
@@ -10,6 +10,16 @@ interface LearntAnswer {
   readonly model: string | undefined;
   readonly sentAt: number;
   readonly seenAt: number;
+}
+
+/** What the answers of an account said. */
+interface LearntAccount {
+  /** By model where they are counted apart. */
+  readonly answers: Map<string, LearntAnswer>;
+  /** All their counters were looked at then, monotonic. */
+  lookedAt: number;
+  /** How much was left when they were. */
+  left: LeftCounts;
 }
 
 /** A limit in the words of a refusal. */
@@ -22,6 +32,9 @@ interface StatedEntry extends StatedLimit {
 /** Model names come from outside: beyond so many for an account, what was learnt is begun anew. */
 const mostModels = 64;
 const mostStated = 128;
+
+/** While plenty is left, all that answers say is looked at so seldom; in between, the first counter is enough. Milliseconds. */
+const seldomMs = 1000;
 
 const noChanges: readonly CooldownChange[] = [];
 
@@ -37,8 +50,8 @@ export interface LearntLimitsParts {
  */
 export class LearntLimits {
   readonly #parts: LearntLimitsParts;
-  /** By account id, then by model where they are counted apart. */
-  readonly #answers = new Map<string, Map<string, LearntAnswer>>();
+  /** By account id. */
+  readonly #accounts = new Map<string, LearntAccount>();
   /** By account id, then by what is limited. */
   readonly #stated = new Map<string, Map<string, StatedEntry>>();
   /** Looks at refusals: attached always. */
@@ -60,7 +73,7 @@ export class LearntLimits {
     const { clock } = this.#parts;
     const now = clock.monotonic();
     const limits: LearntLimit[] = [...this.#statedOf(accountId, now)];
-    for (const { grammar, headers, model, seenAt } of this.#answers.get(accountId)?.values() ?? []) {
+    for (const { grammar, headers, model, seenAt } of this.#accounts.get(accountId)?.answers.values() ?? []) {
       const wallThen = clock.wall() - (now - seenAt);
       for (const { counter, limit, remaining, resetMs } of grammar.read(headers, wallThen)) {
         const { dimension, window } = counter;
@@ -97,24 +110,35 @@ export class LearntLimits {
   }
 
   /**
-   * Notes what an answer said, and returns the cooldowns that follow from it. Only what is left is read here; the rest when
-   * somebody asks.
+   * Notes what an answer said, and returns the cooldowns that follow from it. Asking for a header is what an answer costs most:
+   * while plenty is left, one is asked for. Resets are read when somebody wants to know.
    */
   #headers(lease: LeaseFacts, headers: HeaderReader): readonly CooldownChange[] {
     const { clock, grammarOf } = this.#parts;
     const grammar = grammarOf(lease);
-    const found = grammar?.leftIn(headers) ?? "nothing";
-    if (grammar === undefined || found === "nothing") return noChanges;
-    const model = grammar.isPerModel ? lease.model : undefined;
-    const { accountId } = lease;
-    const answers = this.#answers.get(accountId) ?? new Map<string, LearntAnswer>();
-    const known = answers.get(model ?? "");
-    if (known !== undefined && known.sentAt > lease.startedAt) return noChanges;
+    if (grammar === undefined) return noChanges;
+    const { accountId, startedAt } = lease;
     const seenAt = clock.monotonic();
-    if (answers.size === 0) this.#answers.set(accountId, answers);
+    let account = this.#accounts.get(accountId);
+    if (account !== undefined && !account.left.isLittle && seenAt - account.lookedAt < seldomMs) {
+      const { header, little } = account.left;
+      if (Number(headers.get(header)) > little) return noChanges;
+    }
+    const left = grammar.leftIn(headers);
+    if (left === undefined) return noChanges;
+    const model = grammar.isPerModel ? lease.model : undefined;
+    const known = account?.answers.get(model ?? "");
+    if (known !== undefined && known.sentAt > startedAt) return noChanges;
+    if (account === undefined) {
+      account = { answers: new Map(), lookedAt: seenAt, left };
+      this.#accounts.set(accountId, account);
+    }
+    const { answers } = account;
+    account.lookedAt = seenAt;
+    account.left = left;
     if (answers.size >= mostModels && known === undefined) answers.clear();
-    answers.set(model ?? "", { grammar, headers, model, sentAt: lease.startedAt, seenAt });
-    return found === "some" ? noChanges : this.#cooldownsFor(lease, grammar, headers, model);
+    answers.set(model ?? "", { grammar, headers, model, sentAt: startedAt, seenAt });
+    return left.isNothing ? this.#cooldownsFor(lease, grammar, headers, model) : noChanges;
   }
 
   /** Takes in what a refusal stated. It is shown for one window's length, and lowers nothing. */
@@ -131,7 +155,7 @@ export class LearntLimits {
   }
 
   #keyRemoved({ accountId }: ObservedKey): void {
-    this.#answers.delete(accountId);
+    this.#accounts.delete(accountId);
     this.#stated.delete(accountId);
   }
 

@@ -11,6 +11,22 @@ export interface DryCounter {
   readonly forMs: number;
 }
 
+/** So little of what is limited that every answer is to be looked at: by number, or as a share of the limit. */
+const fewLeft = 20;
+const smallShare = 0.2;
+
+/** How much the counters of an answer say is left. */
+export interface LeftCounts {
+  /** The first header that said so: the others come with it. */
+  readonly header: string;
+  /** Below or at this, its counter has little left. */
+  readonly little: number;
+  /** Has any counter little left? */
+  readonly isLittle: boolean;
+  /** Has any counter run dry? */
+  readonly isNothing: boolean;
+}
+
 /** What a provider's counters in headers say, by the grammar it declares. */
 export class HeaderGrammar {
   readonly counters: readonly HeaderCounter[];
@@ -29,16 +45,21 @@ export class HeaderGrammar {
     return scope === "model" || (scope === undefined && this.#provider.perModel === true);
   }
 
-  /** The quick look at every answer: is anything said, and has a counter run dry? */
-  leftIn(headers: HeaderReader): "nothing" | "some" | "none" {
-    let found: "nothing" | "some" = "nothing";
-    for (const { remaining } of this.counters) {
+  /** Looks at all that an answer says is left; `undefined`: it says nothing. */
+  leftIn(headers: HeaderReader): LeftCounts | undefined {
+    let left: { -readonly [field in keyof LeftCounts]: LeftCounts[field] } | undefined;
+    for (const { remaining, limit } of this.counters) {
       const text = remaining === undefined ? null : headers.get(remaining);
-      if (text === null) continue;
-      if (Number(text) <= 0) return "none";
-      found = "some";
+      if (remaining === undefined || text === null) continue;
+      const count = Number(text);
+      const total = limit === undefined ? null : headers.get(limit);
+      const little = total === null ? fewLeft : Math.max(fewLeft, Number(total) * smallShare);
+      left ??= { header: remaining, little, isLittle: false, isNothing: false };
+      // What is no number says nothing good.
+      if (!(count > little)) left.isLittle = true;
+      if (count <= 0) left.isNothing = true;
     }
-    return found;
+    return left;
   }
 
   /** @param wall epoch milliseconds at which they were read */

@@ -77,6 +77,83 @@ describe("LearntLimits", () => {
     }
   });
 
+  describe("with more than one counter", () => {
+    const left = (requests: number, tokens: number): Response => {
+      const counters = { [header]: String(requests), "x-ratelimit-remaining-tokens": String(tokens) };
+      const resets = { "x-ratelimit-reset-requests": "30s", "x-ratelimit-reset-tokens": "30s" };
+      const limits = { "x-ratelimit-limit-requests": "1000", "x-ratelimit-limit-tokens": "50000" };
+      return Response.json({}, { headers: { ...counters, ...limits, ...resets } });
+    };
+
+    /** Says so of its only account, call by call, and tells after which of them something was put into cooldown. */
+    async function cooledAfter(answers: readonly (readonly [requests: number, tokens: number, laterMs: number])[]) {
+      const { fetch, clock } = rig(
+        (_sent, number) => left(answers[number - 1]?.[0] ?? 0, answers[number - 1]?.[1] ?? 0),
+        {
+          provider: "openai",
+          keyCount: 1,
+        },
+      );
+      const after: number[] = [];
+      let made = 0;
+      fetch.rotator.on("key-cooled", () => after.push(made));
+      for (const [, , laterMs] of answers) {
+        made++;
+        await fetch(target, forModel("m"));
+        await clock.advance(laterMs);
+      }
+      return after;
+    }
+
+    it("hears the second one run dry on an account's first answer, when it had little left, and after a second at the latest", async () => {
+      expect(await cooledAfter([[900, 0, 0]])).toEqual([1]);
+      expect(
+        await cooledAfter([
+          [900, 9000, 0],
+          [899, 0, 0],
+        ]),
+      ).toEqual([2]);
+      expect(
+        await cooledAfter([
+          [900, 40_000, 500],
+          [899, 39_000, 600],
+          [898, 0, 0],
+        ]),
+      ).toEqual([3]);
+    });
+
+    it("hears the first one run dry at once", async () => {
+      expect(
+        await cooledAfter([
+          [900, 40_000, 0],
+          [0, 39_000, 0],
+        ]),
+      ).toEqual([2]);
+    });
+
+    it("asks for one header of an answer while plenty is left", async () => {
+      const asked: string[] = [];
+      const { fetch, clock } = rig(
+        () => {
+          const answer = left(900, 40_000);
+          const { headers } = answer;
+          const get = (name: string): string | null => {
+            if (name.startsWith("x-ratelimit-")) asked.push(name);
+            return headers.get(name);
+          };
+          return Object.defineProperty(answer, "headers", { value: { get, has: (name: string) => headers.has(name) } });
+        },
+        { provider: "openai", keyCount: 1 },
+      );
+      for (let call = 0; call < 3; call++) await fetch(target, forModel("m"));
+      expect(asked.filter((name) => name === header)).toHaveLength(3);
+      expect(asked.filter((name) => name === "x-ratelimit-remaining-tokens")).toHaveLength(1);
+      await clock.advance(1000);
+      await fetch(target, forModel("m"));
+      expect(asked.filter((name) => name === "x-ratelimit-remaining-tokens")).toHaveLength(2);
+    });
+  });
+
   it("leaves other models of that key alone", async () => {
     const { fetch, sent, keysUsed } = drying("6m0s");
     await fetch(target, forModel("m"));
