@@ -28,7 +28,7 @@ export class QuotaGroup<Key extends MemberKey> {
   readonly position: number;
   /** The key of an account that has just one, as most have: spares the way over the list. */
   only: Key | undefined = undefined;
-  #several: readonly Key[] | undefined = undefined;
+  #several: Key[] | undefined = undefined;
   #name: string | undefined;
   #id: string | undefined = undefined;
   weight = 1;
@@ -86,39 +86,52 @@ export class QuotaGroup<Key extends MemberKey> {
     this.coolingModels.add(model);
   }
 
+  /** Takes a key in; whoever takes in several looks at their weights at the end. */
   join(key: Key): void {
-    const { keys } = this;
-    // Whoever joins has said the name.
-    if (keys.length > 0) this.#name ??= this.name;
-    this.#keep(keys.length === 0 ? [key] : [...keys, key]);
+    const { only } = this;
+    if (this.#several !== undefined) this.#several.push(key);
+    else if (only === undefined) this.#keepOnly(key);
+    else {
+      // Whoever joins has said the name.
+      this.#name ??= only.id;
+      this.#several = [only, key];
+      this.only = undefined;
+    }
   }
 
   leave(key: Key): void {
     this.#name ??= this.name;
     this.cursor = 0;
-    this.#keep(this.keys.filter((other) => other !== key));
+    const left = this.keys.filter((other) => other !== key);
+    this.#several = left.length > 1 ? left : undefined;
+    this.only = undefined;
+    if (left.length === 1) this.#keepOnly(left[0] as Key);
+    else this.refresh();
   }
 
-  #keep(keys: readonly Key[]): void {
-    this.only = keys.length === 1 ? keys[0] : undefined;
-    this.#several = keys.length > 1 ? keys : undefined;
-    this.refresh();
+  #keepOnly(key: Key): void {
+    this.only = key;
+    this.weight = key.config.weight;
+    this.priority = key.config.priority;
   }
 
   /** Takes weight and tier from its enabled keys. */
   refresh(): void {
-    if (this.only !== undefined) {
-      const { weight, priority } = this.only.config;
-      this.weight = weight;
-      this.priority = priority;
-      return;
+    if (this.only !== undefined) this.#keepOnly(this.only);
+    else if (this.#several !== undefined) this.#refreshFrom(this.#several);
+  }
+
+  #refreshFrom(keys: readonly Key[]): void {
+    const isAnyEnabled = keys.some(({ enabled }) => enabled);
+    let most = 0;
+    let first = Number.POSITIVE_INFINITY;
+    for (const { enabled, config } of keys) {
+      if (isAnyEnabled && !enabled) continue;
+      most = Math.max(most, config.weight);
+      first = Math.min(first, config.priority);
     }
-    const { keys: all } = this;
-    const active = all.filter((key) => key.enabled);
-    const keys = active.length > 0 ? active : all;
-    if (keys.length === 0) return;
-    this.weight = Math.max(...keys.map((key) => key.config.weight));
-    this.priority = Math.min(...keys.map((key) => key.config.priority));
+    this.weight = most;
+    this.priority = first;
   }
 }
 

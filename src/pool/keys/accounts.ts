@@ -1,6 +1,6 @@
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import type { LimitTemplate } from "../../limits/limits.ts";
-import { type AccountTerms, accountId, QuotaGroup } from "./account.ts";
+import { type AccountTerms, QuotaGroup } from "./account.ts";
 import { isFingerprint } from "./fingerprint.ts";
 import type { KeyIndex } from "./key-index.ts";
 import type { Account, PooledKey } from "./pooled-key.ts";
@@ -15,6 +15,11 @@ export interface PoolTerms {
   readonly limitsOf: (provider: ProviderReading) => readonly LimitTemplate[];
 }
 
+/** What a provider's accounts have in common, and those of them that somebody gave a name: the others go by that of their key. */
+interface NamedAccounts extends AccountTerms {
+  readonly named: Map<string, Account>;
+}
+
 /**
  * Accounts by slot and by name, and what strategies ask of them. One that nobody has asked for is a slot and no more: whoever
  * keeps the list makes its key.
@@ -24,11 +29,11 @@ export abstract class Accounts {
   readonly #terms: Pick<PoolTerms, "onlyProvider" | "limitsOf">;
   /** By slot; `undefined`: not made yet, `null`: gone. */
   #bySlot: (Account | undefined | null)[] = [];
-  /** Accounts that somebody gave a name, by id; the others go by the name of their key. */
-  readonly #named = new Map<string, Account>();
+  /** Is there any account that somebody gave a name? */
+  #isAnyNamed = false;
   /** Is there one whose name may be the id of a key that comes? */
   protected isNamedLikeKey = false;
-  readonly #termsOf = new Map<ProviderReading, AccountTerms>();
+  readonly #termsOf = new Map<ProviderReading, NamedAccounts>();
   #accountCount = 0;
   readonly #freeSlots: number[] = [];
   #positions = 0;
@@ -78,16 +83,26 @@ export abstract class Accounts {
   }
 
   accountWith(id: string): Account | undefined {
-    const named = this.#named.get(id);
+    const end = id.indexOf("/");
+    for (const terms of this.#termsOf.values()) {
+      if (terms.provider.id.length === end && id.startsWith(terms.provider.id))
+        return this.#find(terms, id.slice(end + 1));
+    }
+    return undefined;
+  }
+
+  #find(terms: NamedAccounts, name: string): Account | undefined {
+    const named = terms.named.get(name);
     if (named !== undefined) return named;
-    const account = this.keys.get(id.slice(id.indexOf("/") + 1))?.account;
-    return account?.id === id ? account : undefined;
+    // A key whose name its account has was entered by it.
+    const account = (isFingerprint(name) ? this.keys.get(name) : this.keys.entered(name))?.account;
+    return account?.provider.id === terms.provider.id && account.name === name ? account : undefined;
   }
 
   /** By the name a caller gives; where two providers have one of that name, by its id. */
   accountOf(name: string): Account | undefined {
-    for (const provider of this.providers) {
-      const account = this.accountWith(accountId(provider, name));
+    for (const terms of this.#termsOf.values()) {
+      const account = this.#find(terms, name);
       if (account !== undefined) return account;
     }
     return this.accountWith(name);
@@ -104,6 +119,7 @@ export abstract class Accounts {
 
   protected endAccounts(): void {
     this.#bySlot.length = this.#positions;
+    if (this.#isAnyNamed) for (const account of this.#bySlot) account?.refresh();
   }
 
   /** The account of the next slot is made when somebody asks. */
@@ -114,12 +130,8 @@ export abstract class Accounts {
   }
 
   #make(slot: number): Account {
-    const account: Account = new QuotaGroup(
-      this.termsFor(this.#terms.onlyProvider as ProviderReading),
-      undefined,
-      slot,
-      slot,
-    );
+    const terms = this.termsFor(this.#terms.onlyProvider as ProviderReading);
+    const account: Account = new QuotaGroup(terms, undefined, slot, slot);
     this.#bySlot[slot] = account;
     this.join(account);
     return account;
@@ -127,14 +139,11 @@ export abstract class Accounts {
 
   protected accountFor(provider: ProviderReading, name: string | undefined, keyId: string): Account {
     const terms = this.termsFor(provider);
-    if (name === undefined && this.#named.size === 0) return this.place(terms, keyId);
-    const id = accountId(provider, name ?? keyId);
-    const known = name === undefined ? this.#named.get(id) : this.accountWith(id);
-    const account = known ?? this.place(terms, name ?? keyId);
-    if (name !== undefined) {
-      this.#named.set(id, account);
-      this.isNamedLikeKey ||= isFingerprint(name);
-    }
+    if (name === undefined) return (this.#isAnyNamed ? terms.named.get(keyId) : undefined) ?? this.place(terms, keyId);
+    const account = this.#find(terms, name) ?? this.place(terms, name);
+    terms.named.set(name, account);
+    this.#isAnyNamed = true;
+    this.isNamedLikeKey ||= isFingerprint(name);
     return account;
   }
 
@@ -147,10 +156,12 @@ export abstract class Accounts {
     return account;
   }
 
-  protected termsFor(provider: ProviderReading): AccountTerms {
+  protected termsFor(provider: ProviderReading): NamedAccounts {
     let terms = this.#termsOf.get(provider);
     if (terms === undefined) {
-      terms = { provider, limits: this.#terms.limitsOf(provider) };
+      // The same name at two providers is two accounts, at one that is given in two ways it is one.
+      const like = [...this.#termsOf.values()].find((other) => other.provider.id === provider.id);
+      terms = { provider, limits: this.#terms.limitsOf(provider), named: like?.named ?? new Map() };
       this.#termsOf.set(provider, terms);
       this.providers.push(provider);
       this.noteLimits(terms.limits);
@@ -159,7 +170,7 @@ export abstract class Accounts {
   }
 
   protected drop(account: Account): void {
-    this.#named.delete(account.id);
+    this.#termsOf.get(account.provider)?.named.delete(account.name);
     this.#bySlot[account.slot] = null;
     this.#freeSlots.push(account.slot);
     this.#accountCount--;

@@ -7,8 +7,10 @@ import type { PooledKey } from "./pooled-key.ts";
  */
 export class KeyIndex {
   #byId = new Map<string, PooledKey>();
-  /** Keys whose id is not known yet. */
-  #unnamed = 0;
+  /** Keys that are not in it yet. */
+  #unentered = 0;
+  /** Are some of those known by an id they were given? Others go by hashes. */
+  #isAnyGiven = false;
   /** Were keys named in another order than they came in? */
   #isShuffled = false;
   readonly #inOrder: () => Iterable<PooledKey>;
@@ -19,12 +21,18 @@ export class KeyIndex {
   }
 
   get size(): number {
-    return this.#byId.size + this.#unnamed;
+    return this.#byId.size + this.#unentered;
   }
 
   get(id: string): PooledKey | undefined {
     const known = this.#byId.get(id);
-    return known !== undefined || this.#unnamed === 0 || !isFingerprint(id) ? known : this.#all().get(id);
+    if (known !== undefined || this.#unentered === 0) return known;
+    return this.#isAnyGiven || isFingerprint(id) ? this.#all().get(id) : undefined;
+  }
+
+  /** A key that was entered by its id. */
+  entered(id: string): PooledKey | undefined {
+    return this.#byId.get(id);
   }
 
   has(id: string): boolean {
@@ -42,18 +50,19 @@ export class KeyIndex {
   /** A key whose id is known from the beginning. */
   add(id: string, key: PooledKey): void {
     this.#byId.set(id, key);
-    if (this.#unnamed > 0) this.#isShuffled = true;
+    if (this.#unentered > 0) this.#isShuffled = true;
   }
 
-  /** A key that will be named when somebody asks. */
-  expect(): void {
-    this.#unnamed++;
+  /** A key that is entered when somebody asks for one that is not there. */
+  expect(isGiven: boolean): void {
+    this.#unentered++;
     this.#isShuffled = true;
+    this.#isAnyGiven ||= isGiven;
   }
 
-  /** One of those that were expected. */
+  /** One of those that were expected tells its hash. */
   onNamed(id: string, key: PooledKey): void {
-    this.#unnamed--;
+    this.#unentered--;
     this.#byId.set(id, key);
   }
 
@@ -66,7 +75,8 @@ export class KeyIndex {
     const all = new Map<string, PooledKey>();
     for (const key of this.#inOrder()) all.set(key.id, key);
     this.#byId = all;
-    this.#unnamed = 0;
+    this.#unentered = 0;
+    this.#isAnyGiven = false;
     this.#isShuffled = false;
     return all;
   }

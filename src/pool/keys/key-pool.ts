@@ -50,7 +50,7 @@ export class KeyPool extends Accounts {
     const { onlyProvider } = this.#terms;
     for (let place = 0; place < listed.length; place++) {
       const key = listed[place] as ListedKey;
-      if (typeof key !== "string") this.#enter(key.id, key, this.#secretOf(key.secret), entry);
+      if (typeof key !== "string") this.#enterGiven(key, entry);
       else if (onlyProvider === undefined || this.isNamedLikeKey) this.#enterNamed(key, entry);
       // Where several keys have one account, slots and places in the list part.
       else if (this.positions !== place) this.#enterPlain(key, this.termsFor(onlyProvider), entry);
@@ -61,6 +61,7 @@ export class KeyPool extends Accounts {
 
   add(config: ResolvedKey, addedAt = 0): PooledKey {
     const key = this.#enter(config.id, config, this.#secretOf(config.secret), this.#entryAt(addedAt));
+    key.account.refresh();
     this.watcher?.("keyAdded", key.shown);
     return key;
   }
@@ -75,18 +76,30 @@ export class KeyPool extends Accounts {
   }
 
   #enter(id: string, config: KeyTraits, secret: KeySecret, entry: KeyEntry): PooledKey {
+    const key = this.#made(id, config, secret, entry);
+    this.keys.add(id, key);
+    return key;
+  }
+
+  #made(id: string, config: KeyTraits, secret: KeySecret, entry: KeyEntry): PooledKey {
     const account = this.accountFor(this.#terms.providerOf({ id }), config.account, id);
     const key = new PooledKey(account, this.#ordinals.for(id), config, id, secret, entry);
-    this.keys.add(id, key);
     account.join(key);
     this.noteRules(config);
     return key;
   }
 
+  /** One of a list. It is found by its id at once where its account goes by that, otherwise when somebody asks. */
+  #enterGiven(key: ResolvedKey, entry: KeyEntry): void {
+    const made = this.#made(key.id, key, this.#secretOf(key.secret), entry);
+    if (key.account === undefined) this.keys.add(key.id, made);
+    else this.keys.expect(true);
+  }
+
   /** The key of the next slot is made when somebody asks. */
   #expect(provider: ProviderReading): void {
     this.expectAccount(provider);
-    this.keys.expect();
+    this.keys.expect(false);
     this.#ordinals.take(1);
   }
 
@@ -95,7 +108,7 @@ export class KeyPool extends Accounts {
     const account = this.place(terms, undefined);
     const own = this.#secretOf(secret);
     account.join(new PooledKey(account, this.#ordinals.take(1), plainTraits, undefined, own, entry));
-    this.keys.expect();
+    this.keys.expect(false);
   }
 
   /** The same, where its name has to be known. */
