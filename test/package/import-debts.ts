@@ -5,13 +5,8 @@ export const openViolations: readonly string[] = [
   "pool/keys/key-secret.ts imports pool/waiting/bounded-wait.ts",
   "stores/file/key-file-format.ts imports pool/keys/key-source.ts",
   "stores/redis/keys/options.ts imports stores/redis/options.ts",
-  "stores/redis/outage/gap.ts imports stores/redis/redis-reservation.ts",
-  "stores/redis/outage/last-seen.ts imports types of stores/redis/redis-reservation.ts",
-  "stores/redis/wire/answer.ts imports stores/redis/redis-reservation.ts",
   "stores/redis/wire/link.ts imports types of stores/redis/options.ts",
-  "stores/redis/wire/link.ts imports types of stores/redis/outage/insurance.ts",
-  "stores/redis/wire/questions.ts imports types of stores/redis/redis-reservation.ts",
-  "stores/redis/wire/settling.ts imports types of stores/redis/redis-reservation.ts",
+  "stores/redis/wire/link.ts imports types of stores/redis/outage/local-fallback.ts",
   "testing/index.ts imports testing/emulator/answers/openai-errors.ts",
 ];
 

@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { InsuredReservation } from "../../src/stores/redis/outage/insurance.ts";
+import { InsuredReservation } from "../../src/stores/redis/outage/local-fallback.ts";
 import { expectCounted } from "./support/counted.ts";
 import { Load } from "./support/load.ts";
 import { RedisProcess } from "./support/redis-process.ts";

@@ -1,7 +1,7 @@
 import type { SharingChange, StoreSharing, Unsubscribe } from "../../limits/store.ts";
 import type { Clock } from "../../types.ts";
-import type { Standing } from "./outage/insurance.ts";
-import { causeText } from "./wire/cause-text.ts";
+import { causeText } from "./cause-text.ts";
+import type { Standing } from "./outage/local-fallback.ts";
 import { CommandTimeoutError } from "./wire/command-budget.ts";
 
 export interface SharingOptions {

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Candidate, Refusal, Reservation } from "../../../src/limits/store.ts";
-import { InsuredReservation } from "../../../src/stores/redis/outage/insurance.ts";
-import type { RedisReservation } from "../../../src/stores/redis/redis-reservation.ts";
+import { InsuredReservation } from "../../../src/stores/redis/outage/local-fallback.ts";
+import type { RedisReservation } from "../../../src/stores/redis/wire/redis-reservation.ts";
 import { ownTime } from "../../support/own-time.ts";
 import type { Rig } from "./rigs.ts";
 import { ask, until } from "./shared-limits.ts";

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { causeText } from "../../../src/stores/redis/wire/cause-text.ts";
+import { causeText } from "../../../src/stores/redis/cause-text.ts";
 
 const secret = randomBytes(5).toString("hex");
 const token = randomBytes(20).toString("hex");

@@ -1,7 +1,7 @@
 import { needsOf } from "../../../limits/amounts.ts";
 import type { Bucket, Candidate, Counted, Need, Refusal, ScopeState } from "../../../limits/store.ts";
 import type { ScopeId } from "../../../types.ts";
-import type { RedisReservation } from "../redis-reservation.ts";
+import type { RedisReservation } from "../wire/redis-reservation.ts";
 
 /** Beyond so many, what was seen first is forgotten. */
 const mostRemembered = 50_000;

@@ -11,7 +11,7 @@ import type {
   StoreReading,
 } from "../../../limits/store.ts";
 import type { ScopeId } from "../../../types.ts";
-import { RedisReservation } from "../redis-reservation.ts";
+import { RedisReservation } from "./redis-reservation.ts";
 import { type ScriptRequest, sources } from "./request.ts";
 
 /** Times from here on stand for never; and the number that stands for "only a release helps". */

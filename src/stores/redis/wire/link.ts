@@ -1,6 +1,6 @@
 import type { Clock } from "../../../types.ts";
 import type { SharingState } from "../options.ts";
-import type { Standing } from "../outage/insurance.ts";
+import type { Standing } from "../outage/local-fallback.ts";
 import type { ScriptAnswer } from "./answer.ts";
 import { CommandBudget, CommandTimeoutError } from "./command-budget.ts";
 import type { Ride } from "./report-queue.ts";

@@ -1,8 +1,8 @@
 import type { Refusal, Reservation } from "../../../limits/store.ts";
 import type { Clock } from "../../../types.ts";
-import type { RedisReservation } from "../redis-reservation.ts";
 import { type Question, refusalOf, reservationOf, type ScriptAnswer } from "./answer.ts";
 import type { Link } from "./link.ts";
+import type { RedisReservation } from "./redis-reservation.ts";
 import type { ReportQueue } from "./report-queue.ts";
 import type { ScriptRequest } from "./request.ts";
 

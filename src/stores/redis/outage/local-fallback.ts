@@ -15,7 +15,7 @@ import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
 import type { Question } from "../wire/answer.ts";
 import type { ServerTime } from "../wire/server-time.ts";
 import type { LastSeen } from "./last-seen.ts";
-import type { OwnPlaces } from "./own-places.ts";
+import type { OwnPlaces } from "./open-permits.ts";
 
 /** What was decided without the server is asked again after so long: it may be back. Milliseconds. */
 const askAgainMs = 1000;

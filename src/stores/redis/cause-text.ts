@@ -1,4 +1,4 @@
-import { isError } from "../../../realms.ts";
+import { isError } from "../../realms.ts";
 
 /** Longer causes are cut. */
 const longestCause = 200;

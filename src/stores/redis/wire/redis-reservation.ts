@@ -1,5 +1,5 @@
-import type { Blocked, Need, Reservation } from "../../limits/store.ts";
-import type { ScopeId } from "../../types.ts";
+import type { Blocked, Need, Reservation } from "../../../limits/store.ts";
+import type { ScopeId } from "../../../types.ts";
 
 const nothing: readonly ScopeId[] = [];
 

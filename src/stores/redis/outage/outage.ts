@@ -1,14 +1,14 @@
 import type { Bucket, Candidate, Refusal, Report, ScopeState, StoreReading } from "../../../limits/store.ts";
 import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
-import { RedisReservation } from "../redis-reservation.ts";
 import type { Question } from "../wire/answer.ts";
+import { RedisReservation } from "../wire/redis-reservation.ts";
 import type { Charge } from "../wire/request.ts";
 import type { ServerTime } from "../wire/server-time.ts";
 import { type Settling, settlingOf } from "../wire/settling.ts";
-import { Insurance, InsuredReservation, type Standing } from "./insurance.ts";
 import type { LastSeen } from "./last-seen.ts";
-import { OwnCharges } from "./own-charges.ts";
-import type { OwnPlaces } from "./own-places.ts";
+import { Insurance, InsuredReservation, type Standing } from "./local-fallback.ts";
+import type { OwnPlaces } from "./open-permits.ts";
+import { OwnCharges } from "./usage-log.ts";
 
 const askAgainMs = 250;
 
