@@ -246,8 +246,9 @@ export interface Store {
   /**
    * Scopes in a cooldown now, for a store inside this process: a pool that begins on one that counted before, or is shared by
    * several pools, learns so which models cool on their own.
+   * @param accounts whose they may be, each its provider and its name: an older record may lack the provider
    */
-  cooling?(): Iterable<ScopeId>;
+  cooling?(accounts: () => readonly string[]): Iterable<ScopeId>;
   dump?(): Awaitable<StoreDump>;
   load?(dump: StoreDump): Awaitable<void>;
   close?(): Awaitable<void>;

@@ -209,7 +209,8 @@ export class Readiness {
 
   /** A store inside this process may have counted before, or for another pool. */
   *#coolingModels(): Generator<string> {
-    for (const scope of this.#options.store.cooling?.() ?? []) {
+    const accounts = (): readonly string[] => Array.from(this.#pool.accounts, ({ id }) => id);
+    for (const scope of this.#options.store.cooling?.(accounts) ?? []) {
       const model = this.#noteModel(scope);
       if (model !== undefined) yield model;
     }

@@ -11,9 +11,13 @@ import {
   toWallTime,
 } from "../windows/counter.ts";
 import { createCounter } from "../windows/create-counter.ts";
+import { markOlder } from "./older-ids.ts";
 
 const format = "rotating-fetch/memory";
-export const dumpVersion = 1;
+/** Raised only for what an earlier version would read wrongly. */
+export const dumpVersion = 2;
+/** That of version 0.1.0: its ids carry no provider. */
+const olderVersion = 1;
 
 /** How long a cooldown's record is kept after its end, for its strikes; milliseconds. */
 export const recordKeptMs = 24 * 3_600_000;
@@ -89,13 +93,14 @@ export function* dumpText({ cells, counters }: MemoryContents, at: Instant): Gen
  */
 export function loadContents(dump: unknown, at: Instant): LoadedContents {
   const { cooldowns, counters } = expectState(dump);
+  const named = (dump as StoreDump).version === olderVersion ? markOlder : (id: string): string => id;
   const loaded = new Map<string, Counter>();
   for (const { id, counted } of counters) {
     const counter = createCounter(counted.kind);
     counter.load(counted, at);
-    if (!counter.isIdle(at)) loaded.set(id, counter);
+    if (!counter.isIdle(at)) loaded.set(named(id), counter);
   }
-  const records = cooldowns.map((each) => loadCooldown(each, at));
+  const records = cooldowns.map((each) => loadCooldown({ ...each, scope: named(each.scope) }, at));
   return { records: records.filter((record) => isRemembered(record, at.monotonic)), counters: loaded };
 }
 
@@ -125,8 +130,8 @@ function loadCooldown({ scope, until, startedAt, reason, source, strikes }: Cool
 function expectState(dump: unknown): DumpedState {
   const { format: itsFormat, version: itsVersion, state } = expectObject("dump", dump);
   if (itsFormat !== format) throw unexpected("dump.format", `"${format}"`, itsFormat);
-  if (itsVersion !== dumpVersion)
-    throw unexpected("dump.version", `${dumpVersion}, the one this version writes`, itsVersion);
+  if (itsVersion !== dumpVersion && itsVersion !== olderVersion)
+    throw unexpected("dump.version", `${dumpVersion}, the one this version writes, or ${olderVersion}`, itsVersion);
   const { savedAt, cooldowns, counters } = expectObject("dump.state", state);
   expectNumbers("dump.state", { savedAt }, ["savedAt"]);
   expectList("dump.state.cooldowns", cooldowns, expectCooldown);

@@ -27,6 +27,7 @@ import { type Counter, type Instant, untilRelease } from "../windows/counter.ts"
 import { createCounter } from "../windows/create-counter.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
 import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
+import { adoptedModelScopes, isOlder, olderIdOf } from "./older-ids.ts";
 import { MemoryPins } from "./pins.ts";
 import { settleCounters, takeAll } from "./reserved-amounts.ts";
 
@@ -62,6 +63,8 @@ export class MemoryStore implements Store {
   #readAt = Number.NEGATIVE_INFINITY;
   #pins: MemoryPins | undefined;
   #claims: MemoryPins | undefined;
+  /** Is there anything from a dump of version 0.1.0 of which nobody has asked yet? */
+  #hasOlder = false;
   #layout = 0;
   #reservations = 0;
   #sweepAtSize = 4096;
@@ -112,6 +115,7 @@ export class MemoryStore implements Store {
 
   read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): StoreReading {
     const at = this.instant();
+    if (this.#hasOlder) for (const scope of scopes) this.#adoptScope(scope);
     const states: ScopeState[] = [];
     for (const scope of scopes) {
       const cell = this.#cells.get(scope);
@@ -120,8 +124,9 @@ export class MemoryStore implements Store {
     return { now: at.monotonic, scopes: states, buckets: buckets.map((bucket) => this.#bucketState(bucket, at)) };
   }
 
-  *cooling(): Generator<ScopeId> {
+  *cooling(accounts: () => readonly string[] = () => []): Generator<ScopeId> {
     const now = this.clock.monotonic();
+    if (this.#hasOlder) for (const scope of adoptedModelScopes(this.#cells.keys(), accounts())) this.#adoptScope(scope);
     for (const [scope, { record }] of this.#cells) if (record.until > now) yield scope;
   }
 
@@ -161,9 +166,13 @@ export class MemoryStore implements Store {
     const { records, counters } = loadContents(dump, at);
     this.#expectUnused(at);
     this.#counters.clear();
-    for (const [id, counter] of counters) this.#counters.set(id, counter);
+    for (const [id, counter] of counters) {
+      this.#counters.set(id, counter);
+      this.#hasOlder ||= isOlder(id);
+    }
     for (const record of records) {
       this.#cells.set(record.scope, new ScopeCell(record));
+      this.#hasOlder ||= isOlder(record.scope);
       this.#touch(record, at.monotonic, undefined);
     }
     this.#layout++;
@@ -222,6 +231,7 @@ export class MemoryStore implements Store {
   }
 
   #cellsOf(scopes: readonly ScopeId[]): readonly ScopeCell[] {
+    if (this.#hasOlder) for (const scope of scopes) this.#adoptScope(scope);
     const cells: ScopeCell[] = [];
     for (const scope of scopes) {
       const cell = this.#cells.get(scope);
@@ -231,12 +241,30 @@ export class MemoryStore implements Store {
   }
 
   #counterOf(bucket: Bucket): Counter {
-    let counter = this.#counters.get(bucket.id);
+    let counter = this.#counters.get(bucket.id) ?? this.#adoptCounter(bucket.id);
     if (counter === undefined) {
       counter = createCounter(bucket.kind);
       this.#counters.set(bucket.id, counter);
     }
     return counter;
+  }
+
+  /** What version 0.1.0 counted of it, from now on under its own id. */
+  #adoptCounter(id: string): Counter | undefined {
+    const older = this.#hasOlder ? olderIdOf(id) : id;
+    const counter = this.#counters.get(older);
+    if (counter === undefined) return undefined;
+    this.#counters.delete(older);
+    this.#counters.set(id, counter);
+    return counter;
+  }
+
+  #adoptScope(scope: ScopeId): void {
+    const older = this.#cells.get(olderIdOf(scope));
+    if (older === undefined || this.#cells.has(scope)) return;
+    this.#cells.delete(older.record.scope);
+    this.#cells.set(scope, new ScopeCell({ ...older.record, scope }));
+    this.#layout++;
   }
 
   #refusalOf(memo: CandidateMemo, index: number, at: Instant, purpose: ReserveOptions["purpose"]): Blocked | undefined {
@@ -334,6 +362,7 @@ export class MemoryStore implements Store {
     const now = this.clock.monotonic();
     let states = touched;
     for (const change of changes) {
+      if (this.#hasOlder) this.#adoptScope(change.scope);
       const cell = this.#cells.get(change.scope);
       const next = applyCooldown(cell?.record, change, now, this.#random);
       if (next === undefined) continue;
@@ -374,7 +403,7 @@ export class MemoryStore implements Store {
   }
 
   #bucketState(bucket: Bucket, at: Instant): BucketState {
-    const counter = this.#counters.get(bucket.id);
+    const counter = this.#counters.get(bucket.id) ?? this.#adoptCounter(bucket.id);
     if (counter === undefined) return { id: bucket.id, used: 0, left: bucket.limit, resetInMs: null };
     const used = counter.used(bucket, at);
     const left = Math.max(0, bucket.limit - used);

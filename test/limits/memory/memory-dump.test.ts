@@ -45,7 +45,7 @@ describe("MemoryStore.dump", () => {
     const now = clock.wall();
     expect(dump).toEqual({
       format: "rotating-fetch/memory",
-      version: 1,
+      version: 2,
       state: {
         savedAt: now,
         cooldowns: [
@@ -106,7 +106,7 @@ describe("MemoryStore.load", () => {
   it.each([
     ["dump", () => undefined, "an object, got undefined"],
     ["dump.format", (dump: object) => ({ ...dump, format: "other" }), '"rotating-fetch/memory", got "other"'],
-    ["dump.version", (dump: object) => ({ ...dump, version: 2 }), "1, the one this version writes, got 2"],
+    ["dump.version", (dump: object) => ({ ...dump, version: 3 }), "2, the one this version writes, or 1, got 3"],
     ["dump.state", (dump: object) => ({ ...dump, state: [] }), "an object, got a list"],
     [
       "dump.state.counters",
@@ -147,6 +147,7 @@ describe("MemoryStore.load", () => {
   it("takes a dump of version 0.1.0, which had limits that were stated among it", () => {
     const dump = copyOf(used().dump());
     const statements = [{ id: "a#rolling", kind: "rolling", limit: 3, sentAt: 1, until: 2 }];
+    Object.assign(dump, { version: 1 });
     Object.assign(dump.state, { statements });
     const store = new MemoryStore({ clock: new FakeClock() });
     store.load(dump as StoreDump);

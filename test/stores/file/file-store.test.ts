@@ -172,7 +172,7 @@ describe("FileStore", () => {
       ["is a list", () => "[1]", "foreign", "is none of rotating-fetch's"],
       [
         "is of a later version",
-        (text: string) => text.replace('"version":1', '"version":2'),
+        (text: string) => text.replace('"version":2', '"version":3'),
         "too_new",
         "later version",
       ],
