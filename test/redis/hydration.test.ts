@@ -124,11 +124,12 @@ describe("KeyRotator over a RedisStore", () => {
     const proposed = new Set<string>();
     const reserve = other.store.reserve;
     other.store.reserve = (candidates, options) => {
-      for (const { keyId } of candidates) proposed.add(keyId);
+      for (const { scopes } of candidates) for (const each of scopes) proposed.add(each);
       return reserve(candidates, options);
     };
     for (let count = 0; count < 12; count++) expect(await use(other)).not.toBe("a");
-    expect([proposed.has("a"), other.asked]).toEqual([false, { count: 12, refused: 0 }]);
+    expect(proposed).toContain("key:generic/b");
+    expect([proposed.has("key:generic/a"), other.asked]).toEqual([false, { count: 12, refused: 0 }]);
     expect(one.events).toHaveLength(1);
   });
 

@@ -97,7 +97,7 @@ describe("RedisKeyStore between pools of different providers", () => {
   });
 
   it("has a key of one address never sent to another address of the same provider", async () => {
-    for (const provider of ["generic", "openai"]) {
+    for (const provider of ["generic", "openai"] as const) {
       world = new KeyStoreWorld(() => ioredisOf(redis));
       const [one, other] = [await place(), await place()];
       const secret = newSecret();
