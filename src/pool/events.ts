@@ -104,7 +104,10 @@ export interface RotatorEvents {
   };
   /** The body could be sent only once, so the call got one attempt. */
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
-  /** The shared store cannot be asked: this process decides alone, or refuses, as the store was told to. */
+  /**
+   * The shared store cannot be asked, or processes of a later version count beside this one: it decides alone, or refuses, as the
+   * store was told to.
+   */
   "store-degraded": {
     /** What went wrong, in words without a secret. */
     readonly cause: string | undefined;

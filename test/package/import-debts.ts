@@ -5,8 +5,6 @@ export const openViolations: readonly string[] = [
   "pool/keys/key-secret.ts imports pool/waiting/bounded-wait.ts",
   "stores/file/key-file-format.ts imports pool/keys/key-source.ts",
   "stores/redis/keys/options.ts imports stores/redis/options.ts",
-  "stores/redis/wire/link.ts imports types of stores/redis/options.ts",
-  "stores/redis/wire/link.ts imports types of stores/redis/outage/local-fallback.ts",
   "testing/index.ts imports testing/emulator/answers/openai-errors.ts",
 ];
 

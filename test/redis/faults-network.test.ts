@@ -1,6 +1,6 @@
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { InsuredReservation } from "../../src/stores/redis/outage/local-fallback.ts";
+import { FallbackReservation } from "../../src/stores/redis/outage/local-fallback.ts";
 import { expectCounted } from "./support/counted.ts";
 import { Load } from "./support/load.ts";
 import { RedisProcess } from "./support/redis-process.ts";
@@ -114,7 +114,7 @@ describe("RedisStore behind a network that fails", () => {
       await new Promise((resolve) => setImmediate(resolve));
       const busyUntil = performance.now() + commandTimeoutMs * 2;
       while (performance.now() < busyUntil);
-      if ((await asked) instanceof InsuredReservation) alone++;
+      if ((await asked) instanceof FallbackReservation) alone++;
     }
     // On a machine with other things to do, the server too may have had to wait.
     expect(alone).toBeLessThan(3);

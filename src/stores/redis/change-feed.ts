@@ -21,14 +21,14 @@ export class ChangeFeed {
   readonly #names: KeyNames;
   readonly #cooled: (state: ScopeState) => void;
   readonly #listeners = new Set<(change: StoreChange) => void>();
-  readonly #sharing: Pick<Sharing, "listening" | "deaf">;
+  readonly #sharing: Pick<Sharing, "listening" | "unsubscribed">;
   #connection: Subscription | undefined;
 
   constructor(
     subscribe: NonNullable<Commander["subscribe"]>,
     names: KeyNames,
     cooled: (state: ScopeState) => void,
-    sharing: Pick<Sharing, "listening" | "deaf">,
+    sharing: Pick<Sharing, "listening" | "unsubscribed">,
   ) {
     this.#cooled = cooled;
     this.#subscribe = subscribe;
@@ -75,7 +75,7 @@ export class ChangeFeed {
         connection.stop();
         if (this.#connection !== connection) return;
         this.#connection = undefined;
-        this.#sharing.deaf(error);
+        this.#sharing.unsubscribed(error);
       },
     );
   }

@@ -4,6 +4,7 @@ import type { Clock } from "../../types.ts";
 import type { Commander } from "./wire/client.ts";
 import type { CommandBudget } from "./wire/command-budget.ts";
 import type { KeyNames } from "./wire/key-names.ts";
+import type { Link } from "./wire/link.ts";
 
 /** So many are kept for a pool; beyond that, those that end first go. */
 const mostPins = 100_000;
@@ -45,10 +46,7 @@ export interface RedisPinsOptions {
   readonly budget: CommandBudget;
   readonly names: KeyNames;
   readonly clock: Clock;
-  /** Does it make sense to ask the server? */
-  readonly isUp: () => boolean;
-  /** Has this process been there longest? */
-  readonly isFirst: () => boolean;
+  readonly link: Pick<Link, "isUp" | "standing">;
 }
 
 /** Small texts by name, for all processes. What this one put it still knows while the server is away. */
@@ -81,15 +79,15 @@ export class RedisPins implements Pins {
   async claim(name: string, forMs: number): Promise<boolean> {
     const answer = await this.#run(claimText, [this.#options.names.claim(name)], [wholeMs(forMs)]);
     if (answer !== notAsked) return Number(answer) === 1;
-    if (!this.#options.isFirst() || this.#claims.get(name) !== undefined) return false;
+    if (this.#options.link.standing.rank !== 0 || this.#claims.get(name) !== undefined) return false;
     this.#claims.put(name, "", forMs);
     return true;
   }
 
   /** What the server would have said is not worth a failed request. */
   async #run(text: string, keys: readonly [string, ...string[]], args: readonly string[]): Promise<unknown> {
-    const { commander, budget, isUp } = this.#options;
-    if (!isUp()) return notAsked;
+    const { commander, budget, link } = this.#options;
+    if (!link.isUp) return notAsked;
     const words = ["EVAL", text, String(keys.length), ...keys, ...args];
     try {
       return await budget.within(commander.send(keys[0], words), () => {});

@@ -15,169 +15,143 @@ import type {
   StoreSharing,
   Unsubscribe,
 } from "../../limits/store.ts";
-import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
+import type { CooldownChange, ScopeId } from "../../types.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { checkStoreOptions, type RedisStoreOptions, type SharingState } from "./options.ts";
+import { DirectCalls } from "./direct-calls.ts";
+import type { OlderRecords } from "./older-records.ts";
+import { checkStoreOptions, type RedisStoreOptions } from "./options.ts";
 import { LastSeen } from "./outage/last-seen.ts";
-import { InsuredReservation } from "./outage/local-fallback.ts";
-import { OwnPlaces } from "./outage/open-permits.ts";
-import { Gap } from "./outage/outage.ts";
-import { OwnCharges } from "./outage/usage-log.ts";
+import { FallbackReservation } from "./outage/local-fallback.ts";
+import { OpenPermits } from "./outage/open-permits.ts";
+import { Outage } from "./outage/outage.ts";
+import { Recovery } from "./outage/recovery.ts";
+import { UsageLog } from "./outage/usage-log.ts";
 import { RedisPins } from "./pins.ts";
+import { RollingDeploy } from "./rolling-deploy.ts";
 import { Sharing } from "./sharing.ts";
-import { type Question, readingOf, type ScriptAnswer, touchedOf } from "./wire/answer.ts";
+import { type Question, RedisReservation } from "./wire/answer.ts";
 import { commanderOf } from "./wire/client.ts";
 import { CommandBudget } from "./wire/command-budget.ts";
 import { KeyNames } from "./wire/key-names.ts";
 import { Link } from "./wire/link.ts";
 import { Questions } from "./wire/questions.ts";
-import { RedisReservation } from "./wire/redis-reservation.ts";
-import { ReportQueue, type Ride } from "./wire/report-queue.ts";
+import { ReportQueue } from "./wire/report-queue.ts";
 import { ScriptRequest } from "./wire/request.ts";
 import { ScriptRunner } from "./wire/script-runner.ts";
 import { ServerTime } from "./wire/server-time.ts";
-import { isIdle, settlingOf } from "./wire/settling.ts";
+import { isIdle, type Settling, settlingOf } from "./wire/settling.ts";
 
-/** So much is read or changed in one call: a script holds up the whole server. */
-const mostInPart = 500;
 const nothing: readonly ScopeState[] = Object.freeze([]);
 /** How long closing waits for what has not been reported yet, milliseconds. */
 const closesWithinMs = 1000;
-/** How long a server that came back is told what happened before it is asked again, milliseconds. */
-const mergesWithinMs = 1500;
-
 /**
  * Counters and cooldowns of many processes, in Redis: one atomic call for every decision, on the server's clock. Where the
  * server cannot be asked in time, this process decides alone, within its share of what was left.
  */
 export class RedisStore implements SharedStore {
   readonly candidatesPerReserve = 16;
+  readonly pins: RedisPins;
   readonly #names: KeyNames;
-  readonly #link: Link;
-  readonly #reports: ReportQueue;
-  readonly #feed: ChangeFeed | undefined;
-  readonly #sharing: Sharing;
-  readonly #random: Random;
   readonly #instance = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   readonly #time: ServerTime;
-  readonly #seen = new LastSeen();
-  readonly #places = new OwnPlaces();
-  /** What this process took with the server's knowledge. */
-  readonly #charges = new OwnCharges();
-  readonly #gap: Gap;
+  readonly #link: Link;
+  readonly #reports: ReportQueue;
   readonly #questions: Questions;
-  readonly pins: RedisPins;
-  /** Half of a question's time: it comes before one. */
-  readonly #mergeBudget: CommandBudget;
-  /** While the server is told what was taken without it: asked now, it would give that out again. */
-  #merging: Promise<void> | undefined;
+  readonly #calls: DirectCalls;
+  readonly #feed: ChangeFeed | undefined;
+  readonly #sharing: Sharing;
+  readonly #seen = new LastSeen();
+  readonly #permits = new OpenPermits();
+  /** What this process took with the server's knowledge. */
+  readonly #usage = new UsageLog();
+  readonly #outage: Outage;
+  readonly #recovery: Recovery;
+  readonly #deploy: RollingDeploy;
   #reservations = 0;
   #requests = 0;
-  #isClosed = false;
 
   /** @throws InvalidOptionsError naming the option that cannot work. */
   constructor(options: RedisStoreOptions) {
     checkStoreOptions(options);
-    const { clock = systemClock, random = Math.random, insurance = {}, onState } = options;
+    const { clock = systemClock, random = Math.random, insurance = {}, commandTimeoutMs = 50, onState } = options;
     const commander = commanderOf(options.client);
-    this.#sharing = new Sharing({ clock, standing: () => this.#link.standing, status: () => commander.status?.() });
-    const tell = (state: SharingState, cause?: unknown): void => {
-      if (!this.#isClosed) onState?.(state, cause);
-    };
+    const standing = () => this.#link.standing;
+    this.#sharing = new Sharing({ clock, standing, status: () => commander.status?.(), onState });
     this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
-    const budget = new CommandBudget(clock, options.commandTimeoutMs ?? 50);
-    const isUp = (): boolean => this.#link.isUp;
-    const isFirst = (): boolean => this.#link.standing.rank === 0;
-    this.pins = new RedisPins({ commander, budget, names: this.#names, clock, isUp, isFirst });
-    this.#random = random;
     this.#time = new ServerTime(clock);
-    this.#mergeBudget = new CommandBudget(clock, (options.commandTimeoutMs ?? 50) / 2);
-    this.#link = new Link({
+    const newRequest = (): ScriptRequest => this.#request();
+    const link = new Link({
       runner: new ScriptRunner(commander, this.#names.channel),
       clock,
       time: this.#time,
-      commandTimeoutMs: options.commandTimeoutMs ?? 50,
+      commandTimeoutMs,
       expectedInstances: insurance === "closed" ? 1 : (insurance.expectedInstances ?? 4),
-      newRequest: () => this.#request(),
-      failed: (cause) => this.#sharing.failed(cause),
-      lost: (cause) => {
-        this.#reports.letGo();
-        this.#sharing.alone(cause);
-        tell("alone", cause);
-      },
-      back: async () => {
-        await this.#merge();
-        tell("shared");
-      },
-      forgot: () => {
-        this.#replay();
-        this.#sharing.forgot();
-      },
-      answered: () => {
-        if (this.#link.isUp && this.#sharing.shared()) this.#feed?.reopen();
-        this.#mergeIfDue();
+      newRequest,
+      events: {
+        onFailure: (cause) => this.#sharing.failed(cause),
+        onLost: (cause) => this.#recovery.onLost(cause),
+        onBack: () => this.#recovery.onBack(),
+        onDataLost: () => this.#recovery.onDataLost(),
+        onOlder: (seenAt) => this.#deploy.onOlder(seenAt),
+        onAnswer: () => this.#onAnswer(),
       },
     });
-    this.#reports = this.#makeQueue(clock);
-    const [seen, places, time] = [this.#seen, this.#places, this.#time];
-    const standing = () => this.#link.shareStanding;
-    this.#gap = new Gap({ time, random, seen, places, standing, isClosed: insurance === "closed" });
+    this.#link = link;
+    const now = (): number => this.#time.monotonic();
+    const reports = new ReportQueue({ clock, random, now, send: () => this.#calls.report() });
+    this.#reports = reports;
+    const [seen, permits, usage, time] = [this.#seen, this.#permits, this.#usage, this.#time];
+    const isClosed = insurance === "closed";
+    const outage = new Outage({ time, random, seen, permits, standing: () => link.shareStanding, isClosed });
+    this.#outage = outage;
+    const parts = { link, reports, outage, seen, permits, usage, time, random, newRequest, sharing: this.#sharing };
+    this.#recovery = new Recovery(parts, clock, commandTimeoutMs);
+    const calls = new DirectCalls(parts);
+    this.#calls = calls;
+    this.#deploy = new RollingDeploy({ calls, reports, usage, time });
     this.#questions = new Questions({
-      link: this.#link,
-      reports: this.#reports,
+      link,
+      reports,
       clock,
-      newRequest: () => this.#request(),
-      granted: (reservation, lagMs) => this.#granted(reservation, lagMs),
-      refused: (refusal, { candidates }) => this.#refused(refusal, candidates),
+      newRequest,
+      onGrant: (reservation, lagMs) => this.#onGrant(reservation, lagMs),
+      onRefusal: (refusal, question) => this.#onRefusal(refusal, question),
       giveBack: (reservation) => this.#giveBack(reservation),
-      alone: (question) => this.#reserveAlone(question),
+      askAgain: (question) => this.reserve(question.candidates, question.options),
+      fallBack: (question) => this.#fallBack(question),
     });
+    const budget = new CommandBudget(clock, commandTimeoutMs);
+    this.pins = new RedisPins({ commander, budget, names: this.#names, clock, link });
     if (commander.subscribe === undefined) return;
-    const cooled = (state: ScopeState): void => this.#seen.rests([state]);
-    const feed = new ChangeFeed(commander.subscribe, this.#names, cooled, this.#sharing);
-    this.#feed = feed;
+    const cooled = (state: ScopeState): void => seen.onCooldowns([state]);
+    this.#feed = new ChangeFeed(commander.subscribe, this.#names, cooled, this.#sharing);
   }
 
   reserve(candidates: readonly Candidate[], options: ReserveOptions): Promise<Reservation | Refusal> {
-    const number = ++this.#reservations;
-    const question = { number, id: `${this.#instance}.${number}`, candidates, options };
-    if (!this.#link.maySpend) return Promise.resolve(this.#reserveAlone(question));
-    this.#mergeIfDue();
-    if (this.#merging === undefined) return this.#questions.ask(question);
+    const link = this.#link;
+    if (!link.maySpend) return Promise.resolve(this.#fallBack(this.#question(candidates, options)));
+    if (this.#outage.isOpen) this.#recovery.mergeIfDue();
+    const { merging } = this.#recovery;
+    if (merging === undefined) return this.#questions.ask(this.#question(candidates, options));
     // What takes longer is on its way, or travels with the question.
-    return this.#merging.then(() => {
-      const asks = this.#link.maySpend && this.#link.isAnswering;
-      return asks ? this.#questions.ask(question) : this.#reserveAlone(question);
+    return merging.then(() => {
+      const question = this.#question(candidates, options);
+      return link.maySpend && link.isAnswering ? this.#questions.ask(question) : this.#fallBack(question);
     });
   }
 
-  async settle(reports: readonly Report[], atLeast: readonly Counted[] = []): Promise<readonly ScopeState[]> {
-    this.#seen.counted(atLeast);
-    this.#reports.raise(atLeast);
-    const touched = reports.map((report) => this.#settleOne(report));
-    return touched.length === 1 ? (touched[0] ?? nothing) : (await Promise.all(touched)).flat();
+  async settle(reports: readonly Report[], atLeast?: readonly Counted[]): Promise<readonly ScopeState[]> {
+    if (atLeast !== undefined && atLeast.length > 0) this.#raise(atLeast);
+    if (reports.length === 1) return this.#settle(reports[0] as Report);
+    return (await Promise.all(reports.map((report) => this.#settle(report)))).flat();
   }
 
-  async cooldown(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
-    const states: ScopeState[] = [];
-    for (const part of inParts(changes)) states.push(...(await this.#cooldownPart(part)));
-    return states;
+  cooldown(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
+    return this.#deploy.cooldown(changes);
   }
 
-  /** Of many scopes and buckets each part is read for itself. */
-  async read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
-    const [ofScopes, ofBuckets] = [inParts(scopes), inParts(buckets)];
-    const readings: StoreReading[] = [];
-    for (let part = 0; part < Math.max(ofScopes.length, ofBuckets.length, 1); part++) {
-      readings.push(await this.#readPart(ofScopes[part] ?? [], ofBuckets[part] ?? []));
-    }
-    const last = readings.at(-1) as StoreReading;
-    if (readings.length === 1) return last;
-    return {
-      now: last.now,
-      scopes: readings.flatMap((reading) => reading.scopes),
-      buckets: readings.flatMap((reading) => reading.buckets),
-    };
+  read(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
+    return this.#deploy.read(scopes, buckets);
   }
 
   claim(name: string, forMs: number): Promise<boolean> {
@@ -194,17 +168,7 @@ export class RedisStore implements SharedStore {
 
   /** Its sign of life, which it also gives by itself, goes along. Without the server, what this process holds goes on as well. */
   async renew(): Promise<void> {
-    const holders = this.#places.renew(this.#time.monotonic());
-    if (!this.#link.isUp || this.#isClosed) return;
-    const first = this.#request();
-    this.#link.beat(first);
-    const parts = holders.length === 0 ? [[]] : inParts(holders);
-    for (const [place, part] of parts.entries()) {
-      const request = place === 0 ? first : this.#request();
-      if (part.length > 0) request.renew(part);
-      // What could not be renewed now is tried again with the next third of the lease.
-      await this.#link.ask(request, undefined, () => {}).catch(() => {});
-    }
+    if (!this.#link.isClosed) await this.#calls.renew(this.#time.monotonic());
   }
 
   /** Tells nothing where the client cannot listen: with a function. */
@@ -213,75 +177,45 @@ export class RedisStore implements SharedStore {
   }
 
   /**
-   * Sends what has not been reported yet, gives up the places that requests under way still hold, and listens no longer.
+   * Sends what has not been reported yet, gives up the permits that requests under way still hold, and listens no longer.
    * Whoever waits for it hears nothing more of `onState`. The client stays open.
    */
   async close(): Promise<void> {
     if (this.#link.isUp) {
-      this.#giveUpPlaces();
+      // A process that ends may not live to tell what becomes of them, and others would wait for their leases to run out.
+      for (const holder of this.#permits.holders(this.#time.monotonic())) {
+        if (isOurs(holder)) void this.#settle({ reservation: holder, outcome: "aborted", sent: "unknown" });
+      }
       await this.#reports.drained(closesWithinMs);
     }
-    this.#isClosed = true;
     this.#sharing.close();
     this.#reports.stop();
     this.#link.close();
     this.#feed?.close();
   }
 
-  /** A process that ends may not live to tell what becomes of them, and others would wait for their leases to run out. */
-  #giveUpPlaces(): void {
-    for (const holder of this.#places.holders(this.#time.monotonic())) {
-      if (!(holder instanceof RedisReservation) && !(holder instanceof InsuredReservation)) continue;
-      void this.#settleOne({ reservation: holder, outcome: "aborted", sent: "unknown" });
-    }
+  #question(asked: readonly Candidate[], options: ReserveOptions): Question {
+    const number = ++this.#reservations;
+    const { older } = this.#deploy;
+    const candidates = older === undefined ? asked : older.candidates(asked, this.#time.monotonic());
+    return { number, id: `${this.#instance}.${number}`, candidates, options };
   }
 
-  async #cooldownPart(changes: readonly CooldownChange[]): Promise<readonly ScopeState[]> {
-    if (this.#link.isUp) {
-      try {
-        const { request, answer } = await this.#ask((made) => made.cool(changes, this.#random));
-        const states = touchedOf(answer, request).flatMap(({ report, state }) => (report === 0 ? state : []));
-        this.#seen.rests(states);
-        return states;
-      } catch {
-        // They hold here, and elsewhere as soon as the server is back.
-      }
-    }
-    return this.#gap.cooldown(changes);
-  }
-
-  async #readPart(scopes: readonly ScopeId[], buckets: readonly Bucket[]): Promise<StoreReading> {
-    if (this.#link.isUp) {
-      try {
-        const { answer } = await this.#ask((made) => made.read(scopes, buckets));
-        return readingOf(answer, scopes, buckets);
-      } catch {
-        // What is known here is better than nothing.
-      }
-    }
-    return this.#gap.read(scopes, buckets);
-  }
-
-  /** With what there is to report. */
-  async #ask(fill: (request: ScriptRequest) => void): Promise<{ request: ScriptRequest; answer: ScriptAnswer }> {
-    const request = this.#request();
-    fill(request);
-    const ride = this.#reports.board(request);
-    return { request, answer: await this.#link.ask(request, ride, () => {}) };
-  }
-
-  #granted(reservation: RedisReservation, lagMs: number): RedisReservation {
+  #onGrant(reservation: RedisReservation, lagMs: number): RedisReservation {
     reservation.lagMs = lagMs;
-    this.#seen.granted(reservation);
+    this.#seen.onGrant(reservation);
+    const { older } = this.#deploy;
+    if (older !== undefined) reservation.blocked = reservation.blocked && older.blocked(reservation.blocked);
     if (reservation.settled) return reservation;
-    for (const { bucket, amount } of reservation.needs) this.#charges.add(bucket, amount, reservation.reservedAt);
-    this.#places.taken(reservation);
+    for (const { bucket, amount } of reservation.needs) this.#usage.add(bucket, amount, reservation.reservedAt);
+    if (reservation.isHolding) this.#permits.taken(reservation);
     return reservation;
   }
 
-  #refused(refusal: Refusal, candidates: readonly Candidate[]): Refusal {
-    this.#seen.refused(refusal, candidates);
-    return refusal;
+  #onRefusal(refusal: Refusal, { candidates }: Question): Refusal {
+    this.#seen.onRefusal(refusal, candidates);
+    const { older } = this.#deploy;
+    return older === undefined ? refusal : this.#deploy.refusal(refusal, older);
   }
 
   #giveBack(taken: RedisReservation): void {
@@ -289,87 +223,53 @@ export class RedisStore implements SharedStore {
     void this.#reports.add(settlingOf(taken, { reservation: taken, outcome: "aborted", sent: "no" }));
   }
 
-  #reserveAlone(question: Question): InsuredReservation | Refusal {
+  #fallBack(question: Question): FallbackReservation | Refusal {
     this.#link.probe();
-    return this.#gap.reserve(question);
+    const answer = this.#outage.reserve(question);
+    const { older } = this.#deploy;
+    return answer.granted || older === undefined ? answer : this.#deploy.refusal(answer, older);
   }
 
-  #settleOne(report: Report): readonly ScopeState[] | Promise<readonly ScopeState[]> {
-    const { reservation } = report;
-    if (reservation instanceof InsuredReservation) return this.#settleInsured(reservation, report);
-    if (!(reservation instanceof RedisReservation) || reservation.settled) return nothing;
+  #raise(asked: readonly Counted[]): void {
+    const atLeast = this.#deploy.older?.counted(asked, this.#time.monotonic()) ?? asked;
+    this.#seen.onCounted(atLeast);
+    this.#reports.raise(atLeast);
+  }
+
+  #settle(asked: Report): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    const { reservation } = asked;
+    if (!isOurs(reservation) || reservation.settled) return nothing;
     reservation.settled = true;
-    this.#places.ended(reservation);
-    const settling = settlingOf(reservation, report);
-    for (const { bucket, change } of settling.needs) this.#charges.correct(bucket, change, reservation.reservedAt);
-    return this.#report(settling);
-  }
-
-  #settleInsured(
-    reservation: InsuredReservation,
-    report: Report,
-  ): readonly ScopeState[] | Promise<readonly ScopeState[]> {
-    if (reservation.settled) return nothing;
-    reservation.settled = true;
-    const after = this.#gap.settle(reservation, report);
-    return Array.isArray(after) ? after : this.#report(after);
-  }
-
-  #report(settling: Parameters<ReportQueue["add"]>[0]): readonly ScopeState[] | Promise<readonly ScopeState[]> {
+    const { older } = this.#deploy;
+    const report = older === undefined ? asked : older.report(asked, this.#time.monotonic());
+    let settling: Settling | ScopeState[];
+    if (reservation instanceof RedisReservation) {
+      if (reservation.isHolding) this.#permits.ended(reservation);
+      settling = settlingOf(reservation, report);
+      for (const { bucket, change } of settling.needs) this.#usage.correct(bucket, change, reservation.reservedAt);
+    } else settling = this.#outage.settle(reservation, report);
+    if (Array.isArray(settling)) return older === undefined ? settling : older.states(settling);
     if (isIdle(settling)) return nothing;
     const told = this.#reports.add(settling);
-    if (!this.#link.isUp || !(told instanceof Promise)) return nothing;
-    return told.then((states) => {
-      if (states.length > 0) this.#seen.rests(states);
-      return states;
-    });
+    return this.#link.isUp && told instanceof Promise ? this.#settled(told, older) : nothing;
   }
 
-  /** Shares hold until what is granted can be relied on: one that is ended would be given anew. */
-  #mergeIfDue(): void {
-    if (this.#merging !== undefined || !this.#gap.isOpen) return;
-    if (!this.#link.maySpend || !this.#link.isAnswering) return;
-    const ended = (): void => {
-      this.#merging = undefined;
-    };
-    this.#merging = this.#mergeBudget.within(this.#merge(), () => {}).then(ended, ended);
+  async #settled(
+    told: Promise<readonly ScopeState[]>,
+    older: OlderRecords | undefined,
+  ): Promise<readonly ScopeState[]> {
+    const states = await told;
+    if (states.length > 0) this.#seen.onCooldowns(states);
+    return older === undefined ? states : older.states(states);
   }
 
-  /** Tells the server what happened without it. */
-  async #merge(): Promise<void> {
-    const { charges, changes } = this.#gap.end();
-    for (const { bucket, amount, at } of charges) this.#charges.add(bucket, amount, at);
-    this.#seen.took(charges);
-    this.#reports.charge(charges);
-    for (const part of inParts(changes)) {
-      const request = this.#request().cool(part, this.#random);
-      await this.#link.ask(request, undefined, () => {}).catch(() => {});
+  #onAnswer(): void {
+    const { isUp, isAmongNewer } = this.#link;
+    if (isAmongNewer || !this.#sharing.isShared) {
+      this.#sharing.onNewer(isAmongNewer);
+      if (isUp && !isAmongNewer && this.#sharing.shared()) this.#feed?.reopen();
     }
-    this.#reports.flush();
-    await this.#reports.drained(mergesWithinMs);
-  }
-
-  /** Tells the server again what it has lost: all that this process took and that still counts. */
-  #replay(): void {
-    const now = this.#time.monotonic();
-    const places = this.#places
-      .holders(now)
-      .flatMap(({ id, expiresAt, needs }) =>
-        needs
-          .filter(({ bucket }) => bucket.kind === "concurrency")
-          .map(({ bucket, amount }) => ({ bucket, amount, at: now, holder: { id, expiresAt } })),
-      );
-    this.#reports.charge([...this.#charges.list(now), ...places]);
-  }
-
-  #makeQueue(clock: Clock): ReportQueue {
-    const send = (): void => {
-      if (!this.#link.mayReport) return;
-      const request = this.#request();
-      const ride: Ride | undefined = this.#reports.board(request);
-      if (ride !== undefined) this.#link.ask(request, ride, () => {}).catch(() => {});
-    };
-    return new ReportQueue({ clock, random: this.#random, now: () => this.#time.monotonic(), send });
+    if (this.#outage.isOpen) this.#recovery.mergeIfDue();
   }
 
   #request(): ScriptRequest {
@@ -378,9 +278,6 @@ export class RedisStore implements SharedStore {
   }
 }
 
-function inParts<T>(list: readonly T[]): readonly (readonly T[])[] {
-  if (list.length <= mostInPart) return list.length === 0 ? [] : [list];
-  return Array.from({ length: Math.ceil(list.length / mostInPart) }, (_, part) =>
-    list.slice(part * mostInPart, (part + 1) * mostInPart),
-  );
+function isOurs(reservation: unknown): reservation is RedisReservation | FallbackReservation {
+  return reservation instanceof RedisReservation || reservation instanceof FallbackReservation;
 }

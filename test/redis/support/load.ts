@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Candidate, Refusal, Reservation } from "../../../src/limits/store.ts";
-import { InsuredReservation } from "../../../src/stores/redis/outage/local-fallback.ts";
-import type { RedisReservation } from "../../../src/stores/redis/wire/redis-reservation.ts";
+import { FallbackReservation } from "../../../src/stores/redis/outage/local-fallback.ts";
+import type { RedisReservation } from "../../../src/stores/redis/wire/answer.ts";
 import { ownTime } from "../../support/own-time.ts";
 import type { Rig } from "./rigs.ts";
 import { ask, until } from "./shared-limits.ts";
@@ -59,13 +59,13 @@ export class Load {
 
   /** By the processes themselves. */
   get grantedAlone(): number {
-    return this.#grantedOf((answer) => answer instanceof InsuredReservation);
+    return this.#grantedOf((answer) => answer instanceof FallbackReservation);
   }
 
   /** Was any of so many last answers of each process the server's? */
   isServed(last = 1): boolean {
     return [...this.#answered.values()].every((all) =>
-      all.slice(-last).some(({ answer }) => answer.granted && !(answer instanceof InsuredReservation)),
+      all.slice(-last).some(({ answer }) => answer.granted && !(answer instanceof FallbackReservation)),
     );
   }
 
@@ -84,7 +84,7 @@ export class Load {
     for (const [{ standing }, all] of this.#answered) {
       let [seen, share, taken] = [limit, Number.NaN, 0];
       for (const { answer } of all) {
-        if (answer instanceof InsuredReservation) {
+        if (answer instanceof FallbackReservation) {
           if (Number.isNaN(share)) {
             share = Math.max(0, Math.ceil((seen - standing.rank) / standing.instances));
             shares += share;

@@ -1,9 +1,10 @@
 import { Redis } from "ioredis";
 import { systemClock } from "../../../src/clock.ts";
-import { createRotatingFetch, type KeyConfig, type Limit } from "../../../src/index.ts";
-import { RedisStore } from "../../../src/stores/redis/index.ts";
+import * as today from "../../../src/index.ts";
+import * as redis from "../../../src/stores/redis/index.ts";
 import type { Clock } from "../../../src/types.ts";
 import { ownTime } from "../../support/own-time.ts";
+import type { Version } from "./previous-version.ts";
 
 /** What a worker is told, as JSON in its first message. */
 export interface WorkerOrders {
@@ -11,8 +12,8 @@ export interface WorkerOrders {
   readonly pool: string;
   readonly providerUrl: string;
   readonly baseURL: string;
-  readonly keys: readonly KeyConfig[];
-  readonly limits: readonly Limit[];
+  readonly keys: readonly today.KeyConfig[];
+  readonly limits: readonly today.Limit[];
   readonly atOnce: number;
   /** How far its wall clock is off, milliseconds. */
   readonly skewMs: number;
@@ -21,6 +22,8 @@ export interface WorkerOrders {
   readonly leaseMs: number;
   readonly guardMs: number;
   readonly commandTimeoutMs: number;
+  /** Where another version of the package is. @default today's */
+  readonly version?: string | undefined;
 }
 
 export interface WorkerSums {
@@ -33,6 +36,8 @@ export interface WorkerSums {
 
 /** One of many processes that share a pool: as many requests at once as it is told, until it is told to stop. */
 async function work(orders: WorkerOrders, stopped: () => boolean, ready: () => Promise<void>): Promise<WorkerSums> {
+  const { createRotatingFetch, RedisStore }: Version =
+    orders.version === undefined ? { ...today, ...redis } : ((await import(orders.version)) as Version);
   const client = new Redis({ port: orders.redisPort, host: "127.0.0.1" });
   client.on("error", () => {});
   const delayed = async (args: string[]): Promise<unknown> => {

@@ -1,7 +1,7 @@
 import { needsOf } from "../../../limits/amounts.ts";
 import type { Bucket, Candidate, Counted, Need, Refusal, ScopeState } from "../../../limits/store.ts";
 import type { ScopeId } from "../../../types.ts";
-import type { RedisReservation } from "../wire/redis-reservation.ts";
+import type { RedisReservation } from "../wire/answer.ts";
 
 /** Beyond so many, what was seen first is forgotten. */
 const mostRemembered = 50_000;
@@ -18,23 +18,23 @@ export class LastSeen {
   readonly #rests = new Map<ScopeId, ScopeState>();
   #said = 0;
 
-  granted({ needs, left }: RedisReservation): void {
+  onGrant({ needs, left }: RedisReservation): void {
     this.#said++;
     for (const [place, { bucket }] of needs.entries()) this.#see(bucket.id, Math.max(0, left[place] ?? 0), this.#said);
   }
 
   /** What was taken without the server's knowledge is not left either. */
-  took(charges: readonly Need[]): void {
+  onUse(charges: readonly Need[]): void {
     for (const { bucket, amount } of charges) {
       this.#see(bucket.id, Math.max(0, this.leftIn(bucket) - amount), this.saidOf(bucket.id));
     }
   }
 
-  refused({ now, blocked }: Refusal, candidates: readonly Candidate[]): void {
+  onRefusal({ now, blocked }: Refusal, candidates: readonly Candidate[]): void {
     this.#said++;
     for (const { index, by, until, source, reason } of blocked) {
       if (source !== undefined) {
-        this.rests([
+        this.onCooldowns([
           { scope: by, now, until: until as number, startedAt: now, reason: reason ?? "", source, strikes: 0 },
         ]);
         continue;
@@ -46,14 +46,14 @@ export class LastSeen {
   }
 
   /** What somebody who knows says is used already is not left. */
-  counted(atLeast: readonly Counted[]): void {
+  onCounted(atLeast: readonly Counted[]): void {
     for (const { bucket, used } of atLeast) {
       const left = Math.max(0, Math.min(this.leftIn(bucket), bucket.limit - used));
       this.#see(bucket.id, left, this.saidOf(bucket.id));
     }
   }
 
-  rests(states: readonly ScopeState[]): void {
+  onCooldowns(states: readonly ScopeState[]): void {
     for (const state of states) {
       this.#rests.delete(state.scope);
       if (state.until > state.now) this.#rests.set(state.scope, state);
@@ -61,7 +61,7 @@ export class LastSeen {
     bound(this.#rests);
   }
 
-  get resting(): Iterable<ScopeState> {
+  get cooling(): Iterable<ScopeState> {
     return this.#rests.values();
   }
 

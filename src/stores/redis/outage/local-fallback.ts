@@ -12,19 +12,14 @@ import type {
   StoreReading,
 } from "../../../limits/store.ts";
 import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
-import type { Question } from "../wire/answer.ts";
+import { holdsPermits, type Question } from "../wire/answer.ts";
+import type { Standing } from "../wire/link.ts";
 import type { ServerTime } from "../wire/server-time.ts";
 import type { LastSeen } from "./last-seen.ts";
-import type { OwnPlaces } from "./open-permits.ts";
+import type { OpenPermits } from "./open-permits.ts";
 
 /** What was decided without the server is asked again after so long: it may be back. Milliseconds. */
 const askAgainMs = 1000;
-
-/** A place among those who share a pool. */
-export interface Standing {
-  readonly instances: number;
-  readonly rank: number;
-}
 
 /** What a process of this rank may take of what is left: over all ranks it adds up to just that. */
 function shareOf(left: number, { instances, rank }: Standing): number {
@@ -32,7 +27,7 @@ function shareOf(left: number, { instances, rank }: Standing): number {
 }
 
 /** Reserved while the server could not be asked. */
-export class InsuredReservation implements Reservation {
+export class FallbackReservation implements Reservation {
   readonly granted = true;
   /** Of this instance's reservations. */
   readonly number: number;
@@ -45,6 +40,7 @@ export class InsuredReservation implements Reservation {
   readonly readyAt: number;
   /** With the buckets as they were asked for, not as they were shared. */
   readonly needs: readonly Need[];
+  readonly isHolding: boolean;
   /** The server knows of no claim. */
   readonly claimed: readonly ScopeId[] = [];
   readonly inner: Reservation;
@@ -59,6 +55,7 @@ export class InsuredReservation implements Reservation {
     this.id = id;
     this.inner = inner;
     this.needs = needs.map(({ bucket, amount }) => ({ bucket, amount }));
+    this.isHolding = holdsPermits(this.needs);
     this.index = inner.index;
     this.reservedAt = inner.reservedAt;
     this.leaseMs = options.leaseMs;
@@ -67,11 +64,11 @@ export class InsuredReservation implements Reservation {
   }
 }
 
-export interface InsuranceOptions {
+export interface LocalFallbackOptions {
   readonly time: ServerTime;
   readonly random: Random;
   readonly seen: LastSeen;
-  readonly places: OwnPlaces;
+  readonly permits: OpenPermits;
   readonly standing: () => Standing;
 }
 
@@ -92,8 +89,8 @@ interface Share {
  * comes back one window after the share was reckoned, and then the share of the whole limit holds. A share is reckoned anew
  * only from what the server said since: one that comes and goes gives nothing out twice.
  */
-export class Insurance {
-  readonly #options: InsuranceOptions;
+export class LocalFallback {
+  readonly #options: LocalFallbackOptions;
   readonly #store: MemoryStore;
   readonly #shares = new Map<string, Share>();
   /** Buckets by the names under which they are counted here. */
@@ -108,7 +105,7 @@ export class Insurance {
   /** Scopes that may rest here. */
   readonly #touched = new Set<ScopeId>();
 
-  constructor(options: InsuranceOptions) {
+  constructor(options: LocalFallbackOptions) {
     this.#options = options;
     this.#standing = options.standing();
     this.#store = new MemoryStore({ clock: options.time, random: options.random });
@@ -133,7 +130,7 @@ export class Insurance {
     const over = [...this.#touched].map((scope) => ({ scope, set: "end", reason: "", source: "operator" }) as const);
     this.#store.cooldown(over);
     this.#touched.clear();
-    const resting = [...seen.resting].filter(({ until }) => until > now);
+    const resting = [...seen.cooling].filter(({ until }) => until > now);
     for (const { scope } of resting) this.#touched.add(scope);
     this.#store.cooldown(
       resting.map(({ scope, until, reason, source }) => ({ scope, set: { forMs: until - now }, reason, source })),
@@ -145,7 +142,7 @@ export class Insurance {
     const now = this.#options.time.monotonic();
     const ended = [...this.#endedByOperator.values()];
     const states = [...this.#changed.values()];
-    this.#options.seen.rests(states);
+    this.#options.seen.onCooldowns(states);
     this.#endedAt = now;
     this.#endedByOperator.clear();
     this.#changed.clear();
@@ -156,22 +153,22 @@ export class Insurance {
     ];
   }
 
-  reserve(question: Question): InsuredReservation | Refusal {
+  reserve(question: Question): FallbackReservation | Refusal {
     const shared = question.candidates.map((candidate) => ({
       scopes: candidate.scopes,
       needs: needsOf(candidate).map(({ bucket, amount }) => ({ bucket: this.#shared(bucket), amount })),
     }));
     const answer = this.#store.reserve(shared, question.options);
     if (!answer.granted) return soon(answer, this.#names);
-    return new InsuredReservation(this.#stretch, question, answer);
+    return new FallbackReservation(this.#stretch, question, answer);
   }
 
-  settle(report: Report, reservation: InsuredReservation): readonly ScopeState[] {
+  settle(report: Report, reservation: FallbackReservation): readonly ScopeState[] {
     return this.#note(this.#store.settle([{ ...report, reservation: reservation.inner }]));
   }
 
   /** The server decides what its end means; here only what it held is given back. */
-  release(report: Report, reservation: InsuredReservation): void {
+  release(report: Report, reservation: FallbackReservation): void {
     this.#store.settle([{ ...report, reservation: reservation.inner, cooldowns: undefined }]);
   }
 
@@ -209,17 +206,17 @@ export class Insurance {
 
   #heldFromServer(shared: Bucket, bucket: Bucket): number {
     const [counted] = this.#store.read([], [shared]).buckets;
-    return this.#options.places.heldIn(bucket) - (counted?.used ?? 0);
+    return this.#options.permits.heldIn(bucket) - (counted?.used ?? 0);
   }
 
   #reckon(bucket: Bucket): Share {
-    const { seen, places } = this.#options;
+    const { seen, permits } = this.#options;
     const left = shareOf(seen.leftIn(bucket), this.#standing);
     const isOfPlaces = bucket.kind === "concurrency";
     const limit = isOfPlaces ? left : shareOf(bucket.limit, this.#standing);
     const id = `${bucket.id}|${++this.#reckoned}`;
     const { windowMs = lengthOf(bucket.edges) } = bucket;
-    const heldBefore = places.heldIn(bucket);
+    const heldBefore = permits.heldIn(bucket);
     this.#shares.set(bucket.id, { id, limit, windowMs, heldBefore, saidAs: seen.saidOf(bucket.id) });
     this.#names.set(id, bucket.id);
     // What was taken of it before counts for a window.
@@ -232,7 +229,7 @@ export class Insurance {
   }
 }
 
-/** Of a calendar's window; places have none. */
+/** Of a calendar's window; permits have none. */
 function lengthOf(edges: Bucket["edges"]): number {
   return edges === undefined ? Number.POSITIVE_INFINITY : edges[1] - edges[0];
 }

@@ -3,6 +3,8 @@ import type { ScopeId } from "../../../types.ts";
 
 /** What a request under way may hold: permits, and a probe's claim. */
 export interface Holder {
+  /** Does it hold any? */
+  readonly isHolding: boolean;
   /** Of the instance's reservations. */
   readonly number: number;
   readonly id: string;
@@ -15,12 +17,11 @@ export interface Holder {
 }
 
 /** Requests under way from this process that hold something. */
-export class OwnPlaces {
+export class OpenPermits {
   readonly #holders = new Map<string, Holder>();
   readonly #counts = new Map<string, number>();
 
   taken(holder: Holder): void {
-    if (holder.claimed.length === 0 && !holder.needs.some(({ bucket }) => bucket.kind === "concurrency")) return;
     this.#holders.set(holder.id, holder);
     this.#count(holder, 1);
   }

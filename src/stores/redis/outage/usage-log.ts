@@ -1,7 +1,7 @@
 import type { Bucket } from "../../../limits/store.ts";
 
 /** What one bucket was charged at about the same time, milliseconds on the server's clock. */
-export interface OwnCharge {
+export interface LoggedUse {
   readonly bucket: Bucket;
   readonly at: number;
   readonly amount: number;
@@ -26,7 +26,7 @@ const sweepAtSize = 10_000;
  * What this process itself took, as long as it counts: a hundred entries for a window at most. From it the server is told again
  * what it lost.
  */
-export class OwnCharges {
+export class UsageLog {
   readonly #logs = new Map<string, Log>();
   #sweepAtSize = sweepAtSize;
 
@@ -69,8 +69,8 @@ export class OwnCharges {
   }
 
   /** All that still counts. */
-  list(now: number): OwnCharge[] {
-    const charges: OwnCharge[] = [];
+  list(now: number): LoggedUse[] {
+    const charges: LoggedUse[] = [];
     for (const log of this.#logs.values()) {
       forget(log, now);
       for (const [place, at] of log.times.entries()) {

@@ -14,12 +14,6 @@ import { reserving } from "./reserving.ts";
 import { rolling } from "./rolling.ts";
 import { settling } from "./settling.ts";
 
-/**
- * Of what the script writes and of what goes in and out. Part of every key's name: versions that understand their keys
- * differently do not meet. Raise it when the layout of a value changes.
- */
-export const scriptVersion = 1;
-
 /** One script for everything, so that reports travel with the next question and all of it is one atomic step. */
 export const scriptText = [
   opening,

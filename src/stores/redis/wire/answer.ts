@@ -6,12 +6,12 @@ import type {
   Candidate,
   Need,
   Refusal,
+  Reservation,
   ReserveOptions,
   ScopeState,
   StoreReading,
 } from "../../../limits/store.ts";
 import type { ScopeId } from "../../../types.ts";
-import { RedisReservation } from "./redis-reservation.ts";
 import { type ScriptRequest, sources } from "./request.ts";
 
 /** Times from here on stand for never; and the number that stands for "only a release helps". */
@@ -32,7 +32,8 @@ export interface ScriptAnswer {
   /** The server's time. */
   readonly n: number;
   readonly e: string;
-  readonly h?: [instances: number, rank: number];
+  /** To a sign of life; `olderSeenAt`: 0 where there is nobody of the format before. */
+  readonly h?: [instances: number, rank: number, olderSeenAt: number, newer: number];
   /** To each question, in their order. */
   readonly r?: Reply[];
   /** Scopes that were touched, by the report of which number; 0: by none. */
@@ -59,34 +60,95 @@ export interface Question {
   readonly options: ReserveOptions;
 }
 
+const nothing: readonly ScopeId[] = [];
+
+/** What was reserved, with all that settling it needs: the server keeps nothing of a reservation by itself. */
+export class RedisReservation implements Reservation {
+  readonly granted = true;
+  /** Of this instance's reservations. */
+  readonly number: number;
+  readonly id: string;
+  readonly index: number;
+  readonly reservedAt: number;
+  readonly leaseMs: number;
+  /** When its lease ends, on the server's clock. */
+  expiresAt: number;
+  readonly readyAt: number;
+  /** What is left in each bucket, in the order of the needs. */
+  readonly left: readonly number[];
+  blocked: readonly Blocked[] | undefined;
+  /** What was taken, as it was then. */
+  readonly needs: readonly Need[];
+  readonly tickets: readonly number[];
+  /** Scopes that had a record, which its success may clear. */
+  readonly known: readonly ScopeId[];
+  readonly isProbe: boolean;
+  /** Scopes that it may have claimed. */
+  readonly claimed: readonly ScopeId[];
+  /** Does it hold permits, or a claim? */
+  readonly isHolding: boolean;
+  /** How much earlier the server may have reserved it than this process knew, milliseconds: all that is counted from it comes later by so much. */
+  lagMs: number;
+  settled: boolean;
+
+  constructor(
+    { number, id, options: { leaseMs, purpose } }: Pick<Question, "number" | "id" | "options">,
+    index: number,
+    reservedAt: number,
+    readyAt: number,
+    needs: readonly Need[],
+    tickets: readonly number[],
+    left: readonly number[],
+    known: readonly ScopeId[],
+    blocked?: readonly Blocked[],
+  ) {
+    this.number = number;
+    this.id = id;
+    this.index = index;
+    this.reservedAt = reservedAt;
+    this.leaseMs = leaseMs;
+    this.expiresAt = reservedAt + leaseMs;
+    this.readyAt = readyAt;
+    this.left = left;
+    this.blocked = blocked;
+    this.needs = needs;
+    this.tickets = tickets;
+    this.known = known;
+    this.isProbe = purpose === "probe";
+    this.claimed = this.isProbe ? known : nothing;
+    this.isHolding = this.claimed.length > 0 || holdsPermits(needs);
+    this.lagMs = 0;
+    this.settled = false;
+  }
+}
+
+export function holdsPermits(needs: readonly Need[]): boolean {
+  for (const { bucket } of needs) if (bucket.kind === "concurrency") return true;
+  return false;
+}
+
 /** The reservation that was made, or `undefined`: it was refused. @param place of the question among those asked at once */
 export function reservationOf(answer: ScriptAnswer, place: number, question: Question): RedisReservation | undefined {
   const reply = answer.r?.[place];
   if (!isGranted(reply)) return undefined;
   const [index, readyAfterMs] = reply;
-  const { leaseMs, purpose, dryRun } = question.options;
   const candidate = question.candidates[index] as Candidate;
-  const { scopes } = candidate;
-  const needs = needsOf(candidate);
-  const firstKnown = 2 + 2 * needs.length;
-  const before = reply.at(-1);
-  const hasBefore = Array.isArray(before);
-  const reservation = new RedisReservation({
-    number: question.number,
-    id: question.id,
-    index,
-    reservedAt: answer.n,
-    leaseMs,
-    expiresAt: answer.n + leaseMs,
-    readyAt: timeOf(answer.n + readyAfterMs),
-    left: needs.map(({ bucket }, at) => bucket.limit - (reply[2 + 2 * at] as number)),
-    needs: needs.map(({ bucket, amount }) => ({ bucket, amount })),
-    tickets: needs.map((_need, at) => reply[3 + 2 * at] as number),
-    known: reply.slice(firstKnown, hasBefore ? -1 : undefined).map((at) => scopes[at as number] as ScopeId),
-    blocked: hasBefore ? blockedIn(before, question.candidates) : undefined,
-    isProbe: purpose === "probe",
-  });
-  if (dryRun === true) reservation.settled = true;
+  const needs: Need[] = [];
+  const left: number[] = [];
+  const tickets: number[] = [];
+  let next = 2;
+  for (const { bucket, amount } of needsOf(candidate)) {
+    needs.push({ bucket, amount });
+    left.push(bucket.limit - (reply[next++] as number));
+    tickets.push(reply[next++] as number);
+  }
+  const known: ScopeId[] = [];
+  while (typeof reply[next] === "number") known.push(candidate.scopes[reply[next++] as number] as ScopeId);
+  const before = reply[next];
+  const blocked = Array.isArray(before) ? blockedIn(before, question.candidates) : undefined;
+  const readyAt = timeOf(answer.n + readyAfterMs);
+  const reservation = new RedisReservation(question, index, answer.n, readyAt, needs, tickets, left, known, blocked);
+  if (question.options.dryRun === true) reservation.settled = true;
   return reservation;
 }
 

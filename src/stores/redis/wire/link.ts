@@ -1,9 +1,7 @@
 import type { Clock } from "../../../types.ts";
-import type { SharingState } from "../options.ts";
-import type { Standing } from "../outage/local-fallback.ts";
 import type { ScriptAnswer } from "./answer.ts";
 import { CommandBudget, CommandTimeoutError } from "./command-budget.ts";
-import type { Ride } from "./report-queue.ts";
+import type { Piggyback } from "./report-queue.ts";
 import type { ScriptRequest } from "./request.ts";
 import type { ScriptRunner } from "./script-runner.ts";
 import type { ServerTime } from "./server-time.ts";
@@ -27,6 +25,27 @@ const timerSlackMs = 2;
 /** So many commands in a row without an answer in time, and the server is taken for lost. An error is enough alone. */
 const timeoutsUntilLost = 3;
 
+/** A place among those who share a pool. */
+export interface Standing {
+  readonly instances: number;
+  readonly rank: number;
+}
+
+/** Whom it tells. */
+export interface LinkEvents {
+  /** A command failed, or had no answer in time. */
+  readonly onFailure: (cause: unknown) => void;
+  /** The server was lost. */
+  readonly onLost: (cause: unknown) => void;
+  /** It answers again. What it is to be told first is told when the promise resolves. */
+  readonly onBack: () => Promise<void>;
+  /** It has lost what it knew, and begun anew. */
+  readonly onDataLost: () => void;
+  /** It knows an instance of the format before, which gave its last sign of life then. */
+  readonly onOlder: (seenAt: number) => void;
+  readonly onAnswer: () => void;
+}
+
 export interface LinkOptions {
   readonly runner: ScriptRunner;
   readonly clock: Clock;
@@ -34,27 +53,26 @@ export interface LinkOptions {
   readonly commandTimeoutMs: number;
   readonly expectedInstances: number;
   readonly newRequest: () => ScriptRequest;
-  /** A command failed, or had no answer in time. */
-  readonly failed: (cause: unknown) => void;
-  /** The server was lost. */
-  readonly lost: (cause: unknown) => void;
-  /** It answers again. What it is to be told first is told when the promise resolves. */
-  readonly back: () => Promise<void>;
-  /** It has lost what it knew, and begun anew. */
-  readonly forgot: () => void;
-  readonly answered: () => void;
+  readonly events: LinkEvents;
 }
 
 /** The way to the server: gives commands their time, knows whether it makes sense to ask, and looks for it when it does not. */
 export class Link {
   readonly #options: LinkOptions;
   readonly #budget: CommandBudget;
-  #state: SharingState = "shared";
+  /** Is anything heard of the server? Written here alone, like all of these. */
+  isUp = true;
+  /** Has the server told of instances of the format before? */
+  hasOlder = false;
+  /** Do instances of a later format share the pool? */
+  isAmongNewer = false;
+  isClosed = false;
+  /** Of the data that the server has. */
+  epoch: string | undefined;
   #timeouts = 0;
-  #epoch: string | undefined;
   /** On the server's clock. */
   #epochSince = Number.NEGATIVE_INFINITY;
-  #alonePastForgetting = 0;
+  #sharesUntil = 0;
   #standing: Standing | undefined;
   /** When the server first told it. */
   #joinedAt = Number.POSITIVE_INFINITY;
@@ -67,7 +85,6 @@ export class Link {
   #probedAt = Number.NEGATIVE_INFINITY;
   #probesUnderWay = 0;
   #isReturning = false;
-  #isClosed = false;
   #cancelTimer: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
@@ -75,28 +92,22 @@ export class Link {
     this.#budget = new CommandBudget(options.clock, options.commandTimeoutMs);
   }
 
-  /** Is anything heard of the server? */
-  get isUp(): boolean {
-    return this.#state === "shared";
-  }
-
   /** Does it make sense to tell it anything? */
   get mayReport(): boolean {
     return this.isUp || this.#isReturning;
   }
 
-  /** May what it grants be relied on? Not while others may still have to tell it again what it forgot. */
+  /**
+   * May what it grants be relied on? Not while others may still have to tell it again what it lost, or count in records that are
+   * not to be read here.
+   */
   get maySpend(): boolean {
-    return this.isUp && this.#options.clock.monotonic() >= this.#alonePastForgetting;
+    return this.isUp && !this.isAmongNewer && this.#options.clock.monotonic() >= this.#sharesUntil;
   }
 
   /** Did it answer when it was asked last? */
   get isAnswering(): boolean {
     return this.#timeouts === 0;
-  }
-
-  get epoch(): string | undefined {
-    return this.#epoch;
   }
 
   get standing(): Standing {
@@ -126,35 +137,35 @@ export class Link {
    */
   async ask(
     request: ScriptRequest,
-    ride: Ride | undefined,
+    piggyback: Piggyback | undefined,
     late: (answer: ScriptAnswer) => void,
   ): Promise<ScriptAnswer> {
     const askedAt = this.#options.clock.monotonic();
     const running = this.#options.runner.run(request);
     running.then(
       (answer) => {
-        this.#heard(answer, askedAt);
-        arrived(ride, answer);
+        this.#onAnswer(answer, askedAt);
+        reportsArrived(piggyback, answer);
       },
       (error: unknown) => {
-        ride?.failed();
-        this.#options.failed(error);
+        piggyback?.onFailure();
+        this.#options.events.onFailure(error);
       },
     );
     try {
       const answer = await this.#budget.within(running, late);
       this.#timeouts = 0;
-      this.#options.answered();
+      this.#options.events.onAnswer();
       return answer;
     } catch (error) {
-      if (error instanceof CommandTimeoutError) ride?.late();
-      this.#failed(error);
+      if (error instanceof CommandTimeoutError) piggyback?.onTimeout();
+      this.#onFailure(error);
       throw error;
     }
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#cancelTimer?.();
   }
 
@@ -162,7 +173,7 @@ export class Link {
   probe(): void {
     const now = this.#options.clock.monotonic();
     const everyMs = (this.#probesUnderWay < mostProbes ? probeEveryMs : probeSeldomMs) - timerSlackMs;
-    if (this.isUp || this.#isReturning || this.#isClosed || now - this.#probedAt < everyMs) return;
+    if (this.isUp || this.#isReturning || this.isClosed || now - this.#probedAt < everyMs) return;
     this.#probedAt = now;
     const request = this.#options.newRequest();
     this.beat(request);
@@ -173,13 +184,13 @@ export class Link {
     this.#probesUnderWay++;
     probing.then(ended, (error: unknown) => {
       ended();
-      this.#options.failed(error);
+      this.#options.events.onFailure(error);
     });
     this.#budget
       .within(probing, () => {})
       .then((answer) => {
-        if (this.isUp || this.#isReturning || this.#isClosed) return;
-        this.#heard(answer, now);
+        if (this.isUp || this.#isReturning || this.isClosed) return;
+        this.#onAnswer(answer, now);
         this.#return();
       })
       .catch(() => {});
@@ -191,37 +202,42 @@ export class Link {
     const resume = (): void => {
       this.#isReturning = false;
       this.#timeouts = 0;
-      this.#state = "shared";
-      this.#options.answered();
+      this.isUp = true;
+      this.#options.events.onAnswer();
     };
     // Whatever a listener of the caller's does.
-    this.#options.back().then(resume, resume);
+    this.#options.events.onBack().then(resume, resume);
   }
 
-  #heard({ n, e, h }: ScriptAnswer, askedAt: number): void {
+  #onAnswer({ n, e, h }: ScriptAnswer, askedAt: number): void {
     const now = this.#options.clock.monotonic();
     // One that was long on its way tells an old time.
-    if (this.#epoch === undefined || now - askedAt <= this.#options.commandTimeoutMs) this.#options.time.heard(n);
+    if (this.epoch === undefined || now - askedAt <= this.#options.commandTimeoutMs) this.#options.time.heard(n);
     this.#compare(e, n, now);
     if (h === undefined) return;
     if (e !== this.#lastBeat.epoch || n > this.#lastBeat.at) this.#lastBeat = { epoch: e, at: n };
-    this.#stand({ instances: h[0], rank: h[1] }, now);
+    const [instances, rank, olderSeenAt, newer] = h;
+    this.#onStanding({ instances, rank }, now);
+    this.isAmongNewer = newer > 0;
+    if (olderSeenAt === 0) return;
+    this.hasOlder = true;
+    this.#options.events.onOlder(olderSeenAt);
   }
 
   #compare(epoch: string, serverNow: number, now: number): void {
-    const before = this.#epoch;
+    const before = this.epoch;
     // Over several connections, an answer from before the loss may come after one from behind it.
     if (before === epoch || (before !== undefined && serverNow < this.#epochSince)) return;
-    this.#epoch = epoch;
+    this.epoch = epoch;
     this.#epochSince = serverNow;
     if (before === undefined) return;
     this.#allHeardAt = now + allHeardWithinMs;
-    this.#alonePastForgetting = this.#allHeardAt;
-    this.#options.forgot();
+    this.#sharesUntil = this.#allHeardAt;
+    this.#options.events.onDataLost();
   }
 
   /** The first to be heard again would find itself alone, and take what is left for its own. */
-  #stand(heard: Standing, now: number): void {
+  #onStanding(heard: Standing, now: number): void {
     const before = this.#standing;
     // Nonsense is none.
     if (!(heard.instances >= 1 && heard.rank >= 0)) return;
@@ -230,15 +246,15 @@ export class Link {
     if (before === undefined || heard.instances >= before.instances || now >= this.#allHeardAt) this.#standing = heard;
   }
 
-  #failed(error: unknown): void {
+  #onFailure(error: unknown): void {
     if (!this.isUp) return;
-    this.#options.failed(error);
+    this.#options.events.onFailure(error);
     this.#timeouts++;
     if (error instanceof CommandTimeoutError && this.#timeouts < timeoutsUntilLost) return;
-    this.#state = "alone";
+    this.isUp = false;
     this.#watch();
     try {
-      this.#options.lost(error);
+      this.#options.events.onLost(error);
     } catch {
       // A listener of the caller's must not fail a request.
     }
@@ -248,7 +264,7 @@ export class Link {
   #watch(): void {
     const { clock } = this.#options;
     // Where timers end with the request that set them, questions do its work.
-    if (this.#isClosed || clock.timersEndWithRequest === true) return;
+    if (this.isClosed || clock.timersEndWithRequest === true) return;
     this.#cancelTimer?.();
     this.#cancelTimer = clock.timer(() => this.#look(), this.isUp ? beatEveryMs : probeEveryMs, true);
   }
@@ -264,10 +280,10 @@ export class Link {
 }
 
 /** An answer that makes no sense leaves reports where they are. */
-function arrived(ride: Ride | undefined, answer: ScriptAnswer): void {
+function reportsArrived(piggyback: Piggyback | undefined, answer: ScriptAnswer): void {
   try {
-    ride?.arrived(answer);
+    piggyback?.onAnswer(answer);
   } catch {
-    ride?.failed();
+    piggyback?.onFailure();
   }
 }

@@ -1,8 +1,8 @@
 import type { Refusal, Reservation } from "../../../limits/store.ts";
 import type { Clock } from "../../../types.ts";
+import type { RedisReservation } from "./answer.ts";
 import { type Question, refusalOf, reservationOf, type ScriptAnswer } from "./answer.ts";
 import type { Link } from "./link.ts";
-import type { RedisReservation } from "./redis-reservation.ts";
 import type { ReportQueue } from "./report-queue.ts";
 import type { ScriptRequest } from "./request.ts";
 
@@ -30,12 +30,14 @@ export interface QuestionsOptions {
   readonly clock: Clock;
   readonly newRequest: () => ScriptRequest;
   /** @param lagMs how much later than the server this process knew of it, at most */
-  readonly granted: (reservation: RedisReservation, lagMs: number) => Reservation;
-  readonly refused: (refusal: Refusal, question: Question) => Refusal;
+  readonly onGrant: (reservation: RedisReservation, lagMs: number) => Reservation;
+  readonly onRefusal: (refusal: Refusal, question: Question) => Refusal;
   /** It was granted, but nobody will use it. */
   readonly giveBack: (reservation: RedisReservation) => void;
+  /** It was asked before it was known what is to be asked, too. */
+  readonly askAgain: (question: Question) => Promise<Reservation | Refusal>;
   /** The server cannot be asked. */
-  readonly alone: (question: Question) => Reservation | Refusal;
+  readonly fallBack: (question: Question) => Reservation | Refusal;
 }
 
 /** Questions that come in the same turn travel in one call, each answered for itself; so a busy process pays for few calls. */
@@ -81,7 +83,7 @@ export class Questions {
   #sendAll(): void {
     this.#isDue = false;
     while (this.#batches.length > 0) {
-      if (!this.#options.link.maySpend) this.#answerAlone(this.#batches.shift() as Batch);
+      if (!this.#options.link.maySpend) this.#fallBack(this.#batches.shift() as Batch);
       else if (this.#underWay < mostUnderWay) this.#send(this.#batches.shift() as Batch);
       else return;
     }
@@ -90,20 +92,22 @@ export class Questions {
   #send(batch: Batch): void {
     const { link, reports, clock } = this.#options;
     const { request } = batch;
-    const { epoch } = link;
+    const { epoch, hasOlder } = link;
     link.beatIfDue(request);
-    const ride = reports.board(request);
+    const piggyback = reports.piggybackOn(request);
     const askedAt = clock.monotonic();
     this.#underWay++;
     link
-      .ask(request, ride, (late) => this.#giveBack(batch, late))
+      .ask(request, piggyback, (late) => this.#giveBack(batch, late))
       .then(
         (answer) => {
           this.#underWay--;
-          if (epoch === undefined || answer.e === epoch) this.#answer(batch, answer, clock.monotonic() - askedAt);
+          const isKnowing = (epoch === undefined || answer.e === epoch) && !link.isAmongNewer;
+          if (isKnowing && link.hasOlder === hasOlder) this.#answer(batch, answer, clock.monotonic() - askedAt);
           else {
-            // What it granted, it did without knowing what was taken before.
-            this.#answerAlone(batch);
+            // What it granted, it did without knowing what others had taken.
+            if (isKnowing) this.#askAgain(batch);
+            else this.#fallBack(batch);
             this.#giveBack(batch, answer);
           }
           this.#sendAll();
@@ -111,7 +115,7 @@ export class Questions {
         () => {
           // Whoever wants to know is told by `onState`.
           this.#underWay--;
-          this.#answerAlone(batch);
+          this.#fallBack(batch);
           this.#sendAll();
         },
       );
@@ -125,7 +129,7 @@ export class Questions {
   }
 
   #understood(answer: ScriptAnswer, place: number, question: Question, lagMs: number): Reservation | Refusal {
-    const { alone, granted, refused } = this.#options;
+    const { fallBack: alone, onGrant: granted, onRefusal: refused } = this.#options;
     try {
       const reservation = reservationOf(answer, place, question);
       if (reservation !== undefined) return granted(reservation, lagMs);
@@ -136,9 +140,14 @@ export class Questions {
     }
   }
 
-  #answerAlone({ asked }: Batch): void {
+  #askAgain({ asked }: Batch): void {
     this.#open -= asked.length;
-    for (const { question, answered } of asked) answered(this.#options.alone(question));
+    for (const { question, answered } of asked) void this.#options.askAgain(question).then(answered);
+  }
+
+  #fallBack({ asked }: Batch): void {
+    this.#open -= asked.length;
+    for (const { question, answered } of asked) answered(this.#options.fallBack(question));
   }
 
   #giveBack({ asked }: Batch, answer: ScriptAnswer): void {

@@ -35,11 +35,11 @@ interface Batch {
 }
 
 /** A batch on its way. Whoever sends it tells what became of it; it may be told late, or twice. */
-export interface Ride {
-  arrived(answer: ScriptAnswer): void;
+export interface Piggyback {
+  onAnswer(answer: ScriptAnswer): void;
   /** No answer in time: nobody waits any longer for what it says. */
-  late(): void;
-  failed(): void;
+  onTimeout(): void;
+  onFailure(): void;
 }
 
 export interface ReportQueueOptions {
@@ -139,7 +139,7 @@ export class ReportQueue {
   }
 
   /** Puts the next batch on a request about to be sent; `undefined`: there is none, or one is under way. */
-  board(request: ScriptRequest): Ride | undefined {
+  piggybackOn(request: ScriptRequest): Piggyback | undefined {
     if (this.#isUnderWay || this.isEmpty) return undefined;
     const { random, now } = this.#options;
     this.#batch ??= this.#nextBatch(request);
@@ -150,7 +150,7 @@ export class ReportQueue {
     this.#isUnderWay = true;
     const settlings = reports.map(({ settling }) => settling);
     request.settle({ number, charges, settlings, answered, raised }, now(), random);
-    return this.#ride(batch, batch.tries, request);
+    return this.#piggyback(batch, batch.tries, request);
   }
 
   /** With what the request has to do with anyway. */
@@ -195,20 +195,20 @@ export class ReportQueue {
     return taken;
   }
 
-  #ride(batch: Batch, tries: number, request: ScriptRequest): Ride {
+  #piggyback(batch: Batch, tries: number, request: ScriptRequest): Piggyback {
     const isCurrent = (): boolean => this.#batch === batch;
     return {
-      arrived: (answer) => {
+      onAnswer: (answer) => {
         if (!isCurrent()) return;
         tellEach(batch, answer, request);
         this.#done();
       },
-      late: () => {
+      onTimeout: () => {
         if (!isCurrent()) return;
         for (const { done } of batch.reports) done(nothing);
         this.#options.clock.timer(() => this.#again(batch, tries), resendAfterMs, true);
       },
-      failed: () => {
+      onFailure: () => {
         for (const { done } of batch.reports) done(nothing);
         this.#again(batch, tries);
       },

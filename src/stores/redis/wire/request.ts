@@ -2,7 +2,7 @@ import { amountVaries, needsOf } from "../../../limits/amounts.ts";
 import type { Bucket, Candidate, Counted, Need, ReserveOptions } from "../../../limits/store.ts";
 import type { CooldownChange, CooldownSource, Random, ScopeId } from "../../../types.ts";
 import type { AnsweredSlot } from "./answered-slots.ts";
-import type { KeyNames } from "./key-names.ts";
+import { type KeyNames, recordFormat } from "./key-names.ts";
 import type { Settling } from "./settling.ts";
 
 const kinds: Readonly<Record<Bucket["kind"], number>> = { rolling: 1, calendar: 2, anchored: 3, concurrency: 4 };
@@ -23,7 +23,7 @@ interface Asked {
   f: number;
   /** Descriptions of buckets. */
   readonly p: Spec[];
-  h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number];
+  h?: [place: number, deadAfterMs: number, epoch: string, lastAt: number, olderPlace: number, format: number];
   s?: [number: number, charges: unknown[], answered: number[], reports: unknown[], raised?: number[]];
   c?: unknown[];
   /** Candidates, each once, and the questions about them: all in one list each. */
@@ -116,7 +116,9 @@ export class ScriptRequest {
 
   /** A sign of life. `last`: when this instance gave the one before, on the server's clock, and in which epoch. */
   beat(deadAfterMs: number, last: { readonly epoch: string; readonly at: number }): this {
-    this.#asked.h = [this.#place(this.#names.instances), deadAfterMs, last.epoch, last.at];
+    const { instances, olderInstances } = this.#names;
+    const [own, older] = [this.#place(instances), this.#place(olderInstances)];
+    this.#asked.h = [own, deadAfterMs, last.epoch, last.at, older, recordFormat];
     return this;
   }
 

@@ -1,7 +1,7 @@
 import { realAmount } from "../../../limits/amounts.ts";
 import type { Bucket, Report } from "../../../limits/store.ts";
 import type { CooldownChange } from "../../../types.ts";
-import type { RedisReservation } from "./redis-reservation.ts";
+import type { RedisReservation } from "./answer.ts";
 
 /** What becomes of one amount taken. */
 interface SettledNeed {
