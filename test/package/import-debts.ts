@@ -4,7 +4,6 @@ export const openViolations: readonly string[] = [
   "fetch/bodies/replayable-body.ts imports fetch/abort-watch.ts",
   "pool/keys/key-secret.ts imports pool/waiting/bounded-wait.ts",
   "stores/file/key-file-format.ts imports pool/keys/key-source.ts",
-  "stores/redis/keys/options.ts imports stores/redis/options.ts",
   "testing/index.ts imports testing/emulator/answers/openai-errors.ts",
 ];
 

@@ -1,7 +1,7 @@
 import { expectFunction, expectKnown, expectNumber, unexpected } from "../../checks.ts";
-import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock, Random } from "../../types.ts";
 import type { RedisClient } from "./wire/client.ts";
+import { checkClientOptions, expectNoClient } from "./wire/client-options.ts";
 
 /** How requests are served while the server cannot be asked. */
 export interface Insurance {
@@ -31,10 +31,6 @@ export interface RedisStoreOptions {
   readonly random?: Random | undefined;
 }
 
-interface Methods {
-  readonly sendCommand?: unknown;
-}
-
 const known: { readonly [name in keyof Required<RedisStoreOptions>]: true } = {
   client: true,
   pool: true,
@@ -50,7 +46,7 @@ const known: { readonly [name in keyof Required<RedisStoreOptions>]: true } = {
 export function checkStoreOptions(options: RedisStoreOptions): void {
   expectNoClient(options);
   expectKnown("options", options, known);
-  checkOptions(options);
+  checkClientOptions(options);
   const { insurance, onState } = options;
   if (onState !== undefined) expectFunction("onState", onState);
   if (insurance === undefined || insurance === "closed") return;
@@ -61,30 +57,4 @@ export function checkStoreOptions(options: RedisStoreOptions): void {
   const { expectedInstances } = insurance;
   if (expectedInstances === undefined) return;
   expectNumber("insurance.expectedInstances", expectedInstances, { min: 1, integer: true, finite: true });
-}
-
-/** It is easily taken for the only argument. @throws InvalidOptionsError for a client. */
-export function expectNoClient(options: unknown): void {
-  const isClient = typeof options === "function" || typeof (options as Methods | undefined)?.sendCommand === "function";
-  if (isClient) throw new InvalidOptionsError("options", "Expected options such as `{ client, pool }`, got a client");
-}
-
-/**
- * What the options of all that works on a server have in common.
- * @throws InvalidOptionsError naming the option that cannot work.
- */
-export function checkOptions({
-  pool,
-  prefix,
-  commandTimeoutMs,
-}: Pick<RedisStoreOptions, "client" | "pool" | "prefix" | "commandTimeoutMs">): void {
-  expectName("pool", pool);
-  if (prefix !== undefined) expectName("prefix", prefix);
-  if (commandTimeoutMs !== undefined) expectNumber("commandTimeoutMs", commandTimeoutMs, { min: 1, finite: true });
-}
-
-/** Braces would end the hash tag that keeps a pool's keys together. */
-function expectName(field: string, value: unknown): void {
-  if (typeof value === "string" && value !== "" && !/[{}]/.test(value)) return;
-  throw unexpected(field, "a text that is not empty and has no braces", value);
 }

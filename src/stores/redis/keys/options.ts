@@ -1,7 +1,7 @@
 import { expectKnown, expectNumber, unexpectedSecret } from "../../../checks.ts";
 import type { Clock, Random } from "../../../types.ts";
-import { checkOptions, expectNoClient } from "../options.ts";
 import type { RedisClient } from "../wire/client.ts";
+import { checkClientOptions, expectNoClient } from "../wire/client-options.ts";
 import type { EncryptionKey } from "./encryption-keys.ts";
 
 export interface RedisKeyStoreOptions {
@@ -51,7 +51,7 @@ export function checkKeyStoreOptions(options: RedisKeyStoreOptions): void {
     const came = "undefined: is its variable set? Leave it out to keep no secrets";
     throw unexpectedSecret("encryptionKey", "a key of 256 bits", came);
   }
-  const { client, pool, prefix, commandTimeoutMs, pollMs } = options;
-  checkOptions({ client, pool, prefix, commandTimeoutMs });
+  const { pool, prefix, commandTimeoutMs, pollMs } = options;
+  checkClientOptions({ pool, prefix, commandTimeoutMs });
   if (pollMs !== undefined) expectNumber("pollMs", pollMs, { min: 1, finite: true });
 }

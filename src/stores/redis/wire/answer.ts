@@ -11,9 +11,10 @@ import type {
   ScopeState,
   StoreReading,
 } from "../../../limits/store.ts";
-import type { ScopeId } from "../../../types.ts";
-import { type ScriptRequest, sources } from "./request.ts";
+import type { CooldownSource, ScopeId } from "../../../types.ts";
 
+/** As they are numbered on the wire, from 1. */
+export const sources: readonly CooldownSource[] = ["authoritative", "heuristic", "credit", "operator"];
 /** Times from here on stand for never; and the number that stands for "only a release helps". */
 const never = 9e15;
 const untilRelease = -1;
@@ -189,7 +190,7 @@ export interface Touched {
   readonly state: ScopeState;
 }
 
-export function touchedOf({ n: now, t }: ScriptAnswer, request: ScriptRequest): Touched[] {
+export function touchedOf({ n: now, t }: ScriptAnswer, request: { scopeAt(place: number): ScopeId }): Touched[] {
   return list(t).map(([report, place, ...fields]) => ({
     report,
     state: scopeState(request.scopeAt(place), now, fields),

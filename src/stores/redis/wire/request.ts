@@ -1,12 +1,12 @@
 import { amountVaries, needsOf } from "../../../limits/amounts.ts";
 import type { Bucket, Candidate, Counted, Need, ReserveOptions } from "../../../limits/store.ts";
-import type { CooldownChange, CooldownSource, Random, ScopeId } from "../../../types.ts";
+import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
+import { sources } from "./answer.ts";
 import type { AnsweredSlot } from "./answered-slots.ts";
 import { type KeyNames, recordFormat } from "./key-names.ts";
 import type { Settling } from "./settling.ts";
 
 const kinds: Readonly<Record<Bucket["kind"], number>> = { rolling: 1, calendar: 2, anchored: 3, concurrency: 4 };
-export const sources: readonly CooldownSource[] = ["authoritative", "heuristic", "credit", "operator"];
 /** Of so many descriptions of buckets the latest are compared: most of a pool's buckets are described alike. */
 const mostCompared = 8;
 

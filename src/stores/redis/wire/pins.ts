@@ -1,10 +1,10 @@
-import { MemoryPins } from "../../limits/memory/pins.ts";
-import type { Pins } from "../../limits/store.ts";
-import type { Clock } from "../../types.ts";
-import type { Commander } from "./wire/client.ts";
-import type { CommandBudget } from "./wire/command-budget.ts";
-import type { KeyNames } from "./wire/key-names.ts";
-import type { Link } from "./wire/link.ts";
+import { MemoryPins } from "../../../limits/memory/pins.ts";
+import type { Pins } from "../../../limits/store.ts";
+import type { Clock } from "../../../types.ts";
+import type { Commander } from "./client.ts";
+import type { CommandBudget } from "./command-budget.ts";
+import type { KeyNames } from "./key-names.ts";
+import type { Link } from "./link.ts";
 
 /** So many are kept for a pool; beyond that, those that end first go. */
 const mostPins = 100_000;
