@@ -6,7 +6,7 @@ import { ForeignOriginError } from "../errors.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { CallPort, PoolOwner } from "../pool/pool-port.ts";
 import { isA } from "../realms.ts";
-import { isPlatformSignal, untilAborted } from "./abort-watch.ts";
+import { isPlatformSignal, untilAborted } from "./bodies/abort-watch.ts";
 import { isSentAsIs, prepareBody } from "./bodies/replayable-body.ts";
 import { type CallCache, makeCache, type ResponseCache } from "./call-cache.ts";
 import { expectCallOptions } from "./call-options.ts";

@@ -6,7 +6,7 @@ import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import { isA, isError } from "../realms.ts";
-import { isPlatformSignal, platformSignal } from "./abort-watch.ts";
+import { isPlatformSignal, platformSignal } from "./bodies/abort-watch.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 

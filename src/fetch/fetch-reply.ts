@@ -1,5 +1,5 @@
 import type { BodyWatch, Reply } from "../attempt/call.ts";
-import { giveUp } from "./abort-watch.ts";
+import { giveUp } from "./bodies/abort-watch.ts";
 import {
   type BegunBody,
   type BodyRead,

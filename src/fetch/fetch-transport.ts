@@ -4,7 +4,7 @@ import type { CredentialPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import { isA } from "../realms.ts";
-import { giveUp, untilAborted } from "./abort-watch.ts";
+import { giveUp, untilAborted } from "./bodies/abort-watch.ts";
 import type { IdleLimit } from "./bodies/passed-body.ts";
 import type { PreparedBody } from "./bodies/replayable-body.ts";
 import { withFields } from "./bodies/response-fields.ts";

@@ -7,7 +7,7 @@ import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
-import { giveUp, untilAborted } from "./abort-watch.ts";
+import { giveUp, untilAborted } from "./bodies/abort-watch.ts";
 import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";
 import { AllowedOrigins, leadsUp } from "./endpoints.ts";
 import type { FetchFunction } from "./fetch-options.ts";

@@ -1,7 +1,7 @@
 import type { BodyWatch } from "../../attempt/call.ts";
 import { idleReason } from "../../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../../types.ts";
-import { whenAborted } from "../abort-watch.ts";
+import { whenAborted } from "./abort-watch.ts";
 import { chunksOf } from "./body-chunks.ts";
 
 type Chunk = Uint8Array<ArrayBuffer>;

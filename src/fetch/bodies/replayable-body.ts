@@ -1,5 +1,5 @@
 import { isA } from "../../realms.ts";
-import { whenAborted } from "../abort-watch.ts";
+import { whenAborted } from "./abort-watch.ts";
 import { type ChunkSource, chunksOf } from "./body-chunks.ts";
 import { isForeignBlob, isForm, prepareForm, tagOf } from "./form-body.ts";
 

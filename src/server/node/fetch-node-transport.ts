@@ -1,5 +1,5 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
-import { giveUp } from "../../fetch/abort-watch.ts";
+import { giveUp } from "../../fetch/bodies/abort-watch.ts";
 import { type BodyReader, type IdleLimit, readerOf, readWithin } from "../../fetch/bodies/passed-body.ts";
 import type { Lease } from "../../pool/lease.ts";
 import type { ProxiedCall, ProxyTransport } from "../proxy/proxied-call.ts";

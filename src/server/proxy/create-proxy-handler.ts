@@ -1,5 +1,5 @@
 import type { AttemptLoop } from "../../attempt/attempt-loop.ts";
-import { platformSignal } from "../../fetch/abort-watch.ts";
+import { platformSignal } from "../../fetch/bodies/abort-watch.ts";
 import { createCallingLoop } from "../../fetch/calling-loop.ts";
 import { askForUsage } from "../../fetch/fetch-call.ts";
 import type { MakeRotator } from "../../fetch/fetch-options.ts";

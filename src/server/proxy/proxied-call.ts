@@ -1,5 +1,5 @@
 import type { CallOptions } from "../../attempt/call.ts";
-import { giveUp, untilAborted } from "../../fetch/abort-watch.ts";
+import { giveUp, untilAborted } from "../../fetch/bodies/abort-watch.ts";
 import { FetchCall } from "../../fetch/fetch-call.ts";
 import { FetchTransport } from "../../fetch/fetch-transport.ts";
 import type { Lease } from "../../pool/lease.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { whenAborted } from "../../src/fetch/abort-watch.ts";
-import { chatUrl, limited, ok, rig } from "./fixture.ts";
+import { whenAborted } from "../../../src/fetch/bodies/abort-watch.ts";
+import { chatUrl, limited, ok, rig } from "../fixture.ts";
 
 describe("untilAborted", () => {
   it("rejects at once with the caller's reason through a fetch that does not know of signals", async () => {
