@@ -7,7 +7,7 @@ import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { TokenEstimate } from "../pool/rotator-options.ts";
 import { isA, isError } from "../realms.ts";
 import { isPlatformSignal, platformSignal } from "./bodies/abort-watch.ts";
-import type { PreparedBody } from "./bodies/replayable-body.ts";
+import type { PreparedBody } from "./bodies/prepared-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);

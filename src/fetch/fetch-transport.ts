@@ -6,7 +6,7 @@ import type { Lease } from "../pool/lease.ts";
 import { isA } from "../realms.ts";
 import { giveUp, untilAborted } from "./bodies/abort-watch.ts";
 import type { IdleLimit } from "./bodies/passed-body.ts";
-import type { PreparedBody } from "./bodies/replayable-body.ts";
+import type { PreparedBody } from "./bodies/prepared-body.ts";
 import { withFields } from "./bodies/response-fields.ts";
 import { goesInQuery, headerIn, placeCredential, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";
 import { withParameter } from "./endpoints.ts";

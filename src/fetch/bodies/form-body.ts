@@ -1,4 +1,4 @@
-import type { BodyOptions, PreparedBody } from "./replayable-body.ts";
+import type { BodyOptions, PreparedBody } from "./prepared-body.ts";
 
 /** What objects of a class call themselves, wherever the class is from. */
 export function tagOf(value: object): unknown {

@@ -2,29 +2,7 @@ import { isA } from "../../realms.ts";
 import { whenAborted } from "./abort-watch.ts";
 import { type ChunkSource, chunksOf } from "./body-chunks.ts";
 import { isForeignBlob, isForm, prepareForm, tagOf } from "./form-body.ts";
-
-/** A body as it goes on after it was looked at. */
-export interface PreparedBody {
-  readonly body: BodyInit | null | undefined;
-  /** Can it be sent again as often as needed? */
-  readonly replayable: boolean;
-  /** What it is, unless the client says so. */
-  readonly contentType?: string | undefined;
-  /** The form it was made of, in the platform's class. */
-  readonly form?: FormData | undefined;
-  /** What is sent in its place, made anew for every attempt. */
-  readonly make?: (() => Pick<PreparedBody, "body" | "contentType">) | undefined;
-  /** Lets go of what cannot be sent again; whoever reads it still has an error of it, and no end. */
-  readonly abandon?: ((reason: unknown) => void) | undefined;
-}
-
-export interface BodyOptions {
-  readonly maxReplayBytes: number;
-  /** Is it sent by the platform's own `fetch`, which knows the platform's own classes? */
-  readonly usesPlatform: boolean;
-  /** The caller's: reading may take long. */
-  readonly signal: AbortSignal | undefined;
-}
+import type { BodyOptions, PreparedBody } from "./prepared-body.ts";
 
 /** Does `fetch` take it as it is, each time the same bytes? Streams are used up by the first, a form is written anew. */
 export function isSentAsIs(body: unknown): boolean {
