@@ -1,6 +1,6 @@
 import { unexpected } from "./checks.ts";
+import type { CallingOptions } from "./fetch/calling-options.ts";
 import * as fetch from "./fetch/create-rotating-fetch.ts";
-import type { CallingOptions } from "./fetch/fetch-options.ts";
 import { PoolRotator } from "./operate/pool-rotator.ts";
 import type { PoolOwner } from "./pool/pool-port.ts";
 import type * as pool from "./pool/rotator-options.ts";

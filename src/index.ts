@@ -17,7 +17,7 @@ export {
 export type { CacheOptions, CacheRequest } from "./fetch/cache/cache-options.ts";
 export type { CacheMaker, ResponseCache } from "./fetch/call-cache.ts";
 export type { CallFacts } from "./fetch/call-facts.ts";
-export type { CallingOptions, FetchFunction } from "./fetch/fetch-options.ts";
+export type { CallingOptions, FetchFunction } from "./fetch/calling-options.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
 export type {
   AnswerClassifier,

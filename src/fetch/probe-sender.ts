@@ -8,9 +8,9 @@ import type { Lease } from "../pool/lease.ts";
 import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
 import type { Classification, ClassificationContext, Clock } from "../types.ts";
 import { giveUp, untilAborted } from "./bodies/abort-watch.ts";
+import type { FetchFunction } from "./calling-options.ts";
 import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";
 import { AllowedOrigins, leadsUp } from "./endpoints.ts";
-import type { FetchFunction } from "./fetch-options.ts";
 import { FetchReply } from "./fetch-reply.ts";
 
 export interface ProbeSenderOptions {

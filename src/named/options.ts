@@ -1,6 +1,6 @@
 import type { CacheOptions } from "../fetch/cache/cache-options.ts";
 import type { CacheMaker } from "../fetch/call-cache.ts";
-import type { CallingOptions } from "../fetch/fetch-options.ts";
+import type { CallingOptions } from "../fetch/calling-options.ts";
 import { withLexicon } from "../judgement/classifier.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { generic } from "../judgement/providers/generic.ts";

@@ -1,6 +1,6 @@
 import { expectHeaders, expectNumber, expectString, expectUrl, unexpected, unexpectedSecret } from "../../checks.ts";
+import type { CallingOptions } from "../../fetch/calling-options.ts";
 import {
-  type CallingOptions,
   type MakeRotator,
   type ResolvedCallingOptions,
   type RotatingFetchOptions,
