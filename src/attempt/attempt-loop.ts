@@ -1,4 +1,3 @@
-import { AllKeysExhaustedError } from "../errors.ts";
 import type { Overrule } from "../judgement/classification-hooks.ts";
 import type { EventHub } from "../pool/events.ts";
 import type { Lease } from "../pool/lease.ts";
@@ -7,15 +6,14 @@ import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions, success } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
-import type { BoundedSignal } from "./bounded-signal.ts";
-import { type Answer, type Call, modelIn, type Reply, type Step, type Trail, type Transport } from "./call.ts";
+import { type Answer, type Call, modelIn, type Reply, type Step, type Transport } from "./call.ts";
+import { FailoverWalk, type LoopSteps } from "./failover-walk.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
-import { Judge, type JudgeOptions, nothingWrong } from "./judge.ts";
+import { Judge, type JudgeOptions } from "./judge.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
-import { Commitment, type CommitmentOptions, type Look } from "./reading/commitment.ts";
-import { repeatTransient } from "./repeat-transient.ts";
+import { Commitment, type CommitmentOptions } from "./reading/commitment.ts";
 import { telling } from "./telling/call-ending.ts";
-import { TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
+import { type BoundedSignal, TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
 
 export interface AttemptLoopOptions<C, A>
   extends JudgeOptions,
@@ -33,7 +31,7 @@ export interface AttemptLoopOptions<C, A>
  * One call from key to answer: acquire, send, judge, and follow the judgement. A refused account is left for another at
  * once; a provider in trouble is tried again after a pause, on the same key first. Knows no `Request` and no `Response`.
  */
-export class AttemptLoop<C extends Call, A extends Answer> {
+export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<C, A> {
   readonly #pool: CallPort;
   readonly #events: EventHub;
   readonly #transport: Transport<C, A>;
@@ -44,6 +42,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   readonly #end: AnswerEnd<C, A>;
   readonly #final: FinalAnswer<C, A>;
   readonly #preparation: Preparation<C>;
+  readonly #walk: FailoverWalk<C, A>;
   readonly #bounds: TimeBounds;
   /** Has every call to be looked at before a key is asked for? */
   readonly #prepares: boolean;
@@ -65,6 +64,16 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     this.#final = new FinalAnswer(transport, options);
     this.#preparation = new Preparation(pool, options);
     this.#bounds = new TimeBounds(options);
+    this.#walk = new FailoverWalk(this, {
+      pool,
+      transport,
+      options,
+      log: this.#log,
+      judge: this.#judge,
+      commitment: this.#commitment,
+      final: this.#final,
+      bounds: this.#bounds,
+    });
     this.#prepares = options.affinityOf !== undefined;
   }
 
@@ -83,7 +92,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     if (this.#events.isHeard) this.#log.begun(call);
     if (this.#prepares || this.#options.pins.isInUse || this.#pool.countsTokens) this.#preparation.prepare(call);
     try {
-      const acquired = this.#acquire(call, endsAt);
+      const acquired = this.acquire(call, endsAt);
       return acquired instanceof Promise
         ? acquired.then(
             (lease) => this.#first(call, lease, endsAt),
@@ -118,7 +127,7 @@ export class AttemptLoop<C extends Call, A extends Answer> {
       const { provider } = lease;
       return answer.status < 300 &&
         (!provider.hidesErrors || this.#commitment.lookAt(call, provider, answer) === undefined)
-        ? this.#succeeded(call, lease, answer, undefined)
+        ? this.succeeded(call, lease, answer, undefined)
         : this.#unclear(call, lease, answer, endsAt);
     } catch (error) {
       // It is none, or somebody has its body already: the key comes back all the same.
@@ -129,22 +138,23 @@ export class AttemptLoop<C extends Call, A extends Answer> {
   async #firstBounded(call: C, lease: Lease, sent: Promise<A>, bound: BoundedSignal, endsAt: number): Promise<A> {
     let step: Step<A>;
     try {
-      step = await this.#stepAfter(call, lease, sent, bound, endsAt);
+      step = await this.#walk.stepAfter(call, lease, sent, bound, endsAt);
     } finally {
       bound.end();
     }
-    return this.#recover(call, step, endsAt);
+    return this.#walk.recover(call, step, endsAt);
   }
 
   async #unclear(call: C, lease: Lease, answer: A, endsAt: number): Promise<A> {
-    return this.#recover(call, await this.#stepAfter(call, lease, answer, undefined, endsAt), endsAt);
+    return this.#walk.recover(call, await this.#walk.stepAfter(call, lease, answer, undefined, endsAt), endsAt);
   }
 
   async #failed(call: C, lease: Lease, error: unknown, endsAt: number): Promise<A> {
-    return this.#recover(call, await this.#judge.failure(call, lease, error, endsAt), endsAt);
+    return this.#walk.recover(call, await this.#judge.failure(call, lease, error, endsAt), endsAt);
   }
 
-  #acquire(call: C, endsAt: number): Lease | Promise<Lease> {
+  /** A key for the call, as one that may wait until then. */
+  acquire(call: C, endsAt: number): Lease | Promise<Lease> {
     if (this.#pool.needsModel && call.model === undefined) call.model = modelIn(call, this.#pool.providers);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
     const hasWaited = call.trail !== undefined && call.trail.waitedMs > 0;
@@ -152,7 +162,8 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     return this.#pool.acquire(call);
   }
 
-  #succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
+  /** An answer for the caller, and a lease that is settled or will be. `reply` is the answer, where it was looked into. */
+  succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
     if (this.#events.isHeard) this.#log.succeeded(call, lease, answer.status);
     if (this.#pool.observers.headers !== undefined) this.#pool.observe(lease, answer.headers);
     const { trace, idleTimeoutMs } = this.#options;
@@ -170,165 +181,4 @@ export class AttemptLoop<C extends Call, A extends Answer> {
     const changed = trace ? this.#final.headersOfSuccess(call, lease, answer.status) : undefined;
     return this.#end.settle(call, lease, answer, reply, changed);
   }
-
-  async #recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
-    let step = first;
-    for (;;) {
-      if (step.next === "return") return this.#final.after(step, call);
-      const trail = call.trail as Trail<A>;
-      if (this.#options.clock.monotonic() >= endsAt) return this.#final.after(step, call);
-      if (trail.attempts >= this.#options.maxAttempts) return this.#spent(call, step);
-      if (step.next === "repeat" && trail.repeated) return this.#final.after(step, call);
-      if (step.next === "repeat") {
-        step = await this.#repeat(call, step, endsAt);
-        continue;
-      }
-      if (trail.waitUntil !== undefined) {
-        if (!(await this.#bounds.waitUntil(trail.waitUntil, call, endsAt))) return this.#final.after(step, call);
-        trail.waitUntil = undefined;
-      } else if (!step.lease.marked) {
-        // Nothing rests, so waiting brings nobody who knows better: another account now, or this answer.
-        step = await this.#onceElsewhere(call, step, endsAt);
-        continue;
-      }
-      step.reply?.discard();
-      let lease: Lease;
-      try {
-        lease = await this.#acquire(call, endsAt);
-      } catch (error) {
-        return this.#final.unserved(call, error);
-      }
-      step = await this.#attempt(call, lease, endsAt);
-    }
-  }
-
-  /** No further account may be tried. Where there is none anyway, the pool is exhausted and says so as always. */
-  async #spent(call: C, step: Step<A>): Promise<A> {
-    if (step.next === "failover" && step.lease.marked) {
-      call.maxWaitMs = 0;
-      try {
-        const unused = await this.#pool.acquire(call);
-        unused.settle({ outcome: "aborted", sent: "no" });
-      } catch (error) {
-        return this.#final.unserved(call, error);
-      }
-    }
-    return this.#final.after(step, call);
-  }
-
-  /** One more attempt, judged. */
-  async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
-    const trail = call.trail as Trail<A>;
-    trail.attempts++;
-    trail.lastReply?.discard();
-    if (call.ending !== undefined) call.ending.leased(lease);
-    if (this.#events.isHeard) this.#log.selected(call, lease);
-    const bound = this.#bounds.signalFor(call, endsAt);
-    try {
-      const sent = this.#transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
-      return await this.#stepAfter(call, lease, sent, bound, endsAt);
-    } catch (error) {
-      return await this.#judge.failure(call, lease, error, endsAt);
-    } finally {
-      bound?.end();
-    }
-  }
-
-  /** Waits for an answer, goes on where it leads, and says what follows from it. */
-  async #stepAfter(
-    call: C,
-    lease: Lease,
-    sent: A | Promise<A>,
-    bound: BoundedSignal | undefined,
-    endsAt: number,
-  ): Promise<Step<A>> {
-    try {
-      let answer = await sent;
-      const signal = bound === undefined ? call.signal : bound.signal;
-      if (answer.status >= 300 && answer.status < 400) {
-        call.isAway = false;
-        answer = await this.#transport.follow(call, lease, answer, signal);
-        if (call.isAway && answer.status >= 400) {
-          // The provider took the key; what another site says, which did not get it, is nothing about it.
-          lease.settle({ outcome: "aborted", sent: "yes" });
-          return good(answer, lease);
-        }
-      }
-      if (answer.status >= 400) {
-        return await this.#judge.refusal(call, lease, this.#transport.open(answer), signal, endsAt);
-      }
-      const look = lease.provider.hidesErrors ? this.#commitment.lookAt(call, lease.provider, answer) : undefined;
-      if (look === undefined) return good(this.#succeeded(call, lease, answer, undefined), lease);
-      // The bounds are for headers, and those are here.
-      bound?.end();
-      return await this.#opened(call, lease, answer, look, endsAt);
-    } catch (error) {
-      return this.#judge.failure(call, lease, error, endsAt);
-    }
-  }
-
-  /** Looks how an answer begins before anything of it is handed over. */
-  async #opened(call: C, lease: Lease, answer: A, look: Look, endsAt: number): Promise<Step<A>> {
-    lease.answered();
-    const reply = this.#transport.open(answer);
-    try {
-      const found = await this.#commitment.open(look, call, lease.provider, reply, endsAt, this.#pool.contextOf(lease));
-      if (found !== undefined) return this.#judge.embedded(call, lease, reply, found, endsAt);
-    } catch (error) {
-      reply.discard();
-      throw error;
-    }
-    return good(this.#succeeded(call, lease, answer, reply), lease);
-  }
-
-  /** Repeats on the same key after pauses, then once on another account. */
-  async #repeat(call: C, failed: Step<A>, endsAt: number): Promise<Step<A>> {
-    const trail = call.trail as Trail<A>;
-    trail.repeated = true;
-    trail.prefer = failed.lease.keyId;
-    const { clock, random, retries } = this.#options;
-    try {
-      const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#acquire(call, endsAt), endsAt);
-      const patienceMs = (): number => this.#bounds.patienceMs(call, endsAt);
-      const paused = (ms: number): void => {
-        trail.waitedMs += ms;
-      };
-      const step = await repeatTransient(failed, again, {
-        retries,
-        patienceMs,
-        paused,
-        clock,
-        random,
-        signal: call.signal,
-      });
-      return step.next === "repeat" ? await this.#onceElsewhere(call, step, endsAt) : step;
-    } finally {
-      trail.prefer = undefined;
-    }
-  }
-
-  async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
-    // What the call is about is known to one account only.
-    if (call.account !== undefined) return { ...last, next: "return" };
-    const trail = call.trail as Trail<A>;
-    trail.prefer = undefined;
-    trail.exclude ??= new Set();
-    trail.exclude.add(last.lease.key.account.id);
-    call.maxWaitMs = 0;
-    call.isTrial = true;
-    try {
-      const lease = await this.#pool.acquire(call);
-      return await this.#attempt(call, lease, endsAt);
-    } catch (error) {
-      if (!AllKeysExhaustedError.isInstance(error)) throw error;
-      return { ...last, next: "return" };
-    } finally {
-      call.maxWaitMs = undefined;
-      call.isTrial = false;
-    }
-  }
-}
-
-function good<A extends Answer>(answer: A, lease: Lease): Step<A> {
-  return { next: "return", answer, reply: undefined, error: undefined, lease, judged: nothingWrong };
 }

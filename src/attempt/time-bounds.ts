@@ -1,6 +1,6 @@
+import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Clock } from "../types.ts";
 import { pause } from "./backoff.ts";
-import { type BoundedSignal, boundedSignal } from "./bounded-signal.ts";
 import type { Call } from "./call.ts";
 
 export interface TimeBoundsOptions {
@@ -11,6 +11,12 @@ export interface TimeBoundsOptions {
   readonly totalTimeoutMs: number | undefined;
   /** Milliseconds a call may wait inside, for keys and before repeats. */
   readonly maxWaitMs: number;
+}
+
+export interface BoundedSignal {
+  readonly signal: AbortSignal;
+  /** The bound lasts to the headers of an answer that is handed over, or to the end of a refusal's body. */
+  end(): void;
 }
 
 /** How long a call, its attempts and its waits may take. */
@@ -57,4 +63,22 @@ export class TimeBounds {
     const leftMs = maxWaitMs - (call.trail?.waitedMs ?? 0);
     return Math.max(0, Math.min(leftMs, endsAt - clock.monotonic()));
   }
+}
+
+/** A signal that ends with the caller's, with the attempt's bound or with the call's, whichever is first. */
+function boundedSignal(
+  caller: AbortSignal | undefined,
+  attemptTimeoutMs: number | undefined,
+  leftMs: number,
+  endedBy: string,
+  clock: Clock,
+): BoundedSignal {
+  const boundMs = Math.max(0, Math.min(leftMs, attemptTimeoutMs ?? leftMs));
+  const reason = timeoutReason(boundMs === attemptTimeoutMs ? "attemptTimeoutMs" : endedBy);
+  const controller = new AbortController();
+  const cancel = clock.timer(() => controller.abort(reason), boundMs);
+  return {
+    signal: caller === undefined ? controller.signal : AbortSignal.any([caller, controller.signal]),
+    end: cancel,
+  };
 }

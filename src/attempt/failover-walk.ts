@@ -1,0 +1,214 @@
+import { AllKeysExhaustedError } from "../errors.ts";
+import type { Lease } from "../pool/lease.ts";
+import type { CallPort } from "../pool/pool-port.ts";
+import type { Clock, Random } from "../types.ts";
+import type { AttemptLog } from "./attempt-log.ts";
+import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
+import type { FinalAnswer } from "./final-answer.ts";
+import { type Judge, nothingWrong } from "./judge.ts";
+import type { Commitment, Look } from "./reading/commitment.ts";
+import { repeatTransient } from "./repeat-transient.ts";
+import type { BoundedSignal, TimeBounds } from "./time-bounds.ts";
+
+/** What a walk does as the usual call does it. */
+export interface LoopSteps<C extends Call, A extends Answer> {
+  acquire(call: C, endsAt: number): Lease | Promise<Lease>;
+  succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A;
+}
+
+export interface FailoverWalkParts<C extends Call, A extends Answer> {
+  readonly pool: CallPort;
+  readonly transport: Transport<C, A>;
+  readonly options: {
+    readonly maxAttempts: number;
+    readonly retries: number;
+    readonly clock: Clock;
+    readonly random: Random;
+  };
+  readonly log: AttemptLog;
+  readonly judge: Judge<C, A>;
+  readonly commitment: Commitment;
+  readonly final: FinalAnswer<C, A>;
+  readonly bounds: TimeBounds;
+}
+
+/** From the first answer that was not plainly good to the last: other accounts, repeats, and what is handed over in the end. */
+export class FailoverWalk<C extends Call, A extends Answer> {
+  readonly #loop: LoopSteps<C, A>;
+  readonly #parts: FailoverWalkParts<C, A>;
+
+  constructor(loop: LoopSteps<C, A>, parts: FailoverWalkParts<C, A>) {
+    this.#loop = loop;
+    this.#parts = parts;
+  }
+
+  /** From a step to the answer of the call. */
+  async recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
+    let step = first;
+    for (;;) {
+      if (step.next === "return") return this.#parts.final.after(step, call);
+      const trail = call.trail as Trail<A>;
+      if (this.#parts.options.clock.monotonic() >= endsAt) return this.#parts.final.after(step, call);
+      if (trail.attempts >= this.#parts.options.maxAttempts) return this.#spent(call, step);
+      if (step.next === "repeat" && trail.repeated) return this.#parts.final.after(step, call);
+      if (step.next === "repeat") {
+        step = await this.#repeat(call, step, endsAt);
+        continue;
+      }
+      if (trail.waitUntil !== undefined) {
+        if (!(await this.#parts.bounds.waitUntil(trail.waitUntil, call, endsAt)))
+          return this.#parts.final.after(step, call);
+        trail.waitUntil = undefined;
+      } else if (!step.lease.marked) {
+        // Nothing rests, so waiting brings nobody who knows better: another account now, or this answer.
+        step = await this.#onceElsewhere(call, step, endsAt);
+        continue;
+      }
+      step.reply?.discard();
+      let lease: Lease;
+      try {
+        lease = await this.#loop.acquire(call, endsAt);
+      } catch (error) {
+        return this.#parts.final.unserved(call, error);
+      }
+      step = await this.#attempt(call, lease, endsAt);
+    }
+  }
+
+  /** No further account may be tried. Where there is none anyway, the pool is exhausted and says so as always. */
+  async #spent(call: C, step: Step<A>): Promise<A> {
+    if (step.next === "failover" && step.lease.marked) {
+      call.maxWaitMs = 0;
+      try {
+        const unused = await this.#parts.pool.acquire(call);
+        unused.settle({ outcome: "aborted", sent: "no" });
+      } catch (error) {
+        return this.#parts.final.unserved(call, error);
+      }
+    }
+    return this.#parts.final.after(step, call);
+  }
+
+  /** One more attempt, judged. */
+  async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
+    const trail = call.trail as Trail<A>;
+    trail.attempts++;
+    trail.lastReply?.discard();
+    if (call.ending !== undefined) call.ending.leased(lease);
+    if (this.#parts.pool.events.isHeard) this.#parts.log.selected(call, lease);
+    const bound = this.#parts.bounds.signalFor(call, endsAt);
+    try {
+      const sent = this.#parts.transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
+      return await this.stepAfter(call, lease, sent, bound, endsAt);
+    } catch (error) {
+      return await this.#parts.judge.failure(call, lease, error, endsAt);
+    } finally {
+      bound?.end();
+    }
+  }
+
+  /** Waits for an answer, goes on where it leads, and says what follows from it. */
+  async stepAfter(
+    call: C,
+    lease: Lease,
+    sent: A | Promise<A>,
+    bound: BoundedSignal | undefined,
+    endsAt: number,
+  ): Promise<Step<A>> {
+    try {
+      let answer = await sent;
+      const signal = bound === undefined ? call.signal : bound.signal;
+      if (answer.status >= 300 && answer.status < 400) {
+        call.isAway = false;
+        answer = await this.#parts.transport.follow(call, lease, answer, signal);
+        if (call.isAway && answer.status >= 400) {
+          // The provider took the key; what another site says, which did not get it, is nothing about it.
+          lease.settle({ outcome: "aborted", sent: "yes" });
+          return good(answer, lease);
+        }
+      }
+      if (answer.status >= 400) {
+        return await this.#parts.judge.refusal(call, lease, this.#parts.transport.open(answer), signal, endsAt);
+      }
+      const look = lease.provider.hidesErrors ? this.#parts.commitment.lookAt(call, lease.provider, answer) : undefined;
+      if (look === undefined) return good(this.#loop.succeeded(call, lease, answer, undefined), lease);
+      // The bounds are for headers, and those are here.
+      bound?.end();
+      return await this.#opened(call, lease, answer, look, endsAt);
+    } catch (error) {
+      return this.#parts.judge.failure(call, lease, error, endsAt);
+    }
+  }
+
+  /** Looks how an answer begins before anything of it is handed over. */
+  async #opened(call: C, lease: Lease, answer: A, look: Look, endsAt: number): Promise<Step<A>> {
+    lease.answered();
+    const reply = this.#parts.transport.open(answer);
+    try {
+      const found = await this.#parts.commitment.open(
+        look,
+        call,
+        lease.provider,
+        reply,
+        endsAt,
+        this.#parts.pool.contextOf(lease),
+      );
+      if (found !== undefined) return this.#parts.judge.embedded(call, lease, reply, found, endsAt);
+    } catch (error) {
+      reply.discard();
+      throw error;
+    }
+    return good(this.#loop.succeeded(call, lease, answer, reply), lease);
+  }
+
+  /** Repeats on the same key after pauses, then once on another account. */
+  async #repeat(call: C, failed: Step<A>, endsAt: number): Promise<Step<A>> {
+    const trail = call.trail as Trail<A>;
+    trail.repeated = true;
+    trail.prefer = failed.lease.keyId;
+    const { clock, random, retries } = this.#parts.options;
+    try {
+      const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#loop.acquire(call, endsAt), endsAt);
+      const patienceMs = (): number => this.#parts.bounds.patienceMs(call, endsAt);
+      const paused = (ms: number): void => {
+        trail.waitedMs += ms;
+      };
+      const step = await repeatTransient(failed, again, {
+        retries,
+        patienceMs,
+        paused,
+        clock,
+        random,
+        signal: call.signal,
+      });
+      return step.next === "repeat" ? await this.#onceElsewhere(call, step, endsAt) : step;
+    } finally {
+      trail.prefer = undefined;
+    }
+  }
+
+  async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
+    // What the call is about is known to one account only.
+    if (call.account !== undefined) return { ...last, next: "return" };
+    const trail = call.trail as Trail<A>;
+    trail.prefer = undefined;
+    trail.exclude ??= new Set();
+    trail.exclude.add(last.lease.key.account.id);
+    call.maxWaitMs = 0;
+    call.isTrial = true;
+    try {
+      const lease = await this.#parts.pool.acquire(call);
+      return await this.#attempt(call, lease, endsAt);
+    } catch (error) {
+      if (!AllKeysExhaustedError.isInstance(error)) throw error;
+      return { ...last, next: "return" };
+    } finally {
+      call.maxWaitMs = undefined;
+      call.isTrial = false;
+    }
+  }
+}
+
+function good<A extends Answer>(answer: A, lease: Lease): Step<A> {
+  return { next: "return", answer, reply: undefined, error: undefined, lease, judged: nothingWrong };
+}
