@@ -1,6 +1,6 @@
 import { KeyRotator } from "../../src/named/key-rotator.ts";
 import { Lease } from "../../src/pool/lease.ts";
-import { availability } from "../../src/pool/ready/ready-set.ts";
+import { availability } from "../../src/pool/ready/availability.ts";
 import type { Limit } from "../../src/types.ts";
 import { ManualClock } from "../manual-clock.ts";
 import { roundsOf } from "../measure.ts";

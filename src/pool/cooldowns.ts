@@ -124,9 +124,8 @@ export class Cooldowns {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     // Only where keys have endpoints of their own is there another origin to prefer.
-    const { breakers } = readiness;
-    if (originIn(scope) === undefined) breakers.onCooled(account, { scope, forMs, source, reason });
-    else if (pool.hasOwnEndpoints) breakers.openOriginOf(key, forMs);
+    if (originIn(scope) === undefined) readiness.breakers.onCooled(account, { scope, forMs, source, reason });
+    else if (pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, forMs);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
     if (!events.isHeard) return;

@@ -45,7 +45,9 @@ export class Features {
       clock,
       attach,
       exists: (account) => pool.accountWith(account) !== undefined,
-      tell: (event, group) => events.emit(event, group),
+      tell: (event, group) => {
+        if (events.isHeard) events.emit(event, group);
+      },
     });
     this.credentials = new CredentialWatch({
       clock,

@@ -57,11 +57,14 @@ export class Lease {
   #key: PooledKey = undefined as never;
   /** The key's may be replaced while the request is under way. */
   #secret: KeySecret = undefined as never;
-  #reservation: Reservation = this;
+  /** What a store is told of when it ends: this, where the store filled it. @internal */
+  reservation: Reservation = this;
   settled = false;
   /** How late it may be counted. @internal */
   allowance = onTime;
-  /** Whose key it is. @internal */
+  /** Whose key it is: what the request is sent and its answer read by. @internal */
+  provider: ProviderReading = undefined as never;
+  /** Who wants it. @internal */
   readonly request: AskedRequest;
   /** What observers see of it, once one looks; written by them. @internal */
   facts: LeaseFacts | undefined = undefined;
@@ -98,9 +101,10 @@ export class Lease {
   begin(key: PooledKey, reservation: Reservation, startedAt: number, allowance = onTime): this {
     this.#key = key;
     this.#secret = key.secret;
+    this.provider = key.account.provider;
     this.allowance = allowance;
     if (reservation !== this) {
-      this.#reservation = reservation;
+      this.reservation = reservation;
       this.reservedAt = startedAt;
     }
     return this;
@@ -121,19 +125,9 @@ export class Lease {
     return this.reservedAt + this.readyInMs;
   }
 
-  /** What a store is told of when it ends. @internal */
-  get reservation(): Reservation {
-    return this.#reservation;
-  }
-
   /** Monotonic milliseconds. */
   get startedAt(): number {
     return this.reservedAt;
-  }
-
-  /** Whose key it is: what the request is sent and its answer read by. @internal */
-  get provider(): ProviderReading {
-    return this.#key.account.provider;
   }
 
   /** @internal */

@@ -7,8 +7,9 @@ import type { PoolAvailability } from "./exhaustion.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
 import type { Account } from "./keys/pooled-key.ts";
 import type { Lease } from "./lease.ts";
+import { availability } from "./ready/availability.ts";
 import { CircuitBreakers } from "./ready/circuit-breaker.ts";
-import { availability, type ReadySet } from "./ready/ready-set.ts";
+import type { ReadySet } from "./ready/ready-set.ts";
 import { ReadySets } from "./ready/ready-sets.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { LeaseRenewal } from "./shared/lease-renewal.ts";
@@ -123,17 +124,21 @@ export class Readiness {
     this.queue.serveAll();
   }
 
-  /** A request of this account has ended: what it had may serve a waiter. */
-  onReleased(account: Account): void {
+  /**
+   * A request of this account has ended: what it had may serve a waiter.
+   * @param mayFit was anything given back that the account may be parked for?
+   */
+  onReleased(account: Account, mayFit: boolean): void {
+    if (mayFit) this.readySets.wakeAll(account.slot);
     const { general, onlyGeneral } = this.readySets;
-    if (onlyGeneral && general.waiting === 0) general.onReleased(account);
-    else for (const readySet of this.readySets) this.#serveAfter(readySet, account);
+    if (onlyGeneral) this.#onReleasedIn(general, account);
+    else for (const readySet of this.readySets) this.#onReleasedIn(readySet, account);
   }
 
-  #serveAfter(readySet: ReadySet, account: Account): void {
+  #onReleasedIn(readySet: ReadySet, account: Account): void {
     readySet.onReleased(account);
     if (readySet.waiting === 0) return;
-    if (this.#pool.countsTogether) readySet.wakeOneBlocked();
+    if (this.#pool.countsTogether) readySet.wakeBlocked(1);
     this.queue.serve(readySet);
   }
 

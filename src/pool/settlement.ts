@@ -104,16 +104,19 @@ export class Settlement implements LeaseOwner {
     const isWatched = result.classification !== undefined || this.observers.ended !== undefined;
     const changes = isWatched ? this.#changesAfter(lease, result) : undefined;
     const isUsual = outcome === "success" && notes === undefined && sent === undefined && usage === undefined;
-    const report =
-      isUsual && this.#success !== undefined && lease.allowance.ms === 0
-        ? this.#usual(this.#success, lease, now)
-        : this.#reportOn(lease, result, now);
+    let report: Report;
+    if (isUsual && this.#success !== undefined && lease.allowance.ms === 0) {
+      this.#success.reservation = lease.reservation;
+      this.#success.headersAfterMs = now - lease.reservedAt;
+      report = this.#success;
+    } else report = this.#reportOn(lease, result, now);
     const settling = this.#settle(report, lease);
-    if (changes !== undefined) this.#followOthers(changes);
+    // Where all are cooldowns, the store was told of all.
+    if (changes !== undefined && changes.length > lease.marks.length) this.#followOthers(changes);
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = sent === "no" || (usage !== undefined && this.#parts.pool.countsTokens);
-    if (settling === undefined) this.#onReleased(lease, mayGiveBack);
-    else settling.then(() => this.#onReleased(lease, mayGiveBack));
+    if (settling !== undefined) settling.then(() => this.#readiness.onReleased(account, mayGiveBack));
+    else this.#readiness.onReleased(account, mayGiveBack);
     if (this.#whenIdle.size > 0 && this.#readiness.inFlight === 0) for (const done of this.#whenIdle) done();
   }
 
@@ -150,10 +153,10 @@ export class Settlement implements LeaseOwner {
     if (classification !== undefined && observers.refused !== undefined) {
       const { outcome, sent, usage, headers, text } = result;
       const refusal = { outcome, sent, usage, headers, text, classification, cooldowns };
-      changes = [...changes, ...observers.onRefused(this.factsOf(lease), refusal)];
+      changes = joined(changes, observers.onRefused(this.factsOf(lease), refusal));
     }
-    if (observers.ended !== undefined) changes = [...changes, ...observers.onEnded(this.factsOf(lease), result)];
-    if (changes.length > 0) lease.marks = changes.every(isCooldown) ? changes : changes.filter(isCooldown);
+    if (observers.ended !== undefined) changes = joined(changes, observers.onEnded(this.factsOf(lease), result));
+    if (changes.length > 0) lease.marks = changes === cooldowns ? cooldowns : changes.filter(isCooldown);
     return changes;
   }
 
@@ -162,20 +165,14 @@ export class Settlement implements LeaseOwner {
     return this.#parts.tracker.changesFor(classification, key, model, origin, reservation.reservedAt, secretUsed);
   }
 
-  /** The same report for every success about which there is nothing to say. */
-  #usual(report: SuccessReport, lease: Lease, now: number): Report {
-    report.reservation = lease.reservation;
-    report.headersAfterMs = now - lease.startedAt;
-    return report;
-  }
-
   #reportOn(lease: Lease, result: LeaseResult, now: number): Report {
-    const { answeredAt, marks, reservation, startedAt } = lease;
+    const { notes, reservation } = lease;
+    const answeredAt = notes === undefined ? 0 : notes.answeredAt;
     const { outcome, usage, sent = "yes" } = result;
     // Without an answer nobody knows when the provider counted: as late as it may.
     const isUnanswered = answeredAt === 0 && (outcome === "aborted" || sent === "unknown");
-    const headersAfterMs = isUnanswered ? undefined : (answeredAt === 0 ? now : answeredAt) - startedAt;
-    const cooldowns = marks.length === 0 ? undefined : marks;
+    const headersAfterMs = isUnanswered ? undefined : (answeredAt === 0 ? now : answeredAt) - lease.reservedAt;
+    const cooldowns = notes === undefined || notes.marks.length === 0 ? undefined : notes.marks;
     const amounts = usage && amountsOf(usage);
     return { reservation, outcome, sent, headersAfterMs, allowanceMs: lease.allowance.ms, amounts, cooldowns };
   }
@@ -200,14 +197,13 @@ export class Settlement implements LeaseOwner {
     return undefined;
   }
 
-  #onReleased({ key }: Lease, mayGiveBack: boolean): void {
-    if (mayGiveBack) this.#readiness.readySets.wakeAll(key.account.slot);
-    this.#readiness.onReleased(key.account);
-  }
-
   #storeFailed(error: unknown): void {
     this.#parts.events.emit("internal-error", { part: "store", error });
   }
+}
+
+function joined(changes: readonly PoolChange[], more: readonly PoolChange[]): readonly PoolChange[] {
+  return more.length === 0 ? changes : [...changes, ...more];
 }
 
 function isCooldown(change: PoolChange): change is CooldownChange {

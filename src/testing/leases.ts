@@ -64,12 +64,13 @@ export class Leases {
 function release(hold: MemoryReservation, now: number): void {
   const memo = hold.receipt;
   if (!(memo instanceof CandidateMemo)) return;
-  const tickets = memo.needs.map((_, place) => ticketOf(hold, place));
-  for (const [place, { bucket }] of memo.needs.entries()) {
+  const { needs, counters, amountsVary } = memo.counted ?? { needs: [], counters: [], amountsVary: false };
+  const tickets = needs.map((_, place) => ticketOf(hold, place));
+  for (const [place, { bucket }] of needs.entries()) {
     if (bucket.kind !== "concurrency") continue;
-    memo.counters[place]?.settle(tickets[place] as number, 0, 0, bucket, now, 0);
+    counters[place]?.settle(tickets[place] as number, 0, 0, bucket, now, 0);
     tickets[place] = 0;
   }
-  hold.tickets = memo.amountsVary ? [...tickets, ...(hold.tickets ?? []).slice(tickets.length)] : tickets;
+  hold.tickets = amountsVary ? [...tickets, ...(hold.tickets ?? []).slice(tickets.length)] : tickets;
   for (const cell of memo.cells) if (cell.probe === hold) cell.probe = undefined;
 }

@@ -6,46 +6,42 @@ import type { Counter } from "../windows/counter.ts";
 export class ScopeCell {
   record: CooldownRecord;
   /** Whose probe it is put to at the moment. */
-  probe: Hold | undefined;
+  probe: Hold | undefined = undefined;
 
   constructor(record: CooldownRecord) {
     this.record = record;
-    this.probe = undefined;
   }
 }
 
-/** What was looked up for a candidate, good for as long as the store's layout has not changed; a reservation's receipt. */
-export class CandidateMemo {
+/** What a store holds cells and counters of. It is another one whenever some came or went. */
+export interface Layout {
   /** Whose it is: candidates may be asked of several. */
   readonly store: object;
-  readonly layout: number;
-  readonly candidate: Candidate;
+}
+
+/** What there is to be counted for a candidate. */
+export interface CountedNeeds {
   /** The account's, then the caller's. */
   readonly needs: readonly Need[];
-  readonly cells: readonly ScopeCell[];
   readonly counters: readonly Counter[];
   readonly holdsPermits: boolean;
   /** Does a candidate's caller set amounts anew for every request? So it is with tokens. */
   readonly amountsVary: boolean;
+}
 
-  constructor(
-    store: object,
-    layout: number,
-    candidate: Candidate,
-    needs: readonly Need[],
-    cells: readonly ScopeCell[],
-    counters: readonly Counter[],
-    holdsPermits: boolean,
-    amountsVary: boolean,
-  ) {
-    this.store = store;
+/** What was looked up for a candidate, good for as long as the layout is the same; a reservation's receipt. */
+export class CandidateMemo {
+  readonly layout: Layout;
+  readonly candidate: Candidate;
+  readonly cells: readonly ScopeCell[];
+  /** `undefined`: nothing is. */
+  readonly counted: CountedNeeds | undefined;
+
+  constructor(layout: Layout, candidate: Candidate, cells: readonly ScopeCell[], counted: CountedNeeds | undefined) {
     this.layout = layout;
     this.candidate = candidate;
-    this.needs = needs;
     this.cells = cells;
-    this.counters = counters;
-    this.holdsPermits = holdsPermits;
-    this.amountsVary = amountsVary;
+    this.counted = counted;
   }
 }
 

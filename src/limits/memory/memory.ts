@@ -26,7 +26,7 @@ import type {
 import { type Counter, type Instant, untilRelease } from "../windows/counter.ts";
 import { createCounter } from "../windows/create-counter.ts";
 import { dumpContents, loadContents, type MemoryContents, recordKeptMs } from "./memory-dump.ts";
-import { CandidateMemo, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
+import { CandidateMemo, type CountedNeeds, type Layout, MemoryReservation, ScopeCell } from "./memory-reservation.ts";
 import { adoptedModelScopes, isOlder, olderIdOf } from "./older-ids.ts";
 import { MemoryPins } from "./pins.ts";
 import { settleCounters, takeAll } from "./reserved-amounts.ts";
@@ -43,7 +43,7 @@ const counterKeptMs = 15 * 60_000;
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
 const noCells: readonly ScopeCell[] = [];
-const noCounters: readonly Counter[] = [];
+const noneCounted = { needs: [], counters: [] };
 
 /**
  * Counters and cooldowns of one process, in memory. Every answer is synchronous. Give one instance to several rotators
@@ -65,7 +65,9 @@ export class MemoryStore implements Store {
   #claims: MemoryPins | undefined;
   /** Is there anything from a dump of version 0.1.0 of which nobody has asked yet? */
   #hasOlder = false;
-  #layout = 0;
+  #layout: Layout = { store: this };
+  /** How many cells are claimed by probes that are not settled. */
+  #probing = 0;
   #reservations = 0;
   #sweepAtSize = 4096;
 
@@ -82,7 +84,7 @@ export class MemoryStore implements Store {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index] as Candidate;
       const memo = this.#memoOf(candidate);
-      const isFree = memo.needs.length === 0 && memo.cells.length === 0;
+      const isFree = memo.counted === undefined && memo.cells.length === 0;
       const refused = isFree ? undefined : this.#refusalOf(memo, index, at, options.purpose);
       if (refused === undefined) return this.#take(memo, index, options, into ?? new MemoryReservation());
       blocked ??= [];
@@ -98,10 +100,11 @@ export class MemoryStore implements Store {
       const hold = report.reservation as Hold;
       const memo = hold.receipt;
       // It was settled already, or is another store's.
-      if (!(memo instanceof CandidateMemo) || memo.store !== this) continue;
+      if (!(memo instanceof CandidateMemo) || memo.layout.store !== this) continue;
       hold.receipt = undefined;
-      if (memo.needs.length > 0) settleCounters(hold, memo, report, this.clock);
-      if (memo.holdsPermits || memo.cells.length > 0) this.#release(hold, memo);
+      const { counted } = memo;
+      if (counted !== undefined) settleCounters(hold, counted, report, this.clock);
+      if (counted?.holdsPermits || this.#probing > 0) this.#release(hold, memo);
       if (report.outcome === "success" && this.#cells.size > 0) touched = this.#succeeded(hold, memo, touched);
       if (report.cooldowns !== undefined) touched = this.#change(report.cooldowns, touched);
     }
@@ -175,7 +178,7 @@ export class MemoryStore implements Store {
       this.#hasOlder ||= isOlder(record.scope);
       this.#touch(record, at.monotonic, undefined);
     }
-    this.#layout++;
+    this.#layout = { store: this };
   }
 
   /** What there is to dump. @internal */
@@ -206,28 +209,25 @@ export class MemoryStore implements Store {
 
   #memoOf(candidate: Candidate): CandidateMemo {
     const { memo } = candidate;
-    if (memo instanceof CandidateMemo && memo.candidate === candidate) {
-      if (memo.layout === this.#layout && memo.store === this) return memo;
-    }
+    if (memo instanceof CandidateMemo && memo.candidate === candidate && memo.layout === this.#layout) return memo;
     // Before anything is looked up: what is dropped must not be in a memo.
     if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(this.instant());
     const cells = this.#cells.size === 0 ? noCells : this.#cellsOf(candidate.scopes);
-    const needs = candidate.callerNeeds === undefined ? candidate.needs : needsOf(candidate);
-    const fresh =
-      needs.length === 0
-        ? new CandidateMemo(this, this.#layout, candidate, needs, cells, noCounters, false, false)
-        : new CandidateMemo(
-            this,
-            this.#layout,
-            candidate,
-            needs,
-            cells,
-            needs.map((need) => this.#counterOf(need.bucket)),
-            needs.some((need) => need.bucket.kind === "concurrency"),
-            needs.some(({ bucket }) => amountVaries(bucket)),
-          );
+    const isCounted = candidate.needs.length > 0 || candidate.callerNeeds !== undefined;
+    const fresh = new CandidateMemo(this.#layout, candidate, cells, isCounted ? this.#counted(candidate) : undefined);
     candidate.memo = fresh;
     return fresh;
+  }
+
+  #counted(candidate: Candidate): CountedNeeds | undefined {
+    const needs = needsOf(candidate);
+    if (needs.length === 0) return undefined;
+    return {
+      needs,
+      counters: needs.map((need) => this.#counterOf(need.bucket)),
+      holdsPermits: needs.some((need) => need.bucket.kind === "concurrency"),
+      amountsVary: needs.some(({ bucket }) => amountVaries(bucket)),
+    };
   }
 
   #cellsOf(scopes: readonly ScopeId[]): readonly ScopeCell[] {
@@ -264,7 +264,7 @@ export class MemoryStore implements Store {
     if (older === undefined || this.#cells.has(scope)) return;
     this.#cells.delete(older.record.scope);
     this.#cells.set(scope, new ScopeCell({ ...older.record, scope }));
-    this.#layout++;
+    this.#layout = { store: this };
   }
 
   #refusalOf(memo: CandidateMemo, index: number, at: Instant, purpose: ReserveOptions["purpose"]): Blocked | undefined {
@@ -276,12 +276,12 @@ export class MemoryStore implements Store {
       if (purpose === "probe" && mayEndEarly(record.source) && cell.probe === undefined) continue;
       return { index, by: record.scope, until: record.until, source: record.source, reason: record.reason };
     }
-    const { needs } = memo;
+    const { needs, counters } = memo.counted ?? noneCounted;
     for (let place = 0; place < needs.length; place++) {
       const { bucket, amount } = needs[place] as Need;
       if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored"))
         at.wall = this.#wallAt(at.monotonic);
-      const counter = memo.counters[place] as Counter;
+      const counter = counters[place] as Counter;
       const waitMs = counter.waitFor(amount, bucket, at);
       if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, counter, at);
     }
@@ -315,9 +315,9 @@ export class MemoryStore implements Store {
     hold.readyInMs = 0;
     if (options.dryRun !== true) {
       hold.receipt = memo;
-      if (memo.needs.length > 0) {
-        takeAll(hold, memo, at);
-        hold.readyInMs = readyInMs(memo, at);
+      if (memo.counted !== undefined) {
+        takeAll(hold, memo.counted, at);
+        hold.readyInMs = readyInMs(memo.counted, at);
       }
       if (options.purpose === "probe") this.#claim(hold, memo);
     }
@@ -326,16 +326,21 @@ export class MemoryStore implements Store {
 
   /** One probe at a time: until it is settled nobody else passes these cooldowns. */
   #claim(hold: Hold, { cells }: CandidateMemo): void {
-    for (const cell of cells) if (cell.record.until > hold.reservedAt) cell.probe = hold;
+    for (const cell of cells) {
+      if (cell.record.until <= hold.reservedAt) continue;
+      cell.probe = hold;
+      this.#probing++;
+    }
   }
 
   /** Gives back permits and a probe's claim, which somebody may wait for. */
-  #release(hold: Hold, { cells, holdsPermits }: CandidateMemo): void {
-    let isAwaited = holdsPermits;
+  #release(hold: Hold, { cells, counted }: CandidateMemo): void {
+    let isAwaited = counted?.holdsPermits === true;
     for (let place = 0; place < cells.length; place++) {
       const cell = cells[place] as ScopeCell;
       if (cell.probe !== hold) continue;
       cell.probe = undefined;
+      this.#probing--;
       isAwaited = true;
     }
     if (isAwaited) for (const listener of this.#listeners) listener({ type: "freed", scope: null });
@@ -386,7 +391,7 @@ export class MemoryStore implements Store {
   #addCell(record: CooldownRecord): void {
     if (this.#cells.size + this.#counters.size >= this.#sweepAtSize) this.#sweep(this.instant());
     this.#cells.set(record.scope, new ScopeCell(record));
-    this.#layout++;
+    this.#layout = { store: this };
   }
 
   /** Drops what nobody would miss: long-ended records and counters with nothing left in them. Runs once in a doubling of the store. */
@@ -398,7 +403,7 @@ export class MemoryStore implements Store {
     for (const [id, counter] of this.#counters) {
       if (counter.isIdle(before)) this.#counters.delete(id);
     }
-    this.#layout++;
+    this.#layout = { store: this };
     this.#sweepAtSize = Math.max(4096, (this.#cells.size + this.#counters.size) * 2);
   }
 
@@ -412,7 +417,7 @@ export class MemoryStore implements Store {
 }
 
 /** When a candidate could be had again of which this was taken. Of tokens any amount counts as room. */
-function readyInMs({ needs, counters, amountsVary }: CandidateMemo, at: Instant): number {
+function readyInMs({ needs, counters, amountsVary }: CountedNeeds, at: Instant): number {
   let readyMs = 0;
   for (let place = 0; place < needs.length; place++) {
     const { bucket, amount } = needs[place] as Need;

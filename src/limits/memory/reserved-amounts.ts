@@ -2,13 +2,13 @@ import type { Clock } from "../../types.ts";
 import { realAmount } from "../amounts.ts";
 import type { Hold, Need, Report } from "../store.ts";
 import type { Counter, Instant } from "../windows/counter.ts";
-import type { CandidateMemo } from "./memory-reservation.ts";
+import type { CountedNeeds } from "./memory-reservation.ts";
 
 /**
  * Takes all needs of a candidate and writes the tickets into the reservation: most keys have one or two limits, and need no list.
  * Where amounts differ from request to request, what was taken stands behind the tickets.
  */
-export function takeAll(hold: Hold, { needs, counters, amountsVary }: CandidateMemo, at: Instant): void {
+export function takeAll(hold: Hold, { needs, counters, amountsVary }: CountedNeeds, at: Instant): void {
   if (needs.length > 2 || amountsVary) {
     const tickets = needs.map((need, place) => takeOne(need, counters[place] as Counter, at));
     hold.tickets = amountsVary ? [...tickets, ...needs.map(({ amount }) => amount)] : tickets;
@@ -29,8 +29,8 @@ export function ticketOf({ ticket, secondTicket, tickets }: Hold, place: number)
 }
 
 /** Real amounts replace what was reserved. */
-export function settleCounters(hold: Hold, memo: CandidateMemo, report: Report, clock: Clock): void {
-  const { needs, counters, amountsVary } = memo;
+export function settleCounters(hold: Hold, counted: CountedNeeds, report: Report, clock: Clock): void {
+  const { needs, counters, amountsVary } = counted;
   const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
   const allowanceMs = report.allowanceMs ?? 0;
   for (let place = 0; place < needs.length; place++) {

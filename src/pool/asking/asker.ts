@@ -3,6 +3,7 @@ import type { ReserveOptions } from "../../limits/store.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Lease, LeaseOwner } from "../lease.ts";
+import { availability } from "../ready/availability.ts";
 import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import type { NotNow } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
@@ -32,13 +33,6 @@ export interface AskerParts {
   readonly questions: Questions;
 }
 
-/** Takes over into a ready set what is due by now. */
-export function freshen(readySet: ReadySet, clock: Clock, tracker: PoolLimits): void {
-  if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(clock.monotonic());
-  // Buckets show a store the boundaries of the present, also where nothing was refused for long.
-  if (tracker.hasCalendars) tracker.refresh(clock.wall());
-}
-
 /** How a store is asked. */
 export class Questions {
   readonly request: ReserveOptions;
@@ -52,23 +46,40 @@ export class Questions {
 
 /** A wall clock this far off its course was set, or slept; milliseconds. */
 const clockJumpMs = 1000;
+/** How often groups that wait for a release are looked at without one; milliseconds. */
+const lookAtBlockedMs = 1000;
 
-/** Looks whether the wall clock jumped. */
-export class ClockWatch {
+/** Looks for what may have changed without a word, where a ready set has nobody. */
+export class SecondLook {
   readonly #clock: Clock;
+  readonly #tracker: PoolLimits;
   /** How far the wall clock was from the monotonic one when that was last looked at. */
   #drift: number;
 
-  constructor(clock: Clock) {
+  constructor({ options, tracker }: Pick<AskerParts, "options" | "tracker">) {
+    const { clock } = options;
     this.#clock = clock;
+    this.#tracker = tracker;
     this.#drift = clock.wall() - clock.monotonic();
   }
 
-  /**
-   * Calendar limits were parked by the monotonic clock: after the wall clock jumped (set anew, or the machine slept) all are
-   * asked again.
-   */
-  wakesAll(readySet: ReadySet): boolean {
+  /** Is anybody to be asked again? */
+  at(readySet: ReadySet): boolean {
+    return this.#wakesBlocked(readySet) || (this.#tracker.hasCalendars && this.#wakesAll(readySet));
+  }
+
+  /** Permits that nobody gives back are given up by the store after a time, which it may tell nobody. */
+  #wakesBlocked(readySet: ReadySet): boolean {
+    if (readySet.count(availability.blocked) === 0) return false;
+    const now = this.#clock.monotonic();
+    if (now - readySet.blockedSeenAt < lookAtBlockedMs) return false;
+    readySet.blockedSeenAt = now;
+    readySet.wakeBlocked();
+    return true;
+  }
+
+  /** Calendar limits were parked by the monotonic clock: after the wall clock jumped (set anew, or the machine slept) all are asked. */
+  #wakesAll(readySet: ReadySet): boolean {
     const drift = this.#clock.wall() - this.#clock.monotonic();
     if (Math.abs(drift - this.#drift) < clockJumpMs) return false;
     this.#drift = drift;

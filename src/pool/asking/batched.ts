@@ -9,7 +9,7 @@ import type { ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
-import { type Asker, type AskerParts, ClockWatch, freshen } from "./asker.ts";
+import { type Asker, type AskerParts, SecondLook } from "./asker.ts";
 import type { Search } from "./search.ts";
 
 /** How often such a store is asked for one request. */
@@ -27,7 +27,7 @@ export interface BatchedParts extends AskerParts {
 export class Batched implements Asker {
   readonly #parts: BatchedParts;
   readonly #store: Store;
-  readonly #clockWatch: ClockWatch;
+  readonly #secondLook: SecondLook;
   /** How many candidates a question carries at most. */
   readonly #most: number;
   /** How many candidates the next request's first question is about. */
@@ -36,10 +36,10 @@ export class Batched implements Asker {
   readonly #withModel = new WeakMap<OwnCandidate, { model: string; candidate: OwnCandidate }>();
 
   constructor(parts: BatchedParts, most: number) {
-    const { clock, store } = parts.options;
+    const { store } = parts.options;
     this.#parts = parts;
     this.#store = store;
-    this.#clockWatch = new ClockWatch(clock);
+    this.#secondLook = new SecondLook(parts);
     this.#most = most;
     this.#width = most;
   }
@@ -49,12 +49,14 @@ export class Batched implements Asker {
     let readySet = from;
     let search: Search | undefined;
     const asked = new Set<PooledKey>();
-    freshen(readySet, options.clock, tracker);
+    if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(options.clock.monotonic());
+    // Buckets show a store the boundaries of the present, also where nothing was refused for long.
+    if (tracker.hasCalendars) tracker.refresh(options.clock.wall());
     for (let round = 0; round < mostRounds; round++) {
       const known = this.#known(readySet, request, round);
       if (known !== undefined) readySet = known instanceof Promise ? await known : known;
       const keys = choice.keysFor(readySet, request, search, round === 0 ? this.#width : this.#most, this.#most);
-      if (keys.length === 0 && this.#looksAgain(readySet)) continue;
+      if (keys.length === 0 && this.#secondLook.at(readySet)) continue;
       if (keys.every((key) => asked.has(key))) break;
       for (const key of keys) asked.add(key);
       const first = keys[0] as PooledKey;
@@ -72,12 +74,6 @@ export class Batched implements Asker {
       if (search?.isOver) break;
     }
     return search?.notNow(readySet, pool) ?? parked(readySet, pool);
-  }
-
-  /** What may have changed without a word. */
-  #looksAgain(readySet: ReadySet): boolean {
-    const { options, tracker } = this.#parts;
-    return readySet.looksAtBlocked(options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(readySet));
   }
 
   /** Waits for what other processes know. What was learnt may have given the model a ready set of its own. */

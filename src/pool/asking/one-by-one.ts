@@ -5,7 +5,7 @@ import { Lease } from "../lease.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
-import { type Asker, type AskerParts, ClockWatch, freshen } from "./asker.ts";
+import { type Asker, type AskerParts, SecondLook } from "./asker.ts";
 import type { Search } from "./search.ts";
 import type { TokenAmounts } from "./token-amounts.ts";
 
@@ -14,24 +14,26 @@ export class OneByOne implements Asker {
   readonly #parts: AskerParts;
   readonly #store: Store;
   readonly #tokens: TokenAmounts;
-  readonly #clockWatch: ClockWatch;
+  readonly #secondLook: SecondLook;
   /** Are the store's times on our own clock? Spares reading it twice, and lists of its own for every question. */
   readonly #sameClock: boolean;
-  readonly #alone: [Candidate?] = [];
+  /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
+  readonly #alone: Candidate[] = new Array(1);
 
   constructor(parts: AskerParts) {
     const { clock, store } = parts.options;
     this.#parts = parts;
     this.#store = store;
     this.#tokens = parts.tokens;
-    this.#clockWatch = new ClockWatch(clock);
+    this.#secondLook = new SecondLook(parts);
     this.#sameClock = store.clock === clock;
   }
 
   pick(readySet: ReadySet, request: AcquireRequest, seen?: Search): Awaitable<Lease | NotNow> {
     const { breakers, choice, options, owner, pool, questions, refusals, tracker } = this.#parts;
-    if (tracker.hasCalendars || readySet.wakes.nextAt !== Number.POSITIVE_INFINITY)
-      freshen(readySet, options.clock, tracker);
+    if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(options.clock.monotonic());
+    // Buckets show a store the boundaries of the present, also where nothing was refused for long.
+    if (tracker.hasCalendars) tracker.refresh(options.clock.wall());
     const isPlain = request.exclude === undefined && request.prefer === undefined && request.account === undefined;
     let search = seen;
     let lease: Lease | undefined;
@@ -39,7 +41,7 @@ export class OneByOne implements Asker {
       const isAny = isPlain && search === undefined && !breakers.isAnyOriginOpen;
       const slot = isAny ? readySet.first() : choice.slotFor(readySet, request, search);
       if (slot === -1) {
-        if (this.#looksAgain(readySet)) continue;
+        if (this.#secondLook.at(readySet)) continue;
         return search?.notNow(readySet, pool) ?? parked(readySet, pool);
       }
       const account = pool.accountAt(slot);
@@ -50,21 +52,19 @@ export class OneByOne implements Asker {
       const how = breakers.size > 0 && breakers.isProbeDue(account) ? questions.probe : questions.request;
       lease ??= new Lease(owner, request);
       const answer = this.#sameClock
-        ? this.#store.reserve(this.#listOf(candidate), how, lease)
+        ? this.#store.reserve(this.#alone.fill(candidate), how, lease)
         : this.#store.reserve([candidate], how);
       // A promise of whatever class: stores bring their own.
       if ("then" in answer) return this.#afterAnswer(answer, readySet, key, lease, search);
-      if (answer.granted) return this.#onGranted(readySet, key, answer, lease);
+      if (answer === lease || answer.granted) {
+        readySet.onTaken(slot);
+        const granted = this.#parts.grants.grant(readySet, key, answer as Reservation, lease);
+        return granted === lease ? lease : this.#withSecret(granted, readySet, request);
+      }
       if (refusals.isOutdated()) continue;
       search = refusals.apply(readySet, answer, [key], search);
       if (search?.isOver) return search.notNow(readySet, pool);
     }
-  }
-
-  /** What may have changed without a word. */
-  #looksAgain(readySet: ReadySet): boolean {
-    const { options, tracker } = this.#parts;
-    return readySet.looksAtBlocked(options.clock) || (tracker.hasCalendars && this.#clockWatch.wakesAll(readySet));
   }
 
   async #afterAnswer(
@@ -74,24 +74,25 @@ export class OneByOne implements Asker {
     lease: Lease,
     seen: Search | undefined,
   ): Promise<Lease | NotNow> {
-    const { refusals, pool } = this.#parts;
+    const { grants, refusals, pool } = this.#parts;
     const answer = await asked;
-    if (answer.granted) return this.#onGranted(readySet, key, answer, lease);
+    if (answer.granted) {
+      readySet.onTaken(key.account.slot);
+      const granted = grants.grant(readySet, key, answer, lease);
+      return granted === lease ? lease : this.#withSecret(granted, readySet, lease.request);
+    }
     if (refusals.isOutdated()) return this.pick(readySet, lease.request, seen);
     const search = refusals.apply(readySet, answer, [key], seen);
     return search?.isOver ? search.notNow(readySet, pool) : this.pick(readySet, lease.request, search);
   }
 
-  #onGranted(readySet: ReadySet, key: PooledKey, answer: Reservation, lease: Lease): Awaitable<Lease | NotNow> {
-    readySet.onTaken(key.account.slot);
-    const granted = this.#parts.grants.grant(readySet, key, answer, lease);
-    if (!(granted instanceof Promise)) return granted ?? this.pick(readySet, lease.request);
-    return granted.then((got) => got ?? this.pick(readySet, lease.request));
-  }
-
-  /** A list of one. A store on our own clock keeps no list it is given, so the same one serves every time. */
-  #listOf(candidate: Candidate): readonly Candidate[] {
-    this.#alone[0] = candidate;
-    return this.#alone as [Candidate];
+  /** Its secret is being fetched, or cannot be had: then another key is asked for. */
+  #withSecret(
+    granted: Awaitable<Lease | undefined>,
+    readySet: ReadySet,
+    request: AcquireRequest,
+  ): Awaitable<Lease | NotNow> {
+    if (!(granted instanceof Promise)) return granted ?? this.pick(readySet, request);
+    return granted.then((got) => got ?? this.pick(readySet, request));
   }
 }

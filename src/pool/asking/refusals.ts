@@ -4,8 +4,9 @@ import type { Blocked, Refusal } from "../../limits/store.ts";
 import type { Clock, CooldownSource } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
+import { availability } from "../ready/availability.ts";
 import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
-import { availability, type ReadySet } from "../ready/ready-set.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
 import type { SharedRests } from "../shared/shared-rests.ts";
 import { Search } from "./search.ts";
 

@@ -20,7 +20,8 @@
 import { isKeyScope } from "../../limits/scopes.ts";
 import type { Clock, CooldownSource, Random, ScopeId } from "../../types.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
-import { availability, type ReadySet } from "./ready-set.ts";
+import { availability } from "./availability.ts";
+import type { ReadySet } from "./ready-set.ts";
 
 const firstPermits = 1;
 /** With so many permits, what came back from a cooldown is back for good. */
@@ -110,25 +111,21 @@ export class CircuitBreakers {
     this.#random = random;
   }
 
-  of(account: Account): CircuitBreaker | undefined {
-    return this.size === 0 ? undefined : this.#ofAccounts.get(account);
-  }
-
   /** Is the next request to this account a probe? */
   isProbeDue(account: Account): boolean {
-    return this.of(account)?.isProbeDue(this.#clock.monotonic()) === true;
+    return this.#ofAccounts.get(account)?.isProbeDue(this.#clock.monotonic()) === true;
   }
 
   /** A request was given to it; tells whether no permit is left. */
   onGranted(account: Account, now: number): boolean {
-    const breaker = this.of(account);
+    const breaker = this.#ofAccounts.get(account);
     if (breaker === undefined) return false;
     breaker.onGranted(now);
     return breaker.permits > 0 && account.inFlight >= breaker.permits;
   }
 
   onSuccess(account: Account): void {
-    const breaker = this.of(account);
+    const breaker = this.#ofAccounts.get(account);
     if (breaker === undefined || breaker.permits === 0) return;
     breaker.onSuccess();
     if (breaker.isClosed) this.#drop(account);
@@ -142,7 +139,7 @@ export class CircuitBreakers {
 
   /** A cooldown was ended. */
   end(account: Account): void {
-    this.of(account)?.end();
+    this.#ofAccounts.get(account)?.end();
   }
 
   /** It left the pool. */

@@ -1,6 +1,7 @@
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account } from "../keys/pooled-key.ts";
-import { availability, type ReadySet } from "./ready-set.ts";
+import { availability } from "./availability.ts";
+import type { ReadySet } from "./ready-set.ts";
 
 /**
  * Why nobody could serve:

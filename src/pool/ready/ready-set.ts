@@ -1,31 +1,12 @@
 import type { OwnCandidate, PoolLimits } from "../../limits/pool-limits.ts";
-import type { Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
+import { type Availability, availability } from "./availability.ts";
 import { WakeHeap } from "./wake-heap.ts";
-
-/** What a ready set believes of a group. The store is asked before anything is sent: a belief may be late, never harmful. */
-export const availability = {
-  absent: 0,
-  ready: 1,
-  /** Waits for a time: cooling, or at a declared limit. */
-  limited: 2,
-  /** Waits for a time: the credential was refused. */
-  refused: 3,
-  /** Waits for a release of something another request holds. */
-  blocked: 4,
-  /** Serves only while no other is ready: it comes back from a cooldown and has enough under way, or may share a used-up quota. */
-  deprioritized: 5,
-} as const;
-
-export type Availability = (typeof availability)[keyof typeof availability];
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
 const wakesPerPick = 8;
-
-/** How often groups that wait for a release are looked at without one; milliseconds. */
-const lookAtBlockedMs = 1000;
 
 interface Tier {
   readonly priority: number;
@@ -60,8 +41,8 @@ export class ReadySet {
   waiting = 0;
   /** Is its order told of requests that end? */
   countsBusy = false;
-  /** When groups that wait for a release were last asked without one, monotonic. */
-  #blockedSeenAt = 0;
+  /** When groups that wait for a release were last asked without one, monotonic; written by whoever asks. */
+  blockedSeenAt = 0;
   /** Keys of groups of several that are at a limit of their own here, until when; Infinity: until a release. */
   readonly #limitedKeys = new Map<PooledKey, number>();
   #strategy: OrderingStrategy;
@@ -109,11 +90,12 @@ export class ReadySet {
     return key.enabled && (this.#accepts === undefined || this.#accepts(key));
   }
 
-  /** What the store is asked for a key. Those of a ready set with a model carry that model's scope, so they are the ready set's own. */
+  /** What the store is asked for a key. Those of a set with a model carry that model's scope, so they are the set's own. */
   candidateOf(key: PooledKey, limits: PoolLimits): OwnCandidate {
+    if (this.model === undefined && key.candidate !== undefined && key.candidateFor === undefined) return key.candidate;
     const { config, secret } = key;
     // Only a secret that is fetched can change without anybody telling.
-    const fingerprint = key.isDynamic ? secret.fingerprint : undefined;
+    const fingerprint = key.isDynamic ? (secret.fingerprint ?? "") : undefined;
     if (this.model === undefined) {
       if (key.candidate === undefined || key.candidateFor !== fingerprint) {
         key.candidate = limits.candidateFor(key, undefined);
@@ -131,10 +113,6 @@ export class ReadySet {
 
   count(kind: Availability): number {
     return this.#counts[kind] as number;
-  }
-
-  get hasReady(): boolean {
-    return this.count(availability.ready) > 0;
   }
 
   /** Is any group ready, if only where no other is? */
@@ -262,28 +240,14 @@ export class ReadySet {
     if (this.countsBusy) this.onBusyChanged(slot);
   }
 
-  wakeBlocked(): void {
-    if (this.count(availability.blocked) === 0) return;
-    for (const slot of this.#pool.slots()) if (this.availabilityOf(slot) === availability.blocked) this.wake(slot);
-  }
-
-  /** Places that nobody gives back are given up by the store after a time, which it may tell nobody. Is anybody to be asked again? */
-  looksAtBlocked(clock: Clock): boolean {
-    if (this.count(availability.blocked) === 0) return false;
-    const now = clock.monotonic();
-    if (now - this.#blockedSeenAt < lookAtBlockedMs) return false;
-    this.#blockedSeenAt = now;
-    this.wakeBlocked();
-    return true;
-  }
-
-  /** Something that all wait for was given back: one of them is asked. */
-  wakeOneBlocked(): void {
-    if (this.count(availability.blocked) === 0) return;
+  /** Something that groups wait for was given back, or may have been: they are asked, or so many of them. */
+  wakeBlocked(most = Number.POSITIVE_INFINITY): void {
+    let left = Math.min(most, this.count(availability.blocked));
+    if (left === 0) return;
     for (const slot of this.#pool.slots()) {
       if (this.availabilityOf(slot) !== availability.blocked) continue;
       this.wake(slot);
-      return;
+      if (--left === 0) return;
     }
   }
 

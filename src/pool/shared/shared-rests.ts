@@ -11,8 +11,9 @@ import { isListening, type ScopeState, type Store, type StoreChange, type StoreR
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
+import { availability } from "../ready/availability.ts";
 import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
-import { availability, type ReadySet } from "../ready/ready-set.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
 import { Hydration } from "./hydration.ts";
 import { type Target, Targets } from "./targets.ts";

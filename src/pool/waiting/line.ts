@@ -1,4 +1,5 @@
 import type { Awaitable } from "../../types.ts";
+import { availability } from "../ready/availability.ts";
 import type { NotNow } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 
@@ -131,7 +132,9 @@ export function hasUnasked<L extends Granted>(
   { request }: Waiter<L>,
   { closed, roomAt }: NotNow,
 ): boolean {
-  return !closed && readySet.hasReady && roomAt === Number.POSITIVE_INFINITY && !request.isBeside();
+  return (
+    !closed && readySet.count(availability.ready) > 0 && roomAt === Number.POSITIVE_INFINITY && !request.isBeside()
+  );
 }
 
 /** When its timer is due; Infinity: never. */
