@@ -247,6 +247,12 @@ export class Lease {
     this.#owner.onEnd(this, result);
   }
 
+  /** What it is about, without what it works with. @internal */
+  toJSON(): object {
+    const { keyId, account, startedAt, waitedMs, settled } = this;
+    return { keyId, account, startedAt, waitedMs, settled };
+  }
+
   #note(): LeaseNotes {
     this.notes ??= new LeaseNotes();
     return this.notes;

@@ -131,7 +131,8 @@ export class Readiness {
   onReleased(account: Account, mayFit: boolean): void {
     if (mayFit) this.readySets.wakeAll(account.slot);
     const { general, onlyGeneral } = this.readySets;
-    if (onlyGeneral) this.#onReleasedIn(general, account);
+    if (onlyGeneral && general.waiting === 0) general.onReleased(account);
+    else if (onlyGeneral) this.#onReleasedIn(general, account);
     else for (const readySet of this.readySets) this.#onReleasedIn(readySet, account);
   }
 
