@@ -62,19 +62,19 @@ describe("the openai client through a failover", () => {
     expect(calls()).toBe(1);
   });
 
-  it("gets its own RateLimitError within `maxWaitMs` and after one call when every key rests for an hour", async () => {
+  it("gets its own RateLimitError at once and after one call when every key rests for an hour", async () => {
     const hour = () => rateLimited({ retryAfterSeconds: 3_600 });
     const { client, emulator, free, calls, fetch } = await setUp(hour, { maxWaitMs: 1_000 });
     emulator.key(free).script(hour);
-    const before = performance.now();
+    let waits = 0;
+    fetch.rotator.on("request-queued", () => waits++);
     const error: unknown = await client.chat.completions
       .create({ model: "m1", messages })
       .then(Promise.reject, (thrown: unknown) => thrown);
     if (!(error instanceof RateLimitError)) throw error;
-    expect(performance.now() - before).toBeLessThan(1_000);
     expect([error.status, error.code, calls(), emulator.arrivals.length]).toEqual([429, "rate_limit_exceeded", 1, 2]);
     expect(Number(error.headers?.get("retry-after"))).toBeGreaterThan(3_590);
-    expect([fetch.rotator.waiting, fetch.rotator.inFlight]).toEqual([0, 0]);
+    expect([waits, fetch.rotator.waiting, fetch.rotator.inFlight]).toEqual([0, 0, 0]);
   });
 
   it("passes the client's own time-out and abort through", async () => {

@@ -124,7 +124,8 @@ describe("LimitJudge beside one that counts everything anew", () => {
       ),
       { numRuns: runs(1_000) },
     );
-    expect(refusals).toBeGreaterThan(1_000);
+    // About two a run: most runs must have met a limit.
+    expect(refusals).toBeGreaterThan(runs(700));
   });
 
   it("lets a refused request through exactly when it said it would", () => {

@@ -101,7 +101,7 @@ describe("LimitJudge", () => {
     for (let asked = 0; asked < 2; asked++) expect(judge.standings({ key: "first", at: 250 })).toEqual([standing]);
   });
 
-  it("judges 100,000 arrivals within seconds", () => {
+  it("judges 100,000 arrivals in five times as long as 20,000", () => {
     const { judge, ask } = setUp(
       { requests: 5_000, tokens: 2_000_000, per: "minute" },
       { requests: 40_000, per: "day", window: "calendar", timeZone: "America/Los_Angeles" },
@@ -110,6 +110,7 @@ describe("LimitJudge", () => {
     );
     const open: LimitTicket[] = [];
     const startedAt = performance.now();
+    let firstMs = 0;
     for (let count = 0; count < 100_000; count++) {
       const { ticket } = ask(count * 4, {
         key: `key ${count % 10}`,
@@ -119,8 +120,10 @@ describe("LimitJudge", () => {
       });
       if (ticket !== undefined) open.push(ticket);
       if (open.length > 40) judge.finish(open.shift() as LimitTicket, count * 4);
+      if (count === 20_000) firstMs = performance.now() - startedAt;
     }
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    // Looking at all that came before would take 25 times as long.
+    expect((performance.now() - startedAt) / firstMs).toBeLessThan(15);
     expect(judge.refusals).toBeGreaterThan(10_000);
     expect(judge.maxInAnyWindow(60_000)).toBe(5_000);
   });
