@@ -1,7 +1,7 @@
 import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { CredentialWatch } from "../judgement/learning/credential-watch.ts";
 import { Latency } from "../judgement/learning/latency.ts";
-import { LearntLimits } from "../judgement/learning/learnt-limits.ts";
+import { LearntLimits } from "../judgement/learning/observed-limits.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import type { Observer } from "../ports.ts";
 import type { ClassificationContext } from "../types.ts";
