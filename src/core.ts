@@ -38,8 +38,8 @@ export interface SharedRotatorOptions extends CallingOptions {
 export type RotatingFetch = fetch.RotatingFetch<KeyRotator>;
 
 /**
- * Picks keys, keeps each inside its limits, and lets refused ones rest. Knows nothing of HTTP: `acquire` gives a lease,
- * whoever sends the request settles it with the judgement on the answer.
+ * Picks keys, keeps each inside its limits, and lets refused ones cool down. Knows nothing of HTTP: `acquire` gives a lease,
+ * whoever sends the request settles it with the classification of the answer.
  *
  * @example
  * const rotator = new KeyRotator({ keys: process.env.API_KEYS, strategy: weighted });

@@ -125,7 +125,7 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     const ending = new StreamEnding(stream);
     call.requestId ??= this.#pool.nameOf(call);
     const { requestId, tags } = call;
-    const common = { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
+    const common = { requestId, attempt: call.history?.attempts ?? 1, keyId: lease.keyId, tags };
     const { startedAt } = lease;
     return {
       push: (chunk) => ending.push(chunk),

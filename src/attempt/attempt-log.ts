@@ -35,9 +35,9 @@ export class AttemptLog {
     this.#pool.emit("attempt-succeeded", { ...this.#common(call, lease), status, elapsedMs });
   }
 
-  failed(call: Call, lease: Lease, status: number | null, judged: Classification, elapsedMs: number): void {
+  failed(call: Call, lease: Lease, status: number | null, classification: Classification, elapsedMs: number): void {
     if (!this.#pool.wants("attempt-failed")) return;
-    const { kind, scope, retryAfterMs, failover } = judged;
+    const { kind, scope, retryAfterMs, failover } = classification;
     const common = this.#common(call, lease);
     this.#pool.emit("attempt-failed", {
       ...common,
@@ -61,6 +61,6 @@ export class AttemptLog {
   } {
     call.requestId ??= this.#pool.nameOf(call);
     const { requestId, tags } = call;
-    return { requestId, attempt: call.trail?.attempts ?? 1, keyId: lease.keyId, tags };
+    return { requestId, attempt: call.history?.attempts ?? 1, keyId: lease.keyId, tags };
   }
 }

@@ -7,7 +7,7 @@ import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions, success } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
 import { type Answer, type Call, modelIn, type Reply, type Step, type Transport } from "./call.ts";
-import { Judge, type JudgeOptions } from "./failed-attempts.ts";
+import { FailedAttempts, type FailedAttemptsOptions } from "./failed-attempts.ts";
 import { FailoverWalk, type LoopSteps } from "./failover-walk.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
@@ -16,7 +16,7 @@ import { telling } from "./telling/call-ending.ts";
 import { type BoundedSignal, TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
 
 export interface AttemptLoopOptions<C, A>
-  extends JudgeOptions,
+  extends FailedAttemptsOptions,
     PreparationOptions<C>,
     AnswerEndOptions,
     TimeBoundsOptions,
@@ -28,7 +28,7 @@ export interface AttemptLoopOptions<C, A>
 }
 
 /**
- * One call from key to answer: acquire, send, judge, and follow the judgement. A refused account is left for another at
+ * One call from key to answer: acquire, send, classify, and follow the classification. A refused account is left for another at
  * once; a provider in trouble is tried again after a pause, on the same key first. Knows no `Request` and no `Response`.
  */
 export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<C, A> {
@@ -37,7 +37,7 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
   readonly #transport: Transport<C, A>;
   readonly #options: AttemptLoopOptions<C, A>;
   readonly #log: AttemptLog;
-  readonly #judge: Judge<C, A>;
+  readonly #failures: FailedAttempts<C, A>;
   readonly #commitment: Commitment;
   readonly #end: AnswerEnd<C, A>;
   readonly #final: FinalAnswer<C, A>;
@@ -58,7 +58,7 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
     this.#transport = transport;
     this.#options = options;
     this.#log = new AttemptLog(pool, options.clock);
-    this.#judge = new Judge(pool, overrule, this.#log, options);
+    this.#failures = new FailedAttempts(pool, overrule, this.#log, options);
     this.#commitment = new Commitment(overrule, options);
     this.#end = new AnswerEnd(pool, transport, options);
     this.#final = new FinalAnswer(transport, options);
@@ -69,7 +69,7 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
       transport,
       options,
       log: this.#log,
-      judge: this.#judge,
+      failures: this.#failures,
       commitment: this.#commitment,
       final: this.#final,
       bounds: this.#bounds,
@@ -150,14 +150,14 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
   }
 
   async #failed(call: C, lease: Lease, error: unknown, endsAt: number): Promise<A> {
-    return this.#walk.recover(call, await this.#judge.failure(call, lease, error, endsAt), endsAt);
+    return this.#walk.recover(call, await this.#failures.failure(call, lease, error, endsAt), endsAt);
   }
 
   /** A key for the call, as one that may wait until then. */
   acquire(call: C, endsAt: number): Lease | Promise<Lease> {
     if (this.#pool.needsModel && call.model === undefined) call.model = modelIn(call, this.#pool.providers);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
-    const hasWaited = call.trail !== undefined && call.trail.waitedMs > 0;
+    const hasWaited = call.history !== undefined && call.history.waitedMs > 0;
     if (hasWaited || endsAt !== Number.POSITIVE_INFINITY) call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);
     return this.#pool.acquire(call);
   }

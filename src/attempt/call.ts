@@ -19,7 +19,7 @@ export interface CallOptions {
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What a transport brings back: a `Response`, or whatever a face works with. */
+/** What a transport brings back: a `Response`, or whatever a adapter works with. */
 export interface Answer {
   readonly status: number;
   readonly headers: { get(name: string): string | null };
@@ -79,7 +79,7 @@ export interface ExhaustedAnswer {
   readonly headers: Readonly<Record<string, string>> | undefined;
 }
 
-/** Sends a call with a key, and makes answers of its own. One for each face. */
+/** Sends a call with a key, and makes answers of its own. One for each adapter. */
 export interface Transport<C extends Call, A extends Answer> {
   send(call: C, lease: Lease, signal: AbortSignal | undefined): Promise<A>;
   /** Goes on where an answer from 300 to 399 leads, or returns it. */
@@ -90,7 +90,7 @@ export interface Transport<C extends Call, A extends Answer> {
 }
 
 /** What a failed call has been through. Made at the first failure, so that calls without one do not pay for it. */
-export class Trail<A extends Answer> {
+export class AttemptHistory<A extends Answer> {
   attempts = 1;
   /** How long the call has waited inside for keys and before repeats, milliseconds. */
   waitedMs = 0;
@@ -112,7 +112,7 @@ export class Trail<A extends Answer> {
   /** Refusals of dead keys and spent accounts: none of them is over after some time. */
   dead: Set<Reply<A>> | undefined;
   /** Refusals that may be the request's own fault, with the leases they marked. */
-  readonly suspicions: { readonly account: string; readonly print: string; readonly lease: Lease }[] = [];
+  readonly suspicions: { readonly account: string; readonly fingerprint: string; readonly lease: Lease }[] = [];
 }
 
 /** One call on its way. Doubles as the request a rotator is asked with. */
@@ -125,7 +125,7 @@ export abstract class Call implements AcquireRequest {
   replayable = true;
   model: string | undefined = undefined;
   requestId: string | undefined = undefined;
-  trail: Trail<Answer> | undefined = undefined;
+  history: AttemptHistory<Answer> | undefined = undefined;
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */
   maxWaitMs: number | undefined = undefined;
   /** Tells its end, where somebody listens. */
@@ -182,11 +182,11 @@ export abstract class Call implements AcquireRequest {
   }
 
   get exclude(): ReadonlySet<string> | undefined {
-    return this.trail?.exclude;
+    return this.history?.exclude;
   }
 
   get prefer(): string | undefined {
-    return this.trail?.prefer;
+    return this.history?.prefer;
   }
 }
 
@@ -204,9 +204,9 @@ export interface Step<A extends Answer> {
   readonly next: "return" | "failover" | "repeat";
   /** A good answer. */
   readonly answer: A | undefined;
-  /** One that was judged. */
+  /** One that was classified. */
   readonly reply: Reply<A> | undefined;
   readonly error: unknown;
   readonly lease: Lease;
-  readonly judged: Classification;
+  readonly classification: Classification;
 }

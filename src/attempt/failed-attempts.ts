@@ -5,11 +5,11 @@ import type { CallPort } from "../pool/pool-port.ts";
 import { timeoutReason, untilEnded } from "../pool/waiting/bounded-wait.ts";
 import type { Classification, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
-import { type Answer, type Call, FinalFailure, type Reply, type Step, Trail } from "./call.ts";
+import { type Answer, AttemptHistory, type Call, FinalFailure, type Reply, type Step } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
-import { impliedStatus, isDead, isSuspicious, nextStep, printOf } from "./repeat-rules.ts";
+import { fingerprintOf, impliedStatus, isDead, isSuspicious, nextStep } from "./repeat-rules.ts";
 
-export interface JudgeOptions {
+export interface FailedAttemptsOptions {
   readonly clock: Clock;
   /** Repeat also what may have been executed. */
   readonly retryUnsafe: boolean;
@@ -36,14 +36,14 @@ export const nothingWrong: Classification = {
 
 const aborted: Classification = { ...nothingWrong, kind: "aborted" };
 
-/** Judges failed attempts: has them classified, settles their leases, and says what follows. */
-export class Judge<C extends Call, A extends Answer> {
+/** Has failed attempts classified, settles their leases, and says what follows. */
+export class FailedAttempts<C extends Call, A extends Answer> {
   readonly #pool: CallPort;
   readonly #overrule: Overrule | undefined;
   readonly #log: AttemptLog;
-  readonly #options: JudgeOptions;
+  readonly #options: FailedAttemptsOptions;
 
-  constructor(pool: CallPort, overrule: Overrule | undefined, log: AttemptLog, options: JudgeOptions) {
+  constructor(pool: CallPort, overrule: Overrule | undefined, log: AttemptLog, options: FailedAttemptsOptions) {
     this.#pool = pool;
     this.#overrule = overrule;
     this.#log = log;
@@ -63,12 +63,12 @@ export class Judge<C extends Call, A extends Answer> {
     const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
     const input = { status, headers, body, now: clock.wall(), context: this.#pool.contextOf(lease) };
-    const judged = lease.provider.classify(input, this.#overrule);
+    const classification = lease.provider.classify(input, this.#overrule);
     return this.#conclude(call, lease, {
       status,
       reply,
       error: undefined,
-      judged,
+      classification,
       sent: "yes",
       body,
       elapsedMs,
@@ -77,14 +77,14 @@ export class Judge<C extends Call, A extends Answer> {
   }
 
   /** An answer whose status says success and whose body says no. */
-  embedded(call: C, lease: Lease, reply: Reply<A>, { judged, text }: EmbeddedError, endsAt: number): Step<A> {
+  embedded(call: C, lease: Lease, reply: Reply<A>, { classification, text }: EmbeddedError, endsAt: number): Step<A> {
     const elapsedMs = this.#options.clock.monotonic() - lease.startedAt;
-    const status = impliedStatus(judged);
+    const status = impliedStatus(classification);
     return this.#conclude(call, lease, {
       status,
       reply,
       error: undefined,
-      judged,
+      classification,
       sent: "yes",
       body: text,
       elapsedMs,
@@ -97,35 +97,53 @@ export class Judge<C extends Call, A extends Answer> {
     const { clock } = this.#options;
     if (call.signal?.aborted) {
       lease.settle({ outcome: "aborted", sent: "unknown" });
-      return { next: "return", answer: undefined, reply: undefined, error: call.signal.reason, lease, judged: aborted };
+      return {
+        next: "return",
+        answer: undefined,
+        reply: undefined,
+        error: call.signal.reason,
+        lease,
+        classification: aborted,
+      };
     }
     const final = error instanceof FinalFailure ? error.cause : call.isUnsendable(error) ? error : undefined;
     if (final !== undefined) {
       lease.settle({ outcome: "aborted", sent: error === final ? "no" : "yes" });
-      return { next: "return", answer: undefined, reply: undefined, error: final, lease, judged: nothingWrong };
+      return { next: "return", answer: undefined, reply: undefined, error: final, lease, classification: nothingWrong };
     }
     const elapsedMs = clock.monotonic() - lease.startedAt;
     const input = { error, now: clock.wall(), context: this.#pool.contextOf(lease) };
     const classified = lease.provider.classify(input, this.#overrule);
     const { sent, isOwnLimit } = classifyTransportError(error);
-    // How long a transport waits is no word of the provider's: nothing rests for it.
-    const judged: Classification = isOwnLimit ? { ...classified, scope: "request", sharedBy: "request" } : classified;
-    const finding = { status: null, reply: undefined, error, judged, sent, body: "", elapsedMs, endsAt };
+    // How long a transport waits is no word of the provider's: nothing is put into cooldown for it.
+    const classification: Classification = isOwnLimit
+      ? { ...classified, scope: "request", sharedBy: "request" }
+      : classified;
+    const finding = { status: null, reply: undefined, error, classification, sent, body: "", elapsedMs, endsAt };
     return this.#conclude(call, lease, finding);
   }
 
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
-    const { reply, error, judged, sent, elapsedMs, endsAt } = found;
+    const { reply, error, classification, sent, elapsedMs, endsAt } = found;
     // Nobody else asks for it.
-    if (judged.scope === "model" || judged.limit !== undefined) lease.findModel(lease.provider.request);
-    const outcome = judged.kind === "none" ? "success" : judged.kind === "aborted" ? "aborted" : "failure";
-    lease.settle({ outcome, sent, classification: judged, headers: reply?.headers, text: found.body });
+    if (classification.scope === "model" || classification.limit !== undefined) lease.findModel(lease.provider.request);
+    const outcome =
+      classification.kind === "none" ? "success" : classification.kind === "aborted" ? "aborted" : "failure";
+    lease.settle({ outcome, sent, classification, headers: reply?.headers, text: found.body });
     const { isHeard } = this.#pool.events;
-    if (isHeard && outcome === "failure") this.#log.failed(call, lease, reply?.status ?? null, judged, elapsedMs);
+    if (isHeard && outcome === "failure")
+      this.#log.failed(call, lease, reply?.status ?? null, classification, elapsedMs);
     else if (isHeard && outcome === "success" && reply !== undefined) this.#log.succeeded(call, lease, reply.status);
     const next = this.#remember(call, lease, found);
     const timedOut = reply === undefined && endsAt <= this.#options.clock.monotonic();
-    return { next, answer: undefined, reply, error: timedOut ? timeoutReason(call.endedBy) : error, lease, judged };
+    return {
+      next,
+      answer: undefined,
+      reply,
+      error: timedOut ? timeoutReason(call.endedBy) : error,
+      lease,
+      classification,
+    };
   }
 
   async #read(call: C, lease: Lease, reply: Reply<A>, signal: AbortSignal | undefined): Promise<string> {
@@ -137,7 +155,7 @@ export class Judge<C extends Call, A extends Answer> {
     } catch {
       // Somebody else's `fetch` may not know of signals.
       if (signal?.aborted) reply.discard();
-      // A body cut short: the status alone is judged. An abort shows at the next step.
+      // A body cut short: the status alone is classified. An abort shows at the next step.
       if (call.signal?.aborted) {
         lease.settle({ outcome: "aborted", sent: "yes" });
         throw call.signal.reason;
@@ -150,52 +168,53 @@ export class Judge<C extends Call, A extends Answer> {
 
   /** Keeps what later steps need, and ends a request that two accounts refused in the same words. */
   #remember(call: C, lease: Lease, finding: Finding<A>): Step<A>["next"] {
-    const { status, reply, error, judged, sent, body } = finding;
-    call.trail ??= new Trail<Answer>();
-    const trail = call.trail as unknown as Trail<A>;
-    trail.waitedMs += lease.waitedMs;
+    const { status, reply, error, classification, sent, body } = finding;
+    call.history ??= new AttemptHistory<Answer>();
+    const history = call.history as unknown as AttemptHistory<A>;
+    history.waitedMs += lease.waitedMs;
     const elapsedMs = Math.ceil(finding.elapsedMs);
-    trail.tried.push({ key: lease.ordinal, outcome: judged.kind, status: reply?.status ?? null, elapsedMs });
-    trail.lastError = error;
-    trail.lastReply = reply;
-    trail.lastFailedAt = reply === undefined ? "error" : "reply";
-    if (reply !== undefined && reply.status >= 400) remember(trail, reply, isDead(judged));
-    const next = nextStep(judged, call, status, sent, {
+    history.tried.push({ key: lease.ordinal, outcome: classification.kind, status: reply?.status ?? null, elapsedMs });
+    history.lastError = error;
+    history.lastReply = reply;
+    history.lastFailedAt = reply === undefined ? "error" : "reply";
+    if (reply !== undefined && reply.status >= 400) remember(history, reply, isDead(classification));
+    const next = nextStep(classification, call, status, sent, {
       repeatsServerErrors: lease.provider.provider.repeatsServerErrors === true,
       retryUnsafe: this.#options.retryUnsafe,
     });
     const advised =
-      this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, trail, lease, finding);
+      this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, history, lease, finding);
     if (advised !== undefined) return advised;
     if (next !== "failover") return next;
     if (!lease.marked) {
-      trail.exclude ??= new Set();
-      trail.exclude.add(lease.key.account.id);
+      history.exclude ??= new Set();
+      history.exclude.add(lease.key.account.id);
     }
-    if (reply === undefined || !isSuspicious(judged, status, body)) return next;
-    const print = printOf(reply, body);
-    const twin = trail.suspicions.find((other) => other.print === print && other.account !== lease.key.account.id);
-    trail.suspicions.push({ account: lease.key.account.id, print, lease });
-    if (twin === undefined) return next;
-    for (const suspicion of trail.suspicions)
-      if (suspicion.print === print) this.#pool.undo(this.#pool.factsOf(suspicion.lease));
+    if (reply === undefined || !isSuspicious(classification, status, body)) return next;
+    const fingerprint = fingerprintOf(reply, body);
+    const account = lease.key.account.id;
+    const isElsewhere = history.suspicions.some((one) => one.fingerprint === fingerprint && one.account !== account);
+    history.suspicions.push({ account, fingerprint, lease });
+    if (!isElsewhere) return next;
+    for (const suspicion of history.suspicions)
+      if (suspicion.fingerprint === fingerprint) this.#pool.undo(this.#pool.factsOf(suspicion.lease));
     return "return";
   }
 
   /** What follows on an advisor's word; `undefined`: none has anything to say, or a body cannot be sent again. */
   #advised(
     call: C,
-    trail: Trail<A>,
+    history: AttemptHistory<A>,
     lease: Lease,
-    { status, reply, judged, body }: Finding<A>,
+    { status, reply, classification, body }: Finding<A>,
   ): Step<A>["next"] | undefined {
     const { observers } = this.#pool;
-    if (judged.kind === "aborted" || judged.kind === "none") return undefined;
+    if (classification.kind === "aborted" || classification.kind === "none") return undefined;
     const headers = reply?.headers;
-    const fingerprint = reply === undefined ? judged.kind : printOf(reply, body);
-    const refusal = { lease: this.#pool.factsOf(lease), status, classification: judged, headers, fingerprint };
-    const earlier = trail.refused ?? [];
-    trail.refused = [...earlier, refusal];
+    const fingerprint = reply === undefined ? classification.kind : fingerprintOf(reply, body);
+    const refusal = { lease: this.#pool.factsOf(lease), status, classification, headers, fingerprint };
+    const earlier = history.refused ?? [];
+    history.refused = [...earlier, refusal];
     const advice = observers.advice(refusal, earlier);
     if (advice === undefined) return undefined;
     if (advice.advice === "return") {
@@ -204,25 +223,25 @@ export class Judge<C extends Call, A extends Answer> {
     }
     if (!call.replayable) return "return";
     if (advice.advice === "wait") {
-      trail.waitUntil = advice.until;
+      history.waitUntil = advice.until;
       return "failover";
     }
-    trail.exclude ??= new Set();
-    trail.exclude.add(lease.key.account.id);
-    for (const account of advice.except ?? []) trail.exclude.add(account);
+    history.exclude ??= new Set();
+    history.exclude.add(lease.key.account.id);
+    for (const account of advice.except ?? []) history.exclude.add(account);
     return "failover";
   }
 }
 
 /** A dead key's refusal takes no limited one's place. */
-function remember<A extends Answer>(trail: Trail<A>, reply: Reply<A>, isDead: boolean): void {
-  const before = trail.refusals.get(reply.status);
+function remember<A extends Answer>(history: AttemptHistory<A>, reply: Reply<A>, isDead: boolean): void {
+  const before = history.refusals.get(reply.status);
   if (isDead) {
-    trail.dead ??= new Set();
-    trail.dead.add(reply);
-    if (before !== undefined && !trail.dead.has(before)) return;
+    history.dead ??= new Set();
+    history.dead.add(reply);
+    if (before !== undefined && !history.dead.has(before)) return;
   }
-  trail.refusals.set(reply.status, reply);
+  history.refusals.set(reply.status, reply);
 }
 
 interface Finding<A extends Answer> {
@@ -230,7 +249,7 @@ interface Finding<A extends Answer> {
   readonly status: number | null;
   readonly reply: Reply<A> | undefined;
   readonly error: unknown;
-  readonly judged: Classification;
+  readonly classification: Classification;
   readonly sent: Sent;
   readonly body: string;
   readonly elapsedMs: number;

@@ -3,8 +3,8 @@ import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import type { Clock, Random } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
-import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
-import { type Judge, nothingWrong } from "./failed-attempts.ts";
+import type { Answer, AttemptHistory, Call, Reply, Step, Transport } from "./call.ts";
+import { type FailedAttempts, nothingWrong } from "./failed-attempts.ts";
 import type { FinalAnswer } from "./final-answer.ts";
 import type { Commitment, Look } from "./reading/commitment.ts";
 import { repeatTransient } from "./repeat-transient.ts";
@@ -26,7 +26,7 @@ export interface FailoverWalkParts<C extends Call, A extends Answer> {
     readonly random: Random;
   };
   readonly log: AttemptLog;
-  readonly judge: Judge<C, A>;
+  readonly failures: FailedAttempts<C, A>;
   readonly commitment: Commitment;
   readonly final: FinalAnswer<C, A>;
   readonly bounds: TimeBounds;
@@ -47,20 +47,20 @@ export class FailoverWalk<C extends Call, A extends Answer> {
     let step = first;
     for (;;) {
       if (step.next === "return") return this.#parts.final.after(step, call);
-      const trail = call.trail as Trail<A>;
+      const history = call.history as AttemptHistory<A>;
       if (this.#parts.options.clock.monotonic() >= endsAt) return this.#parts.final.after(step, call);
-      if (trail.attempts >= this.#parts.options.maxAttempts) return this.#spent(call, step);
-      if (step.next === "repeat" && trail.repeated) return this.#parts.final.after(step, call);
+      if (history.attempts >= this.#parts.options.maxAttempts) return this.#spent(call, step);
+      if (step.next === "repeat" && history.repeated) return this.#parts.final.after(step, call);
       if (step.next === "repeat") {
         step = await this.#repeat(call, step, endsAt);
         continue;
       }
-      if (trail.waitUntil !== undefined) {
-        if (!(await this.#parts.bounds.waitUntil(trail.waitUntil, call, endsAt)))
+      if (history.waitUntil !== undefined) {
+        if (!(await this.#parts.bounds.waitUntil(history.waitUntil, call, endsAt)))
           return this.#parts.final.after(step, call);
-        trail.waitUntil = undefined;
+        history.waitUntil = undefined;
       } else if (!step.lease.marked) {
-        // Nothing rests, so waiting brings nobody who knows better: another account now, or this answer.
+        // Nothing cools down, so waiting brings nobody who knows better: another account now, or this answer.
         step = await this.#onceElsewhere(call, step, endsAt);
         continue;
       }
@@ -89,11 +89,11 @@ export class FailoverWalk<C extends Call, A extends Answer> {
     return this.#parts.final.after(step, call);
   }
 
-  /** One more attempt, judged. */
+  /** One more attempt, classified where it failed. */
   async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
-    const trail = call.trail as Trail<A>;
-    trail.attempts++;
-    trail.lastReply?.discard();
+    const history = call.history as AttemptHistory<A>;
+    history.attempts++;
+    history.lastReply?.discard();
     if (call.ending !== undefined) call.ending.leased(lease);
     if (this.#parts.pool.events.isHeard) this.#parts.log.selected(call, lease);
     const bound = this.#parts.bounds.signalFor(call, endsAt);
@@ -101,7 +101,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       const sent = this.#parts.transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
       return await this.stepAfter(call, lease, sent, bound, endsAt);
     } catch (error) {
-      return await this.#parts.judge.failure(call, lease, error, endsAt);
+      return await this.#parts.failures.failure(call, lease, error, endsAt);
     } finally {
       bound?.end();
     }
@@ -128,7 +128,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
         }
       }
       if (answer.status >= 400) {
-        return await this.#parts.judge.refusal(call, lease, this.#parts.transport.open(answer), signal, endsAt);
+        return await this.#parts.failures.refusal(call, lease, this.#parts.transport.open(answer), signal, endsAt);
       }
       const look = lease.provider.hidesErrors ? this.#parts.commitment.lookAt(call, lease.provider, answer) : undefined;
       if (look === undefined) return good(this.#loop.succeeded(call, lease, answer, undefined), lease);
@@ -136,7 +136,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       bound?.end();
       return await this.#opened(call, lease, answer, look, endsAt);
     } catch (error) {
-      return this.#parts.judge.failure(call, lease, error, endsAt);
+      return this.#parts.failures.failure(call, lease, error, endsAt);
     }
   }
 
@@ -153,7 +153,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
         endsAt,
         this.#parts.pool.contextOf(lease),
       );
-      if (found !== undefined) return this.#parts.judge.embedded(call, lease, reply, found, endsAt);
+      if (found !== undefined) return this.#parts.failures.embedded(call, lease, reply, found, endsAt);
     } catch (error) {
       reply.discard();
       throw error;
@@ -163,15 +163,15 @@ export class FailoverWalk<C extends Call, A extends Answer> {
 
   /** Repeats on the same key after pauses, then once on another account. */
   async #repeat(call: C, failed: Step<A>, endsAt: number): Promise<Step<A>> {
-    const trail = call.trail as Trail<A>;
-    trail.repeated = true;
-    trail.prefer = failed.lease.keyId;
+    const history = call.history as AttemptHistory<A>;
+    history.repeated = true;
+    history.prefer = failed.lease.keyId;
     const { clock, random, retries } = this.#parts.options;
     try {
       const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#loop.acquire(call, endsAt), endsAt);
       const patienceMs = (): number => this.#parts.bounds.patienceMs(call, endsAt);
       const paused = (ms: number): void => {
-        trail.waitedMs += ms;
+        history.waitedMs += ms;
       };
       const step = await repeatTransient(failed, again, {
         retries,
@@ -183,17 +183,17 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       });
       return step.next === "repeat" ? await this.#onceElsewhere(call, step, endsAt) : step;
     } finally {
-      trail.prefer = undefined;
+      history.prefer = undefined;
     }
   }
 
   async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
     // What the call is about is known to one account only.
     if (call.account !== undefined) return { ...last, next: "return" };
-    const trail = call.trail as Trail<A>;
-    trail.prefer = undefined;
-    trail.exclude ??= new Set();
-    trail.exclude.add(last.lease.key.account.id);
+    const history = call.history as AttemptHistory<A>;
+    history.prefer = undefined;
+    history.exclude ??= new Set();
+    history.exclude.add(last.lease.key.account.id);
     call.maxWaitMs = 0;
     call.isTrial = true;
     try {
@@ -210,5 +210,5 @@ export class FailoverWalk<C extends Call, A extends Answer> {
 }
 
 function good<A extends Answer>(answer: A, lease: Lease): Step<A> {
-  return { next: "return", answer, reply: undefined, error: undefined, lease, judged: nothingWrong };
+  return { next: "return", answer, reply: undefined, error: undefined, lease, classification: nothingWrong };
 }

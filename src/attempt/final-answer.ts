@@ -3,7 +3,7 @@ import type { Provider } from "../judgement/provider.ts";
 import { isForLimits } from "../pool/exhaustion.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
-import type { Answer, Call, Reply, Step, Trail, Transport } from "./call.ts";
+import type { Answer, AttemptHistory, Call, Reply, Step, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
 import { traceHeader, traceOf } from "./trace.ts";
 
@@ -44,7 +44,7 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     const answeredAt = lease.answeredAt === 0 ? this.#options.clock.monotonic() : lease.answeredAt;
     const elapsedMs = Math.ceil(answeredAt - lease.startedAt);
     const last: AttemptSummary = { key: lease.ordinal, outcome: "none", status, elapsedMs };
-    return { [traceHeader]: traceOf([...(call.trail?.tried ?? []), last]) };
+    return { [traceHeader]: traceOf([...(call.history?.tried ?? []), last]) };
   }
 
   /** The answer of a call's last step. */
@@ -57,42 +57,42 @@ export class FinalAnswer<C extends Call, A extends Answer> {
   /** What a call gets that there was no key for. */
   async unserved(call: C, error: unknown): Promise<A> {
     if (!AllKeysExhaustedError.isInstance(error)) throw error;
-    const trail = call.trail as Trail<A> | undefined;
-    error.attempts = trail?.attempts ?? 0;
-    error.trail = trail?.tried ?? [];
+    const history = call.history as AttemptHistory<A> | undefined;
+    error.attempts = history?.attempts ?? 0;
+    error.trail = history?.tried ?? [];
     const { onExhausted } = this.#options;
-    const own = onExhausted === "respond" ? this.#ownRefusal(error, trail) : undefined;
-    if (trail?.lastReply !== own) trail?.lastReply?.discard();
-    if (trail !== undefined && trail.lastFailedAt === "error") throw trail.lastError;
+    const own = onExhausted === "respond" ? this.#ownRefusal(error, history) : undefined;
+    if (history?.lastReply !== own) history?.lastReply?.discard();
+    if (history !== undefined && history.lastFailedAt === "error") throw history.lastError;
     if (onExhausted === "respond") {
       const answer = exhaustedAnswer(error, this.#options.errorShape, this.#options.isDiscreet);
       return this.#transport.exhausted(call, { ...answer, headers: this.#headersOf(call) }, own);
     }
     if (typeof onExhausted === "function")
       return onExhausted(this.#options.isDiscreet === true ? discreet(error) : error);
-    if (trail?.lastError !== undefined) error.cause = trail.lastError;
+    if (history?.lastError !== undefined) error.cause = history.lastError;
     throw error;
   }
 
   #headersOf(call: C): AddedHeaders {
-    const { tried = [] } = call.trail ?? {};
+    const { tried = [] } = call.history ?? {};
     return this.#options.trace && tried.length > 0 ? { [traceHeader]: traceOf(tried) } : undefined;
   }
 
   /** The provider's own refusal that fits the pool's state; where this call tried every account, the last one says most. */
-  #ownRefusal(error: AllKeysExhaustedError, trail: Trail<A> | undefined): Reply<A> | undefined {
-    if (trail === undefined) return undefined;
+  #ownRefusal(error: AllKeysExhaustedError, history: AttemptHistory<A> | undefined): Reply<A> | undefined {
+    if (history === undefined) return undefined;
     // To a stranger the provider's 401 would say that the token is wrong that was meant for us.
     if (this.#options.isDiscreet === true && error.status !== 429) return undefined;
     // Google's SDK drops headers: only a made body can tell it when the pool is back.
     if (this.#options.errorShape === "gemini" && error.retryAfterMs !== null) return undefined;
     const { limited, credential, disabled, unsuitable } = error.reasons;
-    const triedAll = trail.attempts >= limited + credential + disabled + unsuitable;
+    const triedAll = history.attempts >= limited + credential + disabled + unsuitable;
     // A dead key's words beside a limited one's time would be a lie.
-    const dead = isForLimits(error) ? trail.dead : undefined;
+    const dead = isForLimits(error) ? history.dead : undefined;
     const fits = (reply: Reply<A> | undefined): boolean => reply !== undefined && dead?.has(reply) !== true;
-    const last = triedAll ? [trail.lastReply, ...[...trail.refusals.values()].reverse()].find(fits) : undefined;
-    const ofStatus = trail.refusals.get(error.status);
+    const last = triedAll ? [history.lastReply, ...[...history.refusals.values()].reverse()].find(fits) : undefined;
+    const ofStatus = history.refusals.get(error.status);
     const own = fits(ofStatus) ? ofStatus : last;
     // An error inside a success would be none to those who look at the status.
     return own !== undefined && own.status >= 400 ? own : undefined;

@@ -24,17 +24,17 @@ function mayRepeat(call: Call, status: number | null, sent: "no" | "yes" | "unkn
   return status !== null && serverErrors.has(status) && rules.repeatsServerErrors;
 }
 
-/** What follows from a judgement. `kind` is for reporting; this follows `failover` and `retryable`. */
+/** What follows from a classification. `kind` is for reporting; this follows `failover` and `retryable`. */
 export function nextStep(
-  judged: Classification,
+  classification: Classification,
   call: Call,
   status: number | null,
   sent: "no" | "yes" | "unknown",
   rules: RepeatRules,
 ): "return" | "failover" | "repeat" {
-  if (judged.kind === "aborted" || judged.kind === "none") return "return";
-  if (judged.failover) return call.replayable ? "failover" : "return";
-  return judged.retryable && mayRepeat(call, status, sent, rules) ? "repeat" : "return";
+  if (classification.kind === "aborted" || classification.kind === "none") return "return";
+  if (classification.failover) return call.replayable ? "failover" : "return";
+  return classification.retryable && mayRepeat(call, status, sent, rules) ? "repeat" : "return";
 }
 
 /** The status that a provider which answers in statuses gives with such an error. */
@@ -68,6 +68,6 @@ export function isDead({ kind, retryAfterMs }: Classification): boolean {
 }
 
 /** What two answers are compared by. */
-export function printOf(reply: Reply<Answer>, text: string): string {
+export function fingerprintOf(reply: Reply<Answer>, text: string): string {
   return `${reply.status} ${text.slice(0, 2048)}`;
 }

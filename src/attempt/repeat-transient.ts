@@ -68,9 +68,9 @@ export async function repeatTransient<A extends Answer>(
   }
 }
 
-function pauseAfter({ judged }: Step<Answer>, attempt: number, options: RepeatOptions): Promise<void> {
+function pauseAfter({ classification }: Step<Answer>, attempt: number, options: RepeatOptions): Promise<void> {
   const { clock, random, signal, patienceMs, paused } = options;
-  const waitMs = Math.max(backoffMs(attempt, random), judged.retryAfterMs ?? 0);
+  const waitMs = Math.max(backoffMs(attempt, random), classification.retryAfterMs ?? 0);
   // Sitting out a longer time would only make the caller wait for the same refusal.
   if (waitMs > patienceMs()) throw new GivenUp();
   paused(waitMs);

@@ -52,7 +52,7 @@ export class TimeBounds {
     const waitMs = until - clock.monotonic();
     if (waitMs > this.patienceMs(call, endsAt)) return false;
     if (waitMs <= 0) return true;
-    if (call.trail !== undefined) call.trail.waitedMs += waitMs;
+    if (call.history !== undefined) call.history.waitedMs += waitMs;
     await pause(waitMs, clock, call.signal);
     return true;
   }
@@ -60,7 +60,7 @@ export class TimeBounds {
   /** How long the call may still wait: all its waits together take no longer than one may. */
   patienceMs(call: Call, endsAt: number): number {
     const { maxWaitMs, clock } = this.#options;
-    const leftMs = maxWaitMs - (call.trail?.waitedMs ?? 0);
+    const leftMs = maxWaitMs - (call.history?.waitedMs ?? 0);
     return Math.max(0, Math.min(leftMs, endsAt - clock.monotonic()));
   }
 }

@@ -16,7 +16,7 @@ function shownTo<C extends ShowableCall, T>(
   return ask === undefined ? undefined : (call) => ask(new ShownCall(call, providers()));
 }
 
-/** The attempt loop behind a face, and the sender of probes for its rotator. */
+/** The attempt loop behind a adapter, and the sender of probes for its rotator. */
 export function createCallingLoop<C extends ShowableCall, A extends Answer>(
   options: ResolvedCallingOptions,
   transport: Transport<C, A>,

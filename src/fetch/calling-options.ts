@@ -58,11 +58,11 @@ export interface CallingOptions {
    * @default "respond"
    */
   readonly onExhausted?: OnExhausted<Response> | undefined;
-  /** What to do about answers of a status or kind, in a word; a status goes before a kind. @default what the judgement says */
+  /** What to do about answers of a status or kind, in a word; a status goes before a kind. @default what the classification says */
   readonly policy?: Policy | undefined;
   /**
-   * Overrules the judgement on a refused or failed attempt; asked after `policy`. Synchronous. When it throws or answers
-   * what cannot be, the judgement stays and the event `internal-error` tells.
+   * Overrules the classification of a refused or failed attempt; asked after `policy`. Synchronous. When it throws or answers
+   * what cannot be, the classification stays and the event `internal-error` tells.
    * @default none
    */
   readonly classify?: ClassifyHook | undefined;

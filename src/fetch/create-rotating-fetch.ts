@@ -39,29 +39,29 @@ export function makeRotatingFetch(
   makeRotator: MakeRotator,
 ): RotatingFetch {
   const resolved = resolveFetchOptions(options, makeRotator);
-  return fetchWith(new FetchFace(resolved), undefined);
+  return fetchWith(new FetchAdapter(resolved), undefined);
 }
 
-function fetchWith(face: FetchFace, callOptions: CallOptions | undefined): RotatingFetch {
+function fetchWith(adapter: FetchAdapter, callOptions: CallOptions | undefined): RotatingFetch {
   const rotatingFetch = (input: string | URL | Request, init?: RequestInit): Promise<Response> =>
-    face.fetch(input, init, callOptions);
+    adapter.fetch(input, init, callOptions);
   // Client libraries that find it do not send a probe request to learn the class.
   const Response = globalThis.Response;
   const { preconnect } = globalThis.fetch as { preconnect?: unknown };
   return Object.assign(rotatingFetch, {
-    rotator: face.rotator,
+    rotator: adapter.rotator,
     Response,
-    ...(face.cache === undefined ? undefined : { cache: face.cache }),
+    ...(adapter.cache === undefined ? undefined : { cache: adapter.cache }),
     ...(preconnect === undefined ? undefined : { preconnect }),
     with(added: CallOptions): RotatingFetch {
       expectCallOptions("with", added);
-      return fetchWith(face, { ...callOptions, ...added });
+      return fetchWith(adapter, { ...callOptions, ...added });
     },
   }) as RotatingFetch;
 }
 
-/** The fetch face of the attempt loop: takes a call apart and hands the answer over. */
-class FetchFace {
+/** The fetch adapter of the attempt loop: takes a call apart and hands the answer over. */
+class FetchAdapter {
   readonly rotator: PoolOwner;
   readonly cache: CallCache | undefined;
   readonly #pool: CallPort;

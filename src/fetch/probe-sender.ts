@@ -49,8 +49,8 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
       const response = await untilAborted(sent, signal, giveUp);
       return await answerOf(response, lease, options, signal);
     } catch (error) {
-      const judged = lease.provider.classify({ error, ...circumstances(lease, options) }, options.overrule);
-      return { status: null, message: null, judged };
+      const classification = lease.provider.classify({ error, ...circumstances(lease, options) }, options.overrule);
+      return { status: null, message: null, classification };
     } finally {
       cancel();
     }
@@ -147,13 +147,13 @@ async function answerOf(
     { status, headers, body: text, ...circumstances(lease, options) },
     options.overrule,
   );
-  const judged = status >= 300 && status < 400 ? redirected(found) : found;
-  const message = judged.kind === "none" ? null : normaliseEnvelope(text).message;
+  const classification = status >= 300 && status < 400 ? redirected(found) : found;
+  const message = classification.kind === "none" ? null : normaliseEnvelope(text).message;
   const clean = message === null ? null : scrubSecrets(message, [lease.secret]).slice(0, longestMessage);
-  return { status, message: clean, judged };
+  return { status, message: clean, classification };
 }
 
 /** Wherever it leads (to a login page, mostly), it says nothing good of a key, and nothing bad. */
-function redirected(judged: Classification): Classification {
-  return { ...judged, kind: "bad_request" };
+function redirected(classification: Classification): Classification {
+  return { ...classification, kind: "bad_request" };
 }

@@ -7,21 +7,21 @@ import type { ClassifierInput } from "./provider.ts";
 import { shaped } from "./shape-checks.ts";
 import { classificationShape, kinds } from "./vocabulary.ts";
 
-/** What a `classify` hook may answer: a judgement of its own, or what is to be different in ours. */
+/** What a `classify` hook may answer: a classification of its own, or what is to be different in ours. */
 export type ClassificationChange = { readonly [field in keyof Classification]?: Classification[field] | undefined };
 
 /**
- * Overrules a judgement. `undefined` leaves it as it is. Fields that are left out stay as they were judged; where another
+ * Overrules a classification. `undefined` leaves it as it is. Fields that are left out stay as they were classified; where another
  * `kind` is named, scope, sharedBy, retryable and failover are what that kind means, and no key is given up.
  */
 export type ClassifyHook = (input: ClassifierInput, judged: Classification) => ClassificationChange | undefined;
 
 /**
  * - `"disable"`: the credential is dead. It is treated as any definitively refused one, and another account is tried.
- * - `"cooldown"`: the key is limited. It rests, for as long as stated or ever longer, and another account is tried.
- * - `"failover"`: another account is tried; nothing rests.
- * - `"return"`: the answer goes back as it came; nothing rests.
- * - `"retry"`: the request is repeated on the same key after a pause, if that is safe; nothing rests.
+ * - `"cooldown"`: the key is limited. It cools down, for as long as stated or ever longer, and another account is tried.
+ * - `"failover"`: another account is tried; nothing cools down.
+ * - `"return"`: the answer goes back as it came; nothing cools down.
+ * - `"retry"`: the request is repeated on the same key after a pause, if that is safe; nothing cools down.
  */
 export type PolicyAction = "disable" | "cooldown" | "failover" | "return" | "retry";
 
@@ -35,7 +35,7 @@ export interface ClassificationHooks {
   readonly policy?: Policy | undefined;
 }
 
-const restless = {
+const noCooldown = {
   scope: "request",
   sharedBy: "request",
   window: null,
@@ -59,18 +59,30 @@ const actions: Readonly<Record<PolicyAction, (judged: Classification) => Classif
     const isLimit = judged.kind === "rate_limit" || judged.kind === "quota_exhausted";
     // Whose limit it is has been found out already.
     if (isLimit) return { ...judged, failover: true, disableKey: false };
-    const rest = { kind: "rate_limit", scope: "key", sharedBy: "key" } as const;
-    return { ...judged, ...rest, retryable: true, failover: true, disableKey: false };
+    const ofKey = { kind: "rate_limit", scope: "key", sharedBy: "key" } as const;
+    return { ...judged, ...ofKey, retryable: true, failover: true, disableKey: false };
   },
-  failover: (judged) => ({ ...judged, ...restless, kind: restlessKind(judged.kind), failover: true }),
-  return: (judged) => ({ ...judged, ...restless, kind: restlessKind(judged.kind), retryable: false, failover: false }),
-  retry: (judged) => ({ ...judged, ...restless, kind: restlessKind(judged.kind), retryable: true, failover: false }),
+  failover: (judged) => ({ ...judged, ...noCooldown, kind: kindWithoutCooldown(judged.kind), failover: true }),
+  return: (judged) => ({
+    ...judged,
+    ...noCooldown,
+    kind: kindWithoutCooldown(judged.kind),
+    retryable: false,
+    failover: false,
+  }),
+  retry: (judged) => ({
+    ...judged,
+    ...noCooldown,
+    kind: kindWithoutCooldown(judged.kind),
+    retryable: true,
+    failover: false,
+  }),
 };
 
 const keyKinds: ReadonlySet<Kind> = new Set(["rate_limit", "quota_exhausted", "invalid_key", "forbidden"]);
 
-/** These kinds are said of keys, and keys rest for them. */
-function restlessKind(kind: Kind): Kind {
+/** These kinds are said of keys, and keys cool down for them. */
+function kindWithoutCooldown(kind: Kind): Kind {
   return keyKinds.has(kind) ? "bad_request" : kind;
 }
 
@@ -123,18 +135,18 @@ function ruled(classified: Classification, status: number | undefined, policy: P
   return action === undefined ? classified : actions[action](classified);
 }
 
-const completeJudgement = shaped(classificationShape);
+const completeClassification = shaped(classificationShape);
 
-/** @throws InvalidOptionsError when the change is none or leads to no judgement. */
+/** @throws InvalidOptionsError when the change is none or leads to none. */
 function changed(judged: Classification, change: unknown): Classification {
   if (change === undefined) return judged;
   if (isPromise(change)) {
     // It will not be waited for, and its failure is no news.
     Promise.resolve(change).catch(() => {});
-    throw unexpected("classify()", "a judgement, not a promise of one", change);
+    throw unexpected("classify()", "a classification, not a promise of one", change);
   }
   if (typeof change !== "object" || change === null || Array.isArray(change)) {
-    throw unexpected("classify()", "an object with fields of a judgement, or undefined", change);
+    throw unexpected("classify()", "an object with fields of a classification, or undefined", change);
   }
   const given: ClassificationChange = Object.fromEntries(
     Object.entries(change).filter(([, value]) => value !== undefined),
@@ -143,6 +155,6 @@ function changed(judged: Classification, change: unknown): Classification {
   const isOther = kind !== judged.kind && Object.hasOwn(kindDefaults, kind);
   const base = isOther ? { ...judged, ...kindDefaults[kind], disableKey: false } : judged;
   const result = { ...base, ...given };
-  completeJudgement("classify()", result);
+  completeClassification("classify()", result);
   return result as Classification;
 }

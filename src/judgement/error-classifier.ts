@@ -8,7 +8,7 @@ import { expectProvider } from "./provider-options.ts";
 const unknownProvider: Provider = { name: "unknown", origins: [], credential: {} };
 
 export interface ErrorClassifierOptions {
-  /** Whose answers are judged. @default none: what holds for every API */
+  /** Whose answers are classified. @default none: what holds for every API */
   readonly provider?: Provider | undefined;
 }
 

@@ -54,7 +54,7 @@ const aboveZero: Check = (field, value) => {
   expectNumber(field, value, { above: 0 });
 };
 
-/** What a judgement consists of. */
+/** What a classification consists of. */
 export const classificationShape: Shape<Classification> = {
   kind,
   scope,

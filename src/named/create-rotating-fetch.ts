@@ -11,7 +11,7 @@ export type RotatingFetch = objects.RotatingFetch<KeyRotator>;
 /**
  * Turns a list of API keys into one `fetch`.
  *
- * Every call gets a key that may be used now; a refused key rests and another is tried at once. Give it to any client
+ * Every call gets a key that may be used now; a refused key cools down and another is tried at once. Give it to any client
  * that takes a `fetch`, with any non-empty string as the client's own key.
  *
  * @throws InvalidOptionsError naming the option that cannot work.

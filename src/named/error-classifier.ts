@@ -3,12 +3,12 @@ import type { Provider } from "../judgement/provider.ts";
 import { type ProviderName, providerNamed } from "./presets.ts";
 
 export interface ErrorClassifierOptions {
-  /** Whose answers are judged: a preset's name or a `Provider`. @default none: what holds for every API */
+  /** Whose answers are classified: a preset's name or a `Provider`. @default none: what holds for every API */
   readonly provider?: ProviderName | Provider | undefined;
 }
 
 /**
- * Judges answers: what happened, what it covers and what may be done about it. Synchronous and pure; it never throws,
+ * Classifies answers: what happened, what it covers and what may be done about it. Synchronous and pure; it never throws,
  * whatever it is given.
  */
 export class ErrorClassifier extends objects.ErrorClassifier {

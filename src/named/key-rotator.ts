@@ -6,8 +6,8 @@ import { homeOf } from "./presets.ts";
 import { type StrategyName, strategyOf } from "./strategies.ts";
 
 /**
- * Picks keys, keeps each inside its limits, and lets refused ones rest. Knows nothing of HTTP: `acquire` gives a lease,
- * whoever sends the request settles it with the judgement on the answer.
+ * Picks keys, keeps each inside its limits, and lets refused ones cool down. Knows nothing of HTTP: `acquire` gives a lease,
+ * whoever sends the request settles it with the classification of the answer.
  *
  * What operators do to keys holds for the next request; where there is a `keyStore` it is stored soon after, for which
  * `flushed()` waits.

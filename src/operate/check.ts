@@ -154,13 +154,13 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
   try {
     if (key.isDynamic) lease.hold(await key.secret.read());
     part = "probe";
-    const { status, message, judged } = await (port.sendProbe as SendProbe)(lease, request);
-    const isGood = judged.kind === "none";
-    lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification: judged });
+    const { status, message, classification } = await (port.sendProbe as SendProbe)(lease, request);
+    const isGood = classification.kind === "none";
+    lease.settle(isGood ? { outcome: "success" } : { outcome: "failure", classification });
     if (isGood && request.method === "POST") await endGuesses(port, lease);
     // What an operator switched off stays off.
     if (isGood && key.troubles.givenUp) port.switches.on(key);
-    return reportOn(key, verdicts[judged.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
+    return reportOn(key, verdicts[classification.kind] ?? "failed", status, message, clock.monotonic() - startedAt);
   } catch (error) {
     lease.settle({ outcome: "aborted", sent: "no" });
     if (InvalidOptionsError.isInstance(error)) throw error;

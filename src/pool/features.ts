@@ -1,7 +1,7 @@
 import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { CredentialWatch } from "../judgement/learning/credential-watch.ts";
 import { Latency } from "../judgement/learning/latency.ts";
-import { LearntLimits } from "../judgement/learning/observed-limits.ts";
+import { ObservedLimits } from "../judgement/learning/observed-limits.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import type { Observer } from "../ports.ts";
 import type { ClassificationContext } from "../types.ts";
@@ -30,7 +30,7 @@ export class Features {
   readonly #parts: FeatureParts;
   readonly credentials: CredentialWatch;
   readonly accounts: AccountInference;
-  readonly limits: LearntLimits;
+  readonly limits: ObservedLimits;
   readonly overlaps: SecretOverlaps;
   #latency: Latency | undefined;
   #readsHeaders = false;
@@ -40,7 +40,7 @@ export class Features {
     const { clock, provider } = options;
     const attach = (observer: Observer): (() => void) => observers.attach(observer);
     this.#parts = parts;
-    this.limits = new LearntLimits({ clock, grammarOf: (lease) => LeaseView.leaseOf(lease)?.provider.grammar });
+    this.limits = new ObservedLimits({ clock, grammarOf: (lease) => LeaseView.leaseOf(lease)?.provider.grammar });
     this.accounts = new AccountInference({
       clock,
       attach,

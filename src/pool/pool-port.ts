@@ -33,7 +33,7 @@ export interface ProbeAnswer {
   readonly status: number | null;
   /** The provider's message, without secrets. */
   readonly message: string | null;
-  readonly judged: Classification;
+  readonly classification: Classification;
 }
 
 export type SendProbe = (lease: Lease, probe: ProbeRequest) => Promise<ProbeAnswer>;

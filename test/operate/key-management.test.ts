@@ -511,9 +511,15 @@ describe("KeyRotator.recheck", () => {
     const probed: string[] = [];
     portOf(rotator).useProbeSender((lease) => {
       probed.push(lease.keyId);
-      const judged = { kind: "none", scope: "request", sharedBy: "request", window: null, dimension: null } as const;
+      const classification = {
+        kind: "none",
+        scope: "request",
+        sharedBy: "request",
+        window: null,
+        dimension: null,
+      } as const;
       const facts = { retryAfterMs: null, retryable: false, failover: false, disableKey: false };
-      return Promise.resolve({ status: 200, message: null, judged: { ...judged, ...facts } });
+      return Promise.resolve({ status: 200, message: null, classification: { ...classification, ...facts } });
     });
     const report = await rotator.recheck("b");
     expect([probed, report.total, report.good]).toEqual([["b"], 1, 1]);

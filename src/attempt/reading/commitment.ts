@@ -39,7 +39,7 @@ const mostJsonBytes = 65_536;
 
 /** An error that stood in an answer whose status says success. */
 export interface EmbeddedError {
-  readonly judged: Classification;
+  readonly classification: Classification;
   /** Where it stood. */
   readonly text: string;
 }
@@ -139,8 +139,8 @@ export class Commitment {
     context: ClassificationContext,
   ): EmbeddedError | undefined {
     const now = this.#options.clock.wall();
-    const judged = provider.classify({ status, headers, body, now, context }, this.#overrule);
-    return judged.kind === "none" ? undefined : { judged, text };
+    const classification = provider.classify({ status, headers, body, now, context }, this.#overrule);
+    return classification.kind === "none" ? undefined : { classification, text };
   }
 }
 

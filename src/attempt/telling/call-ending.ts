@@ -9,7 +9,7 @@ import { UsageReader } from "../reading/usage-reader.ts";
 /** A call as far as its end is told. */
 export interface TellableCall extends AcquireRequest {
   readonly url: string;
-  readonly trail: { readonly attempts: number; readonly waitedMs: number } | undefined;
+  readonly history: { readonly attempts: number; readonly waitedMs: number } | undefined;
   requestId: string | undefined;
 }
 
@@ -100,7 +100,7 @@ export class CallEnding {
     const call = this.#call;
     const lease = this.#lease;
     call.requestId ??= this.#pool.nameOf(call);
-    const { requestId, tags, url, trail } = call;
+    const { requestId, tags, url, history } = call;
     return {
       requestId,
       outcome,
@@ -109,9 +109,9 @@ export class CallEnding {
       keyId: lease?.keyId ?? null,
       account: lease?.account ?? null,
       provider: (lease?.provider.provider ?? this.#pool.provider).name,
-      attempts: trail?.attempts ?? (lease === undefined ? 0 : 1),
+      attempts: history?.attempts ?? (lease === undefined ? 0 : 1),
       status: this.#answer?.status ?? null,
-      waitedMs: trail?.waitedMs ?? lease?.waitedMs ?? 0,
+      waitedMs: history?.waitedMs ?? lease?.waitedMs ?? 0,
       elapsedMs: this.#elapsedMs(),
       firstContentMs: this.#firstContentMs,
       usage: this.#usage,

@@ -4,7 +4,7 @@ import type { Clock, CooldownChange, LearntLimit, ScopeId, StatedLimit } from ".
 import type { HeaderGrammar, LeftCounts } from "../waits/header-grammar.ts";
 
 /** The last answer that said something. Times are monotonic; an answer to an older request teaches nothing. */
-interface LearntAnswer {
+interface ObservedAnswer {
   readonly grammar: HeaderGrammar;
   readonly headers: HeaderReader;
   readonly model: string | undefined;
@@ -13,9 +13,9 @@ interface LearntAnswer {
 }
 
 /** What the answers of an account said. */
-interface LearntAccount {
+interface ObservedAccount {
   /** By model where they are counted apart. */
-  readonly answers: Map<string, LearntAnswer>;
+  readonly answers: Map<string, ObservedAnswer>;
   /** All their counters were looked at then, monotonic. */
   lookedAt: number;
   /** How much was left when they were. */
@@ -29,7 +29,7 @@ interface StatedEntry extends StatedLimit {
   readonly seenAt: number;
 }
 
-/** Model names come from outside: beyond so many for an account, what was learnt is begun anew. */
+/** Model names come from outside: beyond so many for an account, what was observed is begun anew. */
 const mostModels = 64;
 const mostStated = 128;
 
@@ -38,7 +38,7 @@ const seldomMs = 1000;
 
 const noChanges: readonly CooldownChange[] = [];
 
-export interface LearntLimitsParts {
+export interface ObservedLimitsParts {
   readonly clock: Clock;
   /** How the provider's headers are read; `undefined`: they say nothing of limits. */
   readonly grammarOf: (lease: LeaseFacts) => HeaderGrammar | undefined;
@@ -46,12 +46,12 @@ export interface LearntLimitsParts {
 
 /**
  * Learns from the counters that answers carry, so that a key that ran dry is left alone before it is refused. Only ever takes
- * away; what was learnt is forgotten with its window.
+ * away; what was observed is forgotten with its window.
  */
-export class LearntLimits {
-  readonly #parts: LearntLimitsParts;
+export class ObservedLimits {
+  readonly #parts: ObservedLimitsParts;
   /** By account id. */
-  readonly #accounts = new Map<string, LearntAccount>();
+  readonly #accounts = new Map<string, ObservedAccount>();
   /** By account id, then by what is limited. */
   readonly #stated = new Map<string, Map<string, StatedEntry>>();
   /** Looks at refusals: attached always. */
@@ -59,7 +59,7 @@ export class LearntLimits {
   /** Looks at headers: attached where a provider's headers say something. */
   readonly ofHeaders: PoolObserver;
 
-  constructor(parts: LearntLimitsParts) {
+  constructor(parts: ObservedLimitsParts) {
     this.#parts = parts;
     this.ofRefusals = {
       refused: (lease, refusal) => this.#refused(lease, refusal),

@@ -32,7 +32,7 @@ function drying(reset: string, provider: ProviderName | Provider = "openai") {
   return rig(answer, { provider });
 }
 
-describe("LearntLimits", () => {
+describe("ObservedLimits", () => {
   it.each([
     ["120ms", 120],
     ["6m0s", 360_000],
