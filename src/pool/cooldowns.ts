@@ -113,7 +113,7 @@ export class Cooldowns {
   onStates(states: readonly ScopeState[], key: PooledKey, lease: Lease | undefined): void {
     for (const state of states) {
       const forMs = state.until - state.now;
-      this.#parts.readiness.shared?.learnt(state);
+      this.#parts.readiness.shared?.onOwnChange(state);
       if (forMs > 0) this.#onCooled(state, forMs, key, lease);
       else this.#onEnded(state, key);
     }

@@ -270,7 +270,7 @@ export class Pool implements PoolPort {
     return [
       store.watch?.((change) => {
         const { shared } = this.readiness;
-        if (shared !== undefined) shared.heard(change);
+        if (shared !== undefined) shared.onChange(change);
         // What this pool changes itself is taken over by whoever settles it.
         else if (this.settlement.isSettling) return;
         else if (change.type === "cooled") this.readiness.onCooled(change.state.scope);

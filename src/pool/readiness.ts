@@ -13,7 +13,7 @@ import type { ReadySet } from "./ready/ready-set.ts";
 import { ReadySets } from "./ready/ready-sets.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import { LeaseRenewal } from "./shared/lease-renewal.ts";
-import { SharedRests } from "./shared/shared-rests.ts";
+import { SharedCooldowns } from "./shared/shared-cooldowns.ts";
 import { modelTarget } from "./shared/targets.ts";
 import type { OrderingStrategy } from "./strategies/strategy.ts";
 import { WaitQueue } from "./waiting/wait-queue.ts";
@@ -49,7 +49,7 @@ export class Readiness {
   #inFlight = 0;
   readonly breakers: CircuitBreakers;
   /** What processes that share the store know of cooldowns. */
-  readonly shared: SharedRests | undefined;
+  readonly shared: SharedCooldowns | undefined;
   readonly renewal: LeaseRenewal | undefined;
   readonly queue: WaitQueue<Lease>;
   readySets: ReadySets;
@@ -62,7 +62,7 @@ export class Readiness {
     this.#pool = pool;
     this.strategy = strategy;
     this.breakers = new CircuitBreakers(clock, random);
-    this.shared = isShared(store) ? new SharedRests(parts, this) : undefined;
+    this.shared = isShared(store) ? new SharedCooldowns(parts, this) : undefined;
     const failed = (error: unknown): void => parts.events.emit("internal-error", { part: "store", error });
     this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;
     this.queue = new WaitQueue(clock, (readySet) => this.#pollMs(readySet));
@@ -77,7 +77,7 @@ export class Readiness {
   /** A request holds a key of this account. */
   begin(account: Account): number {
     account.inFlight++;
-    this.renewal?.begun();
+    this.renewal?.onBegin();
     return ++this.#inFlight;
   }
 
@@ -85,7 +85,7 @@ export class Readiness {
   end(account: Account): void {
     account.inFlight--;
     this.#inFlight--;
-    this.renewal?.ended();
+    this.renewal?.onEnd();
   }
 
   /** Chooses by another strategy from now on. */
@@ -105,7 +105,7 @@ export class Readiness {
       this.breakers.forget(account);
       this.readySets.leaveAll(account.slot);
     } else this.readySets.joinAll(account);
-    this.shared?.joined(account);
+    this.shared?.onAccount(account);
     this.serveAll();
   }
 
@@ -209,7 +209,7 @@ export class Readiness {
   #makeReadySets(): ReadySets {
     const { clock, random } = this.#options;
     const context = { groups: this.#pool, clock, random };
-    const teach = (readySet: ReadySet): void => this.shared?.teach(readySet);
+    const teach = (readySet: ReadySet): void => this.shared?.applyTo(readySet);
     return new ReadySets(this.#pool, this.strategy, context, teach, () => this.#coolingModels());
   }
 

@@ -8,7 +8,7 @@ import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
-import type { SharedRests } from "../shared/shared-rests.ts";
+import type { SharedCooldowns } from "../shared/shared-cooldowns.ts";
 import { type Asker, type AskerParts, SecondLook } from "./asker.ts";
 import type { Search } from "./search.ts";
 
@@ -17,7 +17,7 @@ const mostRounds = 3;
 
 export interface BatchedParts extends AskerParts {
   readonly host: { readonly readySets: ReadySets };
-  readonly shared: SharedRests | undefined;
+  readonly shared: SharedCooldowns | undefined;
 }
 
 /**

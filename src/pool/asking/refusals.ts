@@ -7,7 +7,7 @@ import type { PooledKey } from "../keys/pooled-key.ts";
 import { availability } from "../ready/availability.ts";
 import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
-import type { SharedRests } from "../shared/shared-rests.ts";
+import type { SharedCooldowns } from "../shared/shared-cooldowns.ts";
 import { Search } from "./search.ts";
 
 /** A refusal, or what refused candidates before the one that serves. */
@@ -18,7 +18,7 @@ export interface RefusalParts {
   readonly tracker: PoolLimits;
   readonly pool: Pick<KeyPool, "providers">;
   readonly breakers: CircuitBreakers;
-  readonly shared: SharedRests | undefined;
+  readonly shared: SharedCooldowns | undefined;
 }
 
 /** Corrects what ready sets believe by what a store refused. */
@@ -74,7 +74,7 @@ export class Refusals {
     reason: string | undefined,
   ): void {
     const { breakers, shared } = this.#parts;
-    shared?.met({ scope: by, now: storeNow, until, source, reason: reason ?? "" });
+    shared?.onRefusal({ scope: by, now: storeNow, until, source, reason: reason ?? "" });
     // A model's cooldown stops its own ready set only.
     if (!readySet.coolsAlone && isModelScope(by)) return;
     breakers.park(readySet, key, { scope: by, forMs: until - storeNow, source, reason });

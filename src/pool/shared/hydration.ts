@@ -9,9 +9,9 @@ const longestHoldMs = 250;
 export interface HydrationParts {
   readonly clock: Clock;
   readonly read: (scopes: readonly ScopeId[]) => Promise<StoreReading>;
-  readonly took: (reading: StoreReading) => void;
+  readonly onReading: (reading: StoreReading) => void;
   /** All that was asked for has been read, as far as it could be. */
-  readonly done: (error: unknown) => void;
+  readonly onEnd: (error: unknown) => void;
 }
 
 /** Reads what a store knows of many scopes, in the background and in parts. */
@@ -58,7 +58,7 @@ export class Hydration {
     let failure: unknown;
     try {
       for (let scopes = this.#next(); scopes.length > 0; scopes = this.#next()) {
-        this.#parts.took(await this.#parts.read(scopes));
+        this.#parts.onReading(await this.#parts.read(scopes));
         partRead();
       }
     } catch (error) {
@@ -67,7 +67,7 @@ export class Hydration {
       failure = error;
     }
     this.isReading = false;
-    this.#parts.done(failure);
+    this.#parts.onEnd(failure);
   }
 
   #next(): ScopeId[] {

@@ -27,14 +27,14 @@ export class LeaseRenewal {
   }
 
   /** A request has a key. */
-  begun(): void {
+  onBegin(): void {
     this.#inFlight++;
     if (this.#inFlight === 1) this.#arm();
     // Where timers end with the request that set them, the next request does their work.
     else if (this.#clock.timersEndWithRequest === true && this.#clock.monotonic() >= this.#dueAt) this.#renew();
   }
 
-  ended(): void {
+  onEnd(): void {
     this.#inFlight--;
     if (this.#inFlight > 0) return;
     this.#cancelTimer?.();
@@ -45,7 +45,7 @@ export class LeaseRenewal {
   /** Nothing is renewed any more. */
   stop(): void {
     this.#inFlight = Number.NEGATIVE_INFINITY;
-    this.ended();
+    this.onEnd();
   }
 
   #arm(): void {

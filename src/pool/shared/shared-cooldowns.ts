@@ -28,10 +28,10 @@ const mostModels = 1024;
 /** Rests that ended lately. */
 const mostEnded = 1024;
 
-type Rest = Pick<ScopeState, "scope" | "now" | "until" | "reason" | "source">;
+type Cooldown = Pick<ScopeState, "scope" | "now" | "until" | "reason" | "source">;
 
-interface KnownRest {
-  readonly rest: Rest;
+interface KnownCooldown {
+  readonly cooldown: Cooldown;
   /** On our own clock. */
   readonly endsAt: number;
   /** Have listeners been told of it? */
@@ -51,7 +51,7 @@ interface ScopeNews {
   readonly elsewhere: true;
 }
 
-export interface SharedRestsParts {
+export interface SharedCooldownsParts {
   readonly options: {
     readonly clock: Clock;
     readonly random: Random;
@@ -62,7 +62,7 @@ export interface SharedRestsParts {
   readonly pool: KeyPool;
 }
 
-export interface SharedRestsHost {
+export interface SharedCooldownsHost {
   readonly readySets: ReadySets;
   readonly breakers: CircuitBreakers;
   wake(slot: number): void;
@@ -74,12 +74,12 @@ export interface SharedRestsHost {
  * What the processes that share a store know of cooldowns: all of it is read when this one begins, changes are heard of where the
  * store tells, and looked for where it does not.
  */
-export class SharedRests {
-  readonly #parts: SharedRestsParts;
-  readonly #host: SharedRestsHost;
+export class SharedCooldowns {
+  readonly #parts: SharedCooldownsParts;
+  readonly #host: SharedCooldownsHost;
   readonly #hydration: Hydration;
   readonly #targets: Targets;
-  readonly #known = new Map<ScopeId, KnownRest>();
+  readonly #known = new Map<ScopeId, KnownCooldown>();
   /** Scopes and accounts about which this process is telling the store something itself. */
   readonly #own = new Map<unknown, number>();
   readonly #models = new Set<string>();
@@ -89,7 +89,7 @@ export class SharedRests {
   #lookAt = 0;
   #isBegun = false;
 
-  constructor(parts: SharedRestsParts, host: SharedRestsHost) {
+  constructor(parts: SharedCooldownsParts, host: SharedCooldownsHost) {
     const { clock, store } = parts.options;
     this.#parts = parts;
     this.#host = host;
@@ -97,8 +97,8 @@ export class SharedRests {
     this.#hydration = new Hydration({
       clock,
       read: async (scopes) => store.read(scopes, []),
-      took: (reading) => this.#took(reading),
-      done: (error) => {
+      onReading: (reading) => this.#took(reading),
+      onEnd: (error) => {
         for (const [scope, at] of this.#ended) if (at === Number.POSITIVE_INFINITY) this.#ended.delete(scope);
         if (error !== undefined) parts.events.emit("internal-error", { part: "store", error });
         host.serveAll();
@@ -116,16 +116,16 @@ export class SharedRests {
   }
 
   /** Keys of this account came, or changed. */
-  joined(account: Account): void {
+  onAccount(account: Account): void {
     if (!this.#isBegun || this.#added.has(account)) return;
     this.#added.add(account);
     if (this.#added.size === 1) queueMicrotask(() => this.#hydration.want(this.#addedScopes()));
   }
 
   /** Takes over what holds into a ready set that is new. */
-  teach(readySet: ReadySet): void {
+  applyTo(readySet: ReadySet): void {
     const now = this.#now();
-    for (const { rest, endsAt } of this.#known.values()) {
+    for (const { cooldown: rest, endsAt } of this.#known.values()) {
       const target = endsAt > now ? this.#targets.of(rest.scope) : undefined;
       if (target === undefined || (target.model !== undefined && target.model !== readySet.model)) continue;
       this.#park(readySet, rest.scope, target, now);
@@ -133,22 +133,22 @@ export class SharedRests {
   }
 
   /** Takes over what the store told of. */
-  heard(change: StoreChange): void {
+  onChange(change: StoreChange): void {
     if (change.type === "cooled") this.#cooled(change.state);
     else if (change.scope === null) this.#host.onFreed();
     else this.#freed(change.scope);
   }
 
   /** A refusal named this rest. */
-  met(rest: Rest): void {
-    if (this.#known.get(rest.scope)?.rest.until === rest.until) return;
+  onRefusal(rest: Cooldown): void {
+    if (this.#known.get(rest.scope)?.cooldown.until === rest.until) return;
     const target = this.#targets.of(rest.scope);
     if (target?.model !== undefined) this.#take(rest, target, false);
     else if (target !== undefined) this.#note(rest, false);
   }
 
   /** What this process changed itself. */
-  learnt(state: ScopeState): void {
+  onOwnChange(state: ScopeState): void {
     const target = this.#targets.of(state.scope);
     if (state.until <= state.now) this.forget(state.scope, state.now);
     else if (target !== undefined) this.#take(state, target, true);
@@ -194,7 +194,7 @@ export class SharedRests {
   #lookNow(now: number): void {
     const { store, random } = this.#parts.options;
     this.#lookAt = now + (isListening(store) ? lookWhenToldMs : lookMs) * (1 + random() / 4);
-    const looked: [ScopeId, KnownRest][] = [];
+    const looked: [ScopeId, KnownCooldown][] = [];
     for (const entry of this.#known) {
       if (entry[1].endsAt <= now) this.#known.delete(entry[0]);
       else if (looked.push(entry) === mostLookedAt) break;
@@ -209,7 +209,7 @@ export class SharedRests {
         this.#known.set(scope, known);
         const state = found.get(scope);
         if (state === undefined || state.until <= reading.now) this.#freed(scope);
-        else if (state.until !== known.rest.until) this.#cooled(state);
+        else if (state.until !== known.cooldown.until) this.#cooled(state);
       }
     };
     Promise.resolve(store.read(scopes, []))
@@ -228,7 +228,7 @@ export class SharedRests {
   #cooled(state: ScopeState): void {
     const { scope, until, reason, source } = state;
     const known = this.#known.get(scope);
-    if (known?.isTold && known.rest.until === until) return;
+    if (known?.isTold && known.cooldown.until === until) return;
     const target = this.#targets.of(scope);
     if (target === undefined) return;
     if (!this.#take(state, target, true) || this.#own.has(scope)) return;
@@ -255,11 +255,11 @@ export class SharedRests {
     this.#parts.events.emit("key-recovered", { scope: shownId(scope), keyId: key?.id ?? null, elsewhere: true });
   }
 
-  #note(rest: Rest, isTold: boolean): void {
-    this.#known.set(rest.scope, { rest, endsAt: this.#now() + rest.until - rest.now, isTold });
+  #note(rest: Cooldown, isTold: boolean): void {
+    this.#known.set(rest.scope, { cooldown: rest, endsAt: this.#now() + rest.until - rest.now, isTold });
   }
 
-  #take(rest: Rest, target: Target, isTold: boolean): boolean {
+  #take(rest: Cooldown, target: Target, isTold: boolean): boolean {
     const { model } = target;
     const { readySets } = this.#host;
     if ((this.#ended.get(rest.scope) ?? Number.NEGATIVE_INFINITY) >= rest.now) return false;
@@ -278,7 +278,7 @@ export class SharedRests {
   #park(readySet: ReadySet, scope: ScopeId, { account, key }: Target, now: number): void {
     if (account === undefined) return;
     const { slot } = account;
-    const { rest, endsAt } = this.#known.get(scope) as KnownRest;
+    const { cooldown: rest, endsAt } = this.#known.get(scope) as KnownCooldown;
     const before = readySet.availabilityOf(slot);
     const isParked = before === availability.limited || before === availability.refused;
     const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
