@@ -55,8 +55,16 @@ export class Batched implements Asker {
     for (let round = 0; round < mostRounds; round++) {
       const known = this.#known(readySet, request, round);
       if (known !== undefined) readySet = known instanceof Promise ? await known : known;
-      const keys = choice.keysFor(readySet, request, search, round === 0 ? this.#width : this.#most, this.#most);
-      if (keys.length === 0 && this.#secondLook.at(readySet)) continue;
+      const width = round === 0 ? this.#width : this.#most;
+      let keys = choice.keysFor(readySet, request, search, width, this.#most);
+      if (keys.length === 0) {
+        if (this.#secondLook.at(readySet)) continue;
+        const verifying = this.#parts.shared?.verify();
+        if (verifying === undefined) break;
+        await verifying;
+        readySet.wakeDue(options.clock.monotonic());
+        keys = choice.keysFor(readySet, request, search, width, this.#most);
+      }
       if (keys.every((key) => asked.has(key))) break;
       for (const key of keys) asked.add(key);
       const first = keys[0] as PooledKey;

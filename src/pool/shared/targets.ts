@@ -5,7 +5,7 @@ import type { Account, PooledKey } from "../keys/pooled-key.ts";
 
 /** Keys are listed by their credential so often at most, milliseconds. */
 const listMs = 1000;
-/** What a rest stops; without an account: all, or an origin. */
+/** What a cooldown stops; without an account: all, or an origin. */
 export interface Target {
   readonly account?: Account;
   readonly key?: PooledKey;
@@ -26,7 +26,7 @@ export class Targets {
     this.#clock = clock;
   }
 
-  /** Whose rest it is; `undefined`: nobody's here. */
+  /** Whose cooldown it is; `undefined`: nobody's here. */
   of(scope: ScopeId): Target | undefined {
     const pool = this.#pool;
     const kind = scope.slice(0, scope.indexOf(":"));

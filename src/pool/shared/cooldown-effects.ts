@@ -1,0 +1,60 @@
+import { isKeyScope, originIn } from "../../limits/scopes.ts";
+import type { ScopeId } from "../../types.ts";
+import type { KeyPool } from "../keys/key-pool.ts";
+import type { PooledKey } from "../keys/pooled-key.ts";
+import { availability } from "../ready/availability.ts";
+import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
+import type { ReadySet } from "../ready/ready-set.ts";
+import type { KnownCooldown } from "./known-cooldowns.ts";
+import type { Target } from "./targets.ts";
+
+export interface CooldownEffectsHost {
+  readonly breakers: CircuitBreakers;
+  wake(slot: number): void;
+  serveAll(): void;
+}
+
+/** What a cooldown that others set means for the accounts of this process. */
+export class CooldownEffects {
+  readonly #pool: KeyPool;
+  readonly #host: CooldownEffectsHost;
+
+  constructor(pool: KeyPool, host: CooldownEffectsHost) {
+    this.#pool = pool;
+    this.#host = host;
+  }
+
+  park(readySet: ReadySet, { cooldown, endsAt }: KnownCooldown, { account, key }: Target, now: number): void {
+    if (account === undefined) return;
+    const { slot } = account;
+    const { scope, source, reason } = cooldown;
+    const before = readySet.availabilityOf(slot);
+    const isParked = before === availability.limited || before === availability.refused;
+    const isOfSeveral = isKeyScope(scope) && account.keys.length > 1;
+    if (isParked && !isOfSeveral && readySet.wakes.timeOf(slot) >= endsAt) return;
+    const [one] = account.keys as [PooledKey];
+    this.#host.breakers.park(readySet, key ?? one, { scope, forMs: endsAt - now, source, reason });
+  }
+
+  end(scope: ScopeId, { account, key }: Target): void {
+    this.coolOrigin(scope, 0);
+    key?.endCooldown();
+    if (account === undefined) this.#host.serveAll();
+    else {
+      this.#host.breakers.end(account);
+      this.#host.wake(account.slot);
+    }
+  }
+
+  coolOrigin(scope: ScopeId, forMs: number): void {
+    const origin = originIn(scope);
+    if (origin === undefined || !this.#pool.hasOwnEndpoints) return;
+    for (const { config } of this.#pool.keys.values()) {
+      if (config.baseURL?.origin !== origin) continue;
+      this.#host.breakers.openOrigin(origin, forMs);
+      return;
+    }
+    // Where keys without an endpoint of their own send to.
+    this.#host.breakers.openOrigin("", forMs);
+  }
+}
