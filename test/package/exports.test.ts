@@ -80,6 +80,7 @@ const entries = [
       "groq",
       "huggingface",
       "kimiCoding",
+      "lexicon",
       "litellmProxy",
       "minimax",
       "mistral",
