@@ -4,12 +4,8 @@ import { EventHub, type RotatorEvents } from "../pool/events.ts";
 import type { Lease } from "../pool/lease.ts";
 import { type MakeOverrides, Pool } from "../pool/pool.ts";
 import { own } from "../pool/pool-port.ts";
-import {
-  type AcquireRequest,
-  type ResolvedRotatorOptions,
-  type RotatorOptions,
-  resolveRotatorOptions,
-} from "../pool/rotator-options.ts";
+import { resolveRotatorOptions } from "../pool/resolve-rotator-options.ts";
+import type { AcquireRequest, ResolvedRotatorOptions, RotatorOptions } from "../pool/rotator-options.ts";
 import { resolveStrategy } from "../pool/strategies/resolve-strategy.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
 

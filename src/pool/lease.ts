@@ -30,8 +30,8 @@ class LeaseNotes {
   answeredAt = 0;
   waitedMs = 0;
   origin: string | undefined = undefined;
-  model: string | undefined = undefined;
-  isSearched = false;
+  /** `null`: it was looked for in vain. */
+  model: string | null | undefined = undefined;
   marks: readonly CooldownChange[] = noMarks;
   /** Private: nobody who looks at a lease shall find it. */
   #secret: string | undefined = undefined;
@@ -199,10 +199,8 @@ export class Lease {
 
   /** Looks for the model in the request, where nobody did. @internal */
   findModel(shape: RequestShape): void {
-    if (this.model === undefined && this.notes?.isSearched !== true) {
-      const notes = this.#note();
-      notes.isSearched = true;
-      notes.model = this.request.findModel?.(shape);
+    if (this.model === undefined && this.notes?.model !== null) {
+      this.#note().model = this.request.findModel?.(shape) ?? null;
     }
   }
 

@@ -8,9 +8,9 @@ import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
 import { Features } from "./features.ts";
+import { KeyNews } from "./key-news.ts";
 import { type KeyChange, type KeyOverrides, KeyRegistry } from "./keys/key-registry.ts";
-import { KeySwitches } from "./keys/key-switches.ts";
-import { secretUnknown } from "./keys/pooled-key.ts";
+import type { KeySwitches } from "./keys/key-switches.ts";
 import { SharedWork } from "./keys/shared-work.ts";
 import type { Lease } from "./lease.ts";
 import { Observers } from "./observing/observers.ts";
@@ -45,6 +45,7 @@ export class Pool implements PoolPort {
   readonly observers: Observers;
   readonly switches: KeySwitches;
   readonly features: Features;
+  readonly #news: KeyNews;
   readonly #names: RequestNames;
   /** The first read of what takes its time; a failure leaves the next request to try again. */
   readonly #loading: SharedWork<void>;
@@ -66,7 +67,8 @@ export class Pool implements PoolPort {
     const { pool } = this.registry;
     this.registry.overrides = makeOverrides?.(this);
     this.registry.open();
-    this.#tellUnknown();
+    this.#news = new KeyNews(this);
+    this.#news.tellUnknown();
     const parts = { options, events, pool, tracker: this.tracker };
     this.observers = new Observers(options.observers, (error) =>
       this.emit("internal-error", { part: "observer", error }),
@@ -74,11 +76,11 @@ export class Pool implements PoolPort {
     this.readiness = new Readiness(parts);
     const { readiness, observers } = this;
     this.settlement = new Settlement({ ...parts, readiness, observers });
-    this.switches = this.#makeSwitches();
+    this.switches = this.#news.makeSwitches();
     const { switches, settlement } = this;
     this.features = new Features({ ...parts, observers, switches, settlement, readiness });
     this.dispatcher = new Dispatcher({ ...parts, names: this.#names, readiness, owner: settlement });
-    this.#tellKeys();
+    this.#news.watchKeys();
     // The key store is being read already: nobody need wait for the first request. Should it fail, that one tries again.
     if (typeof keys !== "function") this.ready().catch(() => {});
     this.#stopWatching = this.#watch();
@@ -202,7 +204,7 @@ export class Pool implements PoolPort {
     return this.#loading.run(async () => {
       await this.registry.reload();
       this.readiness.rebuild();
-      this.#tellUnknown();
+      this.#news.tellUnknown();
     });
   }
 
@@ -223,17 +225,7 @@ export class Pool implements PoolPort {
   }
 
   tell(changes: readonly (KeyChange | undefined)[]): void {
-    const { readiness, events } = this;
-    for (const change of changes) {
-      if (change === undefined) continue;
-      const { id, kind, isReplaced, changed, touched } = change;
-      for (const account of touched) readiness.rejoin(account);
-      if (kind === "added") events.emit("key-added", { keyId: id });
-      if (kind === "removed") events.emit("key-removed", { keyId: id });
-      if (isReplaced) this.#tellReplaced(id);
-      if (changed.length > 0) events.emit("key-updated", { keyId: id, changed });
-      this.#switch(change);
-    }
+    this.#news.tell(changes);
   }
 
   /**
@@ -284,53 +276,5 @@ export class Pool implements PoolPort {
           })
         : undefined,
     ];
-  }
-
-  #makeSwitches(): KeySwitches {
-    return new KeySwitches({
-      pool: this.registry.pool,
-      rejoin: (account) => this.readiness.rejoin(account),
-      begin: (key) => {
-        this.features.credentials.forget(key.id);
-        this.settlement.cooldowns.endAll(key);
-      },
-      tell: ({ id }, reason) => {
-        if (reason === undefined) this.emit("key-enabled", { keyId: id });
-        else this.emit("key-disabled", { keyId: id, reason });
-      },
-    });
-  }
-
-  /** Observers hear of the keys there are, and of those that come and go. */
-  #tellKeys(): void {
-    const { observers } = this;
-    const { pool } = this.registry;
-    pool.watcher = (what, key) => {
-      if (what === "keyAdded") this.features.meet(pool.providers);
-      observers.onKey(what, key);
-    };
-    if (observers.keyAdded === undefined) return;
-    for (const key of pool.keys.values()) observers.onKey("keyAdded", key.shown);
-  }
-
-  /** Keys that serve nobody until they are given again. */
-  #tellUnknown(): void {
-    if (this.registry.overrides?.isKept !== true) return;
-    for (const { id, secret } of this.registry.pool.keys.values()) {
-      if (!secret.isKnown) this.events.emit("key-disabled", { keyId: id, reason: secretUnknown });
-    }
-  }
-
-  #tellReplaced(id: string): void {
-    const key = this.registry.pool.keys.get(id);
-    if (key !== undefined) this.readiness.wake(key.account.slot);
-    this.events.emit("key-replaced", { keyId: id });
-  }
-
-  #switch({ id, switchTo }: KeyChange): void {
-    const key = this.registry.pool.keys.get(id);
-    if (key === undefined) return;
-    if (switchTo === true) this.switches.on(key);
-    if (switchTo === false) this.switches.off(key, key.troubles.offReason ?? "operator");
   }
 }

@@ -132,15 +132,16 @@ export class Readiness {
     if (mayFit) this.readySets.wakeAll(account.slot);
     const { general, onlyGeneral } = this.readySets;
     if (onlyGeneral && general.waiting === 0) general.onReleased(account);
-    else if (onlyGeneral) this.#onReleasedIn(general, account);
-    else for (const readySet of this.readySets) this.#onReleasedIn(readySet, account);
+    else this.#serveAfter(account, onlyGeneral ? [general] : this.readySets);
   }
 
-  #onReleasedIn(readySet: ReadySet, account: Account): void {
-    readySet.onReleased(account);
-    if (readySet.waiting === 0) return;
-    if (this.#pool.countsTogether) readySet.wakeBlocked(1);
-    this.queue.serve(readySet);
+  #serveAfter(account: Account, readySets: Iterable<ReadySet>): void {
+    for (const readySet of readySets) {
+      readySet.onReleased(account);
+      if (readySet.waiting === 0) continue;
+      if (this.#pool.countsTogether) readySet.wakeBlocked(1);
+      this.queue.serve(readySet);
+    }
   }
 
   /** A store told that something was freed elsewhere, or that it can be asked again. */

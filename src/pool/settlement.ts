@@ -2,7 +2,7 @@ import { amountsOf } from "../limits/amounts.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import type { Report, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseFacts, LeaseResult, PoolChange } from "../ports.ts";
-import type { Classification, Clock, CooldownChange } from "../types.ts";
+import type { Clock, CooldownChange } from "../types.ts";
 import { Cooldowns } from "./cooldowns.ts";
 import type { EventHub } from "./events.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
@@ -21,6 +21,8 @@ export interface SettlementParts {
   readonly observers: Observers;
 }
 
+const noCooldowns: readonly CooldownChange[] = [];
+
 /** What the store is told of the usual end. It keeps nothing of it, so the same one serves every time. */
 type SuccessReport = { -readonly [field in keyof Report]: Report[field] };
 
@@ -38,7 +40,7 @@ export class Settlement implements LeaseOwner {
   readonly #readiness: Readiness;
   readonly cooldowns: Cooldowns;
   /** For a store on our own clock, which keeps no list and no report it is given. */
-  readonly #alone: [Report?] = [];
+  readonly #alone: Report[] = new Array(1);
   readonly #success: SuccessReport | undefined;
   readonly #whenIdle = new Set<() => void>();
   /** Is a store told of an end at this moment? */
@@ -81,25 +83,26 @@ export class Settlement implements LeaseOwner {
   }
 
   onGranted(lease: Lease): void {
-    this.follow(this.observers.onGranted(this.factsOf(lease)), lease);
+    const changes = this.observers.onGranted(this.factsOf(lease));
+    if (changes.length > 0) this.follow(changes, lease);
   }
 
   /** The headers of a good answer. */
   onHeaders(lease: Lease, headers: HeaderReader): void {
-    this.follow(this.observers.onHeaders(this.factsOf(lease), headers), lease);
+    const changes = this.observers.onHeaders(this.factsOf(lease), headers);
+    if (changes.length > 0) this.follow(changes, lease);
   }
 
   onEnd(lease: Lease, result: LeaseResult): void {
     const { key, notes } = lease;
     const { account } = key;
     const { outcome, sent, usage } = result;
-    const { breakers } = this.#readiness;
     const now = this.#clock.monotonic();
     this.#readiness.end(account);
     if (outcome === "success") {
       this.workedAt = now;
       key.onSuccess(now);
-      if (breakers.size > 0) breakers.onSuccess(account);
+      if (this.#readiness.breakers.size > 0) this.#readiness.breakers.onSuccess(account);
     } else if (outcome === "failure") key.onFailure(now);
     const isWatched = result.classification !== undefined || this.observers.ended !== undefined;
     const changes = isWatched ? this.#changesAfter(lease, result) : undefined;
@@ -122,7 +125,6 @@ export class Settlement implements LeaseOwner {
 
   /** Does what observers ask for, apart from the end of an attempt. */
   follow(changes: readonly PoolChange[], lease: Lease): void {
-    if (changes.length === 0) return;
     const cooldowns = changes.filter(isCooldown);
     if (cooldowns.length > 0) this.cooldowns.apply(cooldowns, lease);
     this.#followOthers(changes);
@@ -146,23 +148,21 @@ export class Settlement implements LeaseOwner {
 
   /** What follows from an end: by its classification, and by what observers say. Notes on the lease what cools down. */
   #changesAfter(lease: Lease, result: LeaseResult): readonly PoolChange[] {
-    const { classification } = result;
+    const { classification, outcome, sent, usage, headers, text } = result;
     const { observers } = this;
-    const cooldowns = classification === undefined ? [] : this.#cooldownsFor(classification, lease);
+    const { key, model, origin, reservation, secretUsed } = lease;
+    const cooldowns =
+      classification === undefined
+        ? noCooldowns
+        : this.#parts.tracker.changesFor(classification, key, model, origin, reservation.reservedAt, secretUsed);
     let changes: readonly PoolChange[] = cooldowns;
     if (classification !== undefined && observers.refused !== undefined) {
-      const { outcome, sent, usage, headers, text } = result;
       const refusal = { outcome, sent, usage, headers, text, classification, cooldowns };
       changes = joined(changes, observers.onRefused(this.factsOf(lease), refusal));
     }
     if (observers.ended !== undefined) changes = joined(changes, observers.onEnded(this.factsOf(lease), result));
     if (changes.length > 0) lease.marks = changes === cooldowns ? cooldowns : changes.filter(isCooldown);
     return changes;
-  }
-
-  #cooldownsFor(classification: Classification, lease: Lease): readonly CooldownChange[] {
-    const { key, model, origin, reservation, secretUsed } = lease;
-    return this.#parts.tracker.changesFor(classification, key, model, origin, reservation.reservedAt, secretUsed);
   }
 
   #reportOn(lease: Lease, result: LeaseResult, now: number): Report {
@@ -181,8 +181,7 @@ export class Settlement implements LeaseOwner {
   #settle(report: Report, lease: Lease): Promise<void> | undefined {
     this.isSettling = true;
     try {
-      if (this.#success !== undefined) this.#alone[0] = report;
-      const states = this.#store.settle(this.#success === undefined ? [report] : (this.#alone as [Report]));
+      const states = this.#store.settle(this.#success === undefined ? [report] : this.#alone.fill(report));
       this.isSettling = false;
       if ("then" in states) {
         return Promise.resolve(this.cooldowns.own(states, lease.key, report.cooldowns))

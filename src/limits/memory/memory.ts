@@ -84,8 +84,8 @@ export class MemoryStore implements Store {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index] as Candidate;
       const memo = this.#memoOf(candidate);
-      const isFree = memo.counted === undefined && memo.cells.length === 0;
-      const refused = isFree ? undefined : this.#refusalOf(memo, index, at, options.purpose);
+      const mayRefuse = memo.counted !== undefined || memo.cells.length > 0;
+      const refused = mayRefuse ? this.#refusalOf(memo, index, at, options.purpose) : undefined;
       if (refused === undefined) return this.#take(memo, index, options, into ?? new MemoryReservation());
       blocked ??= [];
       blocked.push(refused);

@@ -34,11 +34,15 @@ export class OneByOne implements Asker {
     if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(options.clock.monotonic());
     // Buckets show a store the boundaries of the present, also where nothing was refused for long.
     if (tracker.hasCalendars) tracker.refresh(options.clock.wall());
-    const isPlain = request.exclude === undefined && request.prefer === undefined && request.account === undefined;
     let search = seen;
     let lease: Lease | undefined;
     for (;;) {
-      const isAny = isPlain && search === undefined && !breakers.isAnyOriginOpen;
+      const isAny =
+        search === undefined &&
+        !breakers.isAnyOriginOpen &&
+        request.exclude === undefined &&
+        request.prefer === undefined &&
+        request.account === undefined;
       const slot = isAny ? readySet.first() : choice.slotFor(readySet, request, search);
       if (slot === -1) {
         if (this.#secondLook.at(readySet)) continue;

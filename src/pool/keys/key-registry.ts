@@ -81,18 +81,14 @@ export class KeyRegistry {
   #postponed: (() => void)[] = [];
   /** The first read of a key store that takes its time. */
   #opening: Promise<void> | undefined;
-  #isLoaded = false;
+  /** Was the source read? Written here alone. */
+  isLoaded = false;
 
   constructor(options: KeyRegistryOptions) {
     this.#options = options;
     this.fingerprint = createFingerprint(options.idSecret);
     this.#secrets = { fingerprint: this.fingerprint, clock: options.clock };
     this.pool = new KeyPool(options.terms, this.#secrets);
-  }
-
-  /** Was the source read? */
-  get isLoaded(): boolean {
-    return this.#isLoaded;
   }
 
   /** What the source lists under this id. */
@@ -119,13 +115,13 @@ export class KeyRegistry {
   /** What operators said is kept somewhere that is not read yet: the list counts once it is, together with that. */
   layOver(overrides: KeyOverrides): void {
     this.overrides = overrides;
-    this.#isLoaded = false;
+    this.isLoaded = false;
   }
 
   /** Keeps a change for the moment the source is first read. Returns whether that is still to come. */
   postpone(change: () => void): boolean {
-    if (!this.#isLoaded) this.#postponed.push(change);
-    return !this.#isLoaded;
+    if (!this.isLoaded) this.#postponed.push(change);
+    return !this.isLoaded;
   }
 
   /**
@@ -134,7 +130,7 @@ export class KeyRegistry {
    * store could not be read yet.
    */
   async reload(): Promise<ReloadResult> {
-    if (this.#isLoaded) await this.overrides?.refresh();
+    if (this.isLoaded) await this.overrides?.refresh();
     else await this.#loadOverrides();
     const source = this.#options.keys;
     let list: KeyList | undefined;
@@ -146,7 +142,7 @@ export class KeyRegistry {
     try {
       return this.#take(this.#read(list));
     } catch (cause) {
-      if (!this.#isLoaded && InvalidOptionsError.isInstance(cause)) throw cause;
+      if (!this.isLoaded && InvalidOptionsError.isInstance(cause)) throw cause;
       throw new KeySourceError("The function that lists the keys returned something unusable.", { cause });
     }
   }
@@ -202,7 +198,7 @@ export class KeyRegistry {
     for (const id of before) if (this.#target(id) === undefined) follow(id);
     for (const id of overrides?.idsWith(this.#listed) ?? this.#listed.keys()) follow(id);
     overrides?.followed(this.#listed);
-    this.#isLoaded = true;
+    this.isLoaded = true;
     this.#makePostponed();
     const present = [...this.#listed.keys()].filter((id) => pool.keys.has(id));
     const added = present.filter((id) => !before.has(id)).length;
@@ -215,7 +211,7 @@ export class KeyRegistry {
     this.#list = wanted;
     this.#byId = undefined;
     this.pool.begin(wanted, this.#options.clock.monotonic());
-    this.#isLoaded = true;
+    this.isLoaded = true;
     this.#makePostponed();
     return { added: wanted.length, removed: 0, kept: 0, touched: new Set() };
   }

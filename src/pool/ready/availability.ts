@@ -12,4 +12,7 @@ export const availability = {
   deprioritized: 5,
 } as const;
 
+/** Of those that wait for a time. */
+export type Parked = typeof availability.limited | typeof availability.refused;
+
 export type Availability = (typeof availability)[keyof typeof availability];

@@ -2,11 +2,13 @@ import type { OwnCandidate, PoolLimits } from "../../limits/pool-limits.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
-import { type Availability, availability } from "./availability.ts";
+import { type Availability, availability, type Parked } from "./availability.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
 const wakesPerPick = 8;
+
+const never = Number.POSITIVE_INFINITY;
 
 interface Tier {
   readonly priority: number;
@@ -115,11 +117,6 @@ export class ReadySet {
     return this.#counts[kind] as number;
   }
 
-  /** Is any group ready, if only where no other is? */
-  get mayServe(): boolean {
-    return this.count(availability.ready) + this.count(availability.deprioritized) > 0;
-  }
-
   availabilityOf(slot: number): Availability {
     return (this.#availabilities[slot] ?? 0) as Availability;
   }
@@ -191,12 +188,7 @@ export class ReadySet {
   }
 
   /** @param freeAt when it is free again, as far as is known; Infinity: it wakes only to be put to the test */
-  park(
-    slot: number,
-    until: number,
-    as: typeof availability.limited | typeof availability.refused,
-    freeAt = as === availability.refused ? Number.POSITIVE_INFINITY : until,
-  ): void {
+  park(slot: number, until: number, as: Parked, freeAt = as === availability.refused ? never : until): void {
     if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
     this.wakes.set(slot, until, freeAt);
@@ -241,7 +233,7 @@ export class ReadySet {
   }
 
   /** Something that groups wait for was given back, or may have been: they are asked, or so many of them. */
-  wakeBlocked(most = Number.POSITIVE_INFINITY): void {
+  wakeBlocked(most = never): void {
     let left = Math.min(most, this.count(availability.blocked));
     if (left === 0) return;
     for (const slot of this.#pool.slots()) {

@@ -7,6 +7,10 @@ import type { ReadySet } from "../ready/ready-set.ts";
 const pollShare = 0.05;
 const longestPollMs = 10_000;
 
+/** Where timers end with the request that set them, each waiter looks after its line itself, so often at most. */
+const shortestWatchMs = 50;
+const longestWatchMs = 1_000;
+
 /** What somebody waits for. */
 export interface Granted {
   /** Milliseconds it was waited for. */
@@ -94,6 +98,11 @@ export class Line<Lease extends Granted> {
   }
 }
 
+/** Is any group ready, if only where no other is? */
+export function mayServe(readySet: ReadySet): boolean {
+  return readySet.count(availability.ready) + readySet.count(availability.deprioritized) > 0;
+}
+
 export function isBefore<L extends Granted>(one: Waiter<L>, other: Waiter<L>): boolean {
   const byPriority = one.request.priority - other.request.priority;
   return byPriority === 0 ? one.arrival < other.arrival : byPriority < 0;
@@ -135,6 +144,16 @@ export function hasUnasked<L extends Granted>(
   return (
     !closed && readySet.count(availability.ready) > 0 && roomAt === Number.POSITIVE_INFINITY && !request.isBeside()
   );
+}
+
+/** After how long a waiter looks after its line itself: at first soon, for the line may have no timer yet. */
+export function nextWatchMs<L extends Granted>(
+  { timerAt }: Line<L>,
+  { deadline, since }: Waiter<L>,
+  now: number,
+): number {
+  const untilDueMs = now === since ? 0 : timerAt - now;
+  return Math.min(Math.max(untilDueMs, shortestWatchMs), longestWatchMs, deadline - now);
 }
 
 /** When its timer is due; Infinity: never. */

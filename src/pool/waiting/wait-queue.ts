@@ -28,7 +28,9 @@ import {
   hasUnasked,
   isBefore,
   Line,
+  mayServe,
   nextAt,
+  nextWatchMs,
   passedBy,
   timerFor,
   timesOvertaken,
@@ -37,10 +39,6 @@ import {
   type Waiting,
 } from "./line.ts";
 import { type Answer, mayGoOn, mostAskedBehind } from "./overtaking.ts";
-
-/** Where timers end with the request that set them, each waiter looks after its line itself, so often at most. */
-const shortestWatchMs = 50;
-const longestWatchMs = 1_000;
 
 export class WaitQueue<Lease extends Granted> {
   readonly #clock: Clock;
@@ -79,7 +77,7 @@ export class WaitQueue<Lease extends Granted> {
       if (waiter.isSettled) return;
       const roomAt = last?.roomAt ?? Number.POSITIVE_INFINITY;
       line.roomAt = Math.min(line.roomAt, roomAt);
-      if (roomAt === Number.POSITIVE_INFINITY && readySet.mayServe) this.#serve(line);
+      if (roomAt === Number.POSITIVE_INFINITY && mayServe(readySet)) this.#serve(line);
       else this.#endRound(line);
     });
   }
@@ -120,12 +118,8 @@ export class WaitQueue<Lease extends Granted> {
     if (signal) waiter.onAbort = () => this.#refuse(line, waiter, abortReason(signal));
     signal?.addEventListener("abort", waiter.onAbort, { once: true });
     const { deadline, since } = waiter;
-    const isWatched = this.#clock.timersEndWithRequest === true;
-    const look = (): void => (isWatched ? this.#watch(line, waiter) : this.#onDeadline(line, waiter));
-    waiter.cancelTimer = this.#clock.timer(
-      look,
-      isWatched ? Math.min(shortestWatchMs, deadline - since) : deadline - since,
-    );
+    if (this.#clock.timersEndWithRequest === true) this.#watchAgain(line, waiter, since);
+    else waiter.cancelTimer = this.#clock.timer(() => this.#onDeadline(line, waiter), deadline - since);
   }
 
   /** It waits no longer; tells whether it still did. */
@@ -296,8 +290,10 @@ export class WaitQueue<Lease extends Granted> {
     const now = this.#clock.monotonic();
     if (now >= deadline) this.#onDeadline(line, waiter);
     else if (line.timerAt <= now) this.#onDue(line);
-    if (waiter.isSettled) return;
-    const nextMs = Math.min(Math.max(line.timerAt - now, shortestWatchMs), longestWatchMs);
-    waiter.cancelTimer = this.#clock.timer(() => this.#watch(line, waiter), Math.min(nextMs, deadline - now));
+    if (!waiter.isSettled) this.#watchAgain(line, waiter, now);
+  }
+
+  #watchAgain(line: Line<Lease>, waiter: Waiter<Lease>, now: number): void {
+    waiter.cancelTimer = this.#clock.timer(() => this.#watch(line, waiter), nextWatchMs(line, waiter, now));
   }
 }
