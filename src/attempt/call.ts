@@ -96,8 +96,6 @@ export class AttemptHistory<A extends Answer> {
   waitedMs = 0;
   /** Has the stage of repeating on the same key been through? */
   repeated = false;
-  prefer: string | undefined;
-  exclude: Set<string> | undefined;
   /** Monotonic time before which no further attempt is made, on an advisor's word. */
   waitUntil: number | undefined;
   /** The refusals so far, as advisors see them. */
@@ -115,37 +113,58 @@ export class AttemptHistory<A extends Answer> {
   readonly suspicions: { readonly account: string; readonly fingerprint: string; readonly lease: Lease }[] = [];
 }
 
-/** One call on its way. Doubles as the request a rotator is asked with. */
+/**
+ * One call on its way. Doubles as the request a rotator is asked with. Its fields are only declared, and made by the constructor:
+ * otherwise each of them would be set twice, for every call.
+ */
 export abstract class Call implements AcquireRequest {
-  readonly options: CallOptions | undefined;
+  declare readonly options: CallOptions | undefined;
   abstract readonly signal: AbortSignal | undefined;
   abstract readonly method: string;
   abstract readonly origin: string;
   /** Can the body be sent again? */
-  replayable = true;
-  model: string | undefined = undefined;
-  requestId: string | undefined = undefined;
-  history: AttemptHistory<Answer> | undefined = undefined;
+  declare replayable: boolean;
+  declare model: string | undefined;
+  declare requestId: string | undefined;
+  declare history: AttemptHistory<Answer> | undefined;
+  /** Accounts that are not to be asked again. */
+  declare exclude: Set<string> | undefined;
+  /** The key that is repeated on. */
+  declare prefer: string | undefined;
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */
-  maxWaitMs: number | undefined = undefined;
+  declare maxWaitMs: number | undefined;
   /** Tells its end, where somebody listens. */
-  ending: CallEnding | undefined = undefined;
+  declare ending: CallEnding | undefined;
   /** Monotonic time at which the call is over. */
-  endsAt: number | undefined = undefined;
+  declare endsAt: number | undefined;
   /** The option that set that time. */
-  endedBy: "totalTimeoutMs" | "deadline" = "totalTimeoutMs";
+  declare endedBy: "totalTimeoutMs" | "deadline";
   /** The account that made what the call is about. */
-  account: string | undefined = undefined;
+  declare account: string | undefined;
   /** Something is left to do when there is no key for it. */
-  isTrial = false;
+  declare isTrial: boolean;
   /** Did a redirect lead to another origin, without the key? */
-  isAway = false;
-  affinity: string | undefined;
-  tokens: (() => TokenEstimate) | undefined = undefined;
+  declare isAway: boolean;
+  declare affinity: string | undefined;
+  declare tokens: (() => TokenEstimate) | undefined;
 
   constructor(options: CallOptions | undefined) {
     this.options = options;
+    this.replayable = true;
+    this.model = undefined;
+    this.requestId = undefined;
+    this.history = undefined;
+    this.exclude = undefined;
+    this.prefer = undefined;
+    this.maxWaitMs = undefined;
+    this.ending = undefined;
+    this.endsAt = undefined;
+    this.endedBy = "totalTimeoutMs";
+    this.account = undefined;
+    this.isTrial = false;
+    this.isAway = false;
     this.affinity = options?.affinity;
+    this.tokens = undefined;
   }
 
   /** Does repeating it change nothing? By method, or because the caller made it so. */
@@ -179,14 +198,6 @@ export abstract class Call implements AcquireRequest {
 
   get tags(): Readonly<Record<string, string>> | undefined {
     return this.options?.tags;
-  }
-
-  get exclude(): ReadonlySet<string> | undefined {
-    return this.history?.exclude;
-  }
-
-  get prefer(): string | undefined {
-    return this.history?.prefer;
   }
 }
 

@@ -187,8 +187,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     if (advised !== undefined) return advised;
     if (next !== "failover") return next;
     if (!lease.marked) {
-      history.exclude ??= new Set();
-      history.exclude.add(lease.key.account.id);
+      call.exclude ??= new Set();
+      call.exclude.add(lease.key.account.id);
     }
     if (reply === undefined || !isSuspicious(classification, status, body)) return next;
     const fingerprint = fingerprintOf(reply, body);
@@ -226,9 +226,9 @@ export class FailedAttempts<C extends Call, A extends Answer> {
       history.waitUntil = advice.until;
       return "failover";
     }
-    history.exclude ??= new Set();
-    history.exclude.add(lease.key.account.id);
-    for (const account of advice.except ?? []) history.exclude.add(account);
+    call.exclude ??= new Set();
+    call.exclude.add(lease.key.account.id);
+    for (const account of advice.except ?? []) call.exclude.add(account);
     return "failover";
   }
 }

@@ -165,7 +165,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
   async #repeat(call: C, failed: Step<A>, endsAt: number): Promise<Step<A>> {
     const history = call.history as AttemptHistory<A>;
     history.repeated = true;
-    history.prefer = failed.lease.keyId;
+    call.prefer = failed.lease.keyId;
     const { clock, random, retries } = this.#parts.options;
     try {
       const again = async (): Promise<Step<A>> => this.#attempt(call, await this.#loop.acquire(call, endsAt), endsAt);
@@ -183,17 +183,16 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       });
       return step.next === "repeat" ? await this.#onceElsewhere(call, step, endsAt) : step;
     } finally {
-      history.prefer = undefined;
+      call.prefer = undefined;
     }
   }
 
   async #onceElsewhere(call: C, last: Step<A>, endsAt: number): Promise<Step<A>> {
     // What the call is about is known to one account only.
     if (call.account !== undefined) return { ...last, next: "return" };
-    const history = call.history as AttemptHistory<A>;
-    history.prefer = undefined;
-    history.exclude ??= new Set();
-    history.exclude.add(last.lease.key.account.id);
+    call.prefer = undefined;
+    call.exclude ??= new Set();
+    call.exclude.add(last.lease.key.account.id);
     call.maxWaitMs = 0;
     call.isTrial = true;
     try {

@@ -90,10 +90,12 @@ export function placeCredential(
   const isElsewhere = inQuery || (header !== "authorization" && isOwnHeader(header));
   // Then whatever credential the client sends is left out.
   let placed = isElsewhere;
-  if (headers === undefined || headers === null || isPlain(headers)) {
+  const prototype: unknown = headers === undefined || headers === null ? null : Object.getPrototypeOf(headers);
+  if (prototype === Object.prototype || prototype === null) {
     // The common shapes: an object literal, or nothing.
-    for (const name in headers) {
-      const value = headers[name];
+    const plain = headers as Record<string, string> | undefined;
+    for (const name in plain) {
+      const value = plain[name];
       if (value === undefined || value === null) continue;
       if (!isCredentialHeader(name, header)) copy[name] = value;
       else if (!placed) {
@@ -155,11 +157,6 @@ function credentialLike(given: unknown, header: string, lease: Lease, placement:
 function withScheme(scheme: string | undefined, lease: Lease): string {
   if (scheme === "Bearer") return lease.bearer;
   return scheme === undefined || scheme === "" ? lease.secret : `${scheme} ${lease.secret}`;
-}
-
-function isPlain(headers: NonNullable<HeadersLike>): headers is Record<string, string> {
-  const prototype: unknown = Object.getPrototypeOf(headers);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function entriesOf(headers: HeadersLike): Iterable<readonly [string, string]> {

@@ -19,27 +19,27 @@ const searchedBytes = 65_536;
 
 /** A fetch call taken apart. Nothing the caller passed is changed. */
 export class FetchCall extends Call {
-  readonly url: string;
-  readonly origin: string;
+  declare readonly url: string;
+  declare readonly origin: string;
   /** The caller's; what goes on for several callers has one of its own. */
-  signal: AbortSignal | undefined;
+  declare signal: AbortSignal | undefined;
   /** Everything the caller set, fields this library does not know included. */
-  readonly init: RequestInit | undefined;
+  declare readonly init: RequestInit | undefined;
+  declare readonly headers: HeadersLike;
   /** The body as it was rebuilt from a stream: how long it is, is the transport's to say. */
-  rebuilt: PreparedBody | undefined = undefined;
+  declare rebuilt: PreparedBody | undefined;
   /** The caller's own, where it passed one. */
-  request: Request | undefined = undefined;
+  declare request: Request | undefined;
 
   constructor(url: string, origin: string, init: RequestInit | undefined, options: CallOptions | undefined) {
     super(options);
     this.url = url;
     this.origin = origin;
-    this.init = init;
     this.signal = init?.signal ?? undefined;
-  }
-
-  get headers(): HeadersLike {
-    return this.init?.headers;
+    this.init = init;
+    this.headers = init?.headers;
+    this.rebuilt = undefined;
+    this.request = undefined;
   }
 
   get body(): BodyInit | null | undefined {

@@ -12,23 +12,18 @@ export interface NodeCallInit {
 /** A call that came over node:http: what the platform knows of it already is not looked for again. */
 export class NodeCall extends ProxiedCall {
   readonly #method: string;
-  readonly #headers: Record<string, string>;
+  declare readonly headers: Record<string, string>;
 
   constructor(url: string, origin: string, init: NodeCallInit, options: CallOptions | undefined) {
     super(url, origin, init as never, options);
     this.#method = init.method;
-    this.#headers = init.headers;
   }
 
   override get method(): string {
     return this.#method;
   }
 
-  override get headers(): Record<string, string> {
-    return this.#headers;
-  }
-
   override headerText(name: string): string | null {
-    return this.#headers[name] ?? null;
+    return this.headers[name] ?? null;
   }
 }
