@@ -34,6 +34,8 @@ export type ChangedHeaders = Readonly<Record<string, string | null>>;
 
 /** A `Response` as the attempt loop sees it. Made again only when its body had to be read or is to be watched. */
 export class FetchReply implements Reply<Response> {
+  readonly status: number;
+  readonly headers: Headers;
   readonly #response: Response;
   readonly #idle: IdleLimit | undefined;
   #body: BegunBody | undefined;
@@ -43,16 +45,10 @@ export class FetchReply implements Reply<Response> {
   #isGivenUp = false;
 
   constructor(response: Response, idle?: IdleLimit | undefined) {
+    this.status = response.status;
+    this.headers = response.headers;
     this.#response = response;
     this.#idle = idle;
-  }
-
-  get status(): number {
-    return this.#response.status;
-  }
-
-  get headers(): Headers {
-    return this.#response.headers;
   }
 
   async readCapped(maxBytes: number): Promise<string> {

@@ -1,12 +1,4 @@
-import type {
-  Classification,
-  ClassificationContext,
-  Dimension,
-  Scope,
-  SharedBy,
-  StatedLimit,
-  WindowName,
-} from "../types.ts";
+import type { Classification, ClassificationContext, Dimension, SharedBy } from "../types.ts";
 import { verdictByCode, verdictByWeakCode } from "./lexicon/code-table.ts";
 import { verdictByEdge } from "./lexicon/edge.ts";
 import { isDefinitiveRefusal, verdictByMessage } from "./lexicon/message-rules.ts";
@@ -26,10 +18,16 @@ import {
   statusIn,
   verdictByStatus,
 } from "./status-classifier.ts";
-import { dimensionInWords, type QuotaFailure, readQuotaFailure, windowInWords } from "./waits/limit-words.ts";
+import {
+  dimensionInWords,
+  limitOf,
+  type QuotaFailure,
+  readQuotaFailure,
+  statedLimitIn,
+  windowInWords,
+} from "./waits/limit-words.ts";
 import { exhaustedBucket, type HeaderBucket, namedBucket, readHeaderBuckets } from "./waits/rate-limit-headers.ts";
 import { readRetryDelay } from "./waits/retry-delay.ts";
-import { limitOf, statedLimitIn } from "./waits/stated-limit.ts";
 import { readDeclaredBuckets, ruledResetMs } from "./waits/stated-resets.ts";
 
 const noContext: ClassificationContext = {};
@@ -86,26 +84,22 @@ export class Classifier {
 
   classify(input: ClassifierInput): Classification {
     try {
-      return this.#classify(input);
+      const { error, now, context = noContext } = input;
+      const status = statusIn(input.status);
+      if (status < 400 && error !== undefined && error !== null) return classificationOfFailure(error, context);
+      if (status === 0 && input.body === undefined) return classificationOf({ kind: "network" });
+      const answer = { status, headers: input.headers, body: input.body, now, context: context ?? noContext };
+      const facts = gatherFacts(answer);
+      if (facts === null) return this.#classifySuccess(answer);
+      if (facts.isEmbedded && facts.format === "markup") return classificationOf(misplacedPage);
+      for (const stage of this.#stages) {
+        const verdict = stage(facts);
+        if (verdict !== null) return complete(facts, verdict, this.#provider);
+      }
+      return classificationOf({ kind: "server_error" });
     } catch {
       return nobodyToBlame();
     }
-  }
-
-  #classify(input: ClassifierInput): Classification {
-    const { error, now, context = noContext } = input;
-    const status = statusIn(input.status);
-    if (status < 400 && error !== undefined && error !== null) return classificationOfFailure(error, context);
-    if (status === 0 && input.body === undefined) return classificationOf({ kind: "network" });
-    const answer = { status, headers: input.headers, body: input.body, now, context: context ?? noContext };
-    const facts = gatherFacts(answer);
-    if (facts === null) return this.#classifySuccess(answer);
-    if (facts.isEmbedded && facts.format === "markup") return classificationOf(misplacedPage);
-    for (const stage of this.#stages) {
-      const verdict = stage(facts);
-      if (verdict !== null) return complete(facts, verdict, this.#provider);
-    }
-    return classificationOf({ kind: "server_error" });
   }
 
   #classifySuccess(answer: Answer): Classification {
@@ -168,13 +162,15 @@ function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | unde
   const named = buckets.length === 0 ? null : namedBucket(buckets, dimension ?? null, window ?? null);
   const bucket = exhausted ?? named;
   const hints = bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }];
-  const sharedBy = isRate ? rateSharedBy(verdict, failure, provider, message) : verdict.sharedBy;
-  const scope = verdict.scope ?? (isRate ? rateScope(failure, sharedBy, provider) : scopeOf(sharedBy));
-  const found = classificationOf(
-    { ...verdict, scope, sharedBy, window, dimension },
-    delayOf(facts, verdict, provider, hints, statedMs),
-  );
-  const limit = isRate ? limitStated(failure, message, namedDimension ?? found.dimension, found.window) : null;
+  const owner = ownerOf(verdict, failure, provider, message);
+  const delayMs = delayOf(facts, verdict, provider, hints, statedMs);
+  const found = classificationOf({ ...verdict, ...owner, window, dimension }, delayMs);
+  if (!isRate) return found;
+  // Quota details say it precisely, messages in words.
+  const limit =
+    failure === null
+      ? statedLimitIn(message, namedDimension ?? found.dimension, found.window)
+      : limitOf(failure.limit, failure.isInput ? "inputTokens" : failure.dimension, failure.window);
   return limit === null ? found : { ...found, limit };
 }
 
@@ -185,37 +181,21 @@ function bucketsIn({ headers, serverNow, context }: Facts, provider: Provider | 
     : readDeclaredBuckets(headers, provider.headers, serverNow);
 }
 
-/** How much the limit holds that was hit: quota details say it precisely, messages in words. */
-function limitStated(
-  failure: QuotaFailure | null,
-  message: string,
-  dimension: Dimension | null,
-  window: WindowName | null,
-): StatedLimit | null {
-  if (failure === null) return statedLimitIn(message, dimension, window);
-  return limitOf(failure.limit, failure.isInput ? "inputTokens" : failure.dimension, failure.window);
-}
-
-/** What a rate limit covers: by the quota's own name, by what is known of the provider, or by who shares it. */
-function rateScope(
-  failure: QuotaFailure | null,
-  sharedBy: SharedBy | undefined,
-  provider: Provider | undefined,
-): Scope | undefined {
-  if (failure?.isPerModel === true) return "model";
-  if (failure?.isPerProject === true) return "account";
-  return provider?.perModel === true ? "model" : scopeOf(sharedBy);
-}
-
-/** Who shares a rate limit: by the rule, by what is known of the provider, or by the words. */
-function rateSharedBy(
+/** Whose limit was hit: by the rule, by the quota's own name, by what is known of the provider, or by the words. */
+function ownerOf(
   verdict: Verdict,
   failure: QuotaFailure | null,
   provider: Provider | undefined,
   message: string,
-): SharedBy | undefined {
-  if (verdict.sharedBy !== undefined || verdict.scope !== undefined) return verdict.sharedBy;
-  return failure?.isPerProject === true ? "project" : (provider?.sharedBy ?? sharedByWords(message));
+): Pick<Verdict, "scope" | "sharedBy"> {
+  let { scope, sharedBy } = verdict;
+  if (verdict.kind === "rate_limit") {
+    const isOfProject = failure?.isPerProject === true;
+    if (scope === undefined) sharedBy ??= isOfProject ? "project" : (provider?.sharedBy ?? sharedByWords(message));
+    if (failure?.isPerModel === true || (!isOfProject && provider?.perModel === true)) scope ??= "model";
+  }
+  if (sharedBy === "account" || sharedBy === "project") scope ??= "account";
+  return { scope, sharedBy };
 }
 
 /** What was stated (in headers: `statedMs`, where they were looked at), unless a rule knows better or nothing was. */
@@ -244,10 +224,6 @@ function sharedByWords(message: string): SharedBy | undefined {
   if (message === "") return undefined;
   if (containsAny(message, ["organization", "your account", "for user id", "your team"])) return "account";
   return message.includes("project") ? "project" : undefined;
-}
-
-function scopeOf(sharedBy: SharedBy | undefined): Scope | undefined {
-  return sharedBy === "account" || sharedBy === "project" ? "account" : undefined;
 }
 
 function asResetUnit({ resetUnit }: ClassificationContext): ResetUnit | undefined {

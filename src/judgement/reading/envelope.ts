@@ -55,12 +55,16 @@ export function normaliseEnvelope(body: unknown): ErrorEnvelope {
 /** As `normaliseEnvelope`, for a body that is decoded already. */
 export function envelopeOf(value: unknown): ErrorEnvelope {
   if (typeof value === "string") return { ...empty, message: value.slice(0, maxMessageLength) };
-  const root = unwrapList(value);
+  const root = isList(value) ? unwrapList(value) : value;
   if (!isObject(root)) return empty;
   const baseResponse = readField(root, "base_resp");
   const baseStatus = readIdentifier(baseResponse, "status_code");
   const errorText = readText(root, "error");
-  const error = errorText === null ? (errorObjectOf(root) ?? root) : root;
+  const given = readField(root, "error");
+  const message = isList(given) ? null : readText(given, "message");
+  // Where most have it.
+  const isUsual = message !== null && isObject(given);
+  const error = isUsual ? given : errorText === null ? (errorObjectOf(root) ?? root) : root;
   if (error === root && baseStatus !== null && baseStatus !== "0") {
     return { ...empty, code: baseStatus, message: readText(baseResponse, "status_msg"), details: [baseResponse, root] };
   }
@@ -69,7 +73,7 @@ export function envelopeOf(value: unknown): ErrorEnvelope {
   return {
     code,
     type,
-    message: errorText ?? messageOf(error) ?? (error === root ? null : messageOf(root)),
+    message: errorText ?? message ?? messageOf(error) ?? (error === root ? null : messageOf(root)),
     details: detailsOf(error, root),
     effectiveStatus: statusOf(error, root, code, type),
   };

@@ -74,23 +74,21 @@ export function gatherFacts(
   };
 }
 
+const codeFields = ["reason", "error_code", "error_type", "code", "type"];
+
 function collectCodes({ code, type, details }: ErrorEnvelope, headers: HeaderView): readonly string[] {
+  const found = [code, type];
+  for (const detail of details) for (const field of codeFields) found.push(readIdentifier(detail, field));
+  const amazonType = headers.get("x-amzn-errortype");
+  if (amazonType !== null) found.push(amazonType.slice(0, maxMessageLength).split(":", 1)[0] ?? null);
   const codes: string[] = [];
-  const add = (identifier: string | null): void => {
-    if (identifier === null) return;
+  let last: string | null = null;
+  for (const identifier of found) {
+    // The same stands in several places.
+    if (identifier === null || identifier === last) continue;
+    last = identifier;
     const folded = foldIdentifier(identifier);
     if (folded !== "" && !codes.includes(folded)) codes.push(folded);
-  };
-  add(code);
-  add(type);
-  for (const detail of details) {
-    add(readIdentifier(detail, "reason"));
-    add(readIdentifier(detail, "error_code"));
-    add(readIdentifier(detail, "error_type"));
-    add(readIdentifier(detail, "code"));
-    add(readIdentifier(detail, "type"));
   }
-  const amazonType = headers.get("x-amzn-errortype");
-  if (amazonType !== null) add(amazonType.slice(0, maxMessageLength).split(":", 1)[0] ?? null);
   return codes;
 }

@@ -46,13 +46,13 @@ const probedNames: readonly string[] = [
 /** One way to read headers: case-insensitive, repeated ones joined by `", "`, no source can make it throw. */
 export class HeaderView {
   readonly #source: unknown;
-  readonly #get: ((name: string) => unknown) | null;
+  /** Can it be asked by name? */
+  readonly #hasGet: boolean;
   #all: Map<string, string> | null = null;
 
   private constructor(source: unknown) {
     this.#source = source;
-    const get = readField(source, "get");
-    this.#get = typeof get === "function" ? (name) => get.call(source, name) : null;
+    this.#hasGet = typeof readField(source, "get") === "function";
   }
 
   static of(source: HeaderSource | HeaderView | undefined): HeaderView {
@@ -62,9 +62,9 @@ export class HeaderView {
 
   /** @param name in lower case */
   get(name: string): string | null {
-    if (this.#get === null) return this.#entries().get(name) ?? null;
+    if (!this.#hasGet) return this.#entries().get(name) ?? null;
     try {
-      return asValue(this.#get(name));
+      return asValue((this.#source as { get(name: string): unknown }).get(name));
     } catch {
       return null;
     }
@@ -73,7 +73,7 @@ export class HeaderView {
   /** Name and value of every header of the known rate-limit families. */
   rateLimits(): readonly (readonly [name: string, value: string])[] {
     const found: (readonly [string, string])[] = [];
-    if (this.#get !== null && typeof readField(this.#source, "forEach") !== "function") {
+    if (this.#hasGet && typeof readField(this.#source, "forEach") !== "function") {
       for (const name of probedNames) {
         const value = this.get(name);
         if (value !== null) found.push([name, value]);
@@ -106,7 +106,7 @@ export class HeaderView {
     };
     const source = this.#source;
     if (typeof source !== "object" || source === null) return;
-    const forEach = this.#get === null ? null : readField(source, "forEach");
+    const forEach = this.#hasGet ? readField(source, "forEach") : null;
     if (typeof forEach === "function") {
       forEach.call(source, (value: unknown, name: unknown) => add(name, value));
       return;
