@@ -226,6 +226,7 @@ export class RedisStore implements SharedStore {
   #fallBack(question: Question): FallbackReservation | Refusal {
     this.#link.probe();
     const answer = this.#outage.reserve(question);
+    if (answer.granted && question.options.dryRun !== true) this.#reports.onUse(answer.needs);
     const { older } = this.#deploy;
     return answer.granted || older === undefined ? answer : this.#deploy.refusal(answer, older);
   }
@@ -233,6 +234,7 @@ export class RedisStore implements SharedStore {
   #raise(asked: readonly Counted[]): void {
     const atLeast = this.#deploy.older?.counted(asked, this.#time.monotonic()) ?? asked;
     this.#seen.onCounted(atLeast);
+    this.#outage.raise(atLeast);
     this.#reports.raise(atLeast);
   }
 

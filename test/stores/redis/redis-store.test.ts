@@ -4,7 +4,7 @@ import { createRotatingFetch } from "../../../src/index.ts";
 import type { Candidate } from "../../../src/limits/store.ts";
 import { RedisStore, type RedisStoreOptions, type SharingState } from "../../../src/stores/redis/index.ts";
 import { RedisProcess } from "../../redis/support/redis-process.ts";
-import { ask, rolling, room, until, wanting } from "../../redis/support/shared-limits.ts";
+import { allStarted, ask, rolling, room, until, wanting } from "../../redis/support/shared-limits.ts";
 import { type Connection, connectionTo, requireRedisServer } from "../../support/redis-server.ts";
 
 const tenAMinute: Candidate = wanting("a", rolling("a#r", 10, 60_000));
@@ -68,6 +68,28 @@ describe("RedisStore on a real server", () => {
     expect(states).toEqual(["alone"]);
     await own.restart();
     await until(() => states.at(-1) === "shared", 2000);
+  });
+
+  it("counts what somebody who knows says is used, also while the server is gone", async (context) => {
+    requireRedisServer(context);
+    const own = await RedisProcess.start();
+    cleanups.push(() => own.end());
+    const states: SharingState[] = [];
+    const onState = (state: SharingState) => void states.push(state);
+    const [store] = storeOn(own, { pool: randomUUID(), commandTimeoutMs: 50, onState, ...allStarted });
+    const [bucket] = tenAMinute.needs.map((need) => need.bucket);
+    if (bucket === undefined) throw new Error("It counts nothing");
+    await ask(store, tenAMinute);
+    await own.kill();
+    // Alone, with nine of ten left.
+    expect((await ask(store, tenAMinute)).granted).toBe(true);
+    await store.settle([], [{ bucket, used: 7 }]);
+    expect(await room(store, tenAMinute)).toHaveLength(3);
+    await store.settle([], [{ bucket, used: 4 }]);
+    expect((await ask(store, tenAMinute)).granted).toBe(false);
+    await own.restart();
+    await until(() => states.at(-1) === "shared", 2000);
+    await until(async () => (await store.read([], [bucket])).buckets[0]?.used === 10);
   });
 
   it("hears of keys, and never of a secret", async (context) => {

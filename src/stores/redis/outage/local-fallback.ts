@@ -4,6 +4,7 @@ import type {
   Blocked,
   Bucket,
   Candidate,
+  Counted,
   Need,
   Refusal,
   Report,
@@ -161,6 +162,19 @@ export class LocalFallback {
     const answer = this.#store.reserve(shared, question.options);
     if (!answer.granted) return soon(answer, this.#names);
     return new FallbackReservation(this.#stretch, question, answer);
+  }
+
+  /** Somebody who knows says how much is used: what is left of it is shared as ever. Shares that are still to be reckoned know it anyway. */
+  raise(atLeast: readonly Counted[]): void {
+    const counted: Counted[] = [];
+    for (const { bucket, used } of atLeast) {
+      const share = bucket.kind === "concurrency" ? undefined : this.#shares.get(bucket.id);
+      if (share === undefined) continue;
+      const left = shareOf(Math.max(0, bucket.limit - used), this.#standing);
+      const { id, limit } = share;
+      counted.push({ bucket: { ...bucket, id, limit }, used: limit - Math.min(limit, left) });
+    }
+    if (counted.length > 0) this.#store.settle([], counted);
   }
 
   settle(report: Report, reservation: FallbackReservation): readonly ScopeState[] {

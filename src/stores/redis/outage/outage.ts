@@ -1,4 +1,4 @@
-import type { Bucket, Candidate, Refusal, Report, ScopeState, StoreReading } from "../../../limits/store.ts";
+import type { Bucket, Candidate, Counted, Refusal, Report, ScopeState, StoreReading } from "../../../limits/store.ts";
 import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
 import type { Question } from "../wire/answer.ts";
 import { RedisReservation } from "../wire/answer.ts";
@@ -57,6 +57,10 @@ export class Outage {
     }
     for (const { bucket, change } of settling.needs) this.#usage.correct(bucket, change, reservation.reservedAt);
     return [...this.#fallback.settle(report, reservation)];
+  }
+
+  raise(atLeast: readonly Counted[]): void {
+    this.#fallback.raise(atLeast);
   }
 
   cooldown(changes: readonly CooldownChange[]): readonly ScopeState[] {

@@ -1,4 +1,4 @@
-import type { Counted, ScopeState } from "../../../limits/store.ts";
+import type { Counted, Need, ScopeState } from "../../../limits/store.ts";
 import type { Clock, Random } from "../../../types.ts";
 import { type ScriptAnswer, touchedOf } from "./answer.ts";
 import { type AnsweredSlot, AnsweredSlots } from "./answered-slots.ts";
@@ -52,6 +52,7 @@ export interface ReportQueueOptions {
 }
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
+const noneRaised: readonly Counted[] = Object.freeze([]);
 
 /**
  * Reports wait here for the next question, or for a moment, and travel one batch at a time: in order, so that one number tells
@@ -62,8 +63,8 @@ export class ReportQueue {
   readonly #waiting: Waiting[] = [];
   readonly #charges: Charge[] = [];
   readonly #answered = new AnsweredSlots();
-  /** What was said last of each bucket. */
-  readonly #raised = new Map<string, Counted>();
+  /** What was said last of each bucket, and until when it can be true. */
+  readonly #raised = new Map<string, Counted & { readonly until: number }>();
   #number = 0;
   #batch: Batch | undefined;
   #isUnderWay = false;
@@ -121,11 +122,24 @@ export class ReportQueue {
 
   /** Buckets are said to have used so much at least. */
   raise(atLeast: readonly Counted[]): void {
-    for (const counted of atLeast) {
-      const { id } = counted.bucket;
-      if (this.#raised.size < mostWaiting || this.#raised.has(id)) this.#raised.set(id, counted);
+    const now = this.#options.now();
+    for (const { bucket, used } of atLeast) {
+      const { id, windowMs = Number.POSITIVE_INFINITY, edges } = bucket;
+      const said = this.#raised.get(id);
+      if (said === undefined && this.#raised.size >= mostWaiting) continue;
+      if (said !== undefined && said.used >= used && said.until > now) continue;
+      this.#raised.set(id, { bucket, used, until: edges === undefined ? now + windowMs : edges[1] });
     }
     if (atLeast.length > 0) this.#arm(0);
+  }
+
+  /** What is taken without the server's knowledge comes on top of what was said before. */
+  onUse(needs: readonly Need[]): void {
+    if (this.#raised.size === 0) return;
+    for (const { bucket, amount } of needs) {
+      const said = this.#raised.get(bucket.id);
+      if (said !== undefined) this.#raised.set(bucket.id, { ...said, used: said.used + amount });
+    }
   }
 
   /** Nobody waits any longer for what becomes of reports; they travel when they can. */
@@ -189,10 +203,12 @@ export class ReportQueue {
     for (const { done } of this.#waiting.splice(0)) done(nothing);
   }
 
-  #takeRaised(): Counted[] {
+  #takeRaised(): readonly Counted[] {
+    if (this.#raised.size === 0) return noneRaised;
     const taken = [...this.#raised.values()].slice(0, mostInBatch);
     for (const { bucket } of taken) this.#raised.delete(bucket.id);
-    return taken;
+    const now = this.#options.now();
+    return taken.filter(({ until }) => until > now);
   }
 
   #piggyback(batch: Batch, tries: number, request: ScriptRequest): Piggyback {
