@@ -55,6 +55,7 @@ export type {
   BucketState,
   Candidate,
   Counted,
+  Dumpable,
   Hold,
   Need,
   Pins,

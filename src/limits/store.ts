@@ -249,8 +249,6 @@ export interface Store {
    * @param accounts whose they may be, each its provider and its name: an older record may lack the provider
    */
   cooling?(accounts: () => readonly string[]): Iterable<ScopeId>;
-  dump?(): Awaitable<StoreDump>;
-  load?(dump: StoreDump): Awaitable<void>;
   close?(): Awaitable<void>;
   /** Which account something belongs to, for whoever asks for it again. @default each process remembers for itself */
   readonly pins?: Pins | undefined;
@@ -274,6 +272,16 @@ export interface SharedStore extends Store {
   sharing(): StoreSharing;
   /** Tells when that changes. Once it is told `shared`, whoever waits may ask again. */
   onSharing(listener: (change: SharingChange) => void): Unsubscribe;
+}
+
+/** What it holds can be had as plain data, and be put into another of its kind that nobody has used yet. */
+export interface Dumpable {
+  dump(): Awaitable<StoreDump>;
+  load(dump: StoreDump): Awaitable<void>;
+}
+
+export function isDumpable<T extends Store>(store: T): store is T & Dumpable {
+  return "dump" in store && "load" in store;
 }
 
 /** Does it tell of changes by itself? */

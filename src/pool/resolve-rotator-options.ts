@@ -90,7 +90,7 @@ function expectStore(value: unknown): Store {
   const store = expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read"], value);
   // What any handle of several has, all of them need.
   if (isShared(store)) expectMethods("store", ["renew", "watch", "sharing", "onSharing"], store);
-  for (const name of ["watch", "dump", "load", "close"] as const) {
+  for (const name of ["watch", "close"] as const) {
     if (store[name] !== undefined) expectFunction(`store.${name}`, store[name]);
   }
   return store;

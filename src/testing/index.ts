@@ -4,13 +4,14 @@ export {
   type JudgedRequest,
   type Verdict,
 } from "./arrival-judge.ts";
-export type { StoreCapabilities } from "./contract/capabilities.ts";
+export type { StoreCapabilities } from "./contract/claims.ts";
 export type {
   StoreContractOptions,
   StoreEnvironment,
   StoreMaker,
   StoreUnderTest,
 } from "./contract/contract-world.ts";
+export type { TestRunner } from "./contract/test-runner.ts";
 export { type OpenAIErrorBody, openaiError } from "./emulator/answers/openai-errors.ts";
 export type { Arrival, ArrivalFilter, Judged, UseFilter } from "./emulator/arrival-log.ts";
 export type { CredentialHeader, CredentialPlace, CredentialQuery } from "./emulator/credential.ts";
@@ -50,4 +51,4 @@ export { maxInWindow, type TimedUse } from "./limits/max-in-window.ts";
 export type { ProviderLimit } from "./limits/provider-limit.ts";
 export { NastyStore, type NastyStoreOptions } from "./nasty-store.ts";
 export { seededRandom } from "./seeded-random.ts";
-export { storeContract, type TestRunner } from "./store-contract.ts";
+export { storeContract } from "./store-contract.ts";

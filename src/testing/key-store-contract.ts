@@ -1,8 +1,8 @@
 import type { KeyChanges, KeyRecord, KeyStore } from "../pool/keys/key-store.ts";
 import type { Awaitable } from "../types.ts";
 import { check, checkEqual } from "./contract/assertions.ts";
+import type { TestRunner } from "./contract/test-runner.ts";
 import { nextMacrotask } from "./next-macrotask.ts";
-import type { TestRunner } from "./store-contract.ts";
 
 export interface KeyStoreUnderTest {
   /** Empty: no records. Closed after the test if it can be. */

@@ -1,5 +1,6 @@
 import type { Awaitable } from "../types.ts";
-import { type Claims, claimsContract, claimsOf, reasons, synchronousContract } from "./contract/capabilities.ts";
+import { claimsContract, synchronousContract } from "./contract/capabilities.ts";
+import { type Claims, claimsOf, reasons } from "./contract/claims.ts";
 import {
   type ContractSuite,
   ContractWorld,
@@ -17,19 +18,13 @@ import {
   sharedPinContract,
 } from "./contract/extras.ts";
 import { leaseContract, processContract } from "./contract/leases.ts";
-import { leaveOut } from "./contract/leave-out.ts";
 import { reservingContract } from "./contract/reserving.ts";
 import { concurrencyContract, readingContract, settlingContract } from "./contract/settling.ts";
 import { persistingContract, sharedContract, watchingContract, watchingOthersContract } from "./contract/sharing.ts";
+import { leaveOut, type TestRunner } from "./contract/test-runner.ts";
 import { anchoredContract, calendarContract, rollingContract } from "./contract/windows.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { seededRandom } from "./seeded-random.ts";
-
-/** The two functions every test runner has. A body may be given the runner's own context, to be left out with. */
-export interface TestRunner {
-  describe(name: string, body: () => void): unknown;
-  it(name: string, body: (...context: readonly unknown[]) => Promise<void>): unknown;
-}
 
 /**
  * Registers the tests that every store has to pass, with the test runner's own `describe` and `it`. Each test asks

@@ -19,7 +19,7 @@ describe("docs/writing-a-store.md", () => {
   });
 
   it("has every capability of a store, with its default", () => {
-    const claims = at("src/testing/contract/capabilities.ts").split("export type Claims")[0] ?? "";
+    const claims = at("src/testing/contract/claims.ts").split("export type Claims")[0] ?? "";
     const known = [...claims.matchAll(/@default (\w+)(?: |\n {3})\*\/\n {2}readonly (\w+)\?/g)];
     const rows = [...page.matchAll(/^\| `(\w+)` \| .* \| `(true|false)` \|$/gm)];
     expect(known).toHaveLength(8);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "../../src/limits/memory/memory.ts";
-import type { Candidate, SharedStore, Store } from "../../src/limits/store.ts";
+import type { Candidate, Dumpable, SharedStore, Store } from "../../src/limits/store.ts";
 import {
   type StoreCapabilities,
   type StoreContractOptions,
@@ -38,7 +38,7 @@ async function failures(makeStore: (environment: StoreEnvironment) => Made, opti
 }
 
 /** A memory store without what may be missing, and with some of its methods replaced by wrong ones. */
-function broken(change: (store: MemoryStore) => Partial<Store>): (environment: StoreEnvironment) => Store {
+function broken(change: (store: MemoryStore) => Partial<Store & Dumpable>): (environment: StoreEnvironment) => Store {
   return (environment) => {
     const inner = new MemoryStore(environment);
     return { ...bare(inner), ...change(inner) };

@@ -9,6 +9,7 @@ import type {
   BucketState,
   Candidate,
   Counted,
+  Dumpable,
   Hold,
   Need,
   Pins,
@@ -49,7 +50,7 @@ const noneCounted = { needs: [], counters: [] };
  * Counters and cooldowns of one process, in memory. Every answer is synchronous. Give one instance to several rotators
  * of the process to let them share what they count.
  */
-export class MemoryStore implements Store {
+export class MemoryStore implements Store, Dumpable {
   /** A refusal costs nothing here, so candidates are proposed one at a time. */
   readonly candidatesPerReserve = 1;
   readonly clock: Clock;

@@ -15,7 +15,7 @@ import type {
 import type { Awaitable, CooldownChange, CooldownSource, LadderSpec, Random, ScopeId } from "../../types.ts";
 import type { FakeClock } from "../fake-clock.ts";
 import { check } from "./assertions.ts";
-import type { StoreCapabilities } from "./capabilities.ts";
+import type { StoreCapabilities } from "./claims.ts";
 import { heard } from "./heard.ts";
 
 /** What a store under test may build on. A store with a clock of its own need not use it. */

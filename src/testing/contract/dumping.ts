@@ -1,8 +1,7 @@
-import type { Bucket, StoreDump } from "../../limits/store.ts";
+import { type Bucket, type Dumpable, isDumpable, type Store, type StoreDump } from "../../limits/store.ts";
 import { isError } from "../../realms.ts";
 import { FakeClock } from "../fake-clock.ts";
 import { seededRandom } from "../seeded-random.ts";
-import type { TestRunner } from "../store-contract.ts";
 import { check, checkEqual, checkNear } from "./assertions.ts";
 import {
   anchored,
@@ -15,6 +14,7 @@ import {
   type StoreMaker,
   times,
 } from "./contract-world.ts";
+import type { TestRunner } from "./test-runner.ts";
 
 const { windowMs, guardMs } = times;
 const dayMs = 24 * 3_600_000;
@@ -160,9 +160,14 @@ function refusalTests(test: Test): void {
   });
 }
 
+function dumpable(store: Store): Dumpable {
+  check(isDumpable(store), "a store that claims `dumps` to have dump() and load()");
+  return store;
+}
+
 async function refusesToLoad(world: ContractWorld, dump: StoreDump): Promise<void> {
   const refused = await Promise.resolve()
-    .then(() => world.store.load?.(dump))
+    .then(() => dumpable(world.store).load(dump))
     .then(
       () => false,
       (error: unknown) => isError(error),
@@ -202,16 +207,14 @@ async function withMortalWorld(
   const { store } = world;
   const fresh = (): Promise<ContractWorld> => open(new FakeClock({ wall: world.clock.wall(), monotonic: 70 }));
   const dump = async (): Promise<StoreDump> => {
-    check(store.dump !== undefined, "a store that claims `dumps` to have dump()");
-    const dumped = await store.dump();
+    const dumped = await dumpable(store).dump();
     return JSON.parse(JSON.stringify(dumped)) as StoreDump;
   };
   const restart = async (downMs = 0): Promise<ContractWorld> => {
     const dumped = await dump();
     await world.advance(downMs);
     const next = await fresh();
-    check(next.store.load !== undefined, "a store that claims `dumps` to have load()");
-    await next.store.load(dumped);
+    await dumpable(next.store).load(dumped);
     return next;
   };
   try {

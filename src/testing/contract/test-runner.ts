@@ -1,4 +1,8 @@
-import type { TestRunner } from "../store-contract.ts";
+/** The two functions every test runner has. A body may be given the runner's own context, to be left out with. */
+export interface TestRunner {
+  describe(name: string, body: () => void): unknown;
+  it(name: string, body: (...context: readonly unknown[]) => Promise<void>): unknown;
+}
 
 /** As much of a runner's own context as is needed to leave a test out: vitest and `node:test` have it. */
 interface SkippingContext {
