@@ -280,8 +280,7 @@ export class MemoryStore implements Store, Dumpable {
     const { needs, counters } = memo.counted ?? noneCounted;
     for (let place = 0; place < needs.length; place++) {
       const { bucket, amount } = needs[place] as Need;
-      if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored"))
-        at.wall = this.#wallAt(at.monotonic);
+      if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored")) this.#readWall(at);
       const counter = counters[place] as Counter;
       const waitMs = counter.waitFor(amount, bucket, at);
       if (waitMs !== 0) return this.#full(index, bucket, amount, waitMs, counter, at);
@@ -300,12 +299,15 @@ export class MemoryStore implements Store, Dumpable {
   }
 
   /** The wall clock counts whole milliseconds: within one, the last reading and the time since say as much. */
-  #wallAt(monotonic: number): number {
-    const sinceMs = monotonic - this.#readAt;
-    if (sinceMs > 0 && sinceMs < 1) return this.#wallRead + sinceMs;
-    this.#readAt = monotonic;
+  #readWall(at: Instant): void {
+    const sinceMs = at.monotonic - this.#readAt;
+    if (sinceMs > 0 && sinceMs < 1) {
+      at.wall = this.#wallRead + sinceMs;
+      return;
+    }
+    this.#readAt = at.monotonic;
     this.#wallRead = this.clock.wall();
-    return this.#wallRead;
+    at.wall = this.#wallRead;
   }
 
   #take(memo: CandidateMemo, index: number, options: ReserveOptions, hold: Hold): Reservation {
