@@ -1,10 +1,9 @@
-import { AllKeysExhaustedError } from "../errors.ts";
-import type { RequestShape } from "../judgement/provider.ts";
 import type { ReserveOptions } from "../limits/store.ts";
 import { type Asker, Questions } from "./asking/asker.ts";
 import { Batched } from "./asking/batched.ts";
 import { Choice } from "./asking/choice.ts";
 import { Grants } from "./asking/grants.ts";
+import { NearHome } from "./asking/near-home.ts";
 import { OneByOne } from "./asking/one-by-one.ts";
 import { Refusals } from "./asking/refusals.ts";
 import { TokenAmounts } from "./asking/token-amounts.ts";
@@ -12,9 +11,8 @@ import type { EventHub } from "./events.ts";
 import { exhaustedError } from "./exhaustion.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
 import type { Account } from "./keys/pooled-key.ts";
-import { type AskedRequest, Lease, type LeaseOwner } from "./lease.ts";
+import { Lease, type LeaseOwner } from "./lease.ts";
 import type { Readiness, ReadinessParts } from "./readiness.ts";
-import { Affinity } from "./ready/affinity.ts";
 import { availability } from "./ready/availability.ts";
 import { NotNow } from "./ready/not-now.ts";
 import type { ReadySet } from "./ready/ready-set.ts";
@@ -51,7 +49,8 @@ export class Dispatcher {
   readonly #pool: KeyPool;
   readonly #names: RequestNames;
   readonly #readiness: Readiness;
-  readonly #affinity: Affinity;
+  /** Made for the first request that belongs somewhere. */
+  #nearHome: NearHome | undefined;
   readonly #asker: Asker;
   readonly #grants: Grants;
   readonly #tokens = new TokenAmounts();
@@ -66,7 +65,6 @@ export class Dispatcher {
     this.#pool = pool;
     this.#names = parts.names;
     this.#readiness = readiness;
-    this.#affinity = new Affinity(pool);
     this.questions = new Questions(options.leaseMs);
     const { owner } = parts;
     this.#grants = new Grants({ options, events: parts.events, pool, limits: tracker, owner, host: readiness });
@@ -88,7 +86,7 @@ export class Dispatcher {
 
   acquire(request: AcquireRequest, isNear = request.affinity !== undefined): Lease | Promise<Lease> {
     const readySet = this.#readiness.readySets.for(request.model);
-    if (isNear) return this.#acquireNear(readySet, request);
+    if (isNear) return this.#near().acquire(readySet, request, this.#stickyWait(request));
     if (readySet.waiting > 0) return this.#wait(readySet, request, undefined);
     const got = this.#asker.pick(readySet, request);
     return got instanceof Lease ? got : this.#acquireLater(readySet, request, got);
@@ -98,16 +96,26 @@ export class Dispatcher {
   outlook(request: AcquireRequest): Outlook {
     const readySet = this.#readiness.readySets.for(request.model);
     readySet.wakeDue(this.#options.clock.monotonic());
-    const home = this.#homeOf(readySet, request);
+    const home = request.affinity === undefined ? undefined : this.#near().homeOf(readySet, request);
     return { readySet, home, tokens: this.#tokens, reserveOptions: this.questions.request };
   }
 
-  /** The account a conversation belongs to. */
-  #homeOf(readySet: ReadySet, { affinity, account, exclude }: AcquireRequest): Account | undefined {
-    if (affinity === undefined || account !== undefined) return undefined;
-    const mayServe = (of: Account): boolean =>
-      readySet.availabilityOf(of.slot) !== availability.absent && (exclude === undefined || !of.isIn(exclude));
-    return this.#affinity.accountFor(affinity, this.#readiness.inFlight, mayServe);
+  #near(): NearHome {
+    this.#nearHome ??= new NearHome(this.#pool, this.#readiness, {
+      pick: (readySet, request) => {
+        const picked = this.#asker.pick(readySet, request);
+        return picked instanceof Promise ? this.#unlessEnded(picked, request) : picked;
+      },
+      wait: (readySet, request, last, maxWaitMs) =>
+        this.#wait(readySet, request, last, this.#readiness.queue.arrive(), maxWaitMs),
+      acquire: (request) => this.acquire(request, false),
+    });
+    return this.#nearHome;
+  }
+
+  /** How long a request may wait for the account it belongs to. */
+  #stickyWait(request: AcquireRequest): number {
+    return Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
   }
 
   /** There is nothing yet, or the store takes its time. */
@@ -128,32 +136,6 @@ export class Dispatcher {
       if (answer instanceof Lease) answer.settle({ outcome: "aborted", sent: "no" });
     };
     return Promise.resolve(untilEnded(picked, request, this.#options.clock, late));
-  }
-
-  /** First the account the conversation belongs to, then whichever can serve: it belongs to that one from then on. */
-  async #acquireNear(readySet: ReadySet, request: AcquireRequest): Promise<Lease> {
-    const affinity = request.affinity as string;
-    const home = this.#homeOf(readySet, request);
-    const atHome = home === undefined ? null : await this.#acquireAt(home, readySet, request);
-    const lease = atHome ?? (await this.acquire(request, false));
-    this.#affinity.record(affinity, lease.key.account);
-    return lease;
-  }
-
-  /** A key of this account: now, or as soon as a conversation may wait for it. */
-  async #acquireAt(home: Account, readySet: ReadySet, request: AcquireRequest): Promise<Lease | null> {
-    const trial = pinnedTo(home.name, request);
-    const picked = this.#asker.pick(readySet, trial);
-    const got = picked instanceof Promise ? await this.#unlessEnded(picked, trial) : picked;
-    if (got instanceof Lease) return got;
-    const waitMs = Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
-    if (waitMs <= 0) return null;
-    try {
-      return await this.#wait(readySet, trial, got, this.#readiness.queue.arrive(), waitMs);
-    } catch (error) {
-      if (AllKeysExhaustedError.isInstance(error)) return null;
-      throw error;
-    }
   }
 
   #wait(
@@ -249,12 +231,4 @@ interface WaitingRequest extends Waiting<Lease> {
   readonly model: string | undefined;
   readonly isPinned: boolean;
   isLike(other: WaitingRequest): boolean;
-}
-
-/** The same request, for one account only, which nobody is told of. */
-function pinnedTo(account: string, request: AskedRequest): AskedRequest {
-  const { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline, tags, origin } = request;
-  const findModel = (shape: RequestShape): string | undefined => request.findModel?.(shape);
-  const asked = { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline };
-  return Object.assign(asked, { tags, origin, findModel, account, isTrial: true });
 }
