@@ -173,12 +173,22 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
       idleTimeoutMs === undefined &&
       !this.#events.isHeard &&
       call.ending === undefined;
-    if (isOver && lease.provider.provider.resources === undefined && !this.#pool.countsToTheEnd) {
+    if (
+      isOver &&
+      !this.#pool.countsToTheEnd &&
+      (lease.provider.provider.resources === undefined || !this.#mayMake(call, lease))
+    ) {
       // Nothing is counted, remembered or told to the end of the body.
       lease.settle(success);
       return answer;
     }
     const changed = trace ? this.#final.headersOfSuccess(call, lease, answer.status) : undefined;
     return this.#end.settle(call, lease, answer, reply, changed);
+  }
+
+  /** May its answer hand out an id that other accounts do not know? */
+  #mayMake({ method, url }: C, { provider: { provider } }: Lease): boolean {
+    if (provider.resources === undefined || this.#pool.accountCount < 2) return false;
+    return this.#options.pins.madeBy(provider.resources, method, url) !== undefined;
   }
 }

@@ -13,11 +13,15 @@ export class PoolPins {
   /** May any id be remembered? */
   isInUse = false;
   readonly #pins = new Map<ResourceShape, ResourcePins>();
+  /** What was found of the last URL: most calls have that of the last. */
+  #last: { readonly resources: ResourceShape; readonly url: string; readonly makes: boolean } | undefined;
 
   /** Those of a provider with such resources, where its answer to this request may hand out an id. */
   madeBy(resources: ResourceShape, method: string, url: string): ResourcePins | undefined {
-    if (method !== "POST" && method !== "PUT") return undefined;
-    return resources.made.some((part) => url.includes(part)) ? this.#of(resources) : undefined;
+    if (this.#last === undefined || this.#last.url !== url || this.#last.resources !== resources) {
+      this.#last = { resources, url, makes: resources.made.some((part) => url.includes(part)) };
+    }
+    return this.#last.makes && (method === "POST" || method === "PUT") ? this.#of(resources) : undefined;
   }
 
   /** The account that made what a request is about, by its id; `undefined` for all others. */
