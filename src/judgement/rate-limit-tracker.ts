@@ -1,9 +1,10 @@
 import { expectKnown, expectMethods, expectNumber, expectString, unexpected } from "../checks.ts";
 import { systemClock } from "../clock.ts";
 import { amountsOf } from "../limits/amounts.ts";
+import { fillTokens } from "../limits/key-candidate.ts";
 import { type LimitTemplate, resolveLimits } from "../limits/limits.ts";
 import { MemoryStore } from "../limits/memory/memory.ts";
-import { fillTokens, type LimitedBucket, type LimitedKey, PoolLimits } from "../limits/pool-limits.ts";
+import { type LimitedBucket, type LimitedKey, PoolLimits } from "../limits/pool-limits.ts";
 import { accountScope, modelScope } from "../limits/scopes.ts";
 import type { Blocked, Candidate, Reservation, ReserveOptions, Store } from "../limits/store.ts";
 import type { Clock, Dimension, Limit, Usage } from "../types.ts";

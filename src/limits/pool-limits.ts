@@ -1,103 +1,40 @@
-import type { Classification, Clock, CooldownChange, CooldownSource, LadderSpec, ScopeId } from "../types.ts";
+import type { Clock, ScopeId } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
-import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
+import { CooldownPolicy, type CooldownPolicyOptions } from "./cooldown-policy.ts";
 import {
-  accountScope,
-  addressScope,
-  credentialScope,
-  keyScope,
-  modelScope,
-  originScope,
-  type ScopedKey,
-  scopesOf,
-} from "./scopes.ts";
-import type { Bucket, Candidate, Need } from "./store.ts";
+  type BucketTerms,
+  KeyBucket,
+  KeyCandidate,
+  type OwnCandidate,
+  type OwnNeed,
+  ownerOf,
+} from "./key-candidate.ts";
+import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
+import { type ScopedKey, scopesOf } from "./scopes.ts";
+import type { Bucket } from "./store.ts";
 
 /** A key as its limits know it. */
-export interface LimitedKey {
-  readonly id: string;
-  readonly account: {
-    /** Provider and name. */
-    readonly id: string;
-    readonly provider: { readonly id: string };
+export interface LimitedKey extends ScopedKey {
+  readonly account: ScopedKey["account"] & {
     /** Limits that hold for each of its keys. */
     readonly limits: readonly LimitTemplate[];
   };
   readonly config: { readonly limits: readonly LimitTemplate[] | undefined };
-  readonly secret: { readonly fingerprint: string | undefined };
-  /** Is its secret fetched, so that it may be another one later? @default false */
-  readonly isDynamic?: boolean | undefined;
 }
 
-export interface PoolLimitsOptions {
+export interface PoolLimitsOptions extends CooldownPolicyOptions {
   readonly clock: Clock;
   /** Overrides every window's guard, milliseconds. */
   readonly guardMs: number | undefined;
-  /** First rest after a refusal that names no time, milliseconds; the steps after it double. */
-  readonly cooldownMs: number;
-  /** Longest such rest, milliseconds. */
-  readonly maxCooldownMs: number;
-  /** Names the address requests leave from. */
-  readonly egress: string;
+  /** Does the store answer at once, and ask for names only when it needs them? @default it is asked by names */
+  readonly isStoreOurs?: boolean | undefined;
 }
 
-/** A provider may say "0 seconds": asking again in the same instant would only be refused again. */
-const shortestRestMs = 100;
-
-/** The place of a request that was given up stays taken for so long, until its provider can know; milliseconds. */
-const placeGuardMs = 1000;
+/** The permit of a request that was given up stays taken for so long, until its provider can know; milliseconds. */
+const permitGuardMs = 1000;
 
 /** Model names come from outside: so many are counted apart for one owner. */
 const mostModels = 64;
-
-const second = 1000;
-const minute = 60 * second;
-const hour = 60 * minute;
-
-/** A refused credential is tried again, ever more rarely: a fresh key may need minutes until its provider knows it. */
-const credentialLadder: LadderSpec = { baseMs: 30 * second, factor: 4, maxMs: hour, jitter: 0.1 };
-const creditLadder: LadderSpec = { baseMs: hour, factor: 2, maxMs: 24 * hour, jitter: 0.1 };
-const forbiddenLadder: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, jitter: 0.1 };
-/** A provider in trouble only orders and delays, so its rests are short. */
-const providerLadder: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
-
-/** A need whose amount is set anew for every request. */
-export type OwnNeed = { -readonly [field in keyof Need]: Need[field] };
-
-export interface OwnCandidate extends Candidate {
-  readonly needs: readonly OwnNeed[];
-  /** Those of them that count tokens. */
-  readonly ofTokens: readonly OwnNeed[] | undefined;
-}
-
-const noNeeds: readonly OwnNeed[] = [];
-
-/** Its scopes are named once somebody looks: a store in which nothing cools does not. */
-class KeyCandidate implements OwnCandidate {
-  readonly needs: readonly OwnNeed[];
-  readonly ofTokens: readonly OwnNeed[] | undefined;
-  memo: unknown;
-  readonly #key: ScopedKey;
-  readonly #egress: string;
-  readonly #model: string | undefined;
-  #scopes: readonly ScopeId[] | undefined;
-
-  constructor(key: LimitedKey, egress: string, model: string | undefined, needs: readonly OwnNeed[]) {
-    const ofTokens = needs.length === 0 ? needs : needs.filter(({ bucket }) => countsTokens(bucket.dimension));
-    this.needs = needs;
-    this.ofTokens = ofTokens.length === 0 ? undefined : ofTokens;
-    this.memo = undefined;
-    this.#key = key;
-    this.#egress = egress;
-    this.#model = model;
-    this.#scopes = key.isDynamic === true ? scopesOf(key, egress, model) : undefined;
-  }
-
-  get scopes(): readonly ScopeId[] {
-    this.#scopes ??= scopesOf(this.#key, this.#egress, this.#model);
-    return this.#scopes;
-  }
-}
 
 /** A counter, with the limit it is for. */
 export interface LimitedBucket {
@@ -113,45 +50,63 @@ interface SharedCalendar {
 }
 
 /**
- * Knows the declared limits and turns keys into what a store is asked for, and judgements into what a store is told.
- * Counts nothing itself: counting is the store's.
+ * Knows the declared limits and turns keys into what a store is asked for. Counts nothing itself: counting is the store's. A bucket
+ * is found by its name, but for those of keys that have always been alone in their accounts: of them it is told once, and the name is
+ * put together when something else is looked for that may be the same.
  */
 export class PoolLimits {
+  readonly policy: CooldownPolicy;
   readonly #options: PoolLimitsOptions;
   readonly #buckets = new Map<string, Bucket>();
+  /** Buckets that were given out without a look for one of their name. */
+  #unnamed: KeyBucket[] = [];
+  /** While nobody asked for a bucket that may be one of those: their mark. Afterwards all are found by name. */
+  #sole: object | undefined;
+  readonly #terms = new Map<LimitTemplate, BucketTerms>();
   /** Models for which limits of one model each were counted, by owner. */
   readonly #modelsSeen = new Map<ScopeId, Set<string>>();
   readonly #calendars = new Map<string, SharedCalendar>();
-  readonly #ladder: LadderSpec;
-  /** Is any limit counted? */
-  hasLimits = false;
-  /** Is any counted by calendar? */
-  hasCalendars = false;
 
   constructor(options: PoolLimitsOptions) {
     this.#options = options;
-    this.#ladder = { baseMs: options.cooldownMs, factor: 2, maxMs: options.maxCooldownMs, jitter: 0.2 };
+    this.policy = new CooldownPolicy(options);
+    this.#sole = options.isStoreOurs === true ? this : undefined;
+  }
+
+  /** The scopes whose cooldown stops a key for requests of any model. */
+  scopesOf(key: LimitedKey): readonly ScopeId[] {
+    return scopesOf(key, this.#options.egress, undefined);
   }
 
   /**
-   * What must be free for this key to serve, with the scopes whose rest stops it.
+   * What must be free for this key to serve, with the scopes whose cooldown stops it.
    * @param model whose limits count
-   * @param restsAlone may the model itself be at rest?
+   * @param coolsAlone may the model itself be in cooldown?
    */
-  candidateFor(key: LimitedKey, model: string | undefined, restsAlone = true): OwnCandidate {
-    const isUnlimited = key.config.limits === undefined && key.account.limits.length === 0;
-    const needs = isUnlimited ? noNeeds : this.#needsOf(key, model);
-    const { egress } = this.#options;
-    return new KeyCandidate(key, egress, restsAlone ? model : undefined, needs);
+  candidateFor(key: LimitedKey, model: string | undefined, coolsAlone = true): OwnCandidate {
+    const scopes = scopesOf(key, this.#options.egress, coolsAlone ? model : undefined);
+    const needs = templatesOf(key, model).map((template) => ({
+      bucket: this.#bucketOf(template, key, model),
+      amount: 1,
+    }));
+    return { scopes, needs, ofTokens: ofTokens(needs), memo: undefined };
   }
 
-  #needsOf(key: LimitedKey, model: string | undefined): OwnNeed[] {
-    const needs: OwnNeed[] = [];
-    const { limits } = key.config;
-    for (const template of limits === undefined ? key.account.limits : limitsOfKey(key.account.limits, limits)) {
-      if (countsModel(template, model)) needs.push({ bucket: this.#bucketOf(template, key, model), amount: 1 });
-    }
-    return needs;
+  /**
+   * The same for requests of any model, of a key that has been alone in its account, under its first secret, and for which nothing was
+   * asked so far.
+   */
+  firstCandidateFor(key: LimitedKey): OwnCandidate {
+    if (this.#sole === undefined) return this.candidateFor(key, undefined);
+    const templates = templatesOf(key, undefined);
+    // Most keys have the limits of their provider: the length is known.
+    const needs = templates.map(
+      (template): OwnNeed =>
+        template.scope === "ip"
+          ? { bucket: this.#bucketOf(template, key, undefined), amount: 1 }
+          : this.#own(template, key),
+    );
+    return new KeyCandidate(key, this.#options.egress, needs, ofTokens(needs));
   }
 
   /** Everything counted for a key: its limits of all models, and of each model that was seen. */
@@ -159,7 +114,8 @@ export class PoolLimits {
     if (this.hasCalendars) this.refresh(this.#options.clock.wall());
     const found: LimitedBucket[] = [];
     for (const template of limitsOfKey(key.account.limits, key.config.limits)) {
-      const models = template.perModel ? (this.#modelsSeen.get(this.#ownerOf(template, key)) ?? []) : [undefined];
+      const owner = ownerOf(template, key, this.#options.egress);
+      const models = template.perModel ? (this.#modelsSeen.get(owner) ?? []) : [undefined];
       for (const model of models) {
         if (template.perModel && !countsModel(template, model)) continue;
         found.push({ template, model, bucket: this.#bucketOf(template, key, model) });
@@ -168,10 +124,9 @@ export class PoolLimits {
     return found;
   }
 
-  /** Does a bucket with this id count tokens? */
-  isOfTokens(bucketId: string): boolean {
-    const bucket = this.#buckets.get(bucketId);
-    return bucket !== undefined && countsTokens(bucket.dimension);
+  /** Is any limit counted? */
+  get hasLimits(): boolean {
+    return this.#buckets.size + this.#unnamed.length > 0;
   }
 
   /** Moves calendar windows on, and tells whether any boundary had passed. */
@@ -186,74 +141,36 @@ export class PoolLimits {
     return moved;
   }
 
-  /**
-   * Which rests a judgement asks for. Most judgements ask for none.
-   * @param secret the one that was judged
-   */
-  changesFor(
-    judged: Classification,
-    key: LimitedKey,
-    model: string | undefined,
-    origin: string,
-    attemptStartedAt: number,
-    secret: LimitedKey["secret"] = key.secret,
-  ): readonly CooldownChange[] {
-    const { kind, retryAfterMs } = judged;
-    const reason = kind;
-    const forMs = retryAfterMs === null ? undefined : Math.max(retryAfterMs, shortestRestMs);
-    const rest = (scope: ScopeId, ladder: LadderSpec, guess: CooldownSource): CooldownChange[] =>
-      forMs === undefined
-        ? [{ scope, set: { ladder, attemptStartedAt }, reason, source: guess }]
-        : [{ scope, set: { forMs }, reason, source: "authoritative" }];
-    switch (kind) {
-      case "rate_limit":
-        return rest(this.#scopeOf(judged, key, model, origin), this.#ladder, "heuristic");
-      case "quota_exhausted":
-        return rest(this.#scopeOf(judged, key, model, origin), creditLadder, "credit");
-      case "invalid_key": {
-        const scope = credentialScope(key.account.provider.id, secret.fingerprint ?? key.id);
-        return [{ scope, set: { ladder: credentialLadder, attemptStartedAt }, reason, source: "heuristic" }];
-      }
-      case "forbidden":
-        if (!judged.failover) return [];
-        return rest(this.#scopeOf(judged, key, model, origin), forbiddenLadder, "heuristic");
-      case "overloaded":
-      case "server_error":
-      case "network":
-      case "timeout":
-        if (judged.scope === "ip") return rest(this.#addressOf(key), providerLadder, "heuristic");
-        return judged.scope === "request" ? [] : rest(originScope(origin), providerLadder, "heuristic");
-      default:
-        return [];
-    }
+  get hasCalendars(): boolean {
+    return this.#calendars.size > 0;
   }
 
-  #scopeOf({ scope, sharedBy }: Classification, key: LimitedKey, model: string | undefined, origin: string): ScopeId {
-    if (scope === "ip") return this.#addressOf(key);
-    if (scope === "provider") return originScope(origin);
-    if (scope === "model" && model !== undefined) return modelScope(key.account.id, model);
-    const shared = sharedBy === "account" || sharedBy === "project" || scope === "account" || scope === "model";
-    return shared ? accountScope(key.account.id) : keyScope(key.account.provider.id, key.id);
+  #own(template: LimitTemplate, key: LimitedKey): KeyBucket {
+    const bucket = new KeyBucket(this.#termsOf(template, key), key);
+    this.#unnamed.push(bucket);
+    return bucket;
   }
 
-  #addressOf({ account }: LimitedKey): ScopeId {
-    return addressScope(account.provider.id, this.#options.egress);
-  }
-
-  #ownerOf({ scope }: LimitTemplate, key: LimitedKey): ScopeId {
-    if (scope === "ip") return this.#addressOf(key);
-    return scope === "key" ? keyScope(key.account.provider.id, key.id) : accountScope(key.account.id);
+  /** All buckets by name. From now on every one is found so. */
+  #named(): Map<string, Bucket> {
+    if (this.#sole === undefined) return this.#buckets;
+    this.#sole = undefined;
+    for (const bucket of this.#unnamed) this.#buckets.set(bucket.id, bucket);
+    this.#unnamed = [];
+    return this.#buckets;
   }
 
   #bucketOf(template: LimitTemplate, key: LimitedKey, model: string | undefined): Bucket {
-    const owner = this.#ownerOf(template, key);
+    const owner = ownerOf(template, key, this.#options.egress);
     const id = template.perModel ? `${owner}#${template.id}|${model}` : `${owner}#${template.id}`;
-    const known = this.#buckets.get(id);
+    // What counts an address, or one model, is no key's own.
+    const buckets = template.scope === "ip" || template.perModel ? this.#buckets : this.#named();
+    const known = buckets.get(id);
     // Two keys of one account may declare the same limit differently: the lower one holds.
     if (known !== undefined && known.limit <= template.limit) return known;
-    const bucket = this.#makeBucket(id, template);
+    const { kind, dimension, limit, windowMs, edges, guardMs } = this.#termsOf(template, key);
+    const bucket: Bucket = { id, kind, dimension, limit, windowMs, edges, guardMs };
     this.#buckets.set(id, bucket);
-    this.hasLimits = true;
     if (template.perModel && model !== undefined) this.#noteModel(owner, model);
     return bucket;
   }
@@ -270,30 +187,59 @@ export class PoolLimits {
     }
   }
 
-  #makeBucket(id: string, { dimension, limit, window }: LimitTemplate): Bucket {
+  #termsOf(template: LimitTemplate, { config }: LimitedKey): BucketTerms {
+    // Limits of a key's own are not kept: they go with it.
+    if (config.limits !== undefined) return this.#makeTerms(template);
+    let terms = this.#terms.get(template);
+    if (terms === undefined) {
+      terms = this.#makeTerms(template);
+      this.#terms.set(template, terms);
+    }
+    return terms;
+  }
+
+  #makeTerms(template: LimitTemplate): BucketTerms {
+    const { dimension, limit, window } = template;
+    const sole = (): object | undefined => this.#sole;
+    const common = {
+      template,
+      kind: window.kind,
+      dimension,
+      limit,
+      get soleOf() {
+        return sole();
+      },
+    };
     if (window.kind === "concurrency") {
-      return { id, kind: "concurrency", dimension, limit, guardMs: this.#options.guardMs ?? placeGuardMs };
+      return Object.assign(common, { guardMs: this.#options.guardMs ?? permitGuardMs });
     }
     const windowMs = lengthOf({ window });
     const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
-    if (window.kind !== "calendar") return { id, kind: window.kind, dimension, limit, windowMs, guardMs };
-    const name = `${window.unit} ${window.timeZone}`;
+    if (window.kind !== "calendar") return Object.assign(common, { windowMs, guardMs });
+    return Object.assign(common, { edges: this.#edgesOf(window.unit, window.timeZone), guardMs });
+  }
+
+  #edgesOf(unit: ConstructorParameters<typeof Calendar>[0], timeZone: string): Edges {
+    const name = `${unit} ${timeZone}`;
     let shared = this.#calendars.get(name);
     if (shared === undefined) {
-      const calendar = new Calendar(window.unit, window.timeZone);
+      const calendar = new Calendar(unit, timeZone);
       shared = { calendar, edges: calendar.edgesAt(this.#options.clock.wall()) };
       this.#calendars.set(name, shared);
-      this.hasCalendars = true;
     }
-    return { id, kind: "calendar", dimension, limit, edges: shared.edges, guardMs };
+    return shared.edges;
   }
 }
 
-/** Sets what a request is expected to use. More than a limit holds is asked as all of it: then nothing else may be counted. */
-export function fillTokens(needs: readonly OwnNeed[], input: number, output: number): void {
-  for (const need of needs) {
-    const { dimension, limit } = need.bucket;
-    const wanted = dimension === "inputTokens" ? input : dimension === "outputTokens" ? output : input + output;
-    need.amount = Math.min(limit, Math.ceil(wanted));
-  }
+/** The limits of a key that count requests for this model. */
+function templatesOf({ account, config }: LimitedKey, model: string | undefined): readonly LimitTemplate[] {
+  const templates = config.limits === undefined ? account.limits : limitsOfKey(account.limits, config.limits);
+  return templates.every((template) => countsModel(template, model))
+    ? templates
+    : templates.filter((template) => countsModel(template, model));
+}
+
+function ofTokens(needs: readonly OwnNeed[]): readonly OwnNeed[] | undefined {
+  if (!needs.some(({ bucket }) => countsTokens(bucket.dimension))) return undefined;
+  return needs.filter(({ bucket }) => countsTokens(bucket.dimension));
 }

@@ -203,7 +203,7 @@ async function leaseFor(
     limit: 1,
     guardMs: 0,
   };
-  const scopes = tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
+  const scopes = tracker.scopesOf(key).filter(isKeyScope);
   const candidate: Candidate = { scopes, needs: [{ bucket, amount: 1 }], memo: undefined };
   const answer = await options.store.reserve([candidate], dispatcher.questions.probe);
   if (!answer.granted) return undefined;

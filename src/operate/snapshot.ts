@@ -217,7 +217,7 @@ async function readTogether(port: PoolPort, keys: readonly PooledKey[]): Promise
 function scopesOf(key: PooledKey, tracker: PoolLimits): readonly ScopeId[] {
   const { account } = key;
   const ofModels = [...(account.coolingModels ?? [])].map((model) => modelScope(account.id, model));
-  return [...tracker.candidateFor(key, undefined).scopes, ...ofModels];
+  return [...tracker.scopesOf(key), ...ofModels];
 }
 
 function factsOf(key: PooledKey, clock: Clock): KeyFacts {

@@ -90,7 +90,7 @@ export class Cooldowns {
     const { tracker, readiness } = this.#parts;
     const { account } = key;
     const models = [...(account.coolingModels ?? [])].map((model) => modelScope(account.id, model));
-    const own = tracker.candidateFor(key, undefined).scopes.filter(isKeyScope);
+    const own = tracker.scopesOf(key).filter(isKeyScope);
     const scopes = [...own, accountScope(account.id), ...models];
     const changes = scopes.map((scope) => ({ scope, set: "end", reason: "operator", source: "operator" }) as const);
     const ended = this.#store.cooldown(changes);

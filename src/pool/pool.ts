@@ -62,7 +62,14 @@ export class Pool implements PoolPort {
     this.events = events;
     this.#names = new RequestNames(options.random);
     this.#loading = new SharedWork(clock);
-    this.tracker = new PoolLimits({ clock, guardMs, cooldownMs, maxCooldownMs, egress });
+    this.tracker = new PoolLimits({
+      clock,
+      guardMs,
+      cooldownMs,
+      maxCooldownMs,
+      egress,
+      isStoreOurs: options.store.clock === clock,
+    });
     this.registry = new KeyRegistry({ keys, clock, idSecret, terms: options, ask: (source) => this.#ask(source) });
     const { pool } = this.registry;
     this.registry.overrides = makeOverrides?.(this);

@@ -154,7 +154,13 @@ export class Settlement implements LeaseOwner {
     const cooldowns =
       classification === undefined
         ? noCooldowns
-        : this.#parts.tracker.changesFor(classification, key, model, origin, reservation.reservedAt, secretUsed);
+        : this.#parts.tracker.policy.changesFor(classification, {
+            key,
+            model,
+            origin,
+            startedAt: reservation.reservedAt,
+            secret: secretUsed,
+          });
     let changes: readonly PoolChange[] = cooldowns;
     if (classification !== undefined && observers.refused !== undefined) {
       const refusal = { outcome, sent, usage, headers, text, classification, cooldowns };

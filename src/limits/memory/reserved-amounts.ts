@@ -1,7 +1,7 @@
 import type { Clock } from "../../types.ts";
-import { realAmount } from "../amounts.ts";
-import type { Hold, Need, Report } from "../store.ts";
-import type { Counter, Instant } from "../windows/counter.ts";
+import { amountVaries, realAmount } from "../amounts.ts";
+import type { Blocked, Hold, Need, Report } from "../store.ts";
+import { type Counter, type Instant, untilRelease } from "../windows/counter.ts";
 import type { CountedNeeds } from "./memory-reservation.ts";
 
 /**
@@ -50,4 +50,26 @@ export function settleCounters(hold: Hold, counted: CountedNeeds, report: Report
     const now = change > 0 ? clock.monotonic() : hold.reservedAt;
     counter.settle(ticket, change, delayMs, bucket, now, real);
   }
+}
+
+/** Where much was asked for, little may fit sooner. */
+export function full(index: number, { bucket, amount }: Need, waitMs: number, counter: Counter, at: Instant): Blocked {
+  const by = bucket.id;
+  if (waitMs === untilRelease) return { index, by, until: null };
+  const until = at.monotonic + waitMs;
+  return amount <= 1
+    ? { index, by, until }
+    : { index, by, until, anyUntil: at.monotonic + counter.waitFor(1, bucket, at) };
+}
+
+/** When a candidate could be had again of which this was taken. Of tokens any amount counts as room. */
+export function readyInMs({ needs, counters, amountsVary }: CountedNeeds, at: Instant): number {
+  let readyMs = 0;
+  for (let place = 0; place < needs.length; place++) {
+    const { bucket, amount } = needs[place] as Need;
+    const again = amountsVary && amountVaries(bucket) ? 1 : amount;
+    const waitMs = (counters[place] as Counter).waitFor(again, bucket, at);
+    if (waitMs > readyMs) readyMs = Math.ceil(waitMs);
+  }
+  return readyMs;
 }

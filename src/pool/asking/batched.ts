@@ -1,4 +1,4 @@
-import type { OwnCandidate } from "../../limits/pool-limits.ts";
+import type { OwnCandidate } from "../../limits/key-candidate.ts";
 import { modelScope } from "../../limits/scopes.ts";
 import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";

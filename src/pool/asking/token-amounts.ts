@@ -1,5 +1,5 @@
+import { fillTokens, type OwnCandidate } from "../../limits/key-candidate.ts";
 import { outputReserve } from "../../limits/limits.ts";
-import { fillTokens, type OwnCandidate } from "../../limits/pool-limits.ts";
 import type { Candidate } from "../../limits/store.ts";
 import type { AcquireRequest, TokenEstimate } from "../rotator-options.ts";
 
@@ -13,7 +13,11 @@ export class TokenAmounts {
     const { input = 0, output = outputReserve } = this.#estimateOf(request);
     fillTokens(candidate.ofTokens, input, output);
     if (isShared) return candidate;
-    return { scopes: candidate.scopes, needs: candidate.needs.map((need) => ({ ...need })), memo: undefined };
+    return {
+      scopes: candidate.scopes,
+      needs: candidate.needs.map(({ bucket, amount }) => ({ bucket, amount })),
+      memo: undefined,
+    };
   }
 
   #estimateOf(request: AcquireRequest): TokenEstimate {

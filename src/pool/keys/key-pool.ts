@@ -43,7 +43,7 @@ export class KeyPool extends Accounts {
 
   /** Takes in the first keys; nobody is told. */
   begin(listed: readonly ListedKey[], addedAt: number): void {
-    const entry = this.#entryAt(addedAt);
+    const entry = this.#entryAt(addedAt, true);
     this.#listed = listed;
     this.#entry = entry;
     this.beginAccounts(listed.length);
@@ -66,13 +66,13 @@ export class KeyPool extends Accounts {
     return key;
   }
 
-  #entryAt(addedAt: number): KeyEntry {
+  #entryAt(addedAt: number, isFirst = false): KeyEntry {
     const idOf = (key: PooledKey): string => {
       const id = key.secret.fingerprint as string;
       this.keys.onNamed(id, key);
       return id;
     };
-    return { addedAt, idOf };
+    return { addedAt, isFirst, idOf };
   }
 
   #enter(id: string, config: KeyTraits, secret: KeySecret, entry: KeyEntry): PooledKey {

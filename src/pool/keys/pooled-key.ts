@@ -1,4 +1,4 @@
-import type { OwnCandidate } from "../../limits/pool-limits.ts";
+import type { OwnCandidate } from "../../limits/key-candidate.ts";
 import type { ObservedKey } from "../../ports.ts";
 import type { KeyConfig } from "../../types.ts";
 import type { QuotaGroup } from "./account.ts";
@@ -22,6 +22,8 @@ export type Account = QuotaGroup<PooledKey>;
 export interface KeyEntry {
   /** Monotonic time at which they came into the pool. */
   readonly addedAt: number;
+  /** Did they begin the pool? */
+  readonly isFirst: boolean;
   /** Finds the id of a key that was given none, and remembers whose it is. */
   idOf(key: PooledKey): string;
 }
@@ -40,6 +42,8 @@ export interface KeyTroubles {
   readonly offReason: string | undefined;
   /** The secret it was given, where it may be sent with another one for a time. */
   readonly source: KeyConfig["secret"] | undefined;
+  /** Had it another secret, or other settings, or is this a second account of it? */
+  readonly isChanged: boolean;
   /** Names the fetched secret that was refused last. */
   readonly refusedFingerprint: string | undefined;
   readonly failures: number;
@@ -54,6 +58,7 @@ const noTroubles: KeyTroubles = Object.freeze({
   givenUp: false,
   offReason: undefined,
   source: undefined,
+  isChanged: false,
   refusedFingerprint: undefined,
   failures: 0,
   lastFailureAt: 0,
@@ -105,6 +110,12 @@ export class PooledKey {
   /** Its id, where somebody asked for it or gave it. */
   get knownId(): string | undefined {
     return this.#id;
+  }
+
+  /** Is it still as the first list had it, alone in its account, and was nothing asked for it? Then nobody else here counted for it. */
+  get isAsListed(): boolean {
+    if (this.account.only !== this) return false;
+    return this.#entry.isFirst && this.candidate === undefined && !this.isDynamic && !this.troubles.isChanged;
   }
 
   /** As a source would list it. */
@@ -204,12 +215,12 @@ export class PooledKey {
     this.config = config;
     this.secret = secret;
     this.candidate = undefined;
-    if (this.#troubles !== undefined) this.#note({ source: undefined });
+    this.#note({ source: undefined, isChanged: true });
   }
 
   /** Is sent with this secret, which is the one before or the one it was given. */
   sendWith(secret: KeySecret): void {
-    this.#note({ source: this.source });
+    this.#note({ source: this.source, isChanged: true });
     this.secret = secret;
     this.candidate = undefined;
   }

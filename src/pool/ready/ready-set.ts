@@ -1,4 +1,5 @@
-import type { OwnCandidate, PoolLimits } from "../../limits/pool-limits.ts";
+import type { OwnCandidate } from "../../limits/key-candidate.ts";
+import type { PoolLimits } from "../../limits/pool-limits.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
@@ -100,7 +101,7 @@ export class ReadySet {
     const fingerprint = key.isDynamic ? (secret.fingerprint ?? "") : undefined;
     if (this.model === undefined) {
       if (key.candidate === undefined || key.candidateFor !== fingerprint) {
-        key.candidate = limits.candidateFor(key, undefined);
+        key.candidate = key.isAsListed ? limits.firstCandidateFor(key) : limits.candidateFor(key, undefined);
         key.candidateFor = fingerprint;
       }
       return key.candidate;

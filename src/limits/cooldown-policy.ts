@@ -1,0 +1,109 @@
+import type { Classification, CooldownChange, CooldownSource, LadderSpec, ScopeId } from "../types.ts";
+import {
+  accountScope,
+  addressScope,
+  credentialScope,
+  keyScope,
+  modelScope,
+  originScope,
+  type ScopedKey,
+} from "./scopes.ts";
+
+/** A provider may say "0 seconds": asking again in the same instant would only be refused again. */
+const shortestCooldownMs = 100;
+
+const second = 1000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/** A refused credential is tried again, ever more rarely: a fresh key may need minutes until its provider knows it. */
+const credentialBackoff: LadderSpec = { baseMs: 30 * second, factor: 4, maxMs: hour, jitter: 0.1 };
+const creditBackoff: LadderSpec = { baseMs: hour, factor: 2, maxMs: 24 * hour, jitter: 0.1 };
+const forbiddenBackoff: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, jitter: 0.1 };
+/** A provider in trouble only orders and delays, so its cooldowns are short. */
+const providerBackoff: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
+
+export interface CooldownPolicyOptions {
+  /** First cooldown after a refusal that names no time, milliseconds; those after it double. */
+  readonly cooldownMs: number;
+  /** Longest such cooldown, milliseconds. */
+  readonly maxCooldownMs: number;
+  /** Names the address requests leave from. */
+  readonly egress: string;
+}
+
+/** What an attempt was about. */
+export interface ClassifiedAttempt {
+  readonly key: ScopedKey;
+  readonly model: string | undefined;
+  readonly origin: string;
+  /** On the store's clock. */
+  readonly startedAt: number;
+  /** The secret that was classified: the key may have another one by now. */
+  readonly secret: ScopedKey["secret"];
+}
+
+/** What a classification puts into cooldown, and for how long: as stated, or by the backoff schedule of consecutive failures. */
+export class CooldownPolicy {
+  readonly #egress: string;
+  readonly #backoff: LadderSpec;
+
+  constructor({ cooldownMs, maxCooldownMs, egress }: CooldownPolicyOptions) {
+    this.#egress = egress;
+    this.#backoff = { baseMs: cooldownMs, factor: 2, maxMs: maxCooldownMs, jitter: 0.2 };
+  }
+
+  /** The cooldowns that follow. Most classifications have none. */
+  changesFor(classification: Classification, attempt: ClassifiedAttempt): readonly CooldownChange[] {
+    const { kind, failover, scope } = classification;
+    const cool = (where: ScopeId, ladder: LadderSpec, guess: CooldownSource): CooldownChange[] => [
+      change(classification, attempt, where, ladder, guess),
+    ];
+    switch (kind) {
+      case "rate_limit":
+        return cool(this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
+      case "quota_exhausted":
+        return cool(this.#scopeOf(classification, attempt), creditBackoff, "credit");
+      case "invalid_key": {
+        const { key, secret, startedAt: attemptStartedAt } = attempt;
+        const where = credentialScope(key.account.provider.id, secret.fingerprint ?? key.id);
+        const set = { ladder: credentialBackoff, attemptStartedAt };
+        return [{ scope: where, set, reason: kind, source: "heuristic" }];
+      }
+      case "forbidden":
+        return failover ? cool(this.#scopeOf(classification, attempt), forbiddenBackoff, "heuristic") : [];
+      case "overloaded":
+      case "server_error":
+      case "network":
+      case "timeout":
+        if (scope === "ip") return cool(this.#addressOf(attempt.key), providerBackoff, "heuristic");
+        return scope === "request" ? [] : cool(originScope(attempt.origin), providerBackoff, "heuristic");
+      default:
+        return [];
+    }
+  }
+
+  #scopeOf({ scope, sharedBy }: Classification, { key, model, origin }: ClassifiedAttempt): ScopeId {
+    if (scope === "ip") return this.#addressOf(key);
+    if (scope === "provider") return originScope(origin);
+    if (scope === "model" && model !== undefined) return modelScope(key.account.id, model);
+    const shared = sharedBy === "account" || sharedBy === "project" || scope === "account" || scope === "model";
+    return shared ? accountScope(key.account.id) : keyScope(key.account.provider.id, key.id);
+  }
+
+  #addressOf({ account }: ScopedKey): ScopeId {
+    return addressScope(account.provider.id, this.#egress);
+  }
+}
+
+/** For as long as was stated, or by the schedule. */
+function change(
+  { kind: reason, retryAfterMs }: Classification,
+  { startedAt: attemptStartedAt }: ClassifiedAttempt,
+  scope: ScopeId,
+  ladder: LadderSpec,
+  guess: CooldownSource,
+): CooldownChange {
+  if (retryAfterMs === null) return { scope, set: { ladder, attemptStartedAt }, reason, source: guess };
+  return { scope, set: { forMs: Math.max(retryAfterMs, shortestCooldownMs) }, reason, source: "authoritative" };
+}
