@@ -31,6 +31,16 @@ export function makeConfigs(count: number): KeyConfig[] {
   return makeKeys(count).map((secret, place) => ({ secret, id: `key-${place}`, weight: 1 + (place % 5) }));
 }
 
+/** The same, two an account; written out, as configuration is. */
+export function makeSharedConfigs(count: number): KeyConfig[] {
+  return makeKeys(count).map((secret, place) => ({
+    secret,
+    id: `key-${place}`,
+    weight: 1 + (place % 5),
+    account: `account-${place >> 1}`,
+  }));
+}
+
 export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
   const registry = new KeyRegistry({
     keys: configs,
