@@ -22,10 +22,8 @@ export class KnownCooldowns {
   /** When cooldowns were ended, on the store's clock, or Infinity where nobody said: answers overtake each other. */
   readonly #ended = new Map<ScopeId, number>();
   #hearsay = 0;
-
-  get size(): number {
-    return this.#known.size;
-  }
+  /** Are there any? Written here alone. */
+  hasAny = false;
 
   get hasHearsay(): boolean {
     return this.#hearsay > 0;
@@ -42,12 +40,14 @@ export class KnownCooldowns {
   set(known: KnownCooldown): void {
     this.delete(known.cooldown.scope);
     this.#known.set(known.cooldown.scope, known);
+    this.hasAny = true;
     if (known.isHearsay) this.#hearsay++;
   }
 
   delete(scope: ScopeId): void {
     if (this.#known.get(scope)?.isHearsay === true) this.#hearsay--;
     this.#known.delete(scope);
+    this.hasAny = this.#known.size > 0;
   }
 
   /** Those that were known longest, or were looked at longest ago. What is over is dropped. */

@@ -170,13 +170,14 @@ export class SharedCooldowns {
 
   /** Cooldowns may be ended elsewhere without a word of it: now and then some are looked at again. Are there any? */
   look(): boolean {
+    if (!this.#known.hasAny) return false;
     const now = this.#now();
-    if (this.#known.size > 0 && now >= this.#lookAt) {
+    if (now >= this.#lookAt) {
       const { store, random } = this.#parts.options;
       this.#lookAt = now + (isListening(store) ? lookWhenToldMs : lookMs) * (1 + random() / 4);
       void this.#compare(this.#known.oldest(now, mostLookedAt));
     }
-    return this.#known.size > 0;
+    return this.#known.hasAny;
   }
 
   /** What others announced is hearsay: it refuses nobody before the store was asked. `undefined`: there is nothing to ask for. */

@@ -79,7 +79,9 @@ export class RedisStore implements SharedStore {
     this.#sharing = new Sharing({ clock, standing, status: () => commander.status?.(), onState });
     this.#names = new KeyNames(options.prefix ?? "rf", options.pool);
     this.#time = new ServerTime(clock);
-    const newRequest = (): ScriptRequest => this.#request();
+    // Should the server have lost its epoch, the next one is named unlike any before.
+    const newRequest = (): ScriptRequest =>
+      new ScriptRequest(this.#names, this.#instance, `${this.#instance}.${++this.#requests}`);
     const link = new Link({
       runner: new ScriptRunner(commander, this.#names.channel),
       clock,
@@ -248,7 +250,8 @@ export class RedisStore implements SharedStore {
     if (reservation instanceof RedisReservation) {
       if (reservation.isHolding) this.#permits.ended(reservation);
       settling = settlingOf(reservation, report);
-      for (const { bucket, change } of settling.needs) this.#usage.correct(bucket, change, reservation.reservedAt);
+      for (const { bucket, change } of settling.needs)
+        if (change !== 0) this.#usage.correct(bucket, change, reservation.reservedAt);
     } else settling = this.#outage.settle(reservation, report);
     if (Array.isArray(settling)) return older === undefined ? settling : older.states(settling);
     if (isIdle(settling)) return nothing;
@@ -272,11 +275,6 @@ export class RedisStore implements SharedStore {
       if (isUp && !isAmongNewer && this.#sharing.shared()) this.#feed?.reopen();
     }
     if (this.#outage.isOpen) this.#recovery.mergeIfDue();
-  }
-
-  #request(): ScriptRequest {
-    // Should the server have lost its epoch, the next one is named unlike any before.
-    return new ScriptRequest(this.#names, this.#instance, `${this.#instance}.${++this.#requests}`);
   }
 }
 

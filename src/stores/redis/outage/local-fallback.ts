@@ -13,7 +13,7 @@ import type {
   StoreReading,
 } from "../../../limits/store.ts";
 import type { CooldownChange, Random, ScopeId } from "../../../types.ts";
-import { holdsPermits, type Question } from "../wire/answer.ts";
+import { isPermit, type Question } from "../wire/answer.ts";
 import type { Standing } from "../wire/link.ts";
 import type { ServerTime } from "../wire/server-time.ts";
 import type { LastSeen } from "./last-seen.ts";
@@ -56,7 +56,7 @@ export class FallbackReservation implements Reservation {
     this.id = id;
     this.inner = inner;
     this.needs = needs.map(({ bucket, amount }) => ({ bucket, amount }));
-    this.isHolding = holdsPermits(this.needs);
+    this.isHolding = this.needs.some(isPermit);
     this.index = inner.index;
     this.reservedAt = inner.reservedAt;
     this.leaseMs = options.leaseMs;

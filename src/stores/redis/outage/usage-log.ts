@@ -59,7 +59,7 @@ export class UsageLog {
 
   /** What was taken then turned out to be more or less. */
   correct(bucket: Bucket, change: number, at: number): void {
-    const log = change === 0 ? undefined : this.#logs.get(bucket.id);
+    const log = this.#logs.get(bucket.id);
     if (log === undefined) return;
     for (let place = log.times.length - 1; place >= 0; place--) {
       if ((log.starts[place] as number) > at) continue;

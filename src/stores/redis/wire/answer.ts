@@ -117,15 +117,14 @@ export class RedisReservation implements Reservation {
     this.known = known;
     this.isProbe = purpose === "probe";
     this.claimed = this.isProbe ? known : nothing;
-    this.isHolding = this.claimed.length > 0 || holdsPermits(needs);
+    this.isHolding = this.claimed.length > 0 || needs.some(isPermit);
     this.lagMs = 0;
     this.settled = false;
   }
 }
 
-export function holdsPermits(needs: readonly Need[]): boolean {
-  for (const { bucket } of needs) if (bucket.kind === "concurrency") return true;
-  return false;
+export function isPermit({ bucket }: Need): boolean {
+  return bucket.kind === "concurrency";
 }
 
 /** The reservation that was made, or `undefined`: it was refused. @param place of the question among those asked at once */
