@@ -21,7 +21,7 @@ export interface FileStoreOptions {
   readonly logger?: Logger | undefined;
   /** @default the platform's clock */
   readonly clock?: Clock | undefined;
-  /** Jitters cooldown ladders. @default Math.random */
+  /** Jitters backoff schedules. @default Math.random */
   readonly random?: Random | undefined;
 }
 

@@ -27,7 +27,7 @@ export interface RedisStoreOptions {
   readonly onState?: ((state: SharingState, cause?: unknown) => void) | undefined;
   /** For timers and for time without the server. @default the platform's clock */
   readonly clock?: Clock | undefined;
-  /** Jitters cooldown ladders. @default Math.random */
+  /** Jitters backoff schedules. @default Math.random */
   readonly random?: Random | undefined;
 }
 

@@ -15,7 +15,7 @@ interface Seen {
 /** What the server last said of buckets and scopes: from this, shares are reckoned when it says nothing. */
 export class LastSeen {
   readonly #buckets = new Map<string, Seen>();
-  readonly #rests = new Map<ScopeId, ScopeState>();
+  readonly #cooldowns = new Map<ScopeId, ScopeState>();
   #said = 0;
 
   onGrant({ needs, left }: RedisReservation): void {
@@ -55,14 +55,14 @@ export class LastSeen {
 
   onCooldowns(states: readonly ScopeState[]): void {
     for (const state of states) {
-      this.#rests.delete(state.scope);
-      if (state.until > state.now) this.#rests.set(state.scope, state);
+      this.#cooldowns.delete(state.scope);
+      if (state.until > state.now) this.#cooldowns.set(state.scope, state);
     }
-    bound(this.#rests);
+    bound(this.#cooldowns);
   }
 
   get cooling(): Iterable<ScopeState> {
-    return this.#rests.values();
+    return this.#cooldowns.values();
   }
 
   leftIn({ id, limit }: Bucket): number {

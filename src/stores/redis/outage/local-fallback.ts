@@ -79,7 +79,7 @@ interface Share {
   /** Of a whole window. */
   readonly limit: number;
   readonly windowMs: number;
-  /** Of a place: how many this process held when the server went. */
+  /** Of a permit: how many this process held when the server went. */
   readonly heldBefore: number;
   /** What the server had said of the bucket by then. */
   readonly saidAs: number;
@@ -100,10 +100,10 @@ export class LocalFallback {
   #standing: Standing;
   #stretch = 0;
   #endedAt = Number.NEGATIVE_INFINITY;
-  /** What was put to rest meanwhile, or woken by an operator. */
+  /** What was put into cooldown meanwhile, or ended by an operator. */
   readonly #changed = new Map<ScopeId, ScopeState>();
   readonly #endedByOperator = new Map<ScopeId, CooldownChange>();
-  /** Scopes that may rest here. */
+  /** Scopes that may cool down here. */
   readonly #touched = new Set<ScopeId>();
 
   constructor(options: LocalFallbackOptions) {
@@ -131,10 +131,10 @@ export class LocalFallback {
     const over = [...this.#touched].map((scope) => ({ scope, set: "end", reason: "", source: "operator" }) as const);
     this.#store.cooldown(over);
     this.#touched.clear();
-    const resting = [...seen.cooling].filter(({ until }) => until > now);
-    for (const { scope } of resting) this.#touched.add(scope);
+    const cooling = [...seen.cooling].filter(({ until }) => until > now);
+    for (const { scope } of cooling) this.#touched.add(scope);
     this.#store.cooldown(
-      resting.map(({ scope, until, reason, source }) => ({ scope, set: { forMs: until - now }, reason, source })),
+      cooling.map(({ scope, until, reason, source }) => ({ scope, set: { forMs: until - now }, reason, source })),
     );
   }
 
@@ -147,10 +147,10 @@ export class LocalFallback {
     this.#endedAt = now;
     this.#endedByOperator.clear();
     this.#changed.clear();
-    const resting = states.filter(({ until }) => until > now);
+    const cooling = states.filter(({ until }) => until > now);
     return [
       ...ended,
-      ...resting.map(({ scope, until, reason, source }) => ({ scope, set: { forMs: until - now }, reason, source })),
+      ...cooling.map(({ scope, until, reason, source }) => ({ scope, set: { forMs: until - now }, reason, source })),
     ];
   }
 

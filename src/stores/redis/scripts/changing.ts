@@ -10,7 +10,7 @@ local function extend(c, place, forMs, source, reason, strikes)
   end
   local climbed = strikes ~= c.strikes
   if ends <= c.ends and not climbed then return false end
-  -- A step up is a rest of its own: what was under way when it was taken does not take another.
+  -- A step up is a cooldown of its own: what was under way when it was taken does not take another.
   if climbed then c.started, c.strikes = now, strikes end
   if ends > c.ends then
     -- A longer guess does not loosen what a provider or an operator said.
@@ -29,7 +29,7 @@ local function finish(c, by)
   return true
 end
 
--- A change is the place of its scope, its kind, its source and its reason, and for a rest its length, for a step of a ladder
+-- A change is the place of its scope, its kind, its source and its reason, and for a cooldown its length, for a step of a backoff schedule
 -- the first step, factor, longest step, spread, and when the attempt began.
 local function change(asked)
   local place, kind, source, reason = asked[1], asked[2], asked[3], asked[4]
@@ -37,13 +37,13 @@ local function change(asked)
   if kind == 'e' then return finish(c, source) end
   local strikes = c and c.strikes or 0
   if kind == 'f' then return extend(c, place, asked[5], source, reason, strikes) end
-  -- A failure that was under way when the rest began tells nothing new.
+  -- A failure that was under way when the cooldown began tells nothing new.
   if c and asked[9] <= c.started then return false end
   local step = min(asked[5] * asked[6] ^ strikes, asked[7]) * asked[8]
   return extend(c, place, step, source, reason, strikes + 1)
 end
 
--- One that began before the rest did proves nothing about it.
+-- One that began before the cooldown did proves nothing about it.
 local function succeeded(c, reservedAt)
   if reservedAt <= c.started then return false end
   if c.ends <= now then

@@ -1,6 +1,6 @@
 /**
- * Requests under way, as a sorted set: each place by the reservation that holds it, scored by when it comes back without
- * anybody's doing. A place whose request was given up comes back a guard later, and is named with a dash in front.
+ * Requests under way, as a sorted set: each permit by the reservation that holds it, scored by when it comes back without
+ * anybody's doing. A permit whose request was given up comes back a guard later, and is named with a dash in front.
  */
 export const concurrency = `
 local function concurrencyKind()

@@ -1,5 +1,5 @@
 /**
- * Reserves for the first candidate that no rest covers and whose every bucket has room. Candidates stand one after the other in
+ * Reserves for the first candidate that no cooldown covers and whose every bucket has room. Candidates stand one after the other in
  * one list, since tables are dear: how many scopes and how many needs there are, the places of the scopes, and for each need the
  * places of its bucket and of what is said of it, the amount, and the amount by which to say when it is ready again. So do
  * questions: number, how long the lease lasts, purpose (1: a probe, and 2 more where nothing is to be taken), how many

@@ -26,7 +26,7 @@ local function settleOne(report)
 end
 
 -- What the server does not know of: the places of a bucket and of what is said of it, an amount, how many milliseconds ago,
--- and of a place under way who holds it for how long.
+-- and of a permit under way who holds it for how long.
 local function chargeAll(list)
   for _, asked in ipairs(list) do
     local b, spec = bucketAt(asked[1], asked[2])

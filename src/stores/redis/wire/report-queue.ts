@@ -8,7 +8,7 @@ import { isIdle, type Settling } from "./settling.ts";
 /** So many reports travel together: a script holds up the whole server. */
 const mostInBatch = 64;
 const mostChargesInBatch = 256;
-/** With the server away for long, the oldest are given up: places come back by their lease, estimates stand. */
+/** With the server away for long, the oldest are given up: permits come back by their lease, estimates stand. */
 const mostWaiting = 20_000;
 /** A report waits so long for a question to travel with, milliseconds. */
 const waitsMs = 1;

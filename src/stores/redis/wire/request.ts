@@ -39,7 +39,7 @@ export interface Charge {
   readonly amount: number;
   /** On the server's clock. */
   readonly at: number;
-  /** Of a place: who holds it, and until when at most. */
+  /** Of a permit: who holds it, and until when at most. */
   readonly holder?: { readonly id: string; readonly expiresAt: number } | undefined;
 }
 

@@ -9,7 +9,7 @@ interface SettledNeed {
   readonly ticket: number;
   /** What corrects the amount taken to the real one. */
   readonly change: number;
-  /** How long after reserving the provider had counted, as far as believed; of a place, how long it stays taken. */
+  /** How long after reserving the provider had counted, as far as believed; of a permit, how long it stays taken. */
   readonly delayMs: number;
   readonly real: number;
 }
