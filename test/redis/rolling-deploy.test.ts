@@ -2,12 +2,13 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { Limit, RotatingFetch } from "rotating-fetch";
 import * as today from "rotating-fetch";
-import { RedisStore } from "rotating-fetch/redis";
+import { RedisStore, type SendCommand } from "rotating-fetch/redis";
 import type { ProviderLimit } from "rotating-fetch/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { scriptText } from "../../src/stores/redis/scripts/script.ts";
 import { type BuiltPrograms, buildPrograms } from "../support/built-programs.ts";
 import { ownTime } from "../support/own-time.ts";
-import { ioredisOf } from "./support/clients.ts";
+import { functionOf, ioredisOf } from "./support/clients.ts";
 import { CrewMember } from "./support/crew.ts";
 import { previousVersion, type Version } from "./support/previous-version.ts";
 import { ProviderProcess } from "./support/provider-process.ts";
@@ -130,6 +131,19 @@ describe("processes of two versions on one Redis", () => {
     const refusal = () => Response.json({}, { status: 429, headers: { "retry-after": "1800" } });
     expect(await served(start(version, pool, refusal), 1)).toBe(0);
     expect(await served(older, 2)).toBe(0);
+  });
+
+  it("shares everything with processes of the same format, whose script is another", async () => {
+    const pool = randomUUID();
+    const [one, other] = [functionOf(server), functionOf(server)];
+    const send = other.client as SendCommand;
+    const ofLater: SendCommand = ([, , ...rest]) => send(["EVAL", `${scriptText}-- And more.`, ...rest]);
+    const stores = [one.client, ofLater].map((client) => new RedisStore({ client, pool, commandTimeoutMs: 5000 }));
+    const wanted = wanting("a", rolling("a#r", 10, hour));
+    const granted = await Promise.all(stores.map((store) => room(store, wanted)));
+    expect(granted.flat()).toHaveLength(10);
+    for (const store of stores) await store.close();
+    for (const { end } of [one, other]) end();
   });
 
   it("takes its share next to a later version, says so, and takes the whole when that is gone", async () => {
