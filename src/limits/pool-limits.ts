@@ -66,6 +66,10 @@ export class PoolLimits {
   /** Models for which limits of one model each were counted, by owner. */
   readonly #modelsSeen = new Map<ScopeId, Set<string>>();
   readonly #calendars = new Map<string, SharedCalendar>();
+  /** Is any limit counted, or was? */
+  hasLimits = false;
+  /** Is any counted by calendar? */
+  hasCalendars = false;
 
   constructor(options: PoolLimitsOptions) {
     this.#options = options;
@@ -124,11 +128,6 @@ export class PoolLimits {
     return found;
   }
 
-  /** Is any limit counted? */
-  get hasLimits(): boolean {
-    return this.#buckets.size + this.#unnamed.length > 0;
-  }
-
   /** Moves calendar windows on, and tells whether any boundary had passed. */
   refresh(wall: number): boolean {
     let moved = false;
@@ -141,13 +140,10 @@ export class PoolLimits {
     return moved;
   }
 
-  get hasCalendars(): boolean {
-    return this.#calendars.size > 0;
-  }
-
   #own(template: LimitTemplate, key: LimitedKey): KeyBucket {
     const bucket = new KeyBucket(this.#termsOf(template, key), key);
     this.#unnamed.push(bucket);
+    this.hasLimits = true;
     return bucket;
   }
 
@@ -171,6 +167,7 @@ export class PoolLimits {
     const { kind, dimension, limit, windowMs, edges, guardMs } = this.#termsOf(template, key);
     const bucket: Bucket = { id, kind, dimension, limit, windowMs, edges, guardMs };
     this.#buckets.set(id, bucket);
+    this.hasLimits = true;
     if (template.perModel && model !== undefined) this.#noteModel(owner, model);
     return bucket;
   }
@@ -226,6 +223,7 @@ export class PoolLimits {
       const calendar = new Calendar(unit, timeZone);
       shared = { calendar, edges: calendar.edgesAt(this.#options.clock.wall()) };
       this.#calendars.set(name, shared);
+      this.hasCalendars = true;
     }
     return shared.edges;
   }
