@@ -117,22 +117,19 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
     }
     if (bound !== undefined) return this.#firstBounded(call, lease, sent, bound, endsAt);
     return sent.then(
-      (answer) => this.#answered(call, lease, answer, endsAt),
+      (answer) => {
+        try {
+          return answer.status < 300 &&
+            (!lease.provider.hidesErrors || this.#commitment.lookAt(call, lease.provider, answer) === undefined)
+            ? this.succeeded(call, lease, answer, undefined)
+            : this.#unclear(call, lease, answer, endsAt);
+        } catch (error) {
+          // It is none, or somebody has its body already: the key comes back all the same.
+          return this.#failed(call, lease, error, endsAt);
+        }
+      },
       (error: unknown) => this.#failed(call, lease, error, endsAt),
     );
-  }
-
-  #answered(call: C, lease: Lease, answer: A, endsAt: number): A | Promise<A> {
-    try {
-      const { provider } = lease;
-      return answer.status < 300 &&
-        (!provider.hidesErrors || this.#commitment.lookAt(call, provider, answer) === undefined)
-        ? this.succeeded(call, lease, answer, undefined)
-        : this.#unclear(call, lease, answer, endsAt);
-    } catch (error) {
-      // It is none, or somebody has its body already: the key comes back all the same.
-      return this.#failed(call, lease, error, endsAt);
-    }
   }
 
   async #firstBounded(call: C, lease: Lease, sent: Promise<A>, bound: BoundedSignal, endsAt: number): Promise<A> {

@@ -22,6 +22,7 @@ export interface FailoverWalkParts<C extends Call, A extends Answer> {
   readonly options: {
     readonly maxAttempts: number;
     readonly retries: number;
+    readonly attemptTimeoutMs: number | undefined;
     readonly clock: Clock;
     readonly random: Random;
   };
@@ -46,6 +47,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
   async recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
     let step = first;
     for (;;) {
+      if (step.answer !== undefined) return step.answer;
       if (step.next === "return") return this.#parts.final.after(step, call);
       const history = call.history as AttemptHistory<A>;
       if (this.#parts.options.clock.monotonic() >= endsAt) return this.#parts.final.after(step, call);
@@ -96,7 +98,8 @@ export class FailoverWalk<C extends Call, A extends Answer> {
     history.lastReply?.discard();
     if (call.ending !== undefined) call.ending.leased(lease);
     if (this.#parts.pool.events.isHeard) this.#parts.log.selected(call, lease);
-    const bound = this.#parts.bounds.signalFor(call, endsAt);
+    const isBounded = this.#parts.options.attemptTimeoutMs !== undefined || endsAt !== Number.POSITIVE_INFINITY;
+    const bound = isBounded ? this.#parts.bounds.signalFor(call, endsAt) : undefined;
     try {
       const sent = this.#parts.transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
       return await this.stepAfter(call, lease, sent, bound, endsAt);

@@ -99,7 +99,8 @@ export function placeCredential(
       if (value === undefined || value === null) continue;
       if (!isCredentialHeader(name, header)) copy[name] = value;
       else if (!placed) {
-        copy[name] = credentialLike(value, name, lease, placement);
+        const isUsual = name.length === 13 && typeof value === "string" && value.startsWith("Bearer ");
+        copy[name] = isUsual ? lease.bearer : credentialLike(value, name, lease, placement);
         placed = true;
       }
     }

@@ -1,7 +1,6 @@
 import type { Classification, ClassificationContext, Dimension, SharedBy } from "../types.ts";
 import { verdictByCode, verdictByWeakCode } from "./lexicon/code-table.ts";
-import { verdictByEdge } from "./lexicon/edge.ts";
-import { isDefinitiveRefusal, verdictByMessage } from "./lexicon/message-rules.ts";
+import { isDefinitiveRefusal, verdictByEdge, verdictByMessage } from "./lexicon/message-rules.ts";
 import type { Stage, Verdict } from "./lexicon/verdict.ts";
 import type { AnswerClassifier, ClassifierInput, Provider } from "./provider.ts";
 import { rulesForSuccess, stageOfRules } from "./provider-rules.ts";

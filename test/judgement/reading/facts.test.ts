@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { organizationIn } from "../../../src/judgement/reading/organization.ts";
+import { organizationIn } from "../../../src/judgement/learning/account-inference.ts";
 
 const none = { get: () => null };
 
