@@ -32,7 +32,7 @@ export interface Standing {
 }
 
 /** Whom it tells. */
-export interface LinkEvents {
+interface LinkEvents {
   /** A command failed, or had no answer in time. */
   readonly onFailure: (cause: unknown) => void;
   /** The server was lost. */
