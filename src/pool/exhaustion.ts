@@ -10,7 +10,7 @@ export interface PoolAvailability {
   readonly refused: number;
   readonly disabled: number;
   readonly unsuitable: number;
-  /** Milliseconds until the next one is due; `null` when none is. One that is only put to the test counts where no limit ends. */
+  /** Milliseconds until the next one is due; `null` when none is. One that is only probed counts where no limit ends. */
   readonly wakeInMs: number | null;
   /** Is there one that a limit keeps, or nothing? The others were refused, or have nothing left. */
   readonly isLimited: boolean;

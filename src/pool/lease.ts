@@ -222,7 +222,7 @@ export class Lease {
     noteOn(this).marks = marks;
   }
 
-  /** Did its failure put this key or its account to rest? */
+  /** Did its failure put this key or its account into cooldown? */
   get marked(): boolean {
     return this.marks.length > 0;
   }

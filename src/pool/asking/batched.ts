@@ -70,7 +70,8 @@ export class Batched implements Asker {
       const first = keys[0] as PooledKey;
       readySet.onTaken(first.account.slot);
       const candidates = keys.map((key) => this.#candidate(key, readySet, request));
-      const how = breakers.isProbeDue(first.account) ? questions.probe : questions.request;
+      const breaker = breakers.size > 0 ? breakers.of(first.account) : undefined;
+      const how = breaker?.isProbeDue(options.clock.monotonic()) ? questions.probe : questions.request;
       const answer = await this.#store.reserve(candidates, how);
       this.#width = widthAfter(answer, this.#width, this.#most);
       if (answer.granted) return this.#granted(readySet, keys, answer, request);

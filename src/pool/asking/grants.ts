@@ -65,7 +65,7 @@ export class Grants {
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
     key.use(now);
     const inFlight = host.begin(account);
-    const isFull = host.breakers.size > 0 && host.breakers.onGranted(account, now);
+    const isFull = host.breakers.size > 0 && host.breakers.of(account)?.onGranted(now, account.inFlight);
     const readyInMs = reservation === lease ? lease.readyInMs : reservation.readyAt - reservation.reservedAt;
     if (account.only !== undefined && readyInMs > 0) {
       readySet.park(account.slot, now + readyInMs, availability.limited);

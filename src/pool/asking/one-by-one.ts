@@ -53,11 +53,11 @@ export class OneByOne implements Asker {
       if (key === undefined) continue;
       const own = readySet.candidateOf(key, tracker);
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
-      const how = breakers.size > 0 && breakers.isProbeDue(account) ? questions.probe : questions.request;
+      const isProbe = breakers.size > 0 && breakers.of(account)?.isProbeDue(options.clock.monotonic());
       lease ??= new Lease(owner, request);
       const answer = this.#sameClock
-        ? this.#store.reserve(this.#alone.fill(candidate), how, lease)
-        : this.#store.reserve([candidate], how);
+        ? this.#store.reserve(this.#alone.fill(candidate), isProbe ? questions.probe : questions.request, lease)
+        : this.#store.reserve([candidate], isProbe ? questions.probe : questions.request);
       // A promise of whatever class: stores bring their own.
       if ("then" in answer) return this.#afterAnswer(answer, readySet, key, lease, search);
       if (answer === lease || answer.granted) {

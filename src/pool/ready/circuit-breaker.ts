@@ -80,9 +80,13 @@ export class CircuitBreaker {
     return this.#probeAt !== 0 && this.#probeAt <= now;
   }
 
-  /** A request was let through: if it is the probe, what it finds decides on the next. */
-  onGranted(now: number): void {
+  /**
+   * A request was let through, with which so many are under way: if it is the probe, what it finds decides on the next.
+   * @returns is no permit left?
+   */
+  onGranted(now: number, inFlight: number): boolean {
     if (this.isProbeDue(now)) this.#probeAt = 0;
+    return this.#permits > 0 && inFlight >= this.#permits;
   }
 
   onSuccess(): void {
@@ -111,17 +115,8 @@ export class CircuitBreakers {
     this.#random = random;
   }
 
-  /** Is the next request to this account a probe? */
-  isProbeDue(account: Account): boolean {
-    return this.#ofAccounts.get(account)?.isProbeDue(this.#clock.monotonic()) === true;
-  }
-
-  /** A request was given to it; tells whether no permit is left. */
-  onGranted(account: Account, now: number): boolean {
-    const breaker = this.#ofAccounts.get(account);
-    if (breaker === undefined) return false;
-    breaker.onGranted(now);
-    return breaker.permits > 0 && account.inFlight >= breaker.permits;
+  of(account: Account): CircuitBreaker | undefined {
+    return this.#ofAccounts.get(account);
   }
 
   onSuccess(account: Account): void {

@@ -188,7 +188,7 @@ export class ReadySet {
     this.#tierOf[slot]?.order.busyChanged?.(slot);
   }
 
-  /** @param freeAt when it is free again, as far as is known; Infinity: it wakes only to be put to the test */
+  /** @param freeAt when it is free again, as far as is known; Infinity: it wakes only to be probed */
   park(slot: number, until: number, as: Parked, freeAt = as === availability.refused ? never : until): void {
     if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);

@@ -9,7 +9,7 @@ export class WakeHeap {
   #slots = new Int32Array(16);
   #places = new Int32Array(16).fill(-1);
   #times = new Float64Array(16);
-  /** Slots that wake to be put to the test: when one of their limits ends, and Infinity where no limit keeps them. */
+  /** Slots that wake to be probed: when one of their limits ends, and Infinity where no limit keeps them. */
   #freeAt: Map<number, number> | undefined;
 
   has(slot: number): boolean {
@@ -26,18 +26,18 @@ export class WakeHeap {
     return this.has(slot) ? (this.#times[slot] as number) : Number.POSITIVE_INFINITY;
   }
 
-  /** When a slot is free again, as far as is known; Infinity: it wakes only to be put to the test. */
+  /** When a slot is free again, as far as is known; Infinity: it wakes only to be probed. */
   freeAtOf(slot: number): number {
     return this.#freeAt?.get(slot) ?? this.timeOf(slot);
   }
 
-  /** The soonest at which one is free again; those that only wake to be put to the test do not count. */
+  /** The soonest at which one is free again; those that only wake to be probed do not count. */
   nextFreeAt(): number {
     const tested = this.#freeAt;
     return tested === undefined || tested.size === 0 ? this.nextAt : this.#nextBeside(tested, 0);
   }
 
-  /** Goes past those that are put to the test only, so it costs as much as there are of them. */
+  /** Goes past those that are probed only, so it costs as much as there are of them. */
   #nextBeside(tested: ReadonlyMap<number, number>, place: number): number {
     if (place >= this.size) return Number.POSITIVE_INFINITY;
     const slot = this.#slots[place] as number;

@@ -36,7 +36,7 @@ describe("CircuitBreaker", () => {
           } else if (does === "pass") {
             now += forMs;
             if (now < wakeAt) continue;
-            breaker.onGranted(now);
+            breaker.onGranted(now, 1);
             // One request is the probe, not every one that follows.
             expect(breaker.isProbeDue(now)).toBe(false);
           } else if (does === "end") {
@@ -62,7 +62,7 @@ describe("CircuitBreaker", () => {
       looks.push(at - now);
       now = at;
       if (now < day) expect(breaker.isProbeDue(now)).toBe(true);
-      breaker.onGranted(now);
+      expect(breaker.onGranted(now, 1)).toBe(true);
     }
     expect(looks.slice(0, 3)).toEqual([15 * minute, 15 * minute, 15 * minute]);
     expect(Math.min(...looks)).toBeGreaterThan(0);
