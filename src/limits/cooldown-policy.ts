@@ -56,14 +56,11 @@ export class CooldownPolicy {
   /** The cooldowns that follow. Most classifications have none. */
   changesFor(classification: Classification, attempt: ClassifiedAttempt): readonly CooldownChange[] {
     const { kind, failover, scope } = classification;
-    const cool = (where: ScopeId, ladder: LadderSpec, guess: CooldownSource): CooldownChange[] => [
-      change(classification, attempt, where, ladder, guess),
-    ];
     switch (kind) {
       case "rate_limit":
-        return cool(this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
+        return cool(classification, attempt, this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
       case "quota_exhausted":
-        return cool(this.#scopeOf(classification, attempt), creditBackoff, "credit");
+        return cool(classification, attempt, this.#scopeOf(classification, attempt), creditBackoff, "credit");
       case "invalid_key": {
         const { key, secret, startedAt: attemptStartedAt } = attempt;
         const where = credentialScope(key.account.provider.id, secret.fingerprint ?? key.id);
@@ -71,13 +68,18 @@ export class CooldownPolicy {
         return [{ scope: where, set, reason: kind, source: "heuristic" }];
       }
       case "forbidden":
-        return failover ? cool(this.#scopeOf(classification, attempt), forbiddenBackoff, "heuristic") : [];
+        return failover
+          ? cool(classification, attempt, this.#scopeOf(classification, attempt), forbiddenBackoff, "heuristic")
+          : [];
       case "overloaded":
       case "server_error":
       case "network":
       case "timeout":
-        if (scope === "ip") return cool(this.#addressOf(attempt.key), providerBackoff, "heuristic");
-        return scope === "request" ? [] : cool(originScope(attempt.origin), providerBackoff, "heuristic");
+        if (scope === "ip")
+          return cool(classification, attempt, this.#addressOf(attempt.key), providerBackoff, "heuristic");
+        return scope === "request"
+          ? []
+          : cool(classification, attempt, originScope(attempt.origin), providerBackoff, "heuristic");
       default:
         return [];
     }
@@ -97,13 +99,13 @@ export class CooldownPolicy {
 }
 
 /** For as long as was stated, or by the schedule. */
-function change(
+function cool(
   { kind: reason, retryAfterMs }: Classification,
   { startedAt: attemptStartedAt }: ClassifiedAttempt,
   scope: ScopeId,
   ladder: LadderSpec,
   guess: CooldownSource,
-): CooldownChange {
-  if (retryAfterMs === null) return { scope, set: { ladder, attemptStartedAt }, reason, source: guess };
-  return { scope, set: { forMs: Math.max(retryAfterMs, shortestCooldownMs) }, reason, source: "authoritative" };
+): readonly CooldownChange[] {
+  if (retryAfterMs === null) return [{ scope, set: { ladder, attemptStartedAt }, reason, source: guess }];
+  return [{ scope, set: { forMs: Math.max(retryAfterMs, shortestCooldownMs) }, reason, source: "authoritative" }];
 }

@@ -1,16 +1,9 @@
 import type { Clock, ScopeId } from "../types.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import { CooldownPolicy, type CooldownPolicyOptions } from "./cooldown-policy.ts";
-import {
-  type BucketTerms,
-  KeyBucket,
-  KeyCandidate,
-  type OwnCandidate,
-  type OwnNeed,
-  ownerOf,
-} from "./key-candidate.ts";
+import type { OwnCandidate, OwnNeed } from "./key-candidate.ts";
 import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
-import { type ScopedKey, scopesOf } from "./scopes.ts";
+import { type BucketTerms, KeyBucket, KeyCandidate, ownerOf, type ScopedKey, scopesOf } from "./scopes.ts";
 import type { Bucket } from "./store.ts";
 
 /** A key as its limits know it. */
@@ -88,11 +81,9 @@ export class PoolLimits {
    * @param coolsAlone may the model itself be in cooldown?
    */
   candidateFor(key: LimitedKey, model: string | undefined, coolsAlone = true): OwnCandidate {
+    const templates = templatesOf(key, model);
+    const needs = templates.map((template) => ({ bucket: this.#bucketOf(template, key, model), amount: 1 }));
     const scopes = scopesOf(key, this.#options.egress, coolsAlone ? model : undefined);
-    const needs = templatesOf(key, model).map((template) => ({
-      bucket: this.#bucketOf(template, key, model),
-      amount: 1,
-    }));
     return { scopes, needs, ofTokens: ofTokens(needs), memo: undefined };
   }
 

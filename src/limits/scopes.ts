@@ -1,4 +1,7 @@
 import type { ScopeId } from "../types.ts";
+import type { OwnCandidate, OwnNeed } from "./key-candidate.ts";
+import type { LimitTemplate } from "./limits.ts";
+import type { Bucket } from "./store.ts";
 
 /**
  * Names of what can be limited or cooled. All but an origin's carry the provider, so that what two providers count never meets:
@@ -91,4 +94,78 @@ const withProvider = /^(key|account|model|credential|ip):[^/]*\//;
 /** A scope's or bucket's id as operators know it, without the provider: `account:acme`. */
 export function shownId(id: ScopeId): string {
   return id.replace(withProvider, "$1:");
+}
+
+/** What the buckets of one limit have in common. */
+export interface BucketTerms extends Omit<Bucket, "id" | "soleOf" | "memo"> {
+  readonly template: LimitTemplate;
+  /** By whom these buckets are given out, while each is the only one of its name. */
+  readonly soleOf: object | undefined;
+}
+
+export function ownerOf({ scope }: LimitTemplate, { id, account }: ScopedKey, egress: string): ScopeId {
+  if (scope === "ip") return addressScope(account.provider.id, egress);
+  return scope === "key" ? keyScope(account.provider.id, id) : accountScope(account.id);
+}
+
+/**
+ * What nobody else but one key takes of one limit: the bucket and the need of it in one, which has no name until somebody asks. Of
+ * a pool of 100,000 keys names and objects would be most of what it holds.
+ */
+export class KeyBucket implements Bucket, OwnNeed {
+  readonly bucket: Bucket = this;
+  readonly kind: Bucket["kind"];
+  readonly dimension: string;
+  readonly limit: number;
+  readonly windowMs: number | undefined;
+  readonly edges: Bucket["edges"];
+  readonly guardMs: number;
+  readonly #terms: BucketTerms;
+  readonly #key: ScopedKey;
+  #id: string | undefined = undefined;
+  amount = 1;
+  memo: unknown = undefined;
+
+  constructor(terms: BucketTerms, key: ScopedKey) {
+    this.kind = terms.kind;
+    this.dimension = terms.dimension;
+    this.limit = terms.limit;
+    this.windowMs = terms.windowMs;
+    this.edges = terms.edges;
+    this.guardMs = terms.guardMs;
+    this.#terms = terms;
+    this.#key = key;
+  }
+
+  get id(): string {
+    // Of limits of all models, which never are those of the address.
+    this.#id ??= `${ownerOf(this.#terms.template, this.#key, "")}#${this.#terms.template.id}`;
+    return this.#id;
+  }
+
+  get soleOf(): object | undefined {
+    return this.#terms.soleOf;
+  }
+}
+
+/** A key's candidate for requests of any model. Its scopes are named when a store asks: while nothing cools, none does. */
+export class KeyCandidate implements OwnCandidate {
+  readonly needs: readonly OwnNeed[];
+  readonly ofTokens: readonly OwnNeed[] | undefined;
+  memo: unknown = undefined;
+  readonly #key: ScopedKey;
+  readonly #egress: string;
+  #scopes: readonly ScopeId[] | undefined = undefined;
+
+  constructor(key: ScopedKey, egress: string, needs: readonly OwnNeed[], ofTokens: readonly OwnNeed[] | undefined) {
+    this.#key = key;
+    this.#egress = egress;
+    this.needs = needs;
+    this.ofTokens = ofTokens;
+  }
+
+  get scopes(): readonly ScopeId[] {
+    this.#scopes ??= scopesOf(this.#key, this.#egress, undefined);
+    return this.#scopes;
+  }
 }

@@ -106,10 +106,6 @@ export class MemoryCooldowns {
     return isAny;
   }
 
-  tell(change: StoreChange): void {
-    for (const listener of this.listeners) listener(change);
-  }
-
   /** Drops records that ended long ago. */
   sweep(now: number): void {
     for (const [scope, { record, probe }] of this.cells) {
@@ -128,7 +124,9 @@ export class MemoryCooldowns {
 
   #touch(record: CooldownRecord, now: number, touched: ScopeState[] | undefined): ScopeState[] {
     const state = toScopeState(record, now);
-    this.tell(record.until > now ? { type: "cooled", state } : { type: "freed", scope: record.scope });
+    for (const listener of this.listeners) {
+      listener(record.until > now ? { type: "cooled", state } : { type: "freed", scope: record.scope });
+    }
     const states = touched ?? [];
     states.push(state);
     return states;

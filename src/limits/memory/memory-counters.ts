@@ -25,15 +25,11 @@ class UnnamedCounter {
  * name, none is asked for its name: of a large pool, putting names together and finding them takes most of the time and memory.
  */
 export class MemoryCounters {
-  readonly #byName = new Map<string, Counter>();
+  /** Those that have a name; the others go with their buckets. */
+  readonly named = new Map<string, Counter>();
   #unnamed: UnnamedCounter[] = [];
   /** Who gave the buckets of those out; `null`: somebody else counts here, too, and all are found by name. */
   #sole: object | undefined | null = undefined;
-
-  /** How many have a name; the others go with their buckets. */
-  get size(): number {
-    return this.#byName.size;
-  }
 
   /** Is there anything from a dump of version 0.1.0 of which nobody has asked yet? */
   #hasOlder = false;
@@ -60,10 +56,10 @@ export class MemoryCounters {
   /** What version 0.1.0 counted of it, from now on under its own id. */
   #adopt(id: string): Counter | undefined {
     const older = olderIdOf(id);
-    const counter = this.#byName.get(older);
+    const counter = this.named.get(older);
     if (counter === undefined) return undefined;
-    this.#byName.delete(older);
-    this.#byName.set(id, counter);
+    this.named.delete(older);
+    this.named.set(id, counter);
     return counter;
   }
 
@@ -72,7 +68,7 @@ export class MemoryCounters {
     this.#named().clear();
     this.#sole = null;
     for (const [id, counter] of counters) {
-      this.#byName.set(id, counter);
+      this.named.set(id, counter);
       this.#hasOlder ||= isOlder(id);
     }
   }
@@ -80,12 +76,12 @@ export class MemoryCounters {
   /** Drops those with nothing left in them. */
   sweep({ monotonic, wall }: Instant): void {
     const before: Instant = { monotonic: monotonic - counterKeptMs, wall: wall - counterKeptMs };
-    for (const [id, counter] of this.#byName) if (counter.isIdle(before)) this.#byName.delete(id);
+    for (const [id, counter] of this.named) if (counter.isIdle(before)) this.named.delete(id);
   }
 
   /** Has nobody counted here whose buckets may have the names of these? */
   #isSole(by: object): boolean {
-    if (this.#sole === undefined && this.#byName.size === 0) this.#sole = by;
+    if (this.#sole === undefined && this.named.size === 0) this.#sole = by;
     else if (this.#sole !== by) this.#sole = null;
     return this.#sole === by;
   }
@@ -95,19 +91,19 @@ export class MemoryCounters {
     let counter = this.find(bucket.id);
     if (counter === undefined) {
       counter = createCounter(bucket.kind);
-      this.#byName.set(bucket.id, counter);
+      this.named.set(bucket.id, counter);
     }
     return counter;
   }
 
   #named(): Map<string, Counter> {
-    if (this.#unnamed.length === 0) return this.#byName;
+    if (this.#unnamed.length === 0) return this.named;
     for (const unnamed of this.#unnamed) {
-      this.#byName.set(unnamed.bucket.id, unnamed.counter);
+      this.named.set(unnamed.bucket.id, unnamed.counter);
       // From here on it may be dropped.
       unnamed.owner = undefined;
     }
     this.#unnamed = [];
-    return this.#byName;
+    return this.named;
   }
 }

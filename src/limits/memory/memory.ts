@@ -270,7 +270,9 @@ export class MemoryStore implements Store, Dumpable {
   /** Gives back permits and a probe's claim, which somebody may wait for. */
   #release(hold: Hold, { cells, counted }: CandidateMemo): void {
     const isProbe = cells.length > 0 && this.#cooldowns.release(cells, hold);
-    if (isProbe || counted?.holdsPermits === true) this.#cooldowns.tell({ type: "freed", scope: null });
+    if (isProbe || counted?.holdsPermits === true) {
+      for (const listener of this.#cooldowns.listeners) listener({ type: "freed", scope: null });
+    }
   }
 
   #onNewScope(): void {
@@ -281,12 +283,12 @@ export class MemoryStore implements Store, Dumpable {
   /** Drops what nobody would miss. Runs once in a doubling of the store. */
   #sweepIfLarge(): void {
     const { cells } = this.#cooldowns;
-    if (cells.size + this.#counters.size < this.#sweepAtSize) return;
+    if (cells.size + this.#counters.named.size < this.#sweepAtSize) return;
     const at = this.instant();
     this.#cooldowns.sweep(at.monotonic);
     this.#counters.sweep(at);
     this.#layout = { store: this };
-    this.#sweepAtSize = Math.max(4096, (cells.size + this.#counters.size) * 2);
+    this.#sweepAtSize = Math.max(4096, (cells.size + this.#counters.named.size) * 2);
   }
 
   #bucketState(bucket: Bucket, at: Instant): BucketState {

@@ -23,7 +23,9 @@ export interface AccountTerms {
  * same name at two providers is two accounts.
  */
 export class QuotaGroup<Key extends MemberKey> {
-  readonly #terms: AccountTerms;
+  readonly provider: ProviderReading;
+  /** Limits that hold for each of its keys. */
+  readonly limits: readonly LimitTemplate[];
   readonly slot: number;
   readonly position: number;
   /** The key of an account that has just one, as most have: spares the way over the list. */
@@ -44,18 +46,11 @@ export class QuotaGroup<Key extends MemberKey> {
 
   /** @param name `undefined`: that of its one key */
   constructor(terms: AccountTerms, name: string | undefined, slot: number, position: number) {
-    this.#terms = terms;
+    this.provider = terms.provider;
+    this.limits = terms.limits;
     this.#name = name;
     this.slot = slot;
     this.position = position;
-  }
-
-  get provider(): ProviderReading {
-    return this.#terms.provider;
-  }
-
-  get limits(): readonly LimitTemplate[] {
-    return this.#terms.limits;
   }
 
   get name(): string {

@@ -95,7 +95,8 @@ export abstract class Accounts {
     const named = terms.named.get(name);
     if (named !== undefined) return named;
     // A key whose name its account has was entered by it.
-    const account = (isFingerprint(name) ? this.keys.get(name) : this.keys.entered(name))?.account;
+    const key = this.keys.entered.get(name) ?? (isFingerprint(name) ? this.keys.get(name) : undefined);
+    const account = key?.account;
     return account?.provider.id === terms.provider.id && account.name === name ? account : undefined;
   }
 

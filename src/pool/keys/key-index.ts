@@ -6,7 +6,8 @@ import type { PooledKey } from "./pooled-key.ts";
  * out when somebody asks: for one key when it is told of, for all when a hash is looked for that nobody was told.
  */
 export class KeyIndex {
-  #byId = new Map<string, PooledKey>();
+  /** Those whose ids were asked for, or are that of their account. */
+  entered = new Map<string, PooledKey>();
   /** Keys that are not in it yet. */
   #unentered = 0;
   /** Are some of those known by an id they were given? Others go by hashes. */
@@ -21,18 +22,13 @@ export class KeyIndex {
   }
 
   get size(): number {
-    return this.#byId.size + this.#unentered;
+    return this.entered.size + this.#unentered;
   }
 
   get(id: string): PooledKey | undefined {
-    const known = this.#byId.get(id);
+    const known = this.entered.get(id);
     if (known !== undefined || this.#unentered === 0) return known;
     return this.#isAnyGiven || isFingerprint(id) ? this.#all().get(id) : undefined;
-  }
-
-  /** A key that was entered by its id. */
-  entered(id: string): PooledKey | undefined {
-    return this.#byId.get(id);
   }
 
   has(id: string): boolean {
@@ -49,7 +45,7 @@ export class KeyIndex {
 
   /** A key whose id is known from the beginning. */
   add(id: string, key: PooledKey): void {
-    this.#byId.set(id, key);
+    this.entered.set(id, key);
     if (this.#unentered > 0) this.#isShuffled = true;
   }
 
@@ -63,7 +59,7 @@ export class KeyIndex {
   /** One of those that were expected tells its hash. */
   onNamed(id: string, key: PooledKey): void {
     this.#unentered--;
-    this.#byId.set(id, key);
+    this.entered.set(id, key);
   }
 
   delete(key: PooledKey): void {
@@ -71,10 +67,10 @@ export class KeyIndex {
   }
 
   #all(): Map<string, PooledKey> {
-    if (!this.#isShuffled) return this.#byId;
+    if (!this.#isShuffled) return this.entered;
     const all = new Map<string, PooledKey>();
     for (const key of this.#inOrder()) all.set(key.id, key);
-    this.#byId = all;
+    this.entered = all;
     this.#unentered = 0;
     this.#isAnyGiven = false;
     this.#isShuffled = false;

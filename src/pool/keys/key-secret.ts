@@ -92,7 +92,8 @@ export class KeySecret {
 
   /** As a bearer token: put together once, not for every request. */
   get bearer(): string {
-    if (this.#bearer === undefined || this.isDynamic) this.#bearer = `Bearer ${this.peek()}`;
+    if (this.#fetched !== undefined) return `Bearer ${this.#fetched.current}`;
+    this.#bearer ??= `Bearer ${this.#source}`;
     return this.#bearer;
   }
 

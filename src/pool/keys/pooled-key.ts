@@ -71,6 +71,8 @@ export class PooledKey {
   ordinal: number;
   config: KeyTraits;
   secret: KeySecret;
+  /** Is its secret fetched? */
+  isDynamic: boolean;
   enabled: boolean;
   /** What a store is asked for, and the secret's fingerprint it was made with. */
   candidate: OwnCandidate | undefined = undefined;
@@ -96,6 +98,7 @@ export class PooledKey {
     this.ordinal = ordinal;
     this.config = config;
     this.secret = secret;
+    this.isDynamic = secret.isDynamic;
     this.enabled = config.enabled && secret.isKnown;
     this.#id = id;
     this.#entry = entry;
@@ -131,11 +134,6 @@ export class PooledKey {
   /** As observers see it. */
   get shown(): ObservedKey {
     return { id: this.id, account: this.account.name, accountId: this.account.id };
-  }
-
-  /** Is its secret fetched? */
-  get isDynamic(): boolean {
-    return this.secret.isDynamic;
   }
 
   get addedAt(): number {
@@ -214,6 +212,7 @@ export class PooledKey {
     this.#id ??= this.id;
     this.config = config;
     this.secret = secret;
+    this.isDynamic = secret.isDynamic;
     this.candidate = undefined;
     this.#note({ source: undefined, isChanged: true });
   }
@@ -222,6 +221,7 @@ export class PooledKey {
   sendWith(secret: KeySecret): void {
     this.#note({ source: this.source, isChanged: true });
     this.secret = secret;
+    this.isDynamic = secret.isDynamic;
     this.candidate = undefined;
   }
 
