@@ -17,10 +17,7 @@ export interface Bucket {
    * reserved + window + min(time to headers, guard); around a calendar edge an amount must fit on both sides.
    */
   readonly guardMs: number;
-  /**
-   * Whoever says so gives no other bucket this id: a store inside this process that has met nobody else need not look for one. Once it
-   * is said no more, buckets that were asked for before are to be found by their ids, too. @default others may have this id
-   */
+  /** Whoever says so gives no other bucket this id; once it is said no more, those asked for before are found by their ids, too. */
   readonly soleOf?: object | undefined;
   /** A place for a store to keep what it looked up for it. Nobody else reads it. */
   memo?: unknown;

@@ -270,9 +270,8 @@ export class MemoryStore implements Store, Dumpable {
   /** Gives back permits and a probe's claim, which somebody may wait for. */
   #release(hold: Hold, { cells, counted }: CandidateMemo): void {
     const isProbe = cells.length > 0 && this.#cooldowns.release(cells, hold);
-    if (isProbe || counted?.holdsPermits === true) {
-      for (const listener of this.#cooldowns.listeners) listener({ type: "freed", scope: null });
-    }
+    if (!isProbe && counted?.holdsPermits !== true) return;
+    for (const listener of this.#cooldowns.listeners) listener({ type: "freed", scope: null });
   }
 
   #onNewScope(): void {
