@@ -62,6 +62,9 @@ export class FileStore extends MemoryStore {
   readonly #atExit = (): void => this.#saveAtExit();
 
   private constructor(options: ResolvedFileStoreOptions, file: string, lock: FileLock) {
+    // Without the compiler nobody is kept from trying.
+    if (!(lock instanceof FileLock))
+      throw new InvalidOptionsError("path", "Expected `FileStore.open({ path })`, got `new`");
     super(options);
     this.path = file;
     this.#options = options;

@@ -61,6 +61,11 @@ describe("FileStore", () => {
     { capabilities: { synchronous: true, dumps: true, watches: true, pins: true, claims: true, persists: true } },
   );
 
+  it("is opened, and says so to whoever calls it as a constructor", () => {
+    const Constructor = FileStore as unknown as new (options: FileStoreOptions) => FileStore;
+    expect(() => new Constructor({ path })).toThrow("Expected `FileStore.open({ path })`, got `new`");
+  });
+
   it("continues a day's count, a minute and a cooldown after a restart", async () => {
     const clock = new FakeClock({ wall: Date.UTC(2026, 5, 1, 12), monotonic: 5000 });
     const edges = [Date.UTC(2026, 5, 1), Date.UTC(2026, 5, 2), Date.UTC(2026, 5, 3)] as const;
