@@ -173,7 +173,8 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
  * A probe that was paid for proves its account and model too, as any request would: guesses about them that are older than
  * it end. It was not reserved there, because two keys of one account may be probed at once.
  */
-async function endGuesses(port: PoolPort, { key, model, reservation }: Lease): Promise<void> {
+async function endGuesses(port: PoolPort, lease: Lease): Promise<void> {
+  const { key, model, reservation = lease } = lease;
   const { store } = port.options;
   const { account } = key;
   const { id } = account;

@@ -57,8 +57,8 @@ export class Lease {
   #key: PooledKey = undefined as never;
   /** The key's may be replaced while the request is under way. */
   #secret: KeySecret = undefined as never;
-  /** What a store is told of when it ends: this, where the store filled it. @internal */
-  reservation: Reservation = this;
+  /** What a store granted that did not fill this, and is told of at the end; `undefined`: it is told of this. @internal */
+  reservation: Reservation | undefined = undefined;
   settled = false;
   /** How late it may be counted. @internal */
   allowance = onTime;

@@ -109,7 +109,7 @@ export class Settlement implements LeaseOwner {
     const isUsual = outcome === "success" && notes === undefined && sent === undefined && usage === undefined;
     let report: Report;
     if (isUsual && this.#success !== undefined && lease.allowance.ms === 0) {
-      this.#success.reservation = lease.reservation;
+      this.#success.reservation = lease.reservation ?? lease;
       this.#success.headersAfterMs = now - lease.reservedAt;
       report = this.#success;
     } else report = this.#reportOn(lease, result, now);
@@ -158,7 +158,7 @@ export class Settlement implements LeaseOwner {
             key,
             model,
             origin,
-            startedAt: reservation.reservedAt,
+            startedAt: (reservation ?? lease).reservedAt,
             secret: secretUsed,
           });
     let changes: readonly PoolChange[] = cooldowns;
@@ -172,7 +172,7 @@ export class Settlement implements LeaseOwner {
   }
 
   #reportOn(lease: Lease, result: LeaseResult, now: number): Report {
-    const { notes, reservation } = lease;
+    const { notes, reservation = lease } = lease;
     const answeredAt = notes === undefined ? 0 : notes.answeredAt;
     const { outcome, usage, sent = "yes" } = result;
     // Without an answer nobody knows when the provider counted: as late as it may.
