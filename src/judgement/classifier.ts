@@ -67,7 +67,7 @@ export function withLexicon(provider: Provider): Provider {
  * Classifies answers of one provider: what happened, what it covers and what may be done about it. Synchronous and pure; it
  * never throws, whatever it is given.
  */
-export class Classifier {
+class Classifier {
   readonly #provider: Provider | undefined;
   readonly #stages: readonly Stage[];
   /** Looks for errors in answers that say success and hold no error object; most providers have none. */

@@ -130,6 +130,6 @@ export class QuotaGroup<Key extends MemberKey> {
   }
 }
 
-export function accountId({ id }: ProviderReading, name: string): string {
+function accountId({ id }: ProviderReading, name: string): string {
   return `${id}/${name}`;
 }
