@@ -18,8 +18,8 @@ import { olderId } from "./wire/key-names.ts";
 const slackMs = 5000;
 /** A cooldown that holds longer was copied into the records of this format by then. */
 const cooldownsHoldMs = 24 * 3_600_000;
-/** Longer than any lease. */
-const permitsHoldMs = 3_600_000;
+/** Permits of a process that ended come back with their leases: hardly one holds longer. */
+const permitsHoldMs = 24 * 3_600_000;
 /** Beyond so many, names are made anew. */
 const mostNames = 50_000;
 
