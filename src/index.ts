@@ -94,14 +94,13 @@ export type {
   PoolSnapshot,
 } from "./operate/snapshot.ts";
 export type { RotatorEvents } from "./pool/events.ts";
-export type { KeyUpdate } from "./pool/keys/key-source.ts";
+export type { KeySettings, KeyUpdate } from "./pool/keys/key-source.ts";
 export type {
   GivenCredential,
   KeyChangeAnswer,
   KeyChanges,
   KeyRecord,
   KeyRecords,
-  KeySettings,
   KeyStore,
 } from "./pool/keys/key-store.ts";
 export { Lease } from "./pool/lease.ts";

@@ -1,3 +1,4 @@
+import { atMost } from "../clock.ts";
 import { RotatorClosedError } from "../errors.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
@@ -20,7 +21,7 @@ import { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import { Settlement } from "./settlement.ts";
 import type { OrderingStrategy } from "./strategies/strategy.ts";
-import { atMost, untilEnded } from "./waiting/bounded-wait.ts";
+import { untilEnded } from "./waiting/bounded-wait.ts";
 
 /** A function that lists keys and takes longer has failed; the next request asks it anew. Milliseconds. */
 const longestReadMs = 30_000;

@@ -123,6 +123,10 @@ export const importPicture: Readonly<Record<string, Room>> = {
     may: [...words, ...seams, "limits/memory", "testing/contract", "testing/emulator", "testing/limits"],
     onNode: true,
   },
+  // What users import of the kit.
+  "testing/index.ts": {
+    may: ["testing", "testing/contract", "testing/emulator", "testing/emulator/answers", "testing/limits"],
+  },
   "testing/contract": { may: [...words, ...seams, "testing"], onNode: true },
   "testing/emulator": { may: [...words, "testing", "testing/emulator/answers", "testing/limits"], onNode: true },
   "testing/emulator/answers": { may: words, mayTypes: ["testing/emulator", "testing/limits"] },

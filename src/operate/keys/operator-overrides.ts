@@ -1,8 +1,8 @@
 import { mayBeSecret, unexpectedSecret } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { KeyChange, KeyOverrides, KeyRegistry } from "../../pool/keys/key-registry.ts";
-import { type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
-import type { KeyRecord, KeySettings } from "../../pool/keys/key-store.ts";
+import { type KeySettings, type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
+import type { KeyRecord } from "../../pool/keys/key-store.ts";
 import type { PooledKey } from "../../pool/keys/pooled-key.ts";
 import type { Awaitable, KeyConfig } from "../../types.ts";
 import { type JournalOptions, OverrideJournal } from "./override-journal.ts";

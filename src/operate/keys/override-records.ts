@@ -1,7 +1,7 @@
 import type { LimitTemplate } from "../../limits/limits.ts";
 import { unknownSecret } from "../../pool/keys/key-secret.ts";
-import { type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
-import type { GivenCredential, KeyChanges, KeyRecord, KeySettings } from "../../pool/keys/key-store.ts";
+import { type KeySettings, type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
+import type { GivenCredential, KeyChanges, KeyRecord } from "../../pool/keys/key-store.ts";
 import type { Limit } from "../../types.ts";
 
 type Fingerprint = (secret: string) => string;

@@ -1,6 +1,6 @@
+import { atMost } from "../../clock.ts";
 import { KeySourceError } from "../../errors.ts";
 import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../../types.ts";
-import { atMost } from "../waiting/bounded-wait.ts";
 import { badCharacter } from "./secret-text.ts";
 import { SharedWork } from "./shared-work.ts";
 

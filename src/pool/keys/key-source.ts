@@ -10,7 +10,6 @@ import {
 } from "../../checks.ts";
 import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
 import type { KeyConfig, Limit } from "../../types.ts";
-import type { KeySettings } from "./key-store.ts";
 import { checkedSecret, isPlainSecret } from "./secret-text.ts";
 
 /** What holds for a key, apart from its name and its secret. Keys of which the same holds may share it. */
@@ -169,6 +168,21 @@ function resolveModels(field: string, value: unknown): readonly string[] {
   const list = typeof value === "string" ? [value] : value;
   if (!Array.isArray(list) || list.length === 0) throw unexpected(field, "a model name or a list of them", value);
   return list.map((entry, place) => expectString(`${field}[${place}]`, entry));
+}
+
+/** What operators set of a key, over what its source says. A setting that is absent is the source's. */
+export interface KeySettings {
+  readonly enabled?: boolean | undefined;
+  /** Why it is off. */
+  readonly disabledReason?: string | undefined;
+  readonly weight?: number | undefined;
+  readonly priority?: number | undefined;
+  /** `null`: the key is its own account. */
+  readonly account?: string | null | undefined;
+  /** `null`: none. */
+  readonly note?: string | null | undefined;
+  /** `null`: all models. */
+  readonly models?: readonly string[] | null | undefined;
 }
 
 /** What may be changed of a key in use. A setting that is left out stays. */

@@ -1,20 +1,8 @@
+import { expectBoolean, expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../../checks.ts";
+import { InvalidOptionsError } from "../../errors.ts";
 import type { Unsubscribe } from "../../limits/store.ts";
 import type { Awaitable, Limit } from "../../types.ts";
-
-/** What operators set of a key, over what its source says. A setting that is absent is the source's. */
-export interface KeySettings {
-  readonly enabled?: boolean | undefined;
-  /** Why it is off. */
-  readonly disabledReason?: string | undefined;
-  readonly weight?: number | undefined;
-  readonly priority?: number | undefined;
-  /** `null`: the key is its own account. */
-  readonly account?: string | null | undefined;
-  /** `null`: none. */
-  readonly note?: string | null | undefined;
-  /** `null`: all models. */
-  readonly models?: readonly string[] | null | undefined;
-}
+import { expectUpdate, type KeySettings, resolveKey } from "./key-source.ts";
 
 /** What is or may hold a credential. Only in a store that keeps secrets. */
 export interface GivenCredential {
@@ -89,4 +77,51 @@ export interface KeyStore {
   /** Calls back after every change, whoever made it, with the version there is now. */
   watch?(listener: (version: string) => void): Unsubscribe;
   close?(): Awaitable<void>;
+}
+
+const knownFields: { readonly [field in keyof Required<KeyRecord>]: true } = {
+  id: true,
+  fingerprint: true,
+  ordinal: true,
+  addedBy: true,
+  removed: true,
+  batch: true,
+  settings: true,
+  replaces: true,
+  given: true,
+};
+
+/**
+ * A record as somebody kept it, before it is believed.
+ * @throws InvalidOptionsError naming the field that is not what it should be.
+ */
+export function expectKeyRecord(field: string, value: unknown): KeyRecord {
+  expectKnown(field, value, knownFields);
+  const { id, fingerprint, ordinal, addedBy, removed, batch, settings, replaces, given } = value as KeyRecord;
+  expectString(`${field}.id`, id);
+  if (fingerprint !== null) expectString(`${field}.fingerprint`, fingerprint);
+  if (ordinal !== null) expectNumber(`${field}.ordinal`, ordinal, { min: 1, integer: true, finite: true });
+  expectOneOf(`${field}.addedBy`, addedBy, ["operator", "source"]);
+  expectBoolean(`${field}.removed`, removed);
+  if (batch !== null) expectString(`${field}.batch`, batch);
+  if (replaces !== undefined && replaces !== null) expectString(`${field}.replaces`, replaces);
+  expectSettings(`${field}.settings`, settings);
+  if (given === undefined) return value as KeyRecord;
+  expectKnown(`${field}.given`, given, { secret: true, baseURL: true, headers: true, query: true, limits: true });
+  resolveKey(`${field}.given`, { ...given, secret: expectString(`${field}.given.secret`, given.secret) }, () => id);
+  return value as KeyRecord;
+}
+
+function expectSettings(field: string, value: unknown): void {
+  if (typeof value !== "object" || value === null) throw unexpected(field, "an object", value);
+  const { disabledReason, ...update } = value as KeySettings;
+  if (disabledReason !== undefined && typeof disabledReason !== "string") {
+    throw unexpected(`${field}.disabledReason`, "a string", disabledReason);
+  }
+  try {
+    expectUpdate(update);
+  } catch (error) {
+    if (!InvalidOptionsError.isInstance(error)) throw error;
+    throw new InvalidOptionsError(`${field}.${error.field}`, error.message);
+  }
 }

@@ -75,11 +75,3 @@ export function untilEnded<T>(
 export function isEnding(error: unknown, { signal }: WaitBound): boolean {
   return signal?.aborted === true || (typeof error === "object" && error !== null && endings.has(error));
 }
-
-/** Waits for a function of the user's, but no longer than `longestMs`; then `late` says what is thrown. */
-export function atMost<T>(work: Promise<T>, longestMs: number, clock: Clock, late: () => Error): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.timer(() => reject(late()), longestMs, true);
-    work.then(resolve, reject).finally(cancel);
-  });
-}

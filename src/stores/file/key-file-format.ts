@@ -1,7 +1,6 @@
-import { expectBoolean, expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../../checks.ts";
+import { unexpected } from "../../checks.ts";
 import { InvalidOptionsError, StateFileError } from "../../errors.ts";
-import { expectUpdate, resolveKey } from "../../pool/keys/key-source.ts";
-import type { KeyRecord } from "../../pool/keys/key-store.ts";
+import { expectKeyRecord, type KeyRecord } from "../../pool/keys/key-store.ts";
 
 const format = "rotating-fetch/keys";
 /** From 2 on, files say whose keys they hold; an earlier version would not mind, and so cannot read them. */
@@ -66,7 +65,7 @@ function expectRecords(values: readonly unknown[]): readonly KeyRecord[] {
   const ordinals = new Set<number>();
   for (const [place, value] of values.entries()) {
     const field = `records[${place}]`;
-    const { id, ordinal } = expectRecord(field, value);
+    const { id, ordinal } = expectKeyRecord(field, value);
     if (ids.has(id)) throw unexpected(`${field}.id`, "unique", id);
     ids.add(id);
     if (ordinal === null) continue;
@@ -74,47 +73,4 @@ function expectRecords(values: readonly unknown[]): readonly KeyRecord[] {
     ordinals.add(ordinal);
   }
   return values as readonly KeyRecord[];
-}
-
-const knownFields: { readonly [field in keyof Required<KeyRecord>]: true } = {
-  id: true,
-  fingerprint: true,
-  ordinal: true,
-  addedBy: true,
-  removed: true,
-  batch: true,
-  settings: true,
-  replaces: true,
-  given: true,
-};
-
-function expectRecord(field: string, value: unknown): KeyRecord {
-  expectKnown(field, value, knownFields);
-  const { id, fingerprint, ordinal, addedBy, removed, batch, settings, replaces, given } = value as KeyRecord;
-  expectString(`${field}.id`, id);
-  if (fingerprint !== null) expectString(`${field}.fingerprint`, fingerprint);
-  if (ordinal !== null) expectNumber(`${field}.ordinal`, ordinal, { min: 1, integer: true, finite: true });
-  expectOneOf(`${field}.addedBy`, addedBy, ["operator", "source"]);
-  expectBoolean(`${field}.removed`, removed);
-  if (batch !== null) expectString(`${field}.batch`, batch);
-  if (replaces !== undefined && replaces !== null) expectString(`${field}.replaces`, replaces);
-  expectSettings(`${field}.settings`, settings);
-  if (given === undefined) return value as KeyRecord;
-  expectKnown(`${field}.given`, given, { secret: true, baseURL: true, headers: true, query: true, limits: true });
-  resolveKey(`${field}.given`, { ...given, secret: expectString(`${field}.given.secret`, given.secret) }, () => id);
-  return value as KeyRecord;
-}
-
-function expectSettings(field: string, value: unknown): void {
-  if (typeof value !== "object" || value === null) throw unexpected(field, "an object", value);
-  const { disabledReason, ...update } = value as KeyRecord["settings"];
-  if (disabledReason !== undefined && typeof disabledReason !== "string") {
-    throw unexpected(`${field}.disabledReason`, "a string", disabledReason);
-  }
-  try {
-    expectUpdate(update);
-  } catch (error) {
-    if (!InvalidOptionsError.isInstance(error)) throw error;
-    throw new InvalidOptionsError(`${field}.${error.field}`, error.message);
-  }
 }

@@ -1,4 +1,4 @@
-import type { GivenCredential, KeyRecord, KeySettings } from "../../../pool/keys/key-store.ts";
+import type { GivenCredential, KeyRecord } from "../../../pool/keys/key-store.ts";
 
 /** A record as it is kept: what is secret of it encrypted. */
 export interface StoredRecord extends Omit<KeyRecord, "given"> {
@@ -29,7 +29,7 @@ const listOf =
   (value) =>
     Array.isArray(value) && value.every(test);
 
-const settingTests: Tests<KeySettings> = {
+const settingTests: Tests<KeyRecord["settings"]> = {
   enabled: orAbsent(isBoolean),
   disabledReason: orAbsent(isText),
   weight: orAbsent(isWeight),
