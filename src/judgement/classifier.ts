@@ -161,9 +161,10 @@ function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | unde
   const named = buckets.length === 0 ? null : namedBucket(buckets, dimension ?? null, window ?? null);
   const bucket = exhausted ?? named;
   const hints = bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }];
-  const owner = ownerOf(verdict, failure, provider, message);
   const delayMs = delayOf(facts, verdict, provider, hints, statedMs);
-  const found = classificationOf({ ...verdict, ...owner, window, dimension }, delayMs);
+  const { scope, sharedBy } = ownerOf(verdict, failure, provider, message);
+  const { kind, retryable, failover } = verdict;
+  const found = classificationOf({ kind, scope, sharedBy, window, dimension, retryable, failover }, delayMs);
   if (!isRate) return found;
   // Quota details say it precisely, messages in words.
   const limit =

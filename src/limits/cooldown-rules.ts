@@ -43,7 +43,8 @@ export function afterSuccess(record: CooldownRecord, reservedAt: number, now: nu
 }
 
 export function toScopeState(record: CooldownRecord, now: number): ScopeState {
-  return { ...record, now };
+  const { scope, until, startedAt, reason, source, strikes } = record;
+  return { scope, until, startedAt, reason, source, strikes, now };
 }
 
 function endCooldown(record: CooldownRecord | undefined, by: CooldownSource, now: number): CooldownRecord | undefined {
