@@ -109,9 +109,11 @@ export class Readiness {
     this.serveAll();
   }
 
-  /** An account comes last for a time: it serves where nobody else can. */
-  deprioritize({ slot }: Account, until: number): void {
-    for (const readySet of this.readySets) readySet.deprioritize(slot, until);
+  /** An account comes last: it serves where nobody else can. Until then, or until one of its requests ends. */
+  deprioritize({ slot }: Account, until?: number): void {
+    const { general, onlyGeneral } = this.readySets;
+    if (onlyGeneral) general.deprioritize(slot, until);
+    else for (const readySet of this.readySets) readySet.deprioritize(slot, until);
   }
 
   /** Something may have changed for an account: it is asked again, and those who wait are served. */

@@ -35,6 +35,8 @@ interface GrantsHost {
   readonly breakers: CircuitBreakers;
   /** Returns how many requests hold a key now. */
   begin(account: Account): number;
+  /** The account comes last until one of its requests ends. */
+  deprioritize(account: Account): void;
 }
 
 /** Makes what a store reserved a lease of one key, and counts it. */
@@ -69,9 +71,7 @@ export class Grants {
     const readyInMs = reservation === lease ? lease.readyInMs : reservation.readyAt - reservation.reservedAt;
     if (account.only !== undefined && readyInMs > 0) {
       readySet.park(account.slot, now + readyInMs, availability.limited);
-    } else if (isFull) {
-      for (const each of host.readySets) each.deprioritize(account.slot);
-    }
+    } else if (isFull) host.deprioritize(account);
     if (readySet.countsBusy) for (const each of host.readySets) each.onBusyChanged(account.slot);
     lease.begin(key, reservation, now, limits.hasLimits ? this.#delays.allowanceFor(inFlight, now) : undefined);
     if (owner.observers.granted !== undefined) owner.onGranted(lease);

@@ -9,6 +9,9 @@ import { WakeHeap } from "./wake-heap.ts";
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
 const wakesPerPick = 8;
 
+/** So many that are listed as deprioritized and are not any more are no matter. */
+const mostWoken = 64;
+
 const never = Number.POSITIVE_INFINITY;
 
 interface Tier {
@@ -209,7 +212,14 @@ export class ReadySet {
     this.#leaveOrder(slot);
     if (until !== undefined) this.wakes.set(slot, until);
     this.#note(slot, availability.deprioritized);
+    if (this.#deprioritized.length > mostWoken + 2 * this.count(availability.deprioritized)) this.#dropWoken();
     this.#deprioritized.push(slot);
+  }
+
+  /** Those that were woken since they were deprioritized stay listed until somebody looks, which may be never. */
+  #dropWoken(): void {
+    const listed = new Set(this.#deprioritized);
+    this.#deprioritized = [...listed].filter((slot) => this.availabilityOf(slot) === availability.deprioritized);
   }
 
   /** Something may have changed for this group: it is asked again at its next turn. */
