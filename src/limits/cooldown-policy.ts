@@ -32,15 +32,13 @@ export interface CooldownPolicyOptions {
   readonly egress: string;
 }
 
-/** What an attempt was about. */
+/** What an attempt was about. Most of it is asked for by few classifications. */
 export interface ClassifiedAttempt {
   readonly key: ScopedKey;
   readonly model: string | undefined;
   readonly origin: string;
-  /** On the store's clock. */
-  readonly startedAt: number;
   /** The secret that was classified: the key may have another one by now. */
-  readonly secret: ScopedKey["secret"];
+  readonly secretUsed: ScopedKey["secret"];
 }
 
 /** What a classification puts into cooldown, and for how long: as stated, or by the backoff schedule of consecutive failures. */
@@ -53,42 +51,47 @@ export class CooldownPolicy {
     this.#backoff = { baseMs: cooldownMs, factor: 2, maxMs: maxCooldownMs, jitter: 0.2 };
   }
 
-  /** The cooldowns that follow. Most classifications have none. */
-  changesFor(classification: Classification, attempt: ClassifiedAttempt): readonly CooldownChange[] {
+  /**
+   * The cooldowns that follow. Most classifications have none.
+   * @param startedAt when the store granted the attempt, on its clock
+   */
+  changesFor(classification: Classification, attempt: ClassifiedAttempt, startedAt: number): readonly CooldownChange[] {
     const { kind, failover, scope } = classification;
     switch (kind) {
       case "rate_limit":
-        return cool(classification, attempt, this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
+        return cool(classification, startedAt, this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
       case "quota_exhausted":
-        return cool(classification, attempt, this.#scopeOf(classification, attempt), creditBackoff, "credit");
+        return cool(classification, startedAt, this.#scopeOf(classification, attempt), creditBackoff, "credit");
       case "invalid_key": {
-        const { key, secret, startedAt: attemptStartedAt } = attempt;
-        const where = credentialScope(key.account.provider.id, secret.fingerprint ?? key.id);
-        const set = { ladder: credentialBackoff, attemptStartedAt };
+        const { key, secretUsed } = attempt;
+        const where = credentialScope(key.account.provider.id, secretUsed.fingerprint ?? key.id);
+        const set = { ladder: credentialBackoff, attemptStartedAt: startedAt };
         return [{ scope: where, set, reason: kind, source: "heuristic" }];
       }
       case "forbidden":
         return failover
-          ? cool(classification, attempt, this.#scopeOf(classification, attempt), forbiddenBackoff, "heuristic")
+          ? cool(classification, startedAt, this.#scopeOf(classification, attempt), forbiddenBackoff, "heuristic")
           : [];
       case "overloaded":
       case "server_error":
       case "network":
       case "timeout":
         if (scope === "ip")
-          return cool(classification, attempt, this.#addressOf(attempt.key), providerBackoff, "heuristic");
+          return cool(classification, startedAt, this.#addressOf(attempt.key), providerBackoff, "heuristic");
         return scope === "request"
           ? []
-          : cool(classification, attempt, originScope(attempt.origin), providerBackoff, "heuristic");
+          : cool(classification, startedAt, originScope(attempt.origin), providerBackoff, "heuristic");
       default:
         return [];
     }
   }
 
-  #scopeOf({ scope, sharedBy }: Classification, { key, model, origin }: ClassifiedAttempt): ScopeId {
+  #scopeOf({ scope, sharedBy }: Classification, attempt: ClassifiedAttempt): ScopeId {
+    const { key } = attempt;
     if (scope === "ip") return this.#addressOf(key);
-    if (scope === "provider") return originScope(origin);
-    if (scope === "model" && model !== undefined) return modelScope(key.account.id, model);
+    if (scope === "provider") return originScope(attempt.origin);
+    const model = scope === "model" ? attempt.model : undefined;
+    if (model !== undefined) return modelScope(key.account.id, model);
     const shared = sharedBy === "account" || sharedBy === "project" || scope === "account" || scope === "model";
     return shared ? accountScope(key.account.id) : keyScope(key.account.provider.id, key.id);
   }
@@ -101,7 +104,7 @@ export class CooldownPolicy {
 /** For as long as was stated, or by the schedule. */
 function cool(
   { kind: reason, retryAfterMs }: Classification,
-  { startedAt: attemptStartedAt }: ClassifiedAttempt,
+  attemptStartedAt: number,
   scope: ScopeId,
   ladder: LadderSpec,
   guess: CooldownSource,

@@ -83,13 +83,13 @@ export class Settlement implements LeaseOwner {
   }
 
   onGranted(lease: Lease): void {
-    const changes = this.observers.onGranted(this.factsOf(lease));
+    const changes = this.observers.show("granted", this.factsOf(lease), undefined);
     if (changes.length > 0) this.follow(changes, lease);
   }
 
   /** The headers of a good answer. */
   onHeaders(lease: Lease, headers: HeaderReader): void {
-    const changes = this.observers.onHeaders(this.factsOf(lease), headers);
+    const changes = this.observers.show("headers", this.factsOf(lease), headers);
     if (changes.length > 0) this.follow(changes, lease);
   }
 
@@ -115,7 +115,7 @@ export class Settlement implements LeaseOwner {
     } else report = this.#reportOn(lease, result, now);
     const settling = this.#settle(report, lease);
     // Where all are cooldowns, the store was told of all.
-    if (changes !== undefined && changes.length > lease.marks.length) this.#followOthers(changes);
+    if (changes !== undefined && changes.length > (report.cooldowns?.length ?? 0)) this.#followOthers(changes);
     // What was given back may be the very thing it was parked for.
     const mayGiveBack = sent === "no" || (usage !== undefined && this.#parts.pool.countsTokens);
     if (settling !== undefined) settling.then(() => this.#readiness.onReleased(account, mayGiveBack));
@@ -150,23 +150,15 @@ export class Settlement implements LeaseOwner {
   #changesAfter(lease: Lease, result: LeaseResult): readonly PoolChange[] {
     const { classification, outcome, sent, usage, headers, text } = result;
     const { observers } = this;
-    const { key, model, origin, reservation, secretUsed } = lease;
-    const cooldowns =
-      classification === undefined
-        ? noCooldowns
-        : this.#parts.tracker.policy.changesFor(classification, {
-            key,
-            model,
-            origin,
-            startedAt: (reservation ?? lease).reservedAt,
-            secret: secretUsed,
-          });
+    const { policy } = this.#parts.tracker;
+    const startedAt = (lease.reservation ?? lease).reservedAt;
+    const cooldowns = classification === undefined ? noCooldowns : policy.changesFor(classification, lease, startedAt);
     let changes: readonly PoolChange[] = cooldowns;
     if (classification !== undefined && observers.refused !== undefined) {
       const refusal = { outcome, sent, usage, headers, text, classification, cooldowns };
-      changes = joined(changes, observers.onRefused(this.factsOf(lease), refusal));
+      changes = joined(changes, observers.show("refused", this.factsOf(lease), refusal));
     }
-    if (observers.ended !== undefined) changes = joined(changes, observers.onEnded(this.factsOf(lease), result));
+    if (observers.ended !== undefined) changes = joined(changes, observers.show("ended", this.factsOf(lease), result));
     if (changes.length > 0) lease.marks = changes === cooldowns ? cooldowns : changes.filter(isCooldown);
     return changes;
   }

@@ -30,6 +30,18 @@ interface Wants {
   readonly calls: ReadonlySet<ObserverNeed>;
 }
 
+/** What they are shown of an attempt, by hook. */
+interface Shown {
+  granted: undefined;
+  headers: HeaderReader;
+  refused: LeaseRefusal;
+  ended: LeaseResult;
+}
+
+type Looking<Hook extends keyof Shown> = {
+  readonly [hook in Hook]: (lease: LeaseFacts, shown: Shown[hook]) => unknown;
+};
+
 /** Those who have one hook. */
 type With<Hook extends PoolHook> = PoolObserver & Required<Pick<PoolObserver, Hook>>;
 
@@ -64,20 +76,20 @@ export class Observers {
     return () => this.#setAttached(this.#attached.filter((other) => other !== observer));
   }
 
-  onGranted(lease: LeaseFacts): readonly PoolChange[] {
-    return this.#ask(this.granted, (one) => one.granted(lease));
-  }
-
-  onHeaders(lease: LeaseFacts, headers: HeaderReader): readonly PoolChange[] {
-    return this.#ask(this.headers, (one) => one.headers(lease, headers));
-  }
-
-  onRefused(lease: LeaseFacts, refusal: LeaseRefusal): readonly PoolChange[] {
-    return this.#ask(this.refused, (one) => one.refused(lease, refusal));
-  }
-
-  onEnded(lease: LeaseFacts, result: LeaseResult): readonly PoolChange[] {
-    return this.#ask(this.ended, (one) => one.ended(lease, result));
+  /** Shows an attempt to those who have this hook. Returns what they want done, checked. */
+  show<Hook extends keyof Shown>(hook: Hook, lease: LeaseFacts, shown: Shown[Hook]): readonly PoolChange[] {
+    let all = noChanges;
+    for (const one of (this[hook] ?? []) as readonly Looking<Hook>[]) {
+      try {
+        const changes = one[hook](lease, shown);
+        if (changes === undefined) continue;
+        const checked = expectChanges(changes);
+        if (checked.length > 0) all = all.length === 0 ? checked : [...all, ...checked];
+      } catch (error) {
+        this.#failed(error);
+      }
+    }
+    return all;
   }
 
   onKey(hook: "keyAdded" | "keyRemoved", key: ObservedKey): void {
@@ -114,21 +126,6 @@ export class Observers {
       this.#failed(error);
     }
     return undefined;
-  }
-
-  #ask<One>(list: readonly One[] | undefined, hook: (one: One) => unknown): readonly PoolChange[] {
-    let all = noChanges;
-    for (const one of list ?? []) {
-      try {
-        const changes = hook(one);
-        if (changes === undefined) continue;
-        const checked = expectChanges(changes);
-        if (checked.length > 0) all = all.length === 0 ? checked : [...all, ...checked];
-      } catch (error) {
-        this.#failed(error);
-      }
-    }
-    return all;
   }
 
   #setAttached(observers: readonly Observer[]): void {
