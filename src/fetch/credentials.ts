@@ -117,7 +117,7 @@ export function placeCredential(
     }
   }
   if ((!placed || isElsewhere) && !inQuery) copy[header] = withScheme(placement.scheme, lease);
-  const own = lease.headers;
+  const own = lease.key.config.headers;
   if (own !== undefined) addHeaders(copy, own);
   return copy;
 }

@@ -36,7 +36,8 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
     const { credential } = lease.provider;
-    if (credential.query === undefined && lease.baseURL === undefined && lease.query === undefined) {
+    const { baseURL, query } = lease.key.config;
+    if (credential.query === undefined && baseURL === undefined && query === undefined) {
       return this.#fetch(call.url, initFor(call, placeCredential(call.headers, lease, credential), signal));
     }
     const url = keyedUrl(call, lease, this.#options.baseURL);
