@@ -6,14 +6,14 @@ import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions, success } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
-import { type Answer, type Call, modelIn, type Reply, type Step, type Transport } from "./call.ts";
+import { type Answer, type Call, modelIn, type Reply, type Transport } from "./call.ts";
 import { FailedAttempts, type FailedAttemptsOptions } from "./failed-attempts.ts";
 import { FailoverWalk, type LoopSteps } from "./failover-walk.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
 import { Preparation, type PreparationOptions } from "./preparation.ts";
 import { Commitment, type CommitmentOptions } from "./reading/commitment.ts";
 import { telling } from "./telling/call-ending.ts";
-import { type BoundedSignal, TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
+import { TimeBounds, type TimeBoundsOptions } from "./time-bounds.ts";
 
 export interface AttemptLoopOptions<C, A>
   extends FailedAttemptsOptions,
@@ -115,39 +115,22 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
     } catch (error) {
       sent = Promise.reject(error);
     }
-    if (bound !== undefined) return this.#firstBounded(call, lease, sent, bound, endsAt);
+    const walk = this.#walk;
+    if (bound !== undefined) return walk.recover(call, walk.stepAfter(call, lease, sent, bound, endsAt), endsAt);
     return sent.then(
       (answer) => {
         try {
           return answer.status < 300 &&
             (!lease.provider.hidesErrors || this.#commitment.lookAt(call, lease.provider, answer) === undefined)
             ? this.succeeded(call, lease, answer, undefined)
-            : this.#unclear(call, lease, answer, endsAt);
+            : walk.recover(call, walk.stepAfter(call, lease, answer, undefined, endsAt), endsAt);
         } catch (error) {
           // It is none, or somebody has its body already: the key comes back all the same.
-          return this.#failed(call, lease, error, endsAt);
+          return walk.recover(call, this.#failures.failure(call, lease, error, endsAt), endsAt);
         }
       },
-      (error: unknown) => this.#failed(call, lease, error, endsAt),
+      (error: unknown) => walk.recover(call, this.#failures.failure(call, lease, error, endsAt), endsAt),
     );
-  }
-
-  async #firstBounded(call: C, lease: Lease, sent: Promise<A>, bound: BoundedSignal, endsAt: number): Promise<A> {
-    let step: Step<A>;
-    try {
-      step = await this.#walk.stepAfter(call, lease, sent, bound, endsAt);
-    } finally {
-      bound.end();
-    }
-    return this.#walk.recover(call, step, endsAt);
-  }
-
-  async #unclear(call: C, lease: Lease, answer: A, endsAt: number): Promise<A> {
-    return this.#walk.recover(call, await this.#walk.stepAfter(call, lease, answer, undefined, endsAt), endsAt);
-  }
-
-  async #failed(call: C, lease: Lease, error: unknown, endsAt: number): Promise<A> {
-    return this.#walk.recover(call, await this.#failures.failure(call, lease, error, endsAt), endsAt);
   }
 
   /** A key for the call, as one that may wait until then. */

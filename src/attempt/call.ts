@@ -110,7 +110,7 @@ export class AttemptHistory<A extends Answer> {
   /** Refusals of dead keys and spent accounts: none of them is over after some time. */
   dead: Set<Reply<A>> | undefined;
   /** Refusals that may be the request's own fault, with the leases they marked. */
-  readonly suspicions: { readonly account: string; readonly fingerprint: string; readonly lease: Lease }[] = [];
+  suspicions: { readonly account: string; readonly fingerprint: string; readonly lease: Lease }[] | undefined;
 }
 
 /**

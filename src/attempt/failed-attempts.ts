@@ -178,10 +178,7 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     history.lastReply = reply;
     history.lastFailedAt = reply === undefined ? "error" : "reply";
     if (reply !== undefined && reply.status >= 400) remember(history, reply, isDead(classification));
-    const next = nextStep(classification, call, status, sent, {
-      repeatsServerErrors: lease.provider.provider.repeatsServerErrors === true,
-      retryUnsafe: this.#options.retryUnsafe,
-    });
+    const next = nextStep(classification, call, status, sent, lease.provider.provider, this.#options.retryUnsafe);
     const advised =
       this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, history, lease, finding);
     if (advised !== undefined) return advised;
@@ -193,6 +190,7 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     if (reply === undefined || !isSuspicious(classification, status, body)) return next;
     const fingerprint = fingerprintOf(reply, body);
     const account = lease.key.account.id;
+    history.suspicions ??= [];
     const isElsewhere = history.suspicions.some((one) => one.fingerprint === fingerprint && one.account !== account);
     history.suspicions.push({ account, fingerprint, lease });
     if (!isElsewhere) return next;

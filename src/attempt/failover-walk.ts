@@ -44,8 +44,8 @@ export class FailoverWalk<C extends Call, A extends Answer> {
   }
 
   /** From a step to the answer of the call. */
-  async recover(call: C, first: Step<A>, endsAt: number): Promise<A> {
-    let step = first;
+  async recover(call: C, first: Promise<Step<A>>, endsAt: number): Promise<A> {
+    let step = await first;
     for (;;) {
       if (step.answer !== undefined) return step.answer;
       if (step.next === "return") return this.#parts.final.after(step, call);
@@ -92,7 +92,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
   }
 
   /** One more attempt, classified where it failed. */
-  async #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
+  #attempt(call: C, lease: Lease, endsAt: number): Promise<Step<A>> {
     const history = call.history as AttemptHistory<A>;
     history.attempts++;
     history.lastReply?.discard();
@@ -100,17 +100,16 @@ export class FailoverWalk<C extends Call, A extends Answer> {
     if (this.#parts.pool.events.isHeard) this.#parts.log.selected(call, lease);
     const isBounded = this.#parts.options.attemptTimeoutMs !== undefined || endsAt !== Number.POSITIVE_INFINITY;
     const bound = isBounded ? this.#parts.bounds.signalFor(call, endsAt) : undefined;
+    let sent: Promise<A>;
     try {
-      const sent = this.#parts.transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
-      return await this.stepAfter(call, lease, sent, bound, endsAt);
+      sent = this.#parts.transport.send(call, lease, bound === undefined ? call.signal : bound.signal);
     } catch (error) {
-      return await this.#parts.failures.failure(call, lease, error, endsAt);
-    } finally {
-      bound?.end();
+      sent = Promise.reject(error);
     }
+    return this.stepAfter(call, lease, sent, bound, endsAt);
   }
 
-  /** Waits for an answer, goes on where it leads, and says what follows from it. */
+  /** Waits for an answer, goes on where it leads, and says what follows from it; then its bound is over. */
   async stepAfter(
     call: C,
     lease: Lease,
@@ -139,7 +138,9 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       bound?.end();
       return await this.#opened(call, lease, answer, look, endsAt);
     } catch (error) {
-      return this.#parts.failures.failure(call, lease, error, endsAt);
+      return await this.#parts.failures.failure(call, lease, error, endsAt);
+    } finally {
+      bound?.end();
     }
   }
 

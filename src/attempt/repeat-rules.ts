@@ -1,13 +1,7 @@
+import type { Provider } from "../judgement/provider.ts";
 import { isOwnerRefused } from "../judgement/reading/owner-words.ts";
 import type { Classification } from "../types.ts";
 import type { Answer, Call, Reply } from "./call.ts";
-
-export interface RepeatRules {
-  /** Do the provider's own SDKs repeat a POST after 500 and 502? */
-  readonly repeatsServerErrors: boolean;
-  /** Repeat also what may have been executed. */
-  readonly retryUnsafe: boolean;
-}
 
 const neverExecuted = new Set([429, 503, 529]);
 const serverErrors = new Set([500, 502]);
@@ -16,25 +10,36 @@ const serverErrors = new Set([500, 502]);
  * May this request be sent a second time after that answer? What provably did not run may; what may have run only if
  * running it twice does no harm, or if the user says so.
  */
-function mayRepeat(call: Call, status: number | null, sent: "no" | "yes" | "unknown", rules: RepeatRules): boolean {
+function mayRepeat(
+  call: Call,
+  status: number | null,
+  sent: "no" | "yes" | "unknown",
+  { repeatsServerErrors }: Provider,
+  retryUnsafe: boolean,
+): boolean {
   if (!call.replayable) return false;
   if (sent === "no") return true;
   if (status !== null && neverExecuted.has(status)) return true;
-  if (call.idempotent || rules.retryUnsafe) return true;
-  return status !== null && serverErrors.has(status) && rules.repeatsServerErrors;
+  if (call.idempotent || retryUnsafe) return true;
+  return status !== null && serverErrors.has(status) && repeatsServerErrors === true;
 }
 
-/** What follows from a classification. `kind` is for reporting; this follows `failover` and `retryable`. */
+/**
+ * What follows from a classification. `kind` is for reporting; this follows `failover` and `retryable`.
+ * @param provider its own SDKs may repeat a POST after 500 and 502
+ * @param retryUnsafe repeat also what may have been executed
+ */
 export function nextStep(
   classification: Classification,
   call: Call,
   status: number | null,
   sent: "no" | "yes" | "unknown",
-  rules: RepeatRules,
+  provider: Provider,
+  retryUnsafe: boolean,
 ): "return" | "failover" | "repeat" {
   if (classification.kind === "aborted" || classification.kind === "none") return "return";
   if (classification.failover) return call.replayable ? "failover" : "return";
-  return classification.retryable && mayRepeat(call, status, sent, rules) ? "repeat" : "return";
+  return classification.retryable && mayRepeat(call, status, sent, provider, retryUnsafe) ? "repeat" : "return";
 }
 
 /** The status that a provider which answers in statuses gives with such an error. */

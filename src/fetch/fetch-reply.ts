@@ -22,11 +22,24 @@ export function asStatusText(text: string): string {
   return /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(text) ? text : "";
 }
 
-function change(headers: Headers, changed: ChangedHeaders | undefined): void {
-  for (const [name, value] of Object.entries(changed ?? {})) {
+function change(headers: Headers, changed: ChangedHeaders): void {
+  for (const [name, value] of Object.entries(changed)) {
     if (value === null) headers.delete(name);
     else headers.set(name, value);
   }
+}
+
+const decoder = new TextDecoder();
+const nothing = new Uint8Array(0);
+
+function concatenated(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((bytes, chunk) => bytes + chunk.byteLength, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
 }
 
 /** Headers to set on an answer; `null` takes one away. */
@@ -54,8 +67,6 @@ export class FetchReply implements Reply<Response> {
   async readCapped(maxBytes: number): Promise<string> {
     const body = this.#begin();
     if (body === undefined) return "";
-    const decoder = new TextDecoder();
-    let text = "";
     let size = 0;
     while (size < maxBytes) {
       body.pending ??= this.#idle === undefined ? body.reader.read() : readWithin(body.reader, this.#idle);
@@ -67,9 +78,9 @@ export class FetchReply implements Reply<Response> {
       }
       body.kept.push(value);
       size += value.byteLength;
-      text += decoder.decode(value, { stream: true });
     }
-    return text;
+    const [first = nothing] = body.kept;
+    return decoder.decode(body.kept.length > 1 ? concatenated(body.kept) : first);
   }
 
   async readUntil(
@@ -126,7 +137,7 @@ export class FetchReply implements Reply<Response> {
     const prepared = this.#isGivenUp ? undefined : this.#prepared;
     if (prepared === undefined) return this.#remade(passedBody(this.#begin() as BegunBody, watch, this.#idle), changed);
     prepared.source.handOver(watch);
-    change(prepared.response.headers, changed);
+    if (changed !== undefined) change(prepared.response.headers, changed);
     return prepared.response;
   }
 
@@ -148,7 +159,7 @@ export class FetchReply implements Reply<Response> {
       headers.delete("content-encoding");
       headers.delete("content-length");
     }
-    change(headers, changed);
+    if (changed !== undefined) change(headers, changed);
     return withFields(new Response(body, { status, statusText, headers }), { url, redirected, type });
   }
 }
