@@ -6,19 +6,18 @@ import { coolingPlaces, makeConfigs } from "./pools.ts";
 const success = { outcome: "success" } as const;
 const farAwayMs = 30 * 86_400_000;
 
-/** A rotator of which a growing share cools. */
+/** A rotator of which a growing share cools, and which chooses by one strategy after the other. */
 export class CoolingPool {
   readonly #size: number;
   readonly #rotator: KeyRotator;
   readonly #ids: readonly string[];
   readonly #order: readonly number[];
   #cooling = 0;
-  #warm = false;
 
-  constructor(size: number, strategy: StrategyName, limits: readonly Limit[]) {
+  constructor(size: number, limits: readonly Limit[]) {
     const keys = makeConfigs(size);
     this.#size = size;
-    this.#rotator = new library.KeyRotator({ keys, strategy, limits, maxWaitMs: 0, maxCooldownMs: farAwayMs });
+    this.#rotator = new library.KeyRotator({ keys, limits, maxWaitMs: 0, maxCooldownMs: farAwayMs });
     this.#ids = keys.map(({ id }) => id as string);
     this.#order = coolingPlaces(size, 1);
   }
@@ -29,14 +28,18 @@ export class CoolingPool {
       const id = this.#ids[this.#order[this.#cooling] as number] as string;
       await this.#rotator.cooldown(id, farAwayMs);
     }
-    // Whoever is asked for the first time has records made, and the cooled ones are found to be cooling.
-    if (!this.#warm) this.#run(this.#size * 3);
-    else this.#run(this.#size + wanted);
-    this.#warm = true;
+    // A key that is asked for the first time has its records made: all are, in their turn, before a call is timed.
+    this.#rotator.useStrategy("round_robin");
+    this.#run(this.#size - wanted);
   }
 
-  row(): Row {
+  row(strategy: StrategyName): Row {
+    this.#rotator.useStrategy(strategy);
     return { name: String(this.#size), run: (count) => this.#run(count) };
+  }
+
+  close(): Promise<void> {
+    return this.#rotator.close();
   }
 
   #run(count: number): void {

@@ -15,10 +15,10 @@ export interface CompareOptions {
   readonly warmUpMs?: number | undefined;
 }
 
-/** Rounds to run: BENCH_ROUNDS is a percentage of every section's own default, 100 unless set, at least 3 rounds. */
-export function roundsOf(byDefault: number): number {
+/** Rounds to run: BENCH_ROUNDS is a percentage of every section's own default, 100 unless set, but at least so many. */
+export function roundsOf(byDefault: number, atLeast = 3): number {
   const asked = Number(process.env["BENCH_ROUNDS"] ?? "");
-  return asked > 0 ? Math.max(3, Math.round((byDefault * asked) / 100)) : byDefault;
+  return asked > 0 ? Math.max(atLeast, Math.round((byDefault * asked) / 100)) : byDefault;
 }
 
 /** Nanoseconds per call of every row and round. */

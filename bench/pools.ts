@@ -12,6 +12,7 @@ import { makeKeys, type StrategyName } from "./library.ts";
 import { shuffled } from "./measure.ts";
 
 export const sizes = [3, 100, 10_000, 100_000] as const;
+export const sizeName = (size: number): string => (size >= 1000 ? `${size / 1000}k` : String(size));
 export const coolingShares = [0, 0.5, 0.99] as const;
 export const strategies: readonly StrategyName[] = [
   "round_robin",

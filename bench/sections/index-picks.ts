@@ -1,7 +1,16 @@
 import { systemClock } from "../../src/clock.ts";
 import type { ReadySet } from "../../src/pool/ready/ready-set.ts";
 import { compare, type Row, roundsOf } from "../measure.ts";
-import { coolingShares, makeConfigs, makePool, makeReadySet, parkShare, sizes, strategies } from "../pools.ts";
+import {
+  coolingShares,
+  makeConfigs,
+  makePool,
+  makeReadySet,
+  parkShare,
+  sizeName,
+  sizes,
+  strategies,
+} from "../pools.ts";
 import { figure, printGoal, printTable, printTitle } from "../table.ts";
 
 /** A year from now: nothing wakes while it is measured. */
@@ -24,7 +33,7 @@ export async function indexPicks(): Promise<void> {
         rows.push(pickRow(nameOf(size, share), readySet));
       }
     }
-    const timings = await compare(rows, { rounds: roundsOf(60), batchMs: 2, warmUpMs: 120 });
+    const timings = await compare(rows, { rounds: roundsOf(60), batchMs: 2, warmUpMs: 60 });
     const medians = rows.map(({ name }) => timings.nanoseconds(name).median);
     table.push([strategy, ...medians.map(figure)]);
     const spread = Math.max(...medians) / Math.min(...medians);
@@ -35,7 +44,7 @@ export async function indexPicks(): Promise<void> {
 }
 
 function nameOf(size: number, share: number): string {
-  return `${size >= 1000 ? `${size / 1000}k` : size} ${share * 100}%`;
+  return `${sizeName(size)} ${share * 100}%`;
 }
 
 let sink = 0;

@@ -1,4 +1,5 @@
 import { acquiring } from "./acquiring.ts";
+import { firstTouch } from "./first-touch.ts";
 import { indexPicks } from "./index-picks.ts";
 import { minuteBoundary } from "./minute-boundary.ts";
 
@@ -6,5 +7,6 @@ import { minuteBoundary } from "./minute-boundary.ts";
 export async function picking(): Promise<void> {
   await indexPicks();
   await acquiring();
+  await firstTouch();
   minuteBoundary();
 }

@@ -15,7 +15,7 @@ const twoRolling: readonly Limit[] = [
 /** What a key with limits holds, and who holds it. */
 export function quotaMemory(): void {
   printTitle("(g) heap per key, 100,000 keys, bytes; the secrets themselves not counted");
-  const rounds = roundsOf(3);
+  const rounds = roundsOf(3, 1);
   const median = (measure: () => number): number => spreadOf(Array.from({ length: rounds }, measure)).median;
   const made = median(() => rotatorBytes([], 0));
   const usedPlain = median(() => rotatorBytes([], 1));
