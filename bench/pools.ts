@@ -48,7 +48,6 @@ export function makePool(configs: readonly KeyConfig[], clock: Clock): KeyPool {
     clock,
     idSecret: undefined,
     terms,
-    ask: async (source) => source(),
   });
   registry.open();
   return registry.pool;

@@ -73,7 +73,7 @@ export function createRotatingFetch(options: RotatingFetchOptions | SharedRotato
 function withoutOperators(options: RotatorOptions): RotatorOptions {
   const { keyStore, healthCheck } = (options ?? {}) as Partial<pool.RotatorOptions>;
   const elsewhere = (call: string): string => `absent here; call \`${call}\` of \`rotating-fetch/operate\``;
-  if (keyStore !== undefined) throw unexpected("keyStore", elsewhere("manageKeys(rotator, { store })"), keyStore);
+  if (keyStore !== undefined) throw unexpected("keyStore", elsewhere("manageKeys(rotator, { keyStore })"), keyStore);
   if (healthCheck !== undefined) throw unexpected("healthCheck", elsewhere("watchHealth()"), healthCheck);
   return options;
 }

@@ -85,8 +85,7 @@ export type { StrategyName } from "./named/strategies.ts";
 export type { CheckOptions, CheckReport, KeyReport, KeyVerdict } from "./operate/check.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explain.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./operate/forecast.ts";
-export type { ImportOptions, ImportReport, ImportResult } from "./operate/keys/key-import.ts";
-export type { ReplaceOptions } from "./operate/keys/manage-keys.ts";
+export type { ImportOptions, ImportReport, ImportResult, ReplaceOptions } from "./operate/keys/manage-keys.ts";
 export type {
   CooldownSnapshot,
   KeySnapshot,

@@ -2,8 +2,15 @@ export { type CheckOptions, type CheckReport, check, type KeyReport, type KeyVer
 export { type ChoiceReason, type Explanation, explain, type KeyExplanation } from "../operate/explain.ts";
 export { type AccountForecast, type Forecast, forecast, type LimitForecast } from "../operate/forecast.ts";
 export { watchHealth } from "../operate/health-rounds.ts";
-export type { ImportOptions, ImportReport, ImportResult } from "../operate/keys/key-import.ts";
-export { type KeyManager, manageKeys, type ReplaceOptions } from "../operate/keys/manage-keys.ts";
+export {
+  type ImportOptions,
+  type ImportReport,
+  type ImportResult,
+  type KeyManager,
+  type ManageOptions,
+  manageKeys,
+  type ReplaceOptions,
+} from "../operate/keys/manage-keys.ts";
 export {
   type CooldownSnapshot,
   type KeySnapshot,

@@ -1,14 +1,19 @@
 import type { KeyUpdate } from "../pool/keys/key-source.ts";
 import { type ProbeRequest, portOf } from "../pool/pool-port.ts";
-import type { AcquireRequest, RotatorOptions } from "../pool/rotator-options.ts";
+import type { AcquireRequest, HomeOf, RotatorOptions } from "../pool/rotator-options.ts";
 import type { KeyConfig } from "../types.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { type Forecast, forecast } from "./forecast.ts";
 import { watchHealth } from "./health-rounds.ts";
-import type { ImportOptions, ImportReport } from "./keys/key-import.ts";
-import type { HomeOf } from "./keys/key-owner.ts";
-import { type KeyManager, manageKeys, overridesFor, type ReplaceOptions } from "./keys/manage-keys.ts";
+import {
+  type ImportOptions,
+  type ImportReport,
+  type KeyManager,
+  manageKeys,
+  overridesFor,
+  type ReplaceOptions,
+} from "./keys/manage-keys.ts";
 import { PoolRotator } from "./pool-rotator.ts";
 import { type PoolSnapshot, snapshot } from "./snapshot.ts";
 
@@ -25,9 +30,7 @@ export class OperatedRotator extends PoolRotator {
    * @internal
    */
   constructor(options: RotatorOptions, homeOf: HomeOf) {
-    super(options, ({ keyStore }) =>
-      keyStore === undefined ? undefined : (pool) => overridesFor(pool, keyStore, homeOf),
-    );
+    super(options, { homeOf, overridesFor });
     const { healthCheck } = portOf(this).options;
     if (healthCheck !== undefined) watchHealth(this, healthCheck);
   }

@@ -5,7 +5,7 @@ import type { Lease } from "../pool/lease.ts";
 import { type MakeOverrides, Pool } from "../pool/pool.ts";
 import { own } from "../pool/pool-port.ts";
 import { resolveRotatorOptions } from "../pool/resolve-rotator-options.ts";
-import type { AcquireRequest, ResolvedRotatorOptions, RotatorOptions } from "../pool/rotator-options.ts";
+import type { AcquireRequest, HomeOf, ResolvedRotatorOptions, RotatorOptions } from "../pool/rotator-options.ts";
 import { resolveStrategy } from "../pool/strategies/resolve-strategy.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
 
@@ -14,16 +14,17 @@ export class PoolRotator {
   readonly #pool: Pool;
 
   /**
-   * @param overridesOf what operators say over the keys, if anything
+   * @param operators lays what they say over the keys, where that is kept in a store
    * @throws InvalidOptionsError naming the option that cannot work.
    * @internal
    */
-  constructor(options: RotatorOptions, overridesOf?: (options: ResolvedRotatorOptions) => MakeOverrides | undefined) {
+  constructor(options: RotatorOptions, operators?: { readonly homeOf: HomeOf; readonly overridesFor: MakeOverrides }) {
     const resolved = resolveRotatorOptions(options, {
       makeStore: (parts) => new MemoryStore(parts),
       strategyFailed: (error) => this.#strategyFailed(error),
+      homeOf: operators?.homeOf ?? (() => []),
     });
-    this.#pool = new Pool(resolved, new EventHub(resolved.logger), overridesOf?.(resolved));
+    this.#pool = new Pool(resolved, new EventHub(resolved.logger), operators?.overridesFor);
     own(this, this.#pool);
   }
 

@@ -7,7 +7,6 @@ import type { Observer } from "../ports.ts";
 import type { ClassificationContext } from "../types.ts";
 import type { EventHub } from "./events.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
-import type { KeySwitches } from "./keys/key-switches.ts";
 import { SecretOverlaps } from "./keys/secret-overlap.ts";
 import type { Lease } from "./lease.ts";
 import { LeaseView } from "./lease-view.ts";
@@ -20,7 +19,7 @@ export interface FeatureParts {
   readonly events: EventHub;
   readonly pool: KeyPool;
   readonly observers: Observers;
-  readonly switches: KeySwitches;
+  readonly switches: { giveUp(keyId: string): void };
   readonly settlement: { readonly workedAt: number };
   readonly readiness: { wake(slot: number): void };
 }

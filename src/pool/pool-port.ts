@@ -7,8 +7,8 @@ import type { Classification, ClassificationContext } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
 import type { Features } from "./features.ts";
-import type { KeyChange, KeyRegistry } from "./keys/key-registry.ts";
-import type { KeySwitches } from "./keys/key-switches.ts";
+import type { KeySwitches } from "./key-switches.ts";
+import type { KeyRegistry } from "./keys/key-registry.ts";
 import type { Lease } from "./lease.ts";
 import type { Observers } from "./observing/observers.ts";
 import type { Readiness } from "./readiness.ts";
@@ -104,8 +104,6 @@ export interface PoolPort extends CallPort {
   readonly sendProbe: SendProbe | undefined;
   /** Resolves when the keys are known. */
   ready(): Promise<void>;
-  /** Has requests and listeners know of changes to keys. */
-  tell(changes: readonly (KeyChange | undefined)[]): void;
   /** Calls back once probes can be sent. */
   onceProbing(listener: () => void): void;
   /** Calls back when the pool is closed. */

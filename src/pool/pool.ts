@@ -1,17 +1,16 @@
-import { atMost } from "../clock.ts";
 import { RotatorClosedError } from "../errors.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import { PoolLimits } from "../limits/pool-limits.ts";
 import { isShared, type Unsubscribe } from "../limits/store.ts";
 import type { HeaderReader, LeaseFacts } from "../ports.ts";
-import type { Awaitable, ClassificationContext, KeyList } from "../types.ts";
+import type { ClassificationContext } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
 import { Features } from "./features.ts";
-import { KeyNews } from "./key-news.ts";
-import { type KeyChange, type KeyOverrides, KeyRegistry } from "./keys/key-registry.ts";
-import type { KeySwitches } from "./keys/key-switches.ts";
+import { KeySwitches } from "./key-switches.ts";
+import { type KeyOverrides, KeyRegistry } from "./keys/key-registry.ts";
+import type { KeyStore } from "./keys/key-store.ts";
 import { SharedWork } from "./keys/shared-work.ts";
 import type { Lease } from "./lease.ts";
 import { Observers } from "./observing/observers.ts";
@@ -23,13 +22,10 @@ import { Settlement } from "./settlement.ts";
 import type { OrderingStrategy } from "./strategies/strategy.ts";
 import { untilEnded } from "./waiting/bounded-wait.ts";
 
-/** A function that lists keys and takes longer has failed; the next request asks it anew. Milliseconds. */
-const longestReadMs = 30_000;
-
 const anyRequest: AcquireRequest = Object.freeze({});
 
-/** Lays what operators say over a pool's keys. Only where they say something, or where it is kept in a store. */
-export type MakeOverrides = (pool: PoolPort) => KeyOverrides;
+/** Lays what operators say, as a store keeps it, over a pool's keys. */
+export type MakeOverrides = (pool: PoolPort, keyStore: KeyStore) => KeyOverrides;
 
 /**
  * Keys that serve requests: the parts of a pool, put together, and what becomes of it from its first request to its end. Knows
@@ -46,7 +42,6 @@ export class Pool implements PoolPort {
   readonly observers: Observers;
   readonly switches: KeySwitches;
   readonly features: Features;
-  readonly #news: KeyNews;
   readonly #names: RequestNames;
   /** The first read of what takes its time; a failure leaves the next request to try again. */
   readonly #loading: SharedWork<void>;
@@ -58,7 +53,7 @@ export class Pool implements PoolPort {
 
   /** @throws InvalidOptionsError naming the option that cannot work. */
   constructor(options: ResolvedRotatorOptions, events: EventHub, makeOverrides?: MakeOverrides) {
-    const { clock, guardMs, cooldownMs, maxCooldownMs, egress, keys, idSecret } = options;
+    const { clock, guardMs, cooldownMs, maxCooldownMs, egress, keys, keyStore, idSecret } = options;
     this.options = options;
     this.events = events;
     this.#names = new RequestNames(options.random);
@@ -71,12 +66,12 @@ export class Pool implements PoolPort {
       egress,
       isStoreOurs: options.store.clock === clock,
     });
-    this.registry = new KeyRegistry({ keys, clock, idSecret, terms: options, ask: (source) => this.#ask(source) });
+    this.registry = new KeyRegistry({ keys, clock, idSecret, terms: options });
     const { pool } = this.registry;
-    this.registry.overrides = makeOverrides?.(this);
+    if (keyStore !== undefined) this.registry.overrides = makeOverrides?.(this, keyStore);
     this.registry.open();
-    this.#news = new KeyNews(this);
-    this.#news.tellUnknown();
+    this.switches = new KeySwitches(this);
+    this.switches.tellUnknown();
     const parts = { options, events, pool, tracker: this.tracker };
     this.observers = new Observers(options.observers, (error) =>
       this.emit("internal-error", { part: "observer", error }),
@@ -84,11 +79,10 @@ export class Pool implements PoolPort {
     this.readiness = new Readiness(parts);
     const { readiness, observers } = this;
     this.settlement = new Settlement({ ...parts, readiness, observers });
-    this.switches = this.#news.makeSwitches();
     const { switches, settlement } = this;
     this.features = new Features({ ...parts, observers, switches, settlement, readiness });
     this.dispatcher = new Dispatcher({ ...parts, names: this.#names, readiness, owner: settlement });
-    this.#news.watchKeys();
+    this.switches.watch();
     // The key store is being read already: nobody need wait for the first request. Should it fail, that one tries again.
     if (typeof keys !== "function") this.ready().catch(() => {});
     this.#stopWatching = this.#watch();
@@ -212,7 +206,7 @@ export class Pool implements PoolPort {
     return this.#loading.run(async () => {
       await this.registry.reload();
       this.readiness.rebuild();
-      this.#news.tellUnknown();
+      this.switches.tellUnknown();
     });
   }
 
@@ -232,10 +226,6 @@ export class Pool implements PoolPort {
     }
   }
 
-  tell(changes: readonly (KeyChange | undefined)[]): void {
-    this.#news.tell(changes);
-  }
-
   /**
    * Takes no further requests, lets those under way end for up to so many milliseconds, and refuses those that wait.
    * @throws KeyStoreError when the last changes to keys cannot be stored, or what a store's own `close()` throws.
@@ -248,7 +238,7 @@ export class Pool implements PoolPort {
     this.readiness.queue.empty(new RotatorClosedError());
     if (drainMs > 0 && this.readiness.inFlight > 0) await this.settlement.idle(drainMs);
     try {
-      await this.registry.overrides?.close();
+      await this.registry.overrides?.kept.close();
     } finally {
       this.readiness.renewal?.stop();
       await this.options.store.close?.();
@@ -258,11 +248,6 @@ export class Pool implements PoolPort {
   async #acquireWhenLoaded(request: AcquireRequest): Promise<Lease> {
     await untilEnded(this.ready(), request, this.options.clock);
     return this.acquire(request);
-  }
-
-  #ask(source: () => Awaitable<KeyList>): Promise<KeyList> {
-    const late = (): Error => new DOMException(`No answer within ${longestReadMs} ms`, "TimeoutError");
-    return atMost(Promise.resolve(source()), longestReadMs, this.options.clock, late);
   }
 
   #watch(): readonly (Unsubscribe | undefined)[] {

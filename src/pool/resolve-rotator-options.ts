@@ -1,5 +1,4 @@
 import {
-  expectBoolean,
   expectFunction,
   expectKnown,
   expectMethods,
@@ -17,11 +16,11 @@ import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits
 import { isShared, type Store } from "../limits/store.ts";
 import type { Clock, Limit, Logger, Random } from "../types.ts";
 import type { PoolTerms } from "./keys/accounts.ts";
-import type { KeyStore } from "./keys/key-store.ts";
 import { expectObservers } from "./observing/observers.ts";
 import {
   type Addressed,
   type HealthCheck,
+  type HomeOf,
   knownRotatorOptions,
   type OfSeveralProviders,
   providerOfKey,
@@ -36,6 +35,7 @@ export interface RotatorDefaults {
   makeStore(parts: { readonly clock: Clock; readonly random: Random }): Store;
   /** Told when a strategy of the user's own throws. */
   strategyFailed(error: unknown): void;
+  readonly homeOf: HomeOf;
 }
 
 /**
@@ -44,7 +44,7 @@ export interface RotatorDefaults {
  */
 export function resolveRotatorOptions(
   options: RotatorOptions,
-  { makeStore, strategyFailed }: RotatorDefaults,
+  { makeStore, strategyFailed, homeOf }: RotatorDefaults,
 ): ResolvedRotatorOptions {
   expectKnown("options", options, knownRotatorOptions);
   const clock = options.clock === undefined ? systemClock : expectClock(options.clock);
@@ -67,8 +67,9 @@ export function resolveRotatorOptions(
     strategy: resolveStrategy(options.strategy, strategyFailed),
     ...resolveTerms(provider, options),
     store,
-    keyStore: options.keyStore === undefined ? undefined : expectKeyStore(options.keyStore),
+    keyStore: options.keyStore,
     sentTo: (options as Addressed)[sentTo],
+    homeOf,
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
     stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),
@@ -149,15 +150,6 @@ function resolveHealthCheck(value: HealthCheck): HealthCheck {
   expectKnown("healthCheck", value, { intervalMs: true, path: true });
   const intervalMs = expectNumber("healthCheck.intervalMs", value.intervalMs, { min: 1000 });
   return { intervalMs, path: value.path === undefined ? undefined : expectString("healthCheck.path", value.path) };
-}
-
-function expectKeyStore(value: unknown): KeyStore {
-  const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
-  for (const name of ["claim", "watch", "close"] as const) {
-    if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
-  }
-  expectBoolean("keyStore.storesSecrets", store.storesSecrets);
-  return store;
 }
 
 function expectClock(value: unknown): Clock {

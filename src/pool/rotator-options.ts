@@ -17,6 +17,9 @@ export interface Address {
   readonly own: readonly string[];
 }
 
+/** The origins that a provider's keys are for, by its name; none where it is not known for any. */
+export type HomeOf = (name: string) => readonly string[];
+
 export interface Addressed {
   readonly [sentTo]?: Address | undefined;
 }
@@ -119,6 +122,7 @@ export interface ResolvedRotatorOptions extends PoolTerms {
   readonly keyStore: KeyStore | undefined;
   /** Where the fetch it is made for sends keys. */
   readonly sentTo: Address | undefined;
+  readonly homeOf: HomeOf;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly stickyWaitMs: number;

@@ -1,14 +1,14 @@
-import { expectKnown, expectMethods, expectNumber, unexpected } from "../../checks.ts";
-import { RotatorClosedError } from "../../errors.ts";
-import { resolveKeys } from "../../pool/keys/key-list.ts";
+import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../../checks.ts";
+import { InvalidOptionsError, RotatorClosedError } from "../../errors.ts";
+import { resolveKeys, toEntries } from "../../pool/keys/key-list.ts";
+import type { KeyChange } from "../../pool/keys/key-registry.ts";
 import { expectUpdate, type KeyUpdate, type ResolvedKey } from "../../pool/keys/key-source.ts";
 import type { KeyStore } from "../../pool/keys/key-store.ts";
 import type { PooledKey } from "../../pool/keys/pooled-key.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../../pool/pool-port.ts";
 import type { KeyConfig } from "../../types.ts";
-import { type ImportOptions, type ImportReport, idTaken, importKeys } from "./key-import.ts";
-import { expectKeyStore, type HomeOf, keyOwner } from "./key-owner.ts";
 import { OperatorOverrides } from "./operator-overrides.ts";
+import { expectKeyStore, keyOwner } from "./override-records.ts";
 
 export interface ReplaceOptions {
   /**
@@ -18,23 +18,57 @@ export interface ReplaceOptions {
   readonly overlapMs?: number | undefined;
 }
 
+export interface ImportOptions {
+  /**
+   * `"append"` adds to the keys there are. `"replace"` starts a new list: keys that are not in it leave, known ones keep their
+   * state and settings, and ordinals are counted anew from 1 in the order of the input.
+   * @default "append"
+   */
+  readonly mode?: "append" | "replace" | undefined;
+  /** Name for the keys that are new and bring no `batch` of their own. @default `batch_` and the seconds since the epoch */
+  readonly batch?: string | undefined;
+}
+
+/** What became of one entry of an import. */
+export interface ImportResult {
+  readonly outcome: "created" | "existed" | "duplicate_in_input" | "invalid";
+  /** `null` for an invalid one. */
+  readonly id: string | null;
+  readonly ordinal: number | null;
+  /** What is wrong with it, or worth knowing; never the secret. */
+  readonly message: string | null;
+}
+
+export interface ImportReport {
+  readonly batch: string;
+  /** One for each entry, in its order. */
+  readonly results: readonly ImportResult[];
+  readonly created: number;
+  readonly existed: number;
+  readonly invalid: number;
+  readonly duplicates: number;
+  /** Keys that left because the new list has them not. */
+  readonly removed: number;
+}
+
+/** What an entry turned out to be; the key's number is looked up at the end. */
+type Finding = Omit<ImportResult, "ordinal">;
+
 /**
  * Lays what operators say over a pool's keys.
  * @throws InvalidOptionsError for a store that holds another provider's keys.
  */
-export function overridesFor(pool: PoolPort, store: KeyStore | undefined, homeOf: HomeOf = nowhere): OperatorOverrides {
-  const { clock, provider, sentTo } = pool.options;
+export function overridesFor(pool: PoolPort, store?: KeyStore): OperatorOverrides {
+  const { clock, provider, sentTo, homeOf } = pool.options;
   const owner = store === undefined ? "" : keyOwner(provider, homeOf, sentTo);
   return new OperatorOverrides(pool.registry, {
     store: store === undefined ? undefined : expectKeyStore(store, owner),
     owner,
     clock,
     failed: (error) => pool.emit("internal-error", { part: "keyStore", error }),
-    othersChanged: (changes) => pool.tell(changes),
+    othersChanged: (changes) => pool.switches.tell(changes),
   });
 }
-
-const nowhere: HomeOf = () => [];
 
 /**
  * What operators do to keys, of a pool that runs. It holds for the next request; where there is a `keyStore` it is stored soon
@@ -58,7 +92,7 @@ export class KeyManager {
     const [config] = resolveKeys([key], this.#pool.registry.fingerprint) as [ResolvedKey];
     const { id, outcome, change } = overrides.admit(config);
     if (outcome === "taken") throw idTaken("key.id", false);
-    this.#pool.tell([change]);
+    this.#pool.switches.tell([change]);
     return id;
   }
 
@@ -68,32 +102,42 @@ export class KeyManager {
    * @throws InvalidOptionsError for options that cannot work, and for an empty list; RotatorClosedError after `close()`.
    */
   import(keys: string | readonly (string | KeyConfig)[], options: ImportOptions = {}): ImportReport {
+    const { registry, switches, options: made } = this.#pool;
     const overrides = this.#open();
-    const { clock } = this.#pool.options;
-    const imported = importKeys(overrides, this.#pool.registry, keys, options, clock.wall());
-    const { mode, ids, changes } = imported;
-    this.#pool.tell(changes);
+    expectKnown("options", options, { mode: true, batch: true });
+    const mode = expectOneOf("mode", options.mode ?? "append", ["append", "replace"] as const);
+    const batch = expectString("batch", options.batch ?? `batch_${Math.floor(made.clock.wall() / 1000)}`);
+    const { findings, ids, changes } = takeIn(overrides, registry.fingerprint, keys, batch);
+    switches.tell(changes);
     let removed = 0;
-    if (mode === "replace" && ids.length > 0) {
-      const begin = (): void => {
-        const gone = overrides.beginList(ids);
-        removed = gone.length;
-        this.#pool.tell(gone);
-      };
-      if (!this.#postpone(begin)) begin();
-    }
-    const report = imported.report(removed);
-    const { batch, created, existed } = report;
+    const begin = (): void => {
+      const gone = overrides.beginList(ids);
+      removed = gone.length;
+      switches.tell(gone);
+    };
+    if (mode === "replace" && ids.length > 0 && !this.#postpone(begin)) begin();
+    const count = (wanted: Finding["outcome"]): number => findings.filter(({ outcome }) => outcome === wanted).length;
+    const ordinalOf = (id: string | null): number | null =>
+      id === null ? null : (registry.pool.keys.get(id)?.ordinal ?? null);
+    const [created, existed] = [count("created"), count("existed")];
     this.#pool.emit("keys-imported", { batch, created, existed, removed });
-    return report;
+    return {
+      batch,
+      results: findings.map(({ outcome, id, message }) => ({ outcome, id, ordinal: ordinalOf(id), message })),
+      created,
+      existed,
+      invalid: count("invalid"),
+      duplicates: count("duplicate_in_input"),
+      removed,
+    };
   }
 
   /** Takes a key out, for good where the source lists it too. Returns whether there was one. */
   remove(id: string): boolean {
-    return this.#with(id, (key, overrides) => this.#pool.tell([overrides.remove(key)]));
+    return this.#with(id, (key, overrides) => this.#pool.switches.tell([overrides.remove(key)]));
   }
 
-  /** Switches a key on and ends its own rest. Returns whether there is such a key. */
+  /** Switches a key on and ends its own cooldown. Returns whether there is such a key. */
   enable(id: string): boolean {
     return this.#with(id, (key, overrides) => {
       if (key.secret.isKnown) this.#pool.switches.on(key);
@@ -116,24 +160,25 @@ export class KeyManager {
   update(id: string, change: KeyUpdate): boolean {
     const { enabled, ...settings } = expectUpdate(change);
     return this.#with(id, (key, overrides) => {
-      if (Object.keys(settings).length > 0) this.#pool.tell([overrides.set(key, settings)]);
+      if (Object.keys(settings).length > 0) this.#pool.switches.tell([overrides.set(key, settings)]);
       if (enabled === true) this.enable(id);
       if (enabled === false) this.disable(id);
     });
   }
 
   /**
-   * Gives a key a new secret. Its id, settings and counters stay; verdicts on the old secret do not follow.
+   * Gives a key a new secret. Its id, settings and counters stay; what was found out about the old secret does not follow.
    * Returns whether there is such a key; `false` for all but added ones before a function that lists the keys was first read.
    * @throws InvalidOptionsError for what cannot be a secret, or is that of another key; RotatorClosedError after `close()`.
    */
   replace(id: string, secret: KeyConfig["secret"], options: ReplaceOptions = {}): boolean {
-    const overlapMs = expectOverlap(options);
+    expectKnown("options", options, { overlapMs: true });
+    const overlapMs = expectNumber("overlapMs", options.overlapMs ?? 0, { min: 0, finite: true });
     const overrides = this.#open();
     const key = this.#pool.registry.pool.keys.get(id);
     if (key === undefined) return false;
     const old = key.secret;
-    this.#pool.tell([overrides.replaceSecret(key, secret)]);
+    this.#pool.switches.tell([overrides.replaceSecret(key, secret)]);
     if (overlapMs > 0 && old !== key.secret && old.isKnown) this.#pool.features.overlaps.begin(key, old, overlapMs);
     return true;
   }
@@ -144,20 +189,16 @@ export class KeyManager {
    * it has to be read first.
    */
   async flushed(): Promise<void> {
-    const overrides = this.#overrides;
-    if (overrides?.isKept !== true) return;
+    const kept = (this.#pool.registry.overrides as OperatorOverrides | undefined)?.kept;
+    if (kept?.isKept !== true) return;
     await this.#pool.ready();
-    await overrides.flushed();
-  }
-
-  get #overrides(): OperatorOverrides | undefined {
-    return this.#pool.registry.overrides as OperatorOverrides | undefined;
+    await kept.flushed();
   }
 
   #open(): OperatorOverrides {
     if (this.#pool.isClosed) throw new RotatorClosedError();
     const { registry } = this.#pool;
-    registry.overrides ??= overridesFor(this.#pool, undefined);
+    registry.overrides ??= overridesFor(this.#pool);
     return registry.overrides as OperatorOverrides;
   }
 
@@ -178,13 +219,56 @@ export class KeyManager {
   }
 }
 
+/** Takes entries in, one after the other. What is wrong with one concerns no other. */
+function takeIn(
+  overrides: OperatorOverrides,
+  fingerprint: (secret: string) => string,
+  keys: unknown,
+  batch: string,
+): { readonly findings: readonly Finding[]; readonly ids: readonly string[]; readonly changes: readonly KeyChange[] } {
+  const entries = toEntries(keys);
+  const index = overrides.index();
+  const bySecret = new Map<KeyConfig["secret"], string>();
+  const ids = new Set<string>();
+  const changes: KeyChange[] = [];
+  const take = (field: string, key: ResolvedKey): Finding => {
+    const earlier = bySecret.get(key.secret);
+    if (earlier !== undefined)
+      return { outcome: "duplicate_in_input", id: earlier, message: "An earlier entry counts" };
+    const { id, outcome, change } = overrides.admit({ ...key, batch: key.batch ?? batch }, index);
+    if (outcome === "taken") throw idTaken(`${field}.id`, ids.has(id));
+    bySecret.set(key.secret, id);
+    ids.add(id);
+    if (change !== undefined) changes.push(change);
+    if (outcome === "regained") return { outcome: "existed", id, message: "Its secret is known again" };
+    return { outcome, id, message: null };
+  };
+  const findings = Array.from({ length: entries.count }, (_, place): Finding => {
+    try {
+      return take(entries.field(place), entries.resolve(place, fingerprint));
+    } catch (error) {
+      if (!InvalidOptionsError.isInstance(error)) throw error;
+      return { outcome: "invalid", id: null, message: error.message };
+    }
+  });
+  return { findings, ids: [...ids], changes };
+}
+
+/** An id is that of a key with another secret. */
+function idTaken(field: string, isEarlier: boolean): InvalidOptionsError {
+  const came = isEarlier
+    ? "one that an earlier entry has"
+    : "that of a key with another secret; `replace(id, secret)` gives that key a new one";
+  return new InvalidOptionsError(field, `Expected \`${field}\` to be one that no other key has, got ${came}`);
+}
+
 export interface ManageOptions {
   /**
    * Where changes are kept, of a pool that was made without a `keyStore` and has served nobody yet: what it holds is read before the
    * first request.
    * @default the pool's own `keyStore`; without one changes hold until the pool ends
    */
-  readonly store?: KeyStore | undefined;
+  readonly keyStore?: KeyStore | undefined;
 }
 
 /**
@@ -194,25 +278,18 @@ export interface ManageOptions {
  */
 export function manageKeys(owner: PoolOwner, options: ManageOptions = {}): KeyManager {
   const pool = portOf(owner);
-  expectKnown("options", options, { store: true });
-  const { store } = options;
-  if (store !== undefined && store !== pool.options.keyStore) keepIn(pool, store);
+  expectKnown("options", options, { keyStore: true });
+  const { keyStore } = options;
+  if (keyStore !== undefined && keyStore !== pool.options.keyStore) keepIn(pool, keyStore);
   return new KeyManager(pool);
 }
 
-function keepIn(pool: PoolPort, store: KeyStore): void {
+function keepIn(pool: PoolPort, keyStore: KeyStore): void {
   const { registry, options, inFlight, waiting } = pool;
   if (options.keyStore !== undefined || registry.overrides !== undefined) {
-    throw unexpected("store", "the only one of its pool, and given before keys are changed", store);
+    throw unexpected("keyStore", "the only one of its pool, and given before keys are changed", keyStore);
   }
-  if (inFlight + waiting > 0) throw unexpected("store", "given before the pool serves requests", store);
-  registry.layOver(overridesFor(pool, expectMethods<KeyStore>("store", ["load", "apply"], store)));
+  if (inFlight + waiting > 0) throw unexpected("keyStore", "given before the pool serves requests", keyStore);
+  registry.layOver(overridesFor(pool, keyStore));
   pool.ready().catch(() => {});
-}
-
-/** @throws InvalidOptionsError for what cannot be a time. */
-function expectOverlap(options: ReplaceOptions): number {
-  expectKnown("options", options, { overlapMs: true });
-  const { overlapMs = 0 } = options;
-  return expectNumber("overlapMs", overlapMs, { min: 0, finite: true });
 }

@@ -1,10 +1,10 @@
 import { InvalidOptionsError, KeyStoreError } from "../../errors.ts";
 import type { Unsubscribe } from "../../limits/store.ts";
+import type { KeptOverrides } from "../../pool/keys/key-registry.ts";
 import type { KeyRecord, KeyRecords, KeyStore } from "../../pool/keys/key-store.ts";
 import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock } from "../../types.ts";
-import { expectOwner } from "./key-owner.ts";
-import { OverrideRecords, type RecordChange } from "./override-records.ts";
+import { expectOwner, OverrideRecords, type RecordChange } from "./override-records.ts";
 
 /** What could not be stored is tried again after so long, then twice that, and so on; milliseconds. */
 const firstRetryMs = 1000;
@@ -27,16 +27,15 @@ export interface JournalOptions {
  * What is remembered of keys, in this process at once and in the key store soon after. When somebody else was faster, their
  * records are read and the own changes are made again on them, so that nothing is lost.
  */
-export class OverrideJournal {
+export class OverrideJournal implements KeptOverrides {
   readonly #options: JournalOptions;
   readonly #store: KeyStore | undefined;
   #records = new OverrideRecords();
   #version = "";
   /** Changes that are not stored yet, in order. */
   #waiting: RecordChange[] = [];
-  /** A version somebody else may have made. */
-  #told: string | undefined;
-  #isStale = false;
+  /** A version somebody else may have made; `null`: any. */
+  #told: string | null | undefined;
   /** The store has these keys' owner. */
   #isOwn = false;
   #working: Promise<void> | undefined;
@@ -64,10 +63,10 @@ export class OverrideJournal {
   }
 
   get(id: string): KeyRecord | undefined {
-    return this.#records.get(id);
+    return this.#records.all.get(id);
   }
 
-  get records(): Iterable<KeyRecord> {
+  get records(): IterableIterator<KeyRecord> {
     return this.#records.all.values();
   }
 
@@ -78,6 +77,7 @@ export class OverrideJournal {
   load(): Awaitable<void> {
     const store = this.#store;
     if (store === undefined) return;
+    if (this.#loading !== undefined) return this.#loading;
     // What is read now must not take the place of what is stored meanwhile.
     if (this.#working !== undefined) return this.#working.then(() => this.load());
     let loaded: Awaitable<KeyRecords>;
@@ -95,10 +95,8 @@ export class OverrideJournal {
 
   /** Reads the store again; a failure is told, and what was known stays. */
   async refresh(): Promise<void> {
-    if (this.#store === undefined) return;
-    this.#isStale = true;
-    await this.#working;
-    await this.#work();
+    this.#told = null;
+    await this.#settled();
   }
 
   /** Makes changes now, and stores them soon. */
@@ -114,9 +112,7 @@ export class OverrideJournal {
    * @throws KeyStoreError when that fails; it is tried again later.
    */
   async flushed(): Promise<void> {
-    if (this.#store === undefined) return;
-    await this.#working;
-    await this.#work();
+    await this.#settled();
     if (this.#failure === undefined) return;
     const message = "Changes to keys could not be stored. They hold in this process, and storing them is tried again.";
     throw new KeyStoreError(message, { cause: this.#failure.error });
@@ -169,8 +165,14 @@ export class OverrideJournal {
 
   #hear(version: string): void {
     if (version === this.#version && this.#working === undefined) return;
-    this.#told = version;
+    if (this.#told !== null) this.#told = version;
     void Promise.resolve().then(() => this.#work());
+  }
+
+  /** A whole round of work from now on, if there is a store. */
+  async #settled(): Promise<void> {
+    await this.#working;
+    if (this.#store !== undefined) await this.#work();
   }
 
   /** One round of work at a time, for all who ask meanwhile. Never rejects. */
@@ -190,7 +192,7 @@ export class OverrideJournal {
     try {
       for (let conflicts = 0; ; ) {
         const isUnread = !this.#isOwn && this.#waiting.length > 0;
-        if (isUnread || this.#isStale || (this.#told ?? this.#version) !== this.#version) {
+        if (isUnread || (this.#told !== undefined && this.#told !== this.#version)) {
           await this.#catchUp(store);
           continue;
         }
@@ -232,12 +234,11 @@ export class OverrideJournal {
 
   async #catchUp(store: KeyStore): Promise<void> {
     // Before reading: what is told meanwhile may be newer than what is read.
-    this.#isStale = false;
     this.#told = undefined;
     try {
       this.#take(await this.#read(store));
     } catch (cause) {
-      this.#isStale = true;
+      this.#told = null;
       throw unread(cause);
     }
   }

@@ -1,7 +1,11 @@
+import { expectBoolean, expectFunction, expectMethods } from "../../checks.ts";
+import { InvalidOptionsError } from "../../errors.ts";
+import type { Provider } from "../../judgement/provider.ts";
 import type { LimitTemplate } from "../../limits/limits.ts";
 import { unknownSecret } from "../../pool/keys/key-secret.ts";
 import { type KeySettings, type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
-import type { GivenCredential, KeyChanges, KeyRecord } from "../../pool/keys/key-store.ts";
+import type { GivenCredential, KeyChanges, KeyRecord, KeyStore } from "../../pool/keys/key-store.ts";
+import type { Address, HomeOf } from "../../pool/rotator-options.ts";
 import type { Limit } from "../../types.ts";
 
 type Fingerprint = (secret: string) => string;
@@ -28,14 +32,10 @@ export class OverrideRecords {
     return this.#records;
   }
 
-  get(id: string): KeyRecord | undefined {
-    return this.#records.get(id);
-  }
-
   /** A number that somebody else has by now is replaced by the next free one. */
   put(record: KeyRecord): void {
-    const before = this.#records.get(record.id);
-    if (before?.ordinal !== undefined && before.ordinal !== null) this.#owners.delete(before.ordinal);
+    const before = this.#records.get(record.id)?.ordinal;
+    if (typeof before === "number") this.#owners.delete(before);
     const isTaken = record.ordinal !== null && this.#owners.has(record.ordinal);
     const ordinal = isTaken ? this.#lastOrdinal + 1 : record.ordinal;
     if (ordinal !== null) {
@@ -71,10 +71,10 @@ export class OverrideRecords {
   }
 
   /** Ids of records that are not the same here as there. */
-  differencesTo(other: OverrideRecords): ReadonlySet<string> {
+  differencesTo({ all }: OverrideRecords): ReadonlySet<string> {
     const ids = new Set<string>();
-    for (const [id, record] of this.#records) if (!isSame(record, other.get(id))) ids.add(id);
-    for (const id of other.all.keys()) if (!this.#records.has(id)) ids.add(id);
+    for (const [id, record] of this.#records) if (!isSame(record, all.get(id))) ids.add(id);
+    for (const id of all.keys()) if (!this.#records.has(id)) ids.add(id);
     return ids;
   }
 }
@@ -83,50 +83,33 @@ function isSame(one: KeyRecord, other: KeyRecord | undefined): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
-export function fingerprintOf(secret: ResolvedKey["secret"], fingerprint: Fingerprint): string | null {
-  return typeof secret === "string" ? fingerprint(secret) : null;
-}
-
 /** What a key is as long as no operator says otherwise. */
-export function sourceRecord(config: ResolvedKey, ordinal: number, fingerprint: Fingerprint): KeyRecord {
-  return {
-    id: config.id,
-    fingerprint: fingerprintOf(config.secret, fingerprint),
-    ordinal,
-    addedBy: "source",
-    removed: false,
-    batch: config.batch ?? null,
-    settings: noSettings,
-  };
+export function sourceRecord({ id, secret, batch }: ResolvedKey, ordinal: number, hash: Fingerprint): KeyRecord {
+  const fingerprint = typeof secret === "string" ? hash(secret) : null;
+  return { id, fingerprint, ordinal, addedBy: "source", removed: false, batch: batch ?? null, settings: noSettings };
 }
 
-/** A key an operator gave: all it came with is the operator's word. */
+/** A key an operator gave: all it came with is the operator's word. Its credential is kept where that may be. */
 export function operatorRecord(
   config: ResolvedKey,
   ordinal: number,
-  fingerprint: Fingerprint,
-  keepsSecret: boolean,
+  hash: Fingerprint,
+  given: GivenCredential | undefined,
 ): KeyRecord {
   const { weight, priority, account, note, models, enabled } = config;
   const settings = { weight, priority, account: account ?? null, note: note ?? null, models: models ?? null };
   return {
-    ...sourceRecord(config, ordinal, fingerprint),
+    ...sourceRecord(config, ordinal, hash),
     addedBy: "operator",
-    settings: enabled ? settings : { ...settings, enabled },
-    given: keepsSecret ? credentialOf(config) : undefined,
+    settings: enabled ? settings : Object.assign(settings, { enabled }),
+    given,
   };
 }
 
 /** `undefined` for a secret that is fetched: a function cannot be kept. */
 export function credentialOf({ secret, baseURL, headers, query, limits }: ResolvedKey): GivenCredential | undefined {
   if (typeof secret !== "string") return undefined;
-  return {
-    secret,
-    baseURL: baseURL?.href,
-    headers: headers === undefined ? undefined : { ...headers },
-    query: query === undefined ? undefined : { ...query },
-    limits: limits?.map(limitOf),
-  };
+  return { secret, baseURL: baseURL?.href, headers, query, limits: limits?.map(limitOf) };
 }
 
 /** A limit as it could have been declared. */
@@ -141,34 +124,35 @@ function limitOf({ id, dimension, limit, scope, models, perModel, window }: Limi
  * The key a record alone tells of. Without its secret it stands in the list, and serves nobody.
  * @throws InvalidOptionsError when what is kept cannot be a key.
  */
-export function keyOfRecord(record: KeyRecord, fingerprint: Fingerprint): ResolvedKey {
-  const { id, given, batch } = record;
+export function keyOfRecord({ id, given, batch }: KeyRecord, hash: Fingerprint): ResolvedKey {
   const config = { id, secret: given?.secret ?? unknownSecret, ...given, batch: batch ?? undefined };
-  return resolveKey(`record of key`, config, fingerprint);
+  return resolveKey("record of key", config, hash);
 }
 
-/** What operators set, over what the key came with. */
-export function withSettings(config: ResolvedKey, settings: KeySettings): ResolvedKey {
-  if (settings === noSettings) return config;
-  const { enabled, weight, priority, account, note, models } = settings;
-  return {
-    ...config,
-    enabled: enabled ?? config.enabled,
-    weight: weight ?? config.weight,
-    priority: priority ?? config.priority,
-    account: account === undefined ? config.account : (account ?? undefined),
-    note: note === undefined ? config.note : (note ?? undefined),
-    models: models === undefined ? config.models : (models ?? undefined),
+/** What operators set, over what the key came with: `null` is nothing, and what is absent stays. */
+export function withSettings(config: ResolvedKey, { disabledReason: _, ...settings }: KeySettings): ResolvedKey {
+  const said = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return said.length === 0
+    ? config
+    : { ...config, ...Object.fromEntries(said.map(([name, value]) => [name, value ?? undefined])) };
+}
+
+/** Changes a key's record unless it is out. @param record what is known of the key, should nothing have been noted yet */
+export function changed(record: KeyRecord, details: (known: KeyRecord) => Partial<KeyRecord>): RecordChange {
+  return (records) => {
+    const known = records.all.get(record.id) ?? record;
+    if (!known.removed) records.put({ ...known, ...details(known) });
   };
 }
 
-/** A source lists this key. Its record is begun, or told of another secret; `undefined` where that says nothing new. */
-export function seen(record: KeyRecord, known: KeyRecord | undefined): RecordChange | undefined {
-  if (!isNews(record, known)) return undefined;
-  return (records) => {
-    const now = records.get(record.id);
+/** A source lists this key. Its record is begun, or told of another secret; nothing where that says nothing new. */
+export function seen(record: KeyRecord, known: KeyRecord | undefined): RecordChange[] {
+  if (!isNews(record, known)) return [];
+  const again: RecordChange = (records) => {
+    const now = records.all.get(record.id);
     if (isNews(record, now)) records.put({ ...(now ?? record), fingerprint: record.fingerprint });
   };
+  return [again];
 }
 
 function isNews({ fingerprint }: KeyRecord, known: KeyRecord | undefined): boolean {
@@ -180,44 +164,14 @@ function isNews({ fingerprint }: KeyRecord, known: KeyRecord | undefined): boole
 /** An operator gave this key. One that is there keeps what was set of it; one that left has its number again. */
 export function given(record: KeyRecord): RecordChange {
   return (records) => {
-    const known = records.get(record.id);
+    const known = records.all.get(record.id);
     if (known === undefined || known.removed) records.put({ ...record, ordinal: known?.ordinal ?? record.ordinal });
     else records.put({ ...known, addedBy: "operator", given: record.given ?? known.given });
   };
 }
 
-/** Changes a key's record unless it is out. @param record what is known of the key, should nothing have been noted yet */
-function changed(record: KeyRecord, details: (known: KeyRecord) => Partial<KeyRecord>): RecordChange {
-  return (records) => {
-    const known = records.get(record.id) ?? record;
-    if (!known.removed) records.put({ ...known, ...details(known) });
-  };
-}
-
-export function set(record: KeyRecord, settings: KeySettings): RecordChange {
-  return changed(record, (known) => ({ settings: { ...known.settings, ...settings } }));
-}
-
-/** @param replaces the fingerprint of the secret its source lists; `undefined` where none does */
-export function replaced(
-  record: KeyRecord,
-  fingerprint: string | null,
-  credential: GivenCredential | undefined,
-  replaces: string | null | undefined,
-): RecordChange {
-  return changed(record, () => ({ fingerprint, given: credential, replaces }));
-}
-
-/** The source lists another secret than the one an operator replaced: it counts. */
-export function unreplaced(id: string, fingerprint: string | null): RecordChange {
-  return (records) => {
-    const known = records.get(id);
-    if (known?.replaces !== undefined) records.put({ ...known, fingerprint, given: undefined, replaces: undefined });
-  };
-}
-
 export function removed(record: KeyRecord): RecordChange {
-  return (records) => records.put(tombstone(records.get(record.id) ?? record));
+  return (records) => records.put(tombstone(records.all.get(record.id) ?? record));
 }
 
 /**
@@ -232,15 +186,49 @@ export function listBegun(
   return (records) => {
     const known = new Set([...keys, ...leaving].map(({ id }) => id));
     const others = [...records.all.values()].filter(({ id }) => !known.has(id));
-    const list = [...keys.map((key) => records.get(key.id) ?? key), ...others.filter(({ removed: isOut }) => !isOut)];
-    const left = [...leaving, ...others.filter(({ removed: isOut }) => isOut)];
+    const list = [...keys.map((key) => records.all.get(key.id) ?? key), ...others.filter((other) => !other.removed)];
+    const left = [...leaving, ...others.filter((other) => other.removed)];
     for (const { id } of [...list, ...left]) records.drop(id);
     for (const [place, record] of list.entries()) records.put({ ...record, ordinal: place + 1 });
-    for (const record of left) if (isListed(record.id)) records.put(tombstone({ ...record, ordinal: null }));
+    for (const record of left) if (isListed(record.id)) records.put({ ...tombstone(record), ordinal: null });
   };
 }
 
 /** What is left of a record when an operator takes the key out. */
 function tombstone({ id, fingerprint, ordinal, addedBy, batch }: KeyRecord): KeyRecord {
   return { id, fingerprint, ordinal, addedBy, removed: true, batch, settings: noSettings };
+}
+
+/** Names whose keys a pool's are: the provider's, and all origins they go to unless each is the preset's own. */
+export function keyOwner({ name, origins }: Provider, homeOf: HomeOf, { base, own }: Address = { own: [] }): string {
+  const home = homeOf(name);
+  const targets = [...(base === undefined ? origins : [base]), ...own];
+  const places = [...new Set(targets.map((target) => new URL(target).origin))].sort();
+  const quoted = JSON.stringify(name);
+  return places.every((place) => home.includes(place)) ? quoted : `${quoted} at ${places.join(", ")}`;
+}
+
+/** @throws InvalidOptionsError where keys would be sent to a stranger. */
+export function expectOwner(owner: string, holder: string): void {
+  if (owner === holder) return;
+  throw new InvalidOptionsError(
+    "keyStore",
+    `Expected \`keyStore\` to be one of this pool alone (provider ${owner}), got one with the keys of provider ${holder}. ` +
+      "Give it another pool name or file; if its provider moved, stop all processes and take `owner` out of that one",
+  );
+}
+
+/** Whose keys a store was used for first: those of one provider must not be sent to another. */
+const ownersOfStores = new WeakMap<KeyStore, string>();
+
+/** @throws InvalidOptionsError for what is no key store, and for one that was used for another provider's keys. */
+export function expectKeyStore(value: unknown, owner: string): KeyStore {
+  const store = expectMethods<KeyStore>("keyStore", ["load", "apply"], value);
+  for (const name of ["claim", "watch", "close"] as const) {
+    if (store[name] !== undefined) expectFunction(`keyStore.${name}`, store[name]);
+  }
+  expectBoolean("keyStore.storesSecrets", store.storesSecrets);
+  expectOwner(owner, ownersOfStores.get(store) ?? owner);
+  ownersOfStores.set(store, owner);
+  return store;
 }

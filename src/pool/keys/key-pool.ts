@@ -60,7 +60,7 @@ export class KeyPool extends Accounts {
   }
 
   add(config: ResolvedKey, addedAt = 0): PooledKey {
-    const key = this.#enter(config.id, config, this.#secretOf(config.secret), this.#entryAt(addedAt));
+    const key = this.#enter(config.id, config, this.secretOf(config.secret), this.#entryAt(addedAt));
     key.account.refresh();
     this.watcher?.("keyAdded", key.shown);
     return key;
@@ -91,7 +91,7 @@ export class KeyPool extends Accounts {
 
   /** One of a list. It is found by its id at once where its account goes by that, otherwise when somebody asks. */
   #enterGiven(key: ResolvedKey, entry: KeyEntry): void {
-    const made = this.#made(key.id, key, this.#secretOf(key.secret), entry);
+    const made = this.#made(key.id, key, this.secretOf(key.secret), entry);
     if (key.account === undefined) this.keys.add(key.id, made);
     else this.keys.expect(true);
   }
@@ -106,25 +106,26 @@ export class KeyPool extends Accounts {
   /** A key of which nothing is said but its secret, among others of which more is. */
   #enterPlain(secret: string, terms: AccountTerms, entry: KeyEntry): void {
     const account = this.place(terms, undefined);
-    const own = this.#secretOf(secret);
+    const own = this.secretOf(secret);
     account.join(new PooledKey(account, this.#ordinals.take(1), plainTraits, undefined, own, entry));
     this.keys.expect(false);
   }
 
   /** The same, where its name has to be known. */
   #enterNamed(secret: string, entry: KeyEntry): void {
-    const own = this.#secretOf(secret);
+    const own = this.secretOf(secret);
     this.#enter(own.fingerprint as string, plainTraits, own, entry);
   }
 
   /** The key that the list has at this place. */
   protected override join(account: Account): void {
     const { slot } = account;
-    const secret = this.#secretOf(this.#listed[slot] as string);
+    const secret = this.secretOf(this.#listed[slot] as string);
     account.join(new PooledKey(account, slot + 1, plainTraits, undefined, secret, this.#entry as KeyEntry));
   }
 
-  #secretOf(secret: ResolvedKey["secret"]): KeySecret {
+  /** A key's secret, as this pool names them. */
+  secretOf(secret: ResolvedKey["secret"]): KeySecret {
     return new KeySecret(secret, this.#secrets);
   }
 

@@ -1,13 +1,17 @@
+import { atMost } from "../../clock.ts";
 import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
 import { isPromise } from "../../realms.ts";
-import type { Awaitable, Clock, KeyConfig, KeyList, KeySource } from "../../types.ts";
+import type { Awaitable, Clock, KeyList, KeySource } from "../../types.ts";
 import type { PoolTerms } from "./accounts.ts";
 import { createFingerprint } from "./fingerprint.ts";
 import { readKeys } from "./key-list.ts";
 import { KeyPool } from "./key-pool.ts";
-import { KeySecret, type SecretParts, unknownSecret } from "./key-secret.ts";
+import { unknownSecret } from "./key-secret.ts";
 import { type ListedKey, type ResolvedKey, resolvedKey } from "./key-source.ts";
 import { type Account, type PooledKey, secretUnknown } from "./pooled-key.ts";
+
+/** A function that lists keys and takes longer has failed; the next request asks it anew. Milliseconds. */
+const longestReadMs = 30_000;
 
 /** What became of a key when the pool was made to agree with what is known of it. */
 export interface KeyChange {
@@ -22,8 +26,8 @@ export interface KeyChange {
   readonly touched: readonly Account[];
 }
 
-/** What operators said of keys, laid over what the source lists. Nobody said anything: there is none. */
-export interface KeyOverrides {
+/** Where it is remembered what operators said. */
+export interface KeptOverrides {
   /** Is it kept in a store? Then operators may bring all keys, and the list may be empty. */
   readonly isKept: boolean;
   /** Reads what is kept, for the first time. Synchronous where the store is. */
@@ -31,18 +35,21 @@ export interface KeyOverrides {
   /** Reads it again; a failure is told, and what was known stays. */
   refresh(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What operators said of keys, laid over what the source lists. Nobody said anything: there is none. */
+export interface KeyOverrides {
+  readonly kept: KeptOverrides;
   /** The keys of a list under the ids that operators know them by. */
   identified(wanted: readonly ResolvedKey[]): readonly ResolvedKey[];
   /** Every key there may be, in the order of their numbers; what has none yet comes last. */
-  idsWith(listed: ReadonlyMap<string, ResolvedKey>): Iterable<string>;
+  ids(): Iterable<string>;
   /** What a key is to be; `undefined`: there is to be none. */
-  target(id: string, listed: ResolvedKey | undefined): ResolvedKey | undefined;
+  target(id: string): ResolvedKey | undefined;
   /** Why operators have a key off, where they said so. */
   offReason(id: string): string | undefined;
-  /** Numbers given before, in this process or another. */
-  ordinals(): Iterable<readonly [id: string, ordinal: number]>;
   /** The pool agrees with a list that was read. */
-  followed(listed: ReadonlyMap<string, ResolvedKey>): void;
+  followed(): void;
 }
 
 export interface ReloadResult {
@@ -57,8 +64,6 @@ export interface KeyRegistryOptions {
   readonly clock: Clock;
   readonly idSecret: string | undefined;
   readonly terms: PoolTerms;
-  /** Asks a function that lists keys, and gives up when it takes too long. */
-  readonly ask: (source: () => Awaitable<KeyList>) => Promise<KeyList>;
 }
 
 /** The settings whose change is told. */
@@ -73,27 +78,24 @@ export class KeyRegistry {
   readonly fingerprint: (secret: string) => string;
   overrides: KeyOverrides | undefined;
   readonly #options: KeyRegistryOptions;
-  readonly #secrets: SecretParts;
   /** What the source lists, and the same by id once somebody asks for it so. */
   #list: readonly ListedKey[] = [];
   #byId: ReadonlyMap<string, ResolvedKey> | undefined;
   /** What operators asked for before the source was first read. */
   #postponed: (() => void)[] = [];
-  /** The first read of a key store that takes its time. */
-  #opening: Promise<void> | undefined;
   /** Was the source read? Written here alone. */
   isLoaded = false;
 
   constructor(options: KeyRegistryOptions) {
     this.#options = options;
     this.fingerprint = createFingerprint(options.idSecret);
-    this.#secrets = { fingerprint: this.fingerprint, clock: options.clock };
-    this.pool = new KeyPool(options.terms, this.#secrets);
+    this.pool = new KeyPool(options.terms, { fingerprint: this.fingerprint, clock: options.clock });
   }
 
-  /** What the source lists under this id. */
-  listed(id: string): ResolvedKey | undefined {
-    return this.#listed.get(id);
+  /** What the source lists, by id. */
+  get listed(): ReadonlyMap<string, ResolvedKey> {
+    this.#byId ??= new Map(this.#list.map((key) => resolvedKey(key, this.fingerprint)).map((key) => [key.id, key]));
+    return this.#byId;
   }
 
   /**
@@ -105,11 +107,10 @@ export class KeyRegistry {
     const { keys } = this.#options;
     if (typeof keys === "function") return;
     const wanted = this.#read(keys);
-    const opening = this.overrides?.load();
-    if (isPromise(opening)) {
-      this.#opening = Promise.resolve(opening);
-      this.#opening.catch(() => {});
-    } else this.#take(wanted);
+    const loading = this.overrides?.kept.load();
+    // Whoever needs the keys waits for the same read, and hears of its failure.
+    if (isPromise(loading)) loading.catch(() => {});
+    else this.#take(wanted);
   }
 
   /** What operators said is kept somewhere that is not read yet: the list counts once it is, together with that. */
@@ -130,12 +131,12 @@ export class KeyRegistry {
    * store could not be read yet.
    */
   async reload(): Promise<ReloadResult> {
-    if (this.isLoaded) await this.overrides?.refresh();
-    else await this.#loadOverrides();
+    const kept = this.overrides?.kept;
+    await (this.isLoaded ? kept?.refresh() : kept?.load());
     const source = this.#options.keys;
     let list: KeyList | undefined;
     try {
-      list = typeof source === "function" ? await this.#options.ask(source) : source;
+      list = typeof source === "function" ? await this.#ask(source) : source;
     } catch (cause) {
       throw new KeySourceError("The function that lists the keys failed.", { cause });
     }
@@ -160,26 +161,18 @@ export class KeyRegistry {
   }
 
   #target(id: string): ResolvedKey | undefined {
-    const listed = this.#listed.get(id);
-    return this.overrides === undefined ? listed : this.overrides.target(id, listed);
+    return this.overrides === undefined ? this.listed.get(id) : this.overrides.target(id);
   }
 
   /** Where operators bring keys, a list may begin empty. */
   #read(list: KeyList | undefined): ListedKey[] {
     const isEmpty = Array.isArray(list) && list.length === 0;
-    return isEmpty && this.overrides?.isKept === true ? [] : readKeys(list, this.fingerprint);
+    return isEmpty && this.overrides?.kept.isKept === true ? [] : readKeys(list, this.fingerprint);
   }
 
-  #loadOverrides(): Awaitable<void> {
-    const opening = this.#opening;
-    this.#opening = undefined;
-    return opening ?? this.overrides?.load();
-  }
-
-  /** What the source lists, by id. */
-  get #listed(): ReadonlyMap<string, ResolvedKey> {
-    this.#byId ??= new Map(this.#list.map((key) => resolvedKey(key, this.fingerprint)).map((key) => [key.id, key]));
-    return this.#byId;
+  #ask(source: () => Awaitable<KeyList>): Promise<KeyList> {
+    const late = (): Error => new DOMException(`No answer within ${longestReadMs} ms`, "TimeoutError");
+    return atMost(Promise.resolve(source()), longestReadMs, this.#options.clock, late);
   }
 
   /** Makes the pool hold exactly the list's keys and those of operators; keys that stay keep their state. */
@@ -189,18 +182,17 @@ export class KeyRegistry {
     const keys = wanted.map((key) => resolvedKey(key, this.fingerprint));
     this.#list = overrides === undefined ? keys : overrides.identified(keys);
     this.#byId = undefined;
-    if (overrides !== undefined) pool.noteOrdinals(overrides.ordinals());
     const before = new Set(pool.keys.keys());
     const touched = new Set<Account>();
     const follow = (id: string): void => {
       for (const account of this.follow(id, true)?.touched ?? []) touched.add(account);
     };
     for (const id of before) if (this.#target(id) === undefined) follow(id);
-    for (const id of overrides?.idsWith(this.#listed) ?? this.#listed.keys()) follow(id);
-    overrides?.followed(this.#listed);
+    for (const id of overrides?.ids() ?? this.listed.keys()) follow(id);
+    overrides?.followed();
     this.isLoaded = true;
     this.#makePostponed();
-    const present = [...this.#listed.keys()].filter((id) => pool.keys.has(id));
+    const present = [...this.listed.keys()].filter((id) => pool.keys.has(id));
     const added = present.filter((id) => !before.has(id)).length;
     const removed = [...before].filter((id) => !pool.keys.has(id)).length;
     return { added, removed, kept: present.length - added, touched };
@@ -246,7 +238,7 @@ export class KeyRegistry {
       touched.push(from, to);
       now = this.pool.keys.get(key.id) as PooledKey;
     } else touched.push(key.account);
-    now.take(target, isReplaced ? this.#secretOf(target.secret) : now.secret);
+    now.take(target, isReplaced ? this.pool.secretOf(target.secret) : now.secret);
     // What was said of the old secret does not follow a new one. Of one that is fetched nobody knows yet whether it is new.
     if (isReplaced && typeof target.secret === "string") now.endCooldown();
     const switchTo = served === serves(target) ? undefined : serves(target);
@@ -262,10 +254,6 @@ export class KeyRegistry {
 
   #reasonFor({ id, secret }: ResolvedKey): string | undefined {
     return secret === unknownSecret ? secretUnknown : this.overrides?.offReason(id);
-  }
-
-  #secretOf(secret: KeyConfig["secret"]): KeySecret {
-    return new KeySecret(secret, this.#secrets);
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { InvalidOptionsError, RotatorClosedError } from "../../../src/errors.ts";
-import type { ImportReport } from "../../../src/operate/keys/key-import.ts";
+import type { ImportReport } from "../../../src/operate/keys/manage-keys.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
 import type { KeyList } from "../../../src/types.ts";
 import { newSecret, newSecrets } from "../../support/test-keys.ts";

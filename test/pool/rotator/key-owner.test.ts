@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { defineProvider, InvalidOptionsError, KeyRotator, MemoryKeyStore } from "../../../src/index.ts";
 import { homeOf, type ProviderName, providerNamed } from "../../../src/named/presets.ts";
-import { keyOwner } from "../../../src/operate/keys/key-owner.ts";
+import { keyOwner } from "../../../src/operate/keys/override-records.ts";
 import type { KeyStore } from "../../../src/pool/keys/key-store.ts";
 import { type Address, sentTo } from "../../../src/pool/rotator-options.ts";
 import { newSecret } from "../../support/test-keys.ts";

@@ -1,4 +1,4 @@
-import type { ImportReport, ImportResult } from "../../../operate/keys/key-import.ts";
+import type { ImportReport, ImportResult } from "../../../operate/keys/manage-keys.ts";
 import type { KeyConfig } from "../../../types.ts";
 import { AdminError, badField, unknownName } from "../calls/admin-error.ts";
 import type { Channel } from "../calls/channel.ts";
