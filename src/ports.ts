@@ -97,7 +97,10 @@ export interface PoolObserver {
   readonly needs?: readonly ObserverNeed[] | undefined;
   /** A key was given to a request. */
   granted?(lease: LeaseFacts): PoolChanges;
-  /** The headers of a good answer are here. They are read for whoever has this. */
+  /**
+   * The headers of a good answer are here; of a stream before it is known whether its beginning holds an error. They are read for
+   * whoever has this.
+   */
   headers?(lease: LeaseFacts, headers: HeaderReader): PoolChanges;
   /** A classified failure. Unlike `ended`, it costs a good attempt nothing. Told before `ended`. */
   refused?(lease: LeaseFacts, refusal: LeaseRefusal): PoolChanges;

@@ -145,7 +145,7 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
   /** An answer for the caller, and a lease that is settled or will be. `reply` is the answer, where it was looked into. */
   succeeded(call: C, lease: Lease, answer: A, reply: Reply<A> | undefined): A {
     if (this.#events.isHeard) this.#log.succeeded(call, lease, answer.status);
-    if (this.#pool.observers.headers !== undefined) this.#pool.observe(lease, answer.headers);
+    if (reply === undefined && this.#pool.observers.headers !== undefined) this.#pool.observe(lease, answer.headers);
     const { trace, idleTimeoutMs } = this.#options;
     const isOver =
       reply === undefined &&

@@ -147,6 +147,8 @@ export class FailoverWalk<C extends Call, A extends Answer> {
   /** Looks how an answer begins before anything of it is handed over. */
   async #opened(call: C, lease: Lease, answer: A, look: Look, endsAt: number): Promise<Step<A>> {
     lease.answered();
+    // While the first content is on its way: it is handed over with nothing left to do.
+    if (this.#parts.pool.observers.headers !== undefined) this.#parts.pool.observe(lease, answer.headers);
     const reply = this.#parts.transport.open(answer);
     try {
       const found = await this.#parts.commitment.open(

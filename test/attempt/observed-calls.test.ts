@@ -2,6 +2,7 @@ import {
   type CallObserver,
   createRotatingFetch,
   type EndedCall,
+  type PoolObserver,
   type RotatingFetchOptions,
   type WalkAdvisor,
 } from "rotating-fetch";
@@ -149,5 +150,31 @@ describe("A second opinion, which advises a call", () => {
     expect(tries).toBe(1);
     await clock.advance(2000);
     expect((await call).status).toBe(200);
+  });
+});
+
+describe("Whoever reads headers", () => {
+  it("is shown those of a stream while its first content is on its way", async () => {
+    const content = new TextEncoder().encode('data: {"choices":[{"delta":{"content":"Hi"}}]}\n\ndata: [DONE]\n\n');
+    let handOn = (): void => {};
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        handOn = () => {
+          controller.enqueue(content);
+          controller.close();
+        };
+      },
+    });
+    let shown = (_left: string | null): void => {};
+    const left = new Promise<string | null>((resolve) => {
+      shown = resolve;
+    });
+    const reader: PoolObserver = { headers: (_lease, headers) => shown(headers.get("x-left")) };
+    const headers = { "content-type": "text/event-stream", "x-left": "3" };
+    const { fetch } = openai({ observers: [reader] }, () => new Response(body, { headers }));
+    const call = fetch(url, chat);
+    expect(await left).toBe("3");
+    handOn();
+    expect(await (await call).text()).toContain("Hi");
   });
 });
