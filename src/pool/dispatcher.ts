@@ -89,7 +89,8 @@ export class Dispatcher {
     if (isNear) return this.#near().acquire(readySet, request, this.#stickyWait(request));
     if (readySet.waiting > 0) return this.#wait(readySet, request, undefined);
     const got = this.#asker.pick(readySet, request);
-    return got instanceof Lease ? got : this.#acquireLater(readySet, request, got);
+    if (got instanceof Lease) return got;
+    return got instanceof NotNow ? this.#wait(readySet, request, got) : this.#acquireLater(readySet, request, got);
   }
 
   /** Where a request stands, and takes nothing. */
@@ -118,9 +119,8 @@ export class Dispatcher {
     return Math.min(this.#options.stickyWaitMs, this.#maxWait(request));
   }
 
-  /** There is nothing yet, or the store takes its time. */
-  #acquireLater(readySet: ReadySet, request: AcquireRequest, got: NotNow | Promise<Lease | NotNow>): Promise<Lease> {
-    if (got instanceof NotNow) return this.#wait(readySet, request, got);
+  /** The store takes its time. */
+  #acquireLater(readySet: ReadySet, request: AcquireRequest, got: Promise<Lease | NotNow>): Promise<Lease> {
     const arrival = this.#readiness.queue.arrive();
     return this.#unlessEnded(got, request).then((answer) => {
       if (answer instanceof Lease) return answer;
@@ -159,6 +159,7 @@ export class Dispatcher {
   #waiting(readySet: ReadySet, request: AcquireRequest): WaitingRequest {
     const { model, account, exclude, signal, priority = 0 } = request;
     const { shared } = this.#readiness;
+    const isTold = this.#events.isHeard && request.isTrial !== true;
     return {
       signal,
       priority,
@@ -166,7 +167,7 @@ export class Dispatcher {
       isPinned: account !== undefined,
       ask: () => this.#asker.pick(readySet, request),
       dueAt: (last) => this.#dueAt(readySet, request, last),
-      queued: (waiting) => this.#onQueued(request, waiting),
+      queued: isTold ? (waiting) => this.#onQueued(request, waiting) : undefined,
       exhausted: (last) => this.#exhausted(readySet, request, last),
       isBeside: () =>
         exclude !== undefined ||
@@ -221,7 +222,6 @@ export class Dispatcher {
   }
 
   #onQueued(request: AcquireRequest, waiting: number): void {
-    if (!this.#events.isHeard || request.isTrial === true) return;
     this.#events.emit("request-queued", { requestId: this.#names.of(request), waiting });
   }
 }

@@ -27,8 +27,8 @@ export interface Waiting<Lease extends Granted> {
   ask(): Awaitable<Lease | NotNow>;
   /** When it may be served at the earliest, as far as is known; monotonic, and -Infinity for any moment. */
   dueAt(last: NotNow | undefined): number;
-  /** It waits from now on. Whoever is told may give it up, or close the pool. */
-  queued(waiting: number): void;
+  /** It waits from now on. Whoever is told may give it up, or close the pool; `undefined`: nobody is. */
+  readonly queued: ((waiting: number) => void) | undefined;
   /** The error for having waited in vain. */
   exhausted(last: NotNow | undefined): Error;
   /** Can it be served with nothing but certain accounts, or in another ready set? */

@@ -73,7 +73,7 @@ export class WaitQueue<Lease extends Granted> {
       const waiter = new Waiter(request, arrival, since, deadline, resolve, reject);
       waiter.last = last;
       this.#enter(line, waiter);
-      request.queued(this.#size);
+      request.queued?.(this.#size);
       if (waiter.isSettled) return;
       const roomAt = last?.roomAt ?? Number.POSITIVE_INFINITY;
       line.roomAt = Math.min(line.roomAt, roomAt);
