@@ -1,4 +1,4 @@
-import type { UsageShape } from "../judgement/provider.ts";
+import type { ResourceShape, UsageShape } from "../judgement/provider.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
 import type { Clock, Usage } from "../types.ts";
@@ -16,17 +16,14 @@ export interface AnswerEndOptions {
 }
 
 /** Somebody who looks at a body that passes. */
-interface Watcher {
-  push?(chunk: Uint8Array): void;
-  ended(how: BodyEnd): void;
-}
+type Watcher = Omit<BodyWatch, "signal">;
 
-function both(one: Watcher | undefined, other: Watcher | undefined): Watcher | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
+function both(one: Watcher | undefined, other: Watcher): Watcher {
+  if (one === undefined) return other;
   return {
-    push(chunk) {
-      one.push?.(chunk);
-      other.push?.(chunk);
+    onChunk(chunk) {
+      one.onChunk?.(chunk);
+      other.onChunk?.(chunk);
     },
     ended(how) {
       one.ended(how);
@@ -65,23 +62,28 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     reply: Reply<A> | undefined,
     changed: Readonly<Record<string, string>> | undefined,
   ): A {
-    let watcher = both(this.#accountant(call, lease, answer), this.#reporter(call, lease, answer));
-    if (call.ending !== undefined) watcher = both(watcher, call.ending.lookAt(lease.provider.provider.usage));
+    let watcher = this.#accountant(call, lease, answer);
+    const reporter = this.#pool.events.isHeard ? this.#reporter(call, lease, answer) : undefined;
+    if (reporter !== undefined) watcher = both(watcher, reporter);
+    const teller = call.ending?.lookAt(lease.provider.provider.usage);
+    if (teller !== undefined) watcher = both(watcher, teller);
     const { idleTimeoutMs } = this.#options;
     const isPlain = watcher === undefined && idleTimeoutMs === undefined && changed === undefined;
     if (isPlain && reply === undefined) return answer;
-    return (reply ?? this.#transport.open(answer)).deliver(watchOf(watcher, call.signal), changed);
+    const { ended = nobodyAsks, onChunk } = watcher ?? {};
+    const { signal } = call;
+    return (reply ?? this.#transport.open(answer)).deliver({ ended, onChunk, signal }, changed);
   }
 
   /** Whoever settles the lease; at once, where nothing is counted to the end of the body. */
   #accountant(call: C, lease: Lease, answer: A): Watcher | undefined {
-    const noteIds = this.#noteIds(call, lease, answer);
+    const { resources, usage: usageShape } = lease.provider.provider;
+    const noteIds = resources === undefined ? undefined : this.#noteIds(resources, call, lease, answer);
     if (!this.#pool.countsToTheEnd && noteIds === undefined) {
       lease.settle(success);
       return undefined;
     }
     if (lease.answeredAt === 0) lease.answered();
-    const { usage: usageShape } = lease.provider.provider;
     const isRead = this.#pool.countsTokens || this.#pool.observers.wants.attempts.has("usage");
     const reader = isRead && usageShape !== undefined ? new UsageReader(usageShape) : undefined;
     const { signal } = call;
@@ -96,19 +98,16 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     const onAbort = (): void => ended("cancel");
     signal?.addEventListener("abort", onAbort, { once: true });
     if (reader === undefined && noteIds === undefined) return { ended };
-    return {
-      push(chunk) {
-        reader?.push(chunk);
-        noteIds?.(chunk);
-      },
-      ended,
+    const onChunk = (chunk: Uint8Array): void => {
+      reader?.push(chunk);
+      noteIds?.(chunk);
     };
+    return { onChunk, ended };
   }
 
   /** Only where there is a choice of accounts does it matter who made what. */
-  #noteIds(call: C, lease: Lease, answer: A): ((chunk: Uint8Array) => void) | undefined {
-    const { resources } = lease.provider.provider;
-    if (resources === undefined || this.#pool.accountCount < 2) return undefined;
+  #noteIds(resources: ResourceShape, call: C, lease: Lease, answer: A): ((chunk: Uint8Array) => void) | undefined {
+    if (this.#pool.accountCount < 2) return undefined;
     const pins = this.#options.pins.madeBy(resources, call.method, call.url);
     if (pins === undefined) return undefined;
     const { id } = lease.key.account;
@@ -128,7 +127,7 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     const common = { requestId, attempt: call.history?.attempts ?? 1, keyId: lease.keyId, tags };
     const { startedAt } = lease;
     return {
-      push: (chunk) => ending.push(chunk),
+      onChunk: (chunk) => ending.push(chunk),
       ended: (how) => {
         // A body breaks off when its caller's signal aborts, too.
         const isGivenUp = how === "cancel" || call.signal?.aborted === true;
@@ -138,16 +137,6 @@ export class AnswerEnd<C extends Call, A extends Answer> {
       },
     };
   }
-}
-
-function watchOf(watcher: Watcher | undefined, signal: AbortSignal | undefined): BodyWatch {
-  if (watcher === undefined) return { ended: nobodyAsks, signal };
-  const { push } = watcher;
-  return {
-    ended: (how) => watcher.ended(how),
-    onChunk: push === undefined ? undefined : (chunk) => push(chunk),
-    signal,
-  };
 }
 
 function nobodyAsks(): void {}

@@ -2,7 +2,6 @@ import type { BodyWatch, Reply } from "../attempt/call.ts";
 import { giveUp } from "./bodies/abort-watch.ts";
 import {
   type BegunBody,
-  type BodyRead,
   type IdleLimit,
   PassedBody,
   passedBody,
@@ -90,8 +89,8 @@ export class FetchReply implements Reply<Response> {
     const body = this.#begin();
     if (body === undefined) return "end";
     for (;;) {
-      const read: Promise<BodyRead> = body.pending ?? readWithin(body.reader, this.#idle);
-      body.pending = read;
+      body.pending ??= this.#idle === undefined ? body.reader.read() : readWithin(body.reader, this.#idle);
+      const read = body.pending;
       const result = await (interrupt === undefined ? read : Promise.race([read, interrupt]));
       if (result === "late") return "late";
       body.pending = undefined;

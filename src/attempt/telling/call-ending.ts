@@ -18,7 +18,7 @@ type BodyEnd = "end" | "error" | "cancel";
 
 /** Looks at a body that passes. */
 interface BodyLook {
-  push(chunk: Uint8Array): void;
+  onChunk(chunk: Uint8Array): void;
   ended(how: BodyEnd): void;
 }
 
@@ -52,7 +52,7 @@ export class CallEnding {
     this.#isOfBody = true;
     const reader = calls.has("usage") && shape !== undefined ? new UsageReader(shape) : undefined;
     return {
-      push: (chunk) => {
+      onChunk: (chunk) => {
         if (chunk.length > 0) this.#firstContentMs ??= this.#elapsedMs();
         reader?.push(chunk);
       },

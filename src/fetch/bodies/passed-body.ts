@@ -56,18 +56,14 @@ function finish(ending: Ending, how: Parameters<BodyWatch["ended"]>[0]): void {
 }
 
 /** Reads on; a body that is silent for too long is given up. */
-export function readWithin(reader: BodyReader, idle: IdleLimit | undefined): Promise<BodyRead> {
-  return idle === undefined ? reader.read() : within(reader, reader.read(), idle);
-}
-
-function within(reader: BodyReader, read: Promise<BodyRead>, { idleTimeoutMs, clock }: IdleLimit): Promise<BodyRead> {
+export function readWithin(reader: BodyReader, { idleTimeoutMs, clock }: IdleLimit): Promise<BodyRead> {
   return new Promise((resolve, reject) => {
     const cancelTimer = clock.timer(() => {
       const reason = idleReason();
       reject(reason);
       reader.cancel(reason).catch(() => {});
     }, idleTimeoutMs);
-    read.then(resolve, reject).finally(cancelTimer);
+    reader.read().then(resolve, reject).finally(cancelTimer);
   });
 }
 
@@ -150,7 +146,8 @@ export class PassedBody implements UnderlyingDefaultSource<Uint8Array> {
     }
     const { pending, reader } = body;
     body.pending = undefined;
-    return (pending ?? readWithin(reader, this.#idle)).then(
+    const reading = pending ?? (this.#idle === undefined ? reader.read() : readWithin(reader, this.#idle));
+    return reading.then(
       (read) => this.#take(read, controller),
       (error: unknown) => {
         // Aborted: the stream has been told of it.

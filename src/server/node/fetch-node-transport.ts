@@ -77,8 +77,9 @@ function bodyOf(response: Response, idle: IdleLimit | undefined): UpstreamBody {
     try {
       if (stream !== null) reader ??= readerOf(stream);
       while (isWanted) {
-        const part = reader === undefined ? undefined : await readWithin(reader, idle);
-        if (part === undefined || part.done) return body.end();
+        if (reader === undefined) return body.end();
+        const part = await (idle === undefined ? reader.read() : readWithin(reader, idle));
+        if (part.done) return body.end();
         body.push(part.value);
       }
     } catch (error) {
