@@ -28,6 +28,7 @@ const rooms = {
   "room-rotator": "src/named/key-rotator.ts",
   "room-classifier": "src/judgement/error-classifier.ts",
   "room-memory": "src/limits/memory/memory.ts",
+  "room-dump": "src/limits/memory/memory-store.ts",
   "room-proxy": "src/server/proxy/create-proxy-handler.ts",
   "room-admin": "src/server/admin/create-admin-handler.ts",
 };

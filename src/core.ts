@@ -16,7 +16,7 @@ export {
 export { defineProvider, type ProviderDefinition } from "./judgement/define-provider.ts";
 export { ErrorClassifier, type ErrorClassifierOptions } from "./judgement/error-classifier.ts";
 export type { AnswerClassifier, ClassifierInput, Provider } from "./judgement/provider.ts";
-export { MemoryStore } from "./limits/memory/memory.ts";
+export { MemoryStore } from "./limits/memory/memory-store.ts";
 export type { Store } from "./limits/store.ts";
 export { Lease } from "./pool/lease.ts";
 export type { AcquireRequest, TokenEstimate } from "./pool/rotator-options.ts";

@@ -47,7 +47,8 @@ export {
 export { needsOf, realAmount } from "./limits/amounts.ts";
 export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from "./limits/cooldown-rules.ts";
 export type { LimitTemplate } from "./limits/limits.ts";
-export { MemoryStore, type MemoryStoreOptions } from "./limits/memory/memory.ts";
+export type { MemoryStoreOptions } from "./limits/memory/memory.ts";
+export { MemoryStore } from "./limits/memory/memory-store.ts";
 export type {
   Amounts,
   Blocked,

@@ -3,7 +3,7 @@ import { systemClock } from "../clock.ts";
 import { amountsOf } from "../limits/amounts.ts";
 import { fillTokens } from "../limits/key-candidate.ts";
 import { type LimitTemplate, resolveLimits } from "../limits/limits.ts";
-import { MemoryStore } from "../limits/memory/memory.ts";
+import { ProcessStore } from "../limits/memory/memory.ts";
 import { type LimitedBucket, type LimitedKey, PoolLimits } from "../limits/pool-limits.ts";
 import { accountScope, modelScope } from "../limits/scopes.ts";
 import type { Blocked, Candidate, Reservation, ReserveOptions, Store } from "../limits/store.ts";
@@ -14,7 +14,7 @@ import { exhaustedBucket, readHeaderBuckets } from "./waits/rate-limit-headers.t
 export interface RateLimitTrackerOptions {
   /** Limits that hold for every account; at least one. */
   readonly limits: readonly Limit[];
-  /** Where they are counted: trackers that share a store share what is left. @default a new MemoryStore */
+  /** Where they are counted: trackers that share a store share what is left. @default in memory, each tracker by itself */
   readonly store?: Store | undefined;
   /** By how much the other side's counting may lag behind ours, milliseconds. @default 2 % of a window, at least 25, at most 1000 */
   readonly guardMs?: number | undefined;
@@ -97,7 +97,7 @@ export class RateLimitTracker {
     const templates = resolveLimits("limits", limits);
     if (templates.length === 0) throw unexpected("limits", "a list of at least one limit", limits);
     this.#clock = expectMethods<Clock>("clock", ["wall", "monotonic", "timer"], clock);
-    this.#store = options.store ?? new MemoryStore({ clock });
+    this.#store = options.store ?? new ProcessStore({ clock });
     expectMethods<Store>("store", ["reserve", "settle", "cooldown", "read"], this.#store);
     this.#templates = templates;
     this.#limits = new PoolLimits({

@@ -1,5 +1,5 @@
 import { expectRest } from "../checks.ts";
-import { MemoryStore } from "../limits/memory/memory.ts";
+import { ProcessStore } from "../limits/memory/memory.ts";
 import { EventHub, type RotatorEvents } from "../pool/events.ts";
 import type { Lease } from "../pool/lease.ts";
 import { type MakeOverrides, Pool } from "../pool/pool.ts";
@@ -20,7 +20,7 @@ export class PoolRotator {
    */
   constructor(options: RotatorOptions, operators?: { readonly homeOf: HomeOf; readonly overridesFor: MakeOverrides }) {
     const resolved = resolveRotatorOptions(options, {
-      makeStore: (parts) => new MemoryStore(parts),
+      makeStore: (parts) => new ProcessStore(parts),
       strategyFailed: (error) => this.#strategyFailed(error),
       homeOf: operators?.homeOf ?? (() => []),
     });

@@ -1,5 +1,5 @@
 import { systemClock } from "../clock.ts";
-import { MemoryStore } from "../limits/memory/memory.ts";
+import { MemoryStore } from "../limits/memory/memory-store.ts";
 import type {
   Bucket,
   Candidate,

@@ -1,4 +1,4 @@
-import { MemoryStore } from "../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../src/limits/memory/memory-store.ts";
 import { KeyRotator } from "../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../src/named/options.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";

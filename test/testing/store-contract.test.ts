@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { MemoryStore } from "../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../src/limits/memory/memory-store.ts";
 import type { Candidate, Dumpable, SharedStore, Store } from "../../src/limits/store.ts";
 import {
   type StoreCapabilities,

@@ -1,9 +1,11 @@
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import { afterSuccess, applyCooldown, type CooldownRecord, toScopeState } from "../cooldown-rules.ts";
 import type { Hold, ScopeState, StoreChange } from "../store.ts";
-import { recordKeptMs } from "./memory-dump.ts";
 import { ScopeCell } from "./memory-reservation.ts";
 import { adoptedModelScopes, isOlder, olderIdOf } from "./older-ids.ts";
+
+/** How long a cooldown's record is kept after its end, for its consecutive failures; milliseconds. */
+export const recordKeptMs = 24 * 3_600_000;
 
 /** Cooldowns by scope, and whoever is told of them. */
 export class MemoryCooldowns {

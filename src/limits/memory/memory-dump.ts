@@ -11,6 +11,7 @@ import {
   toWallTime,
 } from "../windows/counter.ts";
 import { createCounter } from "../windows/create-counter.ts";
+import { recordKeptMs } from "./memory-cooldowns.ts";
 import { markOlder } from "./older-ids.ts";
 
 const format = "rotating-fetch/memory";
@@ -19,9 +20,6 @@ export const dumpVersion = 2;
 /** That of version 0.1.0: its ids carry no provider. */
 const olderVersion = 1;
 
-/** How long a cooldown's record is kept after its end, for its strikes; milliseconds. */
-export const recordKeptMs = 24 * 3_600_000;
-
 /** What a memory store holds, as its dump needs it. */
 export interface MemoryContents {
   readonly cells: ReadonlyMap<ScopeId, { readonly record: CooldownRecord }>;
@@ -29,7 +27,7 @@ export interface MemoryContents {
 }
 
 /** What a memory store takes over from a dump. */
-interface LoadedContents {
+export interface LoadedContents {
   readonly records: readonly CooldownRecord[];
   readonly counters: ReadonlyMap<string, Counter>;
 }

@@ -1,5 +1,4 @@
 import { systemClock } from "../../clock.ts";
-import { InvalidOptionsError } from "../../errors.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
 import { amountVaries, needsOf } from "../amounts.ts";
 import { mayEndEarly, toScopeState } from "../cooldown-rules.ts";
@@ -9,7 +8,6 @@ import type {
   BucketState,
   Candidate,
   Counted,
-  Dumpable,
   Hold,
   Need,
   Pins,
@@ -20,14 +18,13 @@ import type {
   ScopeState,
   Store,
   StoreChange,
-  StoreDump,
   StoreReading,
   Unsubscribe,
 } from "../store.ts";
 import type { Counter, Instant } from "../windows/counter.ts";
 import { MemoryCooldowns } from "./memory-cooldowns.ts";
 import { MemoryCounters } from "./memory-counters.ts";
-import { dumpContents, loadContents, type MemoryContents } from "./memory-dump.ts";
+import type { LoadedContents, MemoryContents } from "./memory-dump.ts";
 import {
   CandidateMemo,
   type CountedNeeds,
@@ -49,11 +46,8 @@ const nothing: readonly ScopeState[] = Object.freeze([]);
 const noCells: readonly ScopeCell[] = [];
 const noneCounted = { needs: [], counters: [] };
 
-/**
- * Counters and cooldowns of one process, in memory. Every answer is synchronous. Give one instance to several rotators
- * of the process to let them share what they count.
- */
-export class MemoryStore implements Store, Dumpable {
+/** Counters and cooldowns of one process, in memory: what a pool counts in that was given no store. Every answer is synchronous. */
+export class ProcessStore implements Store {
   /** A refusal costs nothing here, so candidates are proposed one at a time. */
   readonly candidatesPerReserve = 1;
   readonly clock: Clock;
@@ -144,49 +138,21 @@ export class MemoryStore implements Store, Dumpable {
     return () => listeners.delete(listener);
   }
 
-  /**
-   * Counters and cooldowns as plain data that JSON can hold, for `load` in another process. Names them by id, holds no
-   * secret. Permits are not among it: what is under way ends with its process.
-   */
-  dump(): StoreDump {
-    return dumpContents(this.contents, this.instant());
-  }
-
-  /**
-   * Goes on where a dump left off: windows keep their start, cooldowns their end. What has expired since is dropped, and
-   * what had no answer yet counts as long as it may. For a store that has counted nothing yet; call it before the first request.
-   * @throws InvalidOptionsError when the dump is of another format, version or shape, or when this store is in use. Nothing
-   * is loaded then.
-   */
-  load(dump: StoreDump): void {
-    const at = this.instant();
-    const { records, counters } = loadContents(dump, at);
-    this.#expectUnused(at);
-    this.#counters.load(counters);
-    this.#cooldowns.load(records, at.monotonic);
-    this.#layout = { store: this };
-  }
-
   /** What there is to dump. @internal */
   get contents(): MemoryContents {
     return { cells: this.#cooldowns.cells, counters: this.#counters.byName };
   }
 
+  /** Takes over what a dump had. @internal */
+  takeOver({ records, counters }: LoadedContents, at: Instant): void {
+    this.#counters.load(counters);
+    this.#cooldowns.load(records, at.monotonic);
+    this.#layout = { store: this };
+  }
+
   /** @internal */
   instant(): Instant {
     return { monotonic: this.clock.monotonic(), wall: this.clock.wall() };
-  }
-
-  /** Sums of two processes, or of a dump that is loaded twice, would be of no use to anybody. */
-  #expectUnused(at: Instant): void {
-    const counting = [...this.#counters.byName.values()].filter((counter) => !counter.isIdle(at)).length;
-    const { size } = this.#cooldowns.cells;
-    if (size === 0 && counting === 0) return;
-    const came = `one with ${size} cooldowns and ${counting} counters in use`;
-    throw new InvalidOptionsError(
-      "dump",
-      `Expected \`dump\` to be loaded into a store nobody has used yet, got ${came}`,
-    );
   }
 
   #raise(atLeast: readonly Counted[]): void {

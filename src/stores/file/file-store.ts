@@ -1,6 +1,6 @@
 import { InvalidOptionsError, StateFileError } from "../../errors.ts";
-import { MemoryStore } from "../../limits/memory/memory.ts";
 import { dumpText, dumpVersion } from "../../limits/memory/memory-dump.ts";
+import { MemoryStore } from "../../limits/memory/memory-store.ts";
 import type {
   Candidate,
   Counted,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import { MemoryReservation } from "../../../src/limits/memory/memory-reservation.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type { Bucket, Candidate, ReserveOptions } from "../../../src/limits/store.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { resolveLimits } from "../../../src/limits/limits.ts";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import { type LimitedKey, PoolLimits } from "../../../src/limits/pool-limits.ts";
 import type { Candidate } from "../../../src/limits/store.ts";
 import { FakeClock } from "../../../src/testing/index.ts";

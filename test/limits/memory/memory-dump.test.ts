@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
 import { dumpContents, dumpText } from "../../../src/limits/memory/memory-dump.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type { Bucket, Candidate, StoreDump } from "../../../src/limits/store.ts";
 import type { Counter, Instant } from "../../../src/limits/windows/counter.ts";
 import { createCounter } from "../../../src/limits/windows/create-counter.ts";

@@ -1,5 +1,5 @@
 import { describe, it } from "vitest";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import { storeContract } from "../../../src/testing/store-contract.ts";
 
 describe("MemoryStore", () => {

@@ -1,5 +1,5 @@
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type { Store } from "../../../src/limits/store.ts";
 import { KeyRotator } from "../../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../../src/named/options.ts";

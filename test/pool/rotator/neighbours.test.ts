@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type { Store } from "../../../src/limits/store.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";

@@ -1,4 +1,4 @@
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type {
   Candidate,
   Refusal,

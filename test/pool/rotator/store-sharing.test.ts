@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
-import { MemoryStore } from "../../../src/limits/memory/memory.ts";
+import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type {
   Candidate,
   Refusal,

@@ -1,5 +1,5 @@
 import { needsOf } from "../../../limits/amounts.ts";
-import { MemoryStore } from "../../../limits/memory/memory.ts";
+import { ProcessStore } from "../../../limits/memory/memory.ts";
 import type {
   Blocked,
   Bucket,
@@ -92,7 +92,7 @@ interface Share {
  */
 export class LocalFallback {
   readonly #options: LocalFallbackOptions;
-  readonly #store: MemoryStore;
+  readonly #store: ProcessStore;
   readonly #shares = new Map<string, Share>();
   /** Buckets by the names under which they are counted here. */
   readonly #names = new Map<string, string>();
@@ -109,7 +109,7 @@ export class LocalFallback {
   constructor(options: LocalFallbackOptions) {
     this.#options = options;
     this.#standing = options.standing();
-    this.#store = new MemoryStore({ clock: options.time, random: options.random });
+    this.#store = new ProcessStore({ clock: options.time, random: options.random });
   }
 
   /** Numbers the times without the server. */
