@@ -175,8 +175,16 @@ export function expectUrl(field: string, value: unknown): URL {
   return url;
 }
 
-/** Refuses options nobody knows: a typing error must not silently mean the default. */
-export function expectKnown(field: string, value: unknown, known: Readonly<Record<string, unknown>>): void {
+/**
+ * Refuses options nobody knows: a typing error must not silently mean the default.
+ * @param hints what to say of names that are known to be meant otherwise, to end a message with
+ */
+export function expectKnown(
+  field: string,
+  value: unknown,
+  known: Readonly<Record<string, unknown>>,
+  hints: Readonly<Record<string, string>> = {},
+): void {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw unexpected(field, "an object", value);
   }
@@ -187,8 +195,10 @@ export function expectKnown(field: string, value: unknown, known: Readonly<Recor
   const names = Object.keys(known);
   if (!isName) throw unexpected(field, `an object with only known fields (${names.join(", ")})`, value);
   const path = field === "options" ? unknownName : `${field}.${unknownName}`;
+  const meant = Object.hasOwn(hints, unknownName) ? `; ${hints[unknownName]}` : hint(unknownName, names);
+  const ending = meant.endsWith("?") ? meant : `${meant}.`;
   throw new InvalidOptionsError(
     path,
-    `Expected \`${field}\` to have only known fields (${names.join(", ")}), got \`${unknownName}\`${hint(unknownName, names)}`,
+    `Expected \`${field}\` to have only known fields, got \`${unknownName}\`${ending} Known are ${names.join(", ")}`,
   );
 }

@@ -16,6 +16,7 @@ import { type LimitTemplate, limitsOfKey, resolveLimits } from "../limits/limits
 import { isShared, type Store } from "../limits/store.ts";
 import type { Clock, Limit, Logger, Random } from "../types.ts";
 import type { PoolTerms } from "./keys/accounts.ts";
+import { kindOf } from "./keys/secret-text.ts";
 import { expectObservers } from "./observing/observers.ts";
 import {
   type Addressed,
@@ -38,6 +39,21 @@ export interface RotatorDefaults {
   readonly homeOf: HomeOf;
 }
 
+/** Options of what makes calls, which are often given to what only picks keys. */
+const isOfCalls = "that is for whoever makes calls: give it to `createRotatingFetch()`";
+const ofCalls = {
+  baseURL: isOfCalls,
+  origins: isOfCalls,
+  fetch: isOfCalls,
+  retries: isOfCalls,
+  maxAttempts: isOfCalls,
+  onExhausted: isOfCalls,
+  policy: isOfCalls,
+  classify: isOfCalls,
+  cache: isOfCalls,
+  affinity: isOfCalls,
+};
+
 /**
  * Checks the options and fills in the defaults, once.
  * @throws InvalidOptionsError naming the option.
@@ -46,16 +62,12 @@ export function resolveRotatorOptions(
   options: RotatorOptions,
   { makeStore, strategyFailed, homeOf }: RotatorDefaults,
 ): ResolvedRotatorOptions {
-  expectKnown("options", options, knownRotatorOptions);
+  expectKnown("options", options, knownRotatorOptions, ofCalls);
   const clock = options.clock === undefined ? systemClock : expectClock(options.clock);
   const random = options.random === undefined ? Math.random : expectFunction<Random>("random", options.random);
   const { keys, egress } = options;
   if (keys === undefined || keys === null) {
-    throw unexpectedSecret(
-      "keys",
-      "a string, a list of keys or a function that returns one",
-      `\`${keys}\`; if it comes from an environment variable, that variable is not set`,
-    );
+    throw unexpectedSecret("keys", "a string, a list of keys or a function that returns one", kindOf(keys));
   }
   const provider = resolveProvider(options.provider);
   const store = options.store === undefined ? makeStore({ clock, random }) : expectStore(options.store);

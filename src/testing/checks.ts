@@ -53,7 +53,7 @@ export function shaped<T>(shape: Shape<T>): Check {
       if (!/^[A-Za-z]{1,24}$/.test(unknownName)) {
         throw unexpected(field, `an object with only known fields (${names})`, value);
       }
-      const message = `Expected \`${field}\` to have only known fields (${names}), got \`${unknownName}\``;
+      const message = `Expected \`${field}\` to have only known fields, got \`${unknownName}\`. Known are ${names}`;
       throw new InvalidOptionsError(pathOf(unknownName), message);
     }
     for (const [name, check] of checks) check(pathOf(name), value[name]);

@@ -196,7 +196,10 @@ describe("RotatingFetch.with", () => {
     [{ priority: "high" }, "Expected `with.priority` to be a number, got `high` (string)"],
     [{ deadline: 1_795_000_000 }, "Expected `with.deadline` to be epoch milliseconds, got `1795000000` (number)"],
     [{ affinity: 5 }, "Expected `with.affinity` to be a non-empty string, got `5` (number)"],
-    [{ prio: 1 }, "Expected `with` to have only known fields (deadline, priority, affinity, tags), got `prio`"],
+    [
+      { prio: 1 },
+      "Expected `with` to have only known fields, got `prio`. Known are deadline, priority, affinity, tags",
+    ],
     [undefined, "Expected `with` to be an object, got `undefined`"],
   ])("refuses %j", (options, message) => {
     expect(() => rig(ok).fetch.with(options as never)).toThrow(message);

@@ -46,7 +46,7 @@ describe("ErrorClassifier", () => {
     ["provider", { provider: "openia" }, /one of "openai", .* got `openia` \(string\); did you mean `openai`\?$/],
     ["provider", { provider: null }, /got `null`$/],
     ["provider.origins", { provider: { name: "mine" } }, /a list of origins, got `undefined`$/],
-    ["providers", { providers: "openai" }, /got `providers`; did you mean `provider`\?$/],
+    ["providers", { providers: "openai" }, /got `providers`; did you mean `provider`\?/],
     ["options", "openai", /to be an object, got `openai`/],
   ])("refuses %s of %j", (field, options, message) => {
     const make = (): unknown => new ErrorClassifier(options as ErrorClassifierOptions);

@@ -3,9 +3,7 @@ import { InvalidOptionsError } from "../../errors.ts";
 import type { KeyConfig, KeyList } from "../../types.ts";
 import { isFingerprint } from "./fingerprint.ts";
 import { keyFields, type ListedKey, type ResolvedKey, resolvedKey, resolveKey, usualKey } from "./key-source.ts";
-import { checkedElement, checkedPart, isPlainSecret, refuseBraces, unquoted } from "./secret-text.ts";
-
-const notSet = "; if it comes from an environment variable, that variable is empty or not set";
+import { checkedElement, checkedPart, isPlainSecret, kindOf, notSet, refuseBraces, unquoted } from "./secret-text.ts";
 
 /** What a list holds, in order. Each entry is looked at when it is wanted: what is wrong with one need not concern the others. */
 export class KeyEntries {
@@ -37,13 +35,14 @@ export class KeyEntries {
     if (typeof entry === "string") {
       return isPlainSecret(entry) ? entry : this.#check(this.field(place), entry);
     }
-    const isObject = typeof entry === "object" && entry !== null && this.#check === checkedElement;
+    const isObject =
+      typeof entry === "object" && entry !== null && !Array.isArray(entry) && this.#check === checkedElement;
     const usual = isObject ? usualKey(entry as KeyConfig) : undefined;
     if (usual !== undefined) return usual;
     const field = this.field(place);
     if (this.#check !== checkedElement) return this.#check(field, entry);
     if (isObject) return resolveKey(field, entry as KeyConfig, fingerprint);
-    throw unexpectedSecret(field, "a string or a key object", entry === null ? "null" : typeof entry);
+    throw unexpectedSecret(field, "a string or a key object", kindOf(entry));
   }
 }
 

@@ -67,6 +67,17 @@ export const keyFields: { readonly [field in keyof Required<KeyConfig>]: true } 
   enabled: true,
 };
 
+/** As other libraries call what is `secret` here. */
+const isSecret = "a key's secret is its `secret`";
+const otherNames = {
+  key: isSecret,
+  apiKey: isSecret,
+  api_key: isSecret,
+  token: isSecret,
+  value: isSecret,
+  credential: isSecret,
+};
+
 /** With the id it goes by. */
 export function resolvedKey(key: ListedKey, fingerprint: (secret: string) => string): ResolvedKey {
   return typeof key === "string" ? Object.assign({ id: fingerprint(key), secret: key }, plainTraits) : key;
@@ -129,7 +140,7 @@ function takeUsual(key: Draft, name: string, value: unknown): boolean {
  * @throws InvalidOptionsError naming the field.
  */
 export function resolveKey(field: string, config: KeyConfig, fingerprint: (secret: string) => string): ResolvedKey {
-  expectKnown(field, config, keyFields);
+  expectKnown(field, config, keyFields, otherNames);
   const dynamic = typeof config.secret === "function";
   const secret = dynamic ? config.secret : checkedSecret(`${field}.secret`, config.secret);
   if (dynamic && config.id === undefined) {

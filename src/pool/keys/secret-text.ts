@@ -11,10 +11,19 @@ export function badCharacter(secret: string): string | undefined {
   return undefined;
 }
 
+/** Where a secret is missing, that is mostly why; to end a message with. */
+export const notSet = "; if it comes from an environment variable, that variable is empty or not set";
+
+/** What came in place of a secret, by its kind. */
+export function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return `\`${value}\`${notSet}`;
+  return Array.isArray(value) ? "a list" : typeof value;
+}
+
 export function checkedSecret(field: string, value: unknown): string {
-  if (typeof value !== "string") throw unexpectedSecret(field, "a string", value === null ? "null" : typeof value);
+  if (typeof value !== "string") throw unexpectedSecret(field, "a string", kindOf(value));
   const secret = value.trim();
-  if (secret === "") throw unexpectedSecret(field, "a non-empty string", "a blank one");
+  if (secret === "") throw unexpectedSecret(field, "a non-empty string", `a blank one${notSet}`);
   const bad = badCharacter(secret);
   if (bad !== undefined) throw unexpectedSecret(field, "a key without spaces or control characters", bad);
   return secret;

@@ -28,7 +28,7 @@ describe("resolveCacheOptions", () => {
       "cache.maxEntryBytes",
       /at most `cache.maxBytes` \(10\), got `11`/,
     ],
-    ["a slip of the pen", { ...good, ttlMS: 1 }, "cache.ttlMS", /got `ttlMS`; did you mean `ttlMs`\?$/],
+    ["a slip of the pen", { ...good, ttlMS: 1 }, "cache.ttlMS", /got `ttlMS`; did you mean `ttlMs`\?/],
   ])("refuses %s and names the field", (_what, cache, field, message) => {
     expect(() => rig(ok, { cache: cache as CacheOptions })).toThrow(
       expect.objectContaining({ field, message: expect.stringMatching(message) }),

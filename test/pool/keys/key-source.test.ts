@@ -57,14 +57,19 @@ describe("KeyRotator options", () => {
       "keys[1]",
       /^Expected `keys\[1\]` to be a non-empty string, got a blank one/,
     ],
-    ["an undefined entry", { keys: ["a", undefined] }, "keys[1]", /^Expected `keys\[1\]` to be .*, got undefined/],
-    ["a null entry", { keys: [null] }, "keys[0]", /^Expected `keys\[0\]` to be .*, got null/],
+    [
+      "an undefined entry",
+      { keys: ["a", undefined] },
+      "keys[1]",
+      /^Expected `keys\[1\]` to be .*, got `undefined`; if it comes from an environment variable, that variable is empty or not set$/,
+    ],
+    ["a null entry", { keys: [null] }, "keys[0]", /^Expected `keys\[0\]` to be .*, got `null`/],
     ["a number as an entry", { keys: [7] }, "keys[0]", /^Expected `keys\[0\]` to be .*, got number/],
     [
       "no secret",
       { keys: [{ id: "a" }] },
       "keys[0].secret",
-      /^Expected `keys\[0\].secret` to be a string, got undefined/,
+      /^Expected `keys\[0\].secret` to be a string, got `undefined`; if it comes from an environment variable/,
     ],
     ["a secret that is a number", { keys: [{ secret: 1 }] }, "keys[0].secret", /to be a string, got number/],
     ["a function without an id", { keys: [{ secret: () => "a" }] }, "keys[0].id", /given when `secret` is a function/],
@@ -372,19 +377,36 @@ describe("KeyRotator options", () => {
     const error = refusal({ keys: secret, stratgy: "random" });
     expect(error.field).toBe("stratgy");
     expect(error.message).toMatch(
-      /^Expected `options` to have only known fields \(.*\bstrategy\b.*\), got `stratgy`; did you mean `strategy`\?$/,
+      /^Expected `options` to have only known fields, got `stratgy`; did you mean `strategy`\? Known are .*\bstrategy\b/,
     );
   });
 
   it("name none where nothing is like it", () => {
-    expect(refusal({ keys: secret, frobnicate: 1 }).message).toMatch(/, got `frobnicate`$/);
+    expect(refusal({ keys: secret, frobnicate: 1 }).message).toMatch(/, got `frobnicate`\. Known are /);
     expect(refusal({ keys: secret, strategy: "fastest" }).message).toMatch(/got `fastest` \(string\)$/);
   });
 
   it("refuse an unknown field of a key and list those there are", () => {
     const error = refusal(key({ wieght: 2 }));
     expect(error.field).toBe("keys[0].wieght");
-    expect(error.message).toMatch(/known fields \(.*\bweight\b.*\), got `wieght`; did you mean `weight`\?$/);
+    expect(error.message).toMatch(/known fields, got `wieght`; did you mean `weight`\? Known are .*\bweight\b/);
+  });
+
+  it("say what a secret is called here to who has another name for it", () => {
+    const error = refusal({ keys: [{ id: "a", apiKey: secret }] });
+    expect(error.field).toBe("keys[0].apiKey");
+    expect(error.message).toMatch(
+      /^Expected `keys\[0\]` .* got `apiKey`; a key's secret is its `secret`\. Known are secret,/,
+    );
+    expect(error.message).not.toContain(secret);
+  });
+
+  it("say where an option belongs that is for calls", () => {
+    const error = refusal({ keys: secret, baseURL: "https://api.example.com" });
+    expect(error.field).toBe("baseURL");
+    expect(error.message).toMatch(
+      / got `baseURL`; that is for whoever makes calls: give it to `createRotatingFetch\(\)`\. /,
+    );
   });
 
   it("refuse an unknown strategy and list those there are", () => {

@@ -24,7 +24,10 @@ const messageOf = (action: () => unknown): string => {
 describe("createProviderEmulator's options", () => {
   it.each([
     [{}, "Expected `keys` to be a list of keys, or an object from secret to behaviour, got `undefined`"],
-    [{ keys: [], limit: [] }, "Expected `options` to have only known fields (keys, credential, limits,"],
+    [
+      { keys: [], limit: [] },
+      "Expected `options` to have only known fields, got `limit`. Known are keys, credential, limits,",
+    ],
     [{ keys: [], limits: {} }, "Expected `limits` to be a list of limits, got an object"],
     [{ keys: [], limits: [{ requests: 1, per: "week" }] }, "Expected `limits[0].per` to be a number > 0 or one of"],
     [{ keys: [], countRefused: "yes" }, "Expected `countRefused` to be true or false, got `yes` (string)"],
@@ -34,7 +37,10 @@ describe("createProviderEmulator's options", () => {
     [{ keys: [], chunkDelayMs: Number.NaN }, "Expected `chunkDelayMs` to be a finite number >= 0, got `NaN` (number)"],
     [{ keys: [], credential: [] }, "Expected `credential` to be at least one of places for the key, got an array of 0"],
     [{ keys: [], credential: { header: "x key" } }, "Expected `credential.header` to be a header name"],
-    [{ keys: [], credential: { name: "x-key" } }, "Expected `credential` to have only known fields (header, scheme)"],
+    [
+      { keys: [], credential: { name: "x-key" } },
+      "Expected `credential` to have only known fields, got `name`. Known are header, scheme",
+    ],
     [
       { keys: [], clock: { wall: () => 0 } },
       "methods wall, monotonic and timer, got an object without monotonic, timer",
