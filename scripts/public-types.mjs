@@ -53,6 +53,15 @@ function namedBy(symbol, checker) {
   return found;
 }
 
+/** Classes that an exported one extends: their members are its own. */
+function basesOf(symbol, checker) {
+  const clauses = symbol.declarations.flatMap((declaration) => declaration.heritageClauses ?? []);
+  const extended = clauses.filter(({ token }) => token === ts.SyntaxKind.ExtendsKeyword).flatMap(({ types }) => types);
+  const bases = extended.map(({ expression }) => resolved(checker.getSymbolAtLocation(expression), checker));
+  const ours = bases.filter((base) => base !== undefined && isOurs(base) && (base.flags & ts.SymbolFlags.Class) !== 0);
+  return ours.flatMap((base) => [base, ...basesOf(base, checker)]);
+}
+
 function isTopLevel(node) {
   const statement = ts.isVariableDeclaration(node) ? node.parent.parent : node;
   return ts.isSourceFile(statement.parent);
@@ -87,8 +96,13 @@ function report() {
   // Not what those name in turn: that is how we work inside.
   const known = new Set(exported);
   for (const symbol of exported) if (isOurs(symbol)) for (const named of namedBy(symbol, checker)) known.add(named);
+  const bases = new Set([...exported].filter(isOurs).flatMap((symbol) => basesOf(symbol, checker)));
+  for (const symbol of bases) known.add(symbol);
+  for (const symbol of bases) for (const named of namedBy(symbol, checker)) known.add(named);
   const byName = (symbols) => [...symbols].filter(isOurs).flatMap(printed).sort();
-  const inner = [...known].filter((symbol) => !exported.has(symbol) && (symbol.flags & ts.SymbolFlags.Class) === 0);
+  const inner = [...known].filter(
+    (symbol) => !exported.has(symbol) && ((symbol.flags & ts.SymbolFlags.Class) === 0 || bases.has(symbol)),
+  );
   sections.push(`## Exported\n\n${byName(exported).join("\n\n")}\n`);
   sections.push(`## Named by those, not exported\n\n${byName(inner).join("\n\n")}\n`);
   return sections.join("\n");

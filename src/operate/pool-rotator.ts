@@ -1,13 +1,15 @@
 import { expectRest } from "../checks.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { ProcessStore } from "../limits/memory/memory.ts";
 import { EventHub, type RotatorEvents } from "../pool/events.ts";
 import type { Lease } from "../pool/lease.ts";
 import { type MakeOverrides, Pool } from "../pool/pool.ts";
 import { own } from "../pool/pool-port.ts";
 import { resolveRotatorOptions } from "../pool/resolve-rotator-options.ts";
-import type { AcquireRequest, HomeOf, ResolvedRotatorOptions, RotatorOptions } from "../pool/rotator-options.ts";
+import type { AcquireRequest, HomeOf, RotatorOptions } from "../pool/rotator-options.ts";
 import { resolveStrategy } from "../pool/strategies/resolve-strategy.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
+import type { Clock, Random } from "../types.ts";
 
 /** A pool as users hold it: picks keys until it is closed. What operators see and do is laid over it, where somebody wants that. */
 export class PoolRotator {
@@ -29,12 +31,12 @@ export class PoolRotator {
   }
 
   /** What is known of the provider these keys are for. */
-  get provider(): ResolvedRotatorOptions["provider"] {
+  get provider(): Provider {
     return this.#pool.provider;
   }
 
   /** What those who make calls with it need to know. */
-  get options(): Readonly<Pick<ResolvedRotatorOptions, "clock" | "random" | "maxWaitMs">> {
+  get options(): { readonly clock: Clock; readonly random: Random; readonly maxWaitMs: number } {
     const { clock, random, maxWaitMs } = this.#pool.options;
     return { clock, random, maxWaitMs };
   }
