@@ -165,7 +165,7 @@ export interface LadderSpec {
 }
 
 /**
- * A cooldown to set or end. A shorter one never shortens a longer one; a ladder step whose attempt started before the
+ * A cooldown to set or end. A shorter one never shortens a longer one; a step of the backoff schedule whose attempt started before the
  * running cooldown began does not climb; `"end"` from anybody but an operator ends only `heuristic` and `credit` ones.
  */
 export interface CooldownChange {

@@ -154,7 +154,7 @@ describe("a caller's mistake", () => {
     ["a name that is no header's", { headers: { "bad name": "a" } }],
     ["a method that is none", { method: "NOT OK" }],
     ["a body of a GET", { method: "GET", body: "a" }],
-  ])("in %s is told at once, in whatever realm it is found, and no key rests for it", async (_what, init) => {
+  ])("in %s is told at once, in whatever realm it is found, and no key cools down for it", async (_what, init) => {
     let sends = 0;
     const {
       fetch: rotating,

@@ -11,7 +11,7 @@ export interface Cooldown extends CooldownRecord {
 
 export type SqliteRows = ReturnType<typeof rowsOf>;
 
-/** How long a scope's strikes are remembered after its rest, milliseconds. */
+/** How long a scope's consecutive failures are remembered after its cooldown, milliseconds. */
 const recordKeptMs = 7 * 86_400_000;
 
 const entryColumns = "id, first_at AS firstAt, last_at AS lastAt, amount, pending, delay_ms AS delayMs, counted, opens";

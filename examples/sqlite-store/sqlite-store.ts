@@ -36,7 +36,7 @@ export interface SqliteStoreOptions {
   readonly busyTimeoutMs?: number | undefined;
   /** The machine's wall clock, epoch milliseconds. @default Date.now */
   readonly now?: (() => number) | undefined;
-  /** Jitters cooldown ladders. @default Math.random */
+  /** Jitters backoff schedules. @default Math.random */
   readonly random?: Random | undefined;
 }
 

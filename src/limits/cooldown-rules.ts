@@ -1,7 +1,7 @@
 import type { CooldownChange, CooldownSource, LadderSpec, Random, ScopeId } from "../types.ts";
 import type { ScopeState } from "./store.ts";
 
-/** What is remembered of a scope that was cooled. It outlives the cooldown, for the strikes. */
+/** What is remembered of a scope that was cooled. It outlives the cooldown, for the consecutive failures. */
 export interface CooldownRecord {
   readonly scope: ScopeId;
   readonly until: number;
@@ -64,7 +64,7 @@ function extended(
   const until = now + forMs;
   const active = record !== undefined && record.until > now;
   if (!active) return { scope, until, startedAt: now, reason, source, strikes };
-  // A step up is a rest of its own: what was under way when it was taken does not take another.
+  // A step up is a cooldown of its own: what was under way when it was taken does not take another.
   const startedAt = strikes === record.strikes ? record.startedAt : now;
   if (until <= record.until) return strikes === record.strikes ? record : { ...record, strikes, startedAt };
   // A longer guess does not loosen what a provider or an operator said.

@@ -159,7 +159,7 @@ export interface ScopeState {
   readonly startedAt: number;
   readonly reason: string;
   readonly source: CooldownSource;
-  /** Consecutive ladder steps; outlives the cooldown's end, cleared by a success. */
+  /** Consecutive failures; outlives the cooldown's end, cleared by a success. */
   readonly strikes: number;
 }
 

@@ -149,7 +149,7 @@ async function probeKey(port: PoolPort, key: PooledKey, request: ProbeRequest): 
   const { clock } = port.options;
   const startedAt = clock.monotonic();
   const lease = await leaseFor(port, key);
-  if (lease === undefined) return reportOn(key, "not_probed", null, "at rest, or probed already", 0);
+  if (lease === undefined) return reportOn(key, "not_probed", null, "in cooldown, or probed already", 0);
   let part: "secret" | "probe" = "secret";
   try {
     if (key.isDynamic) lease.hold(await key.secret.read());

@@ -21,7 +21,7 @@ import { nextMacrotask } from "./next-macrotask.ts";
 export interface NastyStoreOptions {
   /** What its own, skewed clock is derived from. @default the platform's clock */
   readonly clock?: Clock | undefined;
-  /** Draws latencies and jitters ladders. @default Math.random */
+  /** Draws latencies and jitters backoff schedules. @default Math.random */
   readonly random?: Random | undefined;
   /**
    * What a call takes, on the way there and on the way back: turns of the event loop, which no clock notices, or

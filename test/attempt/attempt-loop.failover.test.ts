@@ -80,7 +80,7 @@ describe("AttemptLoop: leaving a key", () => {
   });
 
   it.each([403, 404])(
-    "ends a request that two accounts refuse with the same %i, and puts neither to rest",
+    "ends a request that two accounts refuse with the same %i, and puts neither into cooldown",
     async (status) => {
       const { fetch, rotator, keysUsed } = rig(() => refusal(status, status === 404 ? "model_not_found" : null), {
         keyCount: 5,

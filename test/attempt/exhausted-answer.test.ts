@@ -33,7 +33,7 @@ describe("exhaustedAnswer", () => {
     expect((await fetch(chatUrl, post())).headers.get("retry-after")).toBe("60");
   });
 
-  it("sends nothing and says so when all keys are known to rest", async () => {
+  it("sends nothing and says so when all keys are known to cool down", async () => {
     const { response, sent, clock } = await exhausted();
     expect([response.status, sent.length, clock.monotonic()]).toEqual([429, 1, 0]);
     expect(response.headers.get("x-should-retry")).toBe("false");

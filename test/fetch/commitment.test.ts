@@ -85,7 +85,7 @@ describe("an error inside a stream, before its content", () => {
     expect(text.endsWith(done)).toBe(true);
     expect(keys()).toEqual(["first", "second"]);
     const [state] = (await fetch.rotator.snapshot()).keys;
-    expect(state?.cooldowns.length ?? 0, "the refused key rests").toBeGreaterThan(0);
+    expect(state?.cooldowns.length ?? 0, "the refused key cools down").toBeGreaterThan(0);
   });
 
   it("is tried again on the same key when the provider is in trouble, and comes back as it was in the end", async () => {

@@ -114,7 +114,7 @@ async function expectUntouched(pool: Pool, provider: AbortProvider): Promise<voi
 async function expectToServe(pool: Pool, place: number): Promise<void> {
   const { rotator, name, trouble, faces, url } = pool;
   const where = `pool ${name}, seed ${seed}`;
-  // Nobody waits for the end of a rest of half a minute.
+  // Nobody waits for the end of a cooldown of half a minute.
   if (trouble === "long-pause") for (const { id } of (await rotator.snapshot()).keys) rotator.enable(id);
   const isFree = async (): Promise<boolean> => {
     const { keys } = await rotator.snapshot();

@@ -198,7 +198,7 @@ describe("a rate limit of one model", () => {
 });
 
 describe("conditions that are no key's fault", () => {
-  it("rest no key when a CDN limits this machine's address", async () => {
+  it("put no key into cooldown when a CDN limits this machine's address", async () => {
     let isLimited = true;
     const { fetch, clock, sent, keysUsed } = rig(
       () => (isLimited ? new Response("error code: 1015", { status: 429 }) : ok()),
@@ -217,7 +217,7 @@ describe("conditions that are no key's fault", () => {
     expect(await states(fetch)).toEqual(["ready", "ready"]);
   });
 
-  it("rest no key when a request is larger than the limit itself", async () => {
+  it("put no key into cooldown when a request is larger than the limit itself", async () => {
     const message =
       "Request too large for gpt-x on tokens per min (TPM): Limit 30000, Requested 80715. The input or output tokens must be reduced in order to run successfully.";
     const large = Response.json(openaiError(message, "tokens", "rate_limit_exceeded"), { status: 429 });
@@ -235,7 +235,7 @@ describe("conditions that are no key's fault", () => {
 });
 
 describe("refused credentials", () => {
-  it("are left alone, and tried again after their rest", async () => {
+  it("are left alone, and tried again after their cooldown", async () => {
     let isRefused = true;
     const { fetch, clock, keysUsed, sent } = rig(({ key }) =>
       key === 0 && isRefused ? refusal(401, "invalid_api_key") : ok(),

@@ -62,7 +62,7 @@ describe("the openai client through a failover", () => {
     expect(calls()).toBe(1);
   });
 
-  it("gets its own RateLimitError at once and after one call when every key rests for an hour", async () => {
+  it("gets its own RateLimitError at once and after one call when every key cools down for an hour", async () => {
     const hour = () => rateLimited({ retryAfterSeconds: 3_600 });
     const { client, emulator, free, calls, fetch } = await setUp(hour, { maxWaitMs: 1_000 });
     emulator.key(free).script(hour);

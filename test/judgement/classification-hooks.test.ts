@@ -49,7 +49,7 @@ describe("policy", () => {
     expect(readingOf(generic).classify({ status: 404, now: 0 }, overrule).failover).toBe(true);
   });
 
-  it("sends a request on to the next key with failover, and lets no key rest", async () => {
+  it("sends a request on to the next key with failover, and puts no key into cooldown", async () => {
     const { fetch, rotator, keysUsed } = rig(({ key }) => (key === 0 ? refusal(404) : ok()), {
       policy: { 404: "failover" },
     });
@@ -58,14 +58,14 @@ describe("policy", () => {
     expect((await rotator.snapshot()).keys.map(({ cooldowns }) => cooldowns.length)).toEqual([0, 0]);
   });
 
-  it("hands a 429 over with return, and lets no key rest", async () => {
+  it("hands a 429 over with return, and puts no key into cooldown", async () => {
     const { fetch, rotator, keysUsed } = rig(() => limited({ "retry-after": "30" }), { policy: { 429: "return" } });
     expect((await fetch(chatUrl, post())).status).toBe(429);
     expect(keysUsed()).toEqual([0]);
     expect((await rotator.snapshot()).keys.map(({ cooldowns }) => cooldowns.length)).toEqual([0, 0]);
   });
 
-  it("lets the key rest with cooldown", async () => {
+  it("puts the key into cooldown with cooldown", async () => {
     const { fetch, rotator } = rig(({ key }) => (key === 0 ? refusal(418) : ok()), { policy: { 418: "cooldown" } });
     expect((await fetch(chatUrl, post())).status).toBe(200);
     const { keys } = await rotator.snapshot();
@@ -142,7 +142,7 @@ describe("classify", () => {
     expect(keysUsed()).toEqual([0, 1, 1]);
   });
 
-  it("has a refusal that it calls none told as a success, and lets no key rest", async () => {
+  it("has a refusal that it calls none told as a success, and puts no key into cooldown", async () => {
     const { fetch, rotator, keysUsed } = rig(() => limited(), { classify: () => ({ kind: "none" }) });
     const told: unknown[] = [];
     rotator.on("attempt-succeeded", ({ status }) => told.push(status));

@@ -29,7 +29,7 @@ function toChange({ set, source }: typeof setting extends fc.Arbitrary<infer T> 
 }
 
 describe("applyCooldown", () => {
-  it("never shortens a rest, whatever rests are set", () => {
+  it("never shortens a cooldown, whatever cooldowns are set", () => {
     fc.assert(
       fc.property(fc.array(setting, { maxLength: 30 }), (settings) => {
         const random = seededRandom(1);
@@ -115,11 +115,11 @@ describe("afterSuccess", () => {
     strikes: 3,
   };
 
-  it("ends a guess and clears its strikes", () => {
+  it("ends a guess and clears its consecutive failures", () => {
     expect(afterSuccess(record, 200, 300)).toMatchObject({ until: 300, strikes: 0 });
   });
 
-  it("clears strikes after the rest has ended, without moving its end", () => {
+  it("clears consecutive failures after the cooldown has ended, without moving its end", () => {
     expect(afterSuccess(record, 950, 1000)).toMatchObject({ until: 900, strikes: 0 });
   });
 

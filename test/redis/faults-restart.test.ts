@@ -115,7 +115,7 @@ describe("RedisStore whose server is killed and started again", () => {
     await until(async () => (await usedOf(one, busy)) === 0, 2000);
   });
 
-  it("lets the longer of two rests hold that were learnt apart, and forgets none", async () => {
+  it("lets the longer of two cooldowns hold that were learnt apart, and forgets none", async () => {
     const server = rigs.ends(await RedisProcess.start(["--appendonly", "yes", "--appendfsync", "always"]));
     const [one, other] = (await rigs.joined(2, () => ioredis(server.port))) as [Rig, Rig];
     const rest = (scope: string, forMs: number) =>

@@ -219,7 +219,7 @@ describe("RedisStore without its server", () => {
     }, 3000);
   });
 
-  it("makes rests that were learnt alone known when the server is back", async () => {
+  it("makes cooldowns that were learnt alone known when the server is back", async () => {
     const [one, other] = (await joined(2)) as [Rig, Rig];
     await server.command("CLIENT", "PAUSE", "600", "ALL");
     const change = {

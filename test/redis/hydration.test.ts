@@ -85,7 +85,7 @@ describe("KeyRotator over a RedisStore", () => {
     other.events.length = 0;
   }
 
-  it("finds the keys that are ready among 990 of 1,000 at rest, asking three times at most", async () => {
+  it("finds the keys that are ready among 990 of 1,000 in cooldown, asking three times at most", async () => {
     const pool = randomUUID();
     const ids = Array.from({ length: 1000 }, (_, place) => `k${place}`);
     const earlier = begin(pool, ids);

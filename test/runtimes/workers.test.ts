@@ -16,7 +16,7 @@ describe("Workers", () => {
     }),
   );
 
-  it("go to the next key with a fetch made in module scope, and remember for the next request which one rests", async (context) => {
+  it("go to the next key with a fetch made in module scope, and remember for the next request which one cools down", async (context) => {
     await withWorker({ binary: binaryOr(context, found), project, name: "worker" }, async (worker) => {
       for (let call = 0; call < 2; call++) {
         expect(await through(worker, "rotating", "echo/module")).toBe('{"role":"good","method":"GET"}');

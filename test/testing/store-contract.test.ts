@@ -181,7 +181,7 @@ describe("storeContract", () => {
       "answers everything at once",
     ],
     ["shared", broken(() => ({})), "counts what one handle takes against the other's"],
-    ["persists", broken(() => ({})), "has what was counted, and what rests, again after it was closed"],
+    ["persists", broken(() => ({})), "has what was counted, and what cools down, again after it was closed"],
   ])("catches a store that claims %s and lacks it", async (claim, made, test) => {
     expect((await failures(made, { capabilities: { [claim]: true } })).failed).toContain(test);
   });
@@ -212,9 +212,9 @@ describe("storeContract", () => {
       "counts what one handle takes against the other's",
     ],
     [
-      "rests for itself",
+      "cools down for itself",
       (own) => ({ cooldown: (changes) => own.cooldown(changes) }),
-      "puts a scope to rest for both, and lets both end it",
+      "puts a scope into cooldown for both, and lets both end it",
     ],
     [
       "lets probes of its own go",
@@ -222,7 +222,7 @@ describe("storeContract", () => {
         reserve: (candidates, options) =>
           shared.reserve(candidates, { ...options, dryRun: options.purpose === "probe" }),
       }),
-      "lets one probe at a time past a rest over both",
+      "lets one probe at a time past a cooldown over both",
     ],
     [
       "numbers its reservations like the first one",
@@ -279,7 +279,7 @@ describe("storeContract", () => {
       return { store: handle(0), another: () => handle(1) };
     };
     expect((await failures(deaf, together)).failed).toEqual([
-      "tells of a rest that the other handle sets",
+      "tells of a cooldown that the other handle sets",
       "tells of a place that the other handle gives back",
     ]);
   });
@@ -290,7 +290,7 @@ describe("storeContract", () => {
       return { store: make(), another: make };
     };
     expect((await failures(fleeting, { capabilities: { persists: true } })).failed).toEqual([
-      "has what was counted, and what rests, again after it was closed",
+      "has what was counted, and what cools down, again after it was closed",
     ]);
   });
 
@@ -361,7 +361,7 @@ describe("storeContract", () => {
       cooldown: (changes) => inner.cooldown(changes.map((change) => ({ ...change, source: "heuristic" }))),
     }));
     expect((await failures(store)).failed).toContain(
-      "ends a rest whose source is authoritative early only on an operator's word",
+      "ends a cooldown whose source is authoritative early only on an operator's word",
     );
   });
 
@@ -369,6 +369,8 @@ describe("storeContract", () => {
     const store = broken((inner) => ({
       reserve: (candidates, options) => inner.reserve(candidates, { ...options, dryRun: options.purpose === "probe" }),
     }));
-    expect((await failures(store)).failed).toContain("lets one probe at a time past a rest, and no request meanwhile");
+    expect((await failures(store)).failed).toContain(
+      "lets one probe at a time past a cooldown, and no request meanwhile",
+    );
   });
 });

@@ -102,7 +102,7 @@ export function loadContents(dump: unknown, at: Instant): LoadedContents {
   return { records: records.filter((record) => isRemembered(record, at.monotonic)), counters: loaded };
 }
 
-/** A record whose cooldown is over is kept for a while, if there are strikes to remember. */
+/** A record whose cooldown is over is kept for a while, if there are consecutive failures to remember. */
 function isRemembered({ until, strikes }: CooldownRecord, now: number): boolean {
   return until > now || (strikes > 0 && until + recordKeptMs > now);
 }

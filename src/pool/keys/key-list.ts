@@ -114,9 +114,9 @@ export function readKeys(list: KeyList | undefined, fingerprint: (secret: string
     const key = entries.read(place, fingerprint);
     const secret = typeof key === "string" ? key : key.secret;
     if (typeof secret === "string") {
-      const twin = bySecret.get(secret);
-      if (twin !== undefined) {
-        if (twin !== key) expectSameSettings(entries, place, key, twin, fingerprint);
+      const known = bySecret.get(secret);
+      if (known !== undefined) {
+        if (known !== key) expectSameSettings(entries, place, key, known, fingerprint);
         continue;
       }
       bySecret.set(secret, key);
@@ -162,20 +162,20 @@ function expectSameSettings(
   entries: KeyEntries,
   place: number,
   listed: ListedKey,
-  earlier: ListedKey,
+  listedEarlier: ListedKey,
   fingerprint: (secret: string) => string,
 ): void {
   const key = resolvedKey(listed, fingerprint);
-  const twin = resolvedKey(earlier, fingerprint);
+  const earlier = resolvedKey(listedEarlier, fingerprint);
   const names = Object.keys(keyFields) as (keyof ResolvedKey)[];
-  const other = names.find((name) => comparable(key[name]) !== comparable(twin[name]));
+  const other = names.find((name) => comparable(key[name]) !== comparable(earlier[name]));
   if (other === undefined) return;
   const field = entries.field(place);
-  const isTwin = (_: unknown, earlier: number): boolean => entries.resolve(earlier, () => "").secret === twin.secret;
-  const twinField = entries.field(Array.from({ length: place }).findIndex(isTwin));
+  const isIt = (_: unknown, at: number): boolean => entries.resolve(at, () => "").secret === earlier.secret;
+  const earlierField = entries.field(Array.from({ length: place }).findIndex(isIt));
   throw new InvalidOptionsError(
     field,
-    `Expected \`${field}\`, which has the secret of \`${twinField}\`, to have the same settings, got another \`${other}\``,
+    `Expected \`${field}\`, which has the secret of \`${earlierField}\`, to have the same settings, got another \`${other}\``,
   );
 }
 

@@ -6,7 +6,7 @@ export interface StoreCapabilities {
   readonly synchronous?: boolean | undefined;
   /** It has `dump` and `load`. @default false */
   readonly dumps?: boolean | undefined;
-  /** It has `watch`, and tells of rests and of what was given back. @default false */
+  /** It has `watch`, and tells of cooldowns and of what was given back. @default false */
   readonly watches?: boolean | undefined;
   /** It has `pins`. @default false */
   readonly pins?: boolean | undefined;
@@ -17,7 +17,7 @@ export interface StoreCapabilities {
    * @default false
    */
   readonly shared?: boolean | undefined;
-  /** What was counted and what rests is there again after the last handle was closed. Needs `another`. @default false */
+  /** What was counted and what cools down is there again after the last handle was closed. Needs `another`. @default false */
   readonly persists?: boolean | undefined;
 }
 

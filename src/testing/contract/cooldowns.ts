@@ -6,7 +6,7 @@ const scope = "account:a";
 const key = candidate("a");
 
 /** A refusal that names no time, to an attempt that begins now and fails a millisecond later. */
-async function strike(world: ContractWorld, wanted = key): Promise<number> {
+async function refuse(world: ContractWorld, wanted = key): Promise<number> {
   const reservation = await world.granted(wanted);
   await world.advance(1);
   await world.settle(reservation, {
@@ -17,7 +17,7 @@ async function strike(world: ContractWorld, wanted = key): Promise<number> {
 }
 
 export function cooldownContract({ test }: ContractSuite): void {
-  test("refuses a scope it never heard of until the end of its rest, not longer", async (world) => {
+  test("refuses a scope it never heard of until the end of its cooldown, not longer", async (world) => {
     const states = await world.store.cooldown([change(scope, { forMs: 5000 }, "authoritative")]);
     checkEqual(
       states.map((state) => [state.scope, state.source, state.reason]),
@@ -34,23 +34,23 @@ export function cooldownContract({ test }: ContractSuite): void {
     await world.granted(candidate("c"));
   });
 
-  test("never shortens a rest by a later, shorter one", async (world) => {
+  test("never shortens a cooldown by a later, shorter one", async (world) => {
     await world.cool(scope, { forMs: 9000 }, "authoritative");
     await world.advance(1000);
     await world.cool(scope, { forMs: 2000 }, "authoritative");
     await world.cool(scope, { forMs: 0 }, "authoritative");
-    checkNear(await world.restMs(scope), 8000, world.slackMs, "the rest");
+    checkNear(await world.restMs(scope), 8000, world.slackMs, "the cooldown");
   });
 
-  test("lengthens a rest by a later, longer one", async (world) => {
+  test("lengthens a cooldown by a later, longer one", async (world) => {
     await world.cool(scope, { forMs: 2000 }, "authoritative");
     await world.cool(scope, { forMs: 9000 }, "authoritative");
-    checkNear(await world.restMs(scope), 9000, world.slackMs, "the rest");
+    checkNear(await world.restMs(scope), 9000, world.slackMs, "the cooldown");
   });
 
-  test("climbs the ladder with every failure in a row, up to its top", async (world) => {
+  test("cools down longer with every failure in a row, up to the longest", async (world) => {
     for (const expectedMs of [1000, 2000, 4000, 8000, 10_000, 10_000]) {
-      checkNear(await strike(world), expectedMs, world.slackMs, "the rest");
+      checkNear(await refuse(world), expectedMs, world.slackMs, "the cooldown");
       await world.advance(expectedMs + world.slackMs);
     }
   });
@@ -63,9 +63,9 @@ export function cooldownContract({ test }: ContractSuite): void {
     }
     check(
       rests.every((restMs) => restMs >= 1000 - world.slackMs - 1 && restMs <= 1501),
-      `rests from 1000 to 1500 ms, got ${rests}`,
+      `cooldowns from 1000 to 1500 ms, got ${rests}`,
     );
-    check(new Set(rests.map(Math.round)).size > 3, `rests that differ, got ${rests}`);
+    check(new Set(rests.map(Math.round)).size > 3, `cooldowns that differ, got ${rests}`);
   });
 
   test("does not climb for attempts that had begun before the rest did", async (world) => {
@@ -77,33 +77,37 @@ export function cooldownContract({ test }: ContractSuite): void {
         cooldowns: [change(scope, ladder(reservation.reservedAt), "heuristic")],
       });
     }
-    checkEqual((await world.state(scope))?.strikes, 1, "strikes");
-    checkNear(await world.restMs(scope), 1000, world.slackMs, "the rest");
+    checkEqual((await world.state(scope))?.strikes, 1, "consecutive failures");
+    checkNear(await world.restMs(scope), 1000, world.slackMs, "the cooldown");
   });
 
-  test("remembers strikes beyond the end of the rest", async (world) => {
-    await strike(world);
+  test("remembers consecutive failures beyond the end of the cooldown", async (world) => {
+    await refuse(world);
     await world.advance(60_000);
-    checkNear(await strike(world), 2000, world.slackMs, "the rest after the second refusal");
+    checkNear(await refuse(world), 2000, world.slackMs, "the cooldown after the second refusal");
   });
 
-  test("forgets strikes after a success", async (world) => {
-    await strike(world);
+  test("forgets consecutive failures after a success", async (world) => {
+    await refuse(world);
     await world.advance(2000);
-    await strike(world);
+    await refuse(world);
     await world.advance(4000);
     const states = await world.settle(await world.granted(key));
-    checkEqual(states.find((state) => state.scope === scope)?.strikes, 0, "strikes that settle() tells of");
-    checkNear(await strike(world), 1000, world.slackMs, "the rest after the next refusal");
+    checkEqual(
+      states.find((state) => state.scope === scope)?.strikes,
+      0,
+      "consecutive failures that settle() tells of",
+    );
+    checkNear(await refuse(world), 1000, world.slackMs, "the cooldown after the next refusal");
   });
 
   test("learns nothing from the success of an attempt that began before the rest", async (world) => {
     const early = await world.granted(key);
     await world.advance(100);
-    await strike(world);
+    await refuse(world);
     await world.settle(early);
     await world.refused(key);
-    checkEqual((await world.state(scope))?.strikes, 1, "strikes");
+    checkEqual((await world.state(scope))?.strikes, 1, "consecutive failures");
   });
 
   for (const source of ["heuristic", "credit"] as const satisfies readonly CooldownSource[]) {
@@ -115,7 +119,7 @@ export function cooldownContract({ test }: ContractSuite): void {
   }
 
   for (const source of ["authoritative", "operator"] as const satisfies readonly CooldownSource[]) {
-    test(`ends a rest whose source is ${source} early only on an operator's word`, async (world) => {
+    test(`ends a cooldown whose source is ${source} early only on an operator's word`, async (world) => {
       await world.cool(scope, { forMs: 9000 }, source);
       for (const other of ["heuristic", "credit", "authoritative"] as const) await world.cool(scope, "end", other);
       await world.refused(key);
@@ -132,17 +136,17 @@ export function cooldownContract({ test }: ContractSuite): void {
     await world.refused(key);
   });
 
-  test("clears strikes on an operator's word", async (world) => {
-    await strike(world);
+  test("clears consecutive failures on an operator's word", async (world) => {
+    await refuse(world);
     await world.advance(2000);
-    await strike(world);
+    await refuse(world);
     await world.cool(scope, "end", "operator");
-    checkEqual((await world.state(scope))?.strikes, 0, "strikes");
+    checkEqual((await world.state(scope))?.strikes, 0, "consecutive failures");
     await world.advance(1);
-    checkNear(await strike(world), 1000, world.slackMs, "the rest after the next refusal");
+    checkNear(await refuse(world), 1000, world.slackMs, "the cooldown after the next refusal");
   });
 
-  test("has nothing to end where nothing rests", async (world) => {
+  test("has nothing to end where nothing cools down", async (world) => {
     await world.cool(scope, "end", "operator");
     await world.granted(key);
   });
@@ -171,7 +175,7 @@ export function probeContract({ test }: ContractSuite): void {
     await world.refused(wanted, probe);
   });
 
-  test("lets one probe at a time past a rest, and no request meanwhile", async (world) => {
+  test("lets one probe at a time past a cooldown, and no request meanwhile", async (world) => {
     await world.cool(scope, { forMs: 9000 });
     const answers = await Promise.all([1, 2, 3].map(() => world.reserve(candidate("a"), probe)));
     checkEqual(answers.filter(({ granted }) => granted).length, 1, "granted probes");

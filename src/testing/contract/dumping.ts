@@ -119,7 +119,7 @@ function whatEndsTests(test: Test): void {
     await next.refused(candidate("a"));
   });
 
-  test("goes on climbing a ladder", async ({ world, restart }) => {
+  test("goes on with a backoff schedule", async ({ world, restart }) => {
     const attemptStartedAt = (await world.granted(candidate("b"))).reservedAt;
     await world.cool("key:a", ladder(attemptStartedAt));
     const next = await restart(2000);
@@ -128,7 +128,7 @@ function whatEndsTests(test: Test): void {
     checkNear(await next.restMs("key:a"), 2000, next.slackMs, "the second step");
   });
 
-  test("keeps a rest without an end", async ({ world, restart }) => {
+  test("keeps a cooldown without an end", async ({ world, restart }) => {
     await world.cool("key:a", { forMs: Number.POSITIVE_INFINITY }, "operator");
     await (await restart(365 * dayMs)).refused(candidate("a"));
   });

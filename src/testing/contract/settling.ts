@@ -137,7 +137,7 @@ export function settlingContract({ test }: ContractSuite): void {
     ]);
     checkEqual((await world.bucket(concurrency("a#concurrency", 2))).used, 0, "places held");
     const state = states.find(({ scope }) => scope === "account:a");
-    check(state !== undefined, "settle() to return the state of the scope it put to rest");
+    check(state !== undefined, "settle() to return the state of the scope it put into cooldown");
     checkNear(state.until - state.now, 5000, world.slackMs, "the rest that settle() tells of");
     checkNear(await world.restMs("account:a"), 5000, world.slackMs, "the rest");
   });
@@ -151,7 +151,7 @@ export function settlingContract({ test }: ContractSuite): void {
     } as const;
     await world.settle(reservation, report);
     await world.settle(reservation, report);
-    checkEqual((await world.state("account:a"))?.strikes, 1, "strikes");
+    checkEqual((await world.state("account:a"))?.strikes, 1, "consecutive failures");
   });
 }
 

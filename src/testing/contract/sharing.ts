@@ -86,7 +86,7 @@ function restingTests(test: Test): void {
   const key = candidate("a");
   const probe = { purpose: "probe", leaseMs: 4000 } as const;
 
-  test("puts a scope to rest for both, and lets both end it", async (one, other) => {
+  test("puts a scope into cooldown for both, and lets both end it", async (one, other) => {
     await one.granted(key);
     await other.granted(key);
     await one.cool(scope, { forMs: 9000 }, "authoritative");
@@ -109,13 +109,13 @@ function restingTests(test: Test): void {
     await failed(one);
     await one.advance(60_000);
     await failed(other);
-    checkEqual((await one.state(scope))?.strikes, 2, "strikes");
+    checkEqual((await one.state(scope))?.strikes, 2, "consecutive failures");
     await one.advance(60_000);
     await one.settle(await one.granted(key));
-    checkEqual((await other.state(scope))?.strikes, 0, "strikes after a success");
+    checkEqual((await other.state(scope))?.strikes, 0, "consecutive failures after a success");
   });
 
-  test("lets one probe at a time past a rest over both", async (one, other) => {
+  test("lets one probe at a time past a cooldown over both", async (one, other) => {
     await one.cool(scope, { forMs: 60_000 });
     const claimed = await one.granted(key, probe);
     await other.refused(key, probe);
@@ -171,13 +171,13 @@ function standingTests(test: Test): void {
 
 /** What is told of changes by the handle itself, as several rotators may be on one. */
 export function watchingContract({ test }: ContractSuite): void {
-  test("tells of a rest that begins, until nobody wants to hear of it", (world) => tellsOfRests(world, world));
+  test("tells of a cooldown that begins, until nobody wants to hear of it", (world) => tellsOfRests(world, world));
   test("tells of a place that is given back", (world) => tellsOfReleases(world, world));
 }
 
 /** And by another handle on the same state. */
 export function watchingOthersContract({ test }: ContractSuite): void {
-  test("tells of a rest that the other handle sets", async (world) => tellsOfRests(world, await world.another()));
+  test("tells of a cooldown that the other handle sets", async (world) => tellsOfRests(world, await world.another()));
   test("tells of a place that the other handle gives back", async (world) =>
     tellsOfReleases(world, await world.another()));
 }
@@ -187,7 +187,7 @@ async function tellsOfRests(world: ContractWorld, actor: ContractWorld): Promise
   const cool = (): Promise<void> => actor.cool("account:a", { forMs: 1000 * ++rests }, "authoritative");
   const isIt = (change: StoreChange): boolean =>
     change.type === "cooled" && change.state.scope === "account:a" && change.state.until > change.state.now;
-  check(await world.told(isIt, cool), "watch() to tell of a scope that was put to rest");
+  check(await world.told(isIt, cool), "watch() to tell of a scope that was put into cooldown");
   let told = 0;
   const stop = world.store.watch?.(() => {
     told++;
@@ -206,7 +206,7 @@ async function tellsOfReleases(world: ContractWorld, actor: ContractWorld): Prom
 
 /** Nobody is left when the last handle is closed: what comes next finds what was. */
 export function persistingContract({ test }: ContractSuite): void {
-  test("has what was counted, and what rests, again after it was closed", async (world) => {
+  test("has what was counted, and what cools down, again after it was closed", async (world) => {
     const [requests, tokens] = [rolling("a#requests", 3), rolling("a#tokens", 100, "tokens")];
     const wanted = candidate("a", requests, { bucket: tokens, amount: 40 });
     await world.settle(await world.granted(wanted), { amounts: { tokens: 25 } });

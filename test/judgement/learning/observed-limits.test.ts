@@ -208,7 +208,7 @@ describe("ObservedLimits", () => {
     expect((await next).status).toBe(200);
   });
 
-  it("keeps a rest that a newer request asked for when an older answer promises more", async () => {
+  it("keeps a cooldown that a newer request asked for when an older answer promises more", async () => {
     const answers: ((response: Response) => void)[] = [];
     const { fetch, clock } = rig(() => new Promise((resolve) => answers.push(resolve)), {
       provider: "openai",
@@ -261,7 +261,7 @@ describe("ObservedLimits", () => {
     expect(rests).toEqual([["key", 1000]]);
   });
 
-  it.each(["", "soon", "NaN"])("takes no rest from a counter that says %j", async (remaining) => {
+  it.each(["", "soon", "NaN"])("takes no cooldown from a counter that says %j", async (remaining) => {
     const answer = (): Response =>
       Response.json({}, { headers: { [header]: remaining, "x-ratelimit-reset-requests": "6m0s" } });
     const { fetch, rotator } = rig(answer, { provider: "openai" });

@@ -81,7 +81,7 @@ describe("a limit that a refusal states", () => {
     expect((await rotator.snapshot()).keys[0]?.learnt).toEqual([]);
   });
 
-  it("shows a key as ready whose one model rests, with that rest and how the pool stands for it", async () => {
+  it("shows a key as ready whose one model cools down, with that cooldown and how the pool stands for it", async () => {
     const { fetch, rotator } = rig(() => refusal(429, "rate_limit_exceeded"), { provider: "openai", maxWaitMs: 0 });
     await fetch(target, post('{"model":"small"}'));
     const { keys, models, ready } = await rotator.snapshot();

@@ -21,7 +21,7 @@ describe("litellmProxy", () => {
       { kind: "quota_exhausted", scope: "account", sharedBy: "account", failover: true },
     ],
     [
-      "deployments that all rest",
+      "deployments that all cool down",
       error("No deployments available for selected model, Try again in 60 seconds. Passed model=m."),
       { kind: "overloaded", scope: "model", retryAfterMs: 60_000, failover: false },
     ],

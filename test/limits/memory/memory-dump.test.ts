@@ -66,7 +66,7 @@ describe("MemoryStore.dump", () => {
     });
   });
 
-  it("leaves out what counts no more, and an ended cooldown without strikes", async () => {
+  it("leaves out what counts no more, and an ended cooldown without consecutive failures", async () => {
     const clock = new FakeClock();
     const store = new MemoryStore({ clock });
     store.reserve([wanting(bucketOf("rolling"), bucketOf("anchored"))], options);

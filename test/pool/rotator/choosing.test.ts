@@ -157,7 +157,7 @@ describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore })
     expect(await world.ids(1)).toEqual(["a"]);
   });
 
-  it("finds the one ready key behind many that rest without this process knowing", async () => {
+  it("finds the one ready key behind many that cool down without this process knowing", async () => {
     const ids = Array.from({ length: 120 }, (_, place) => `k${place}`);
     const world = new RotatorWorld(makeStore, named(...ids));
     const changes = ids.slice(0, 119).map((id) => ({

@@ -4,7 +4,7 @@ import { invalidKey, judged, named, RotatorWorld, rateLimit, storeKinds } from "
 
 const hourMs = 3_600_000;
 
-describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) => {
+describe.each(storeKinds)("KeyRotator cooling keys over $name", ({ makeStore }) => {
   it("moves to another key at once and leaves a refused one alone for as long as the provider said", async () => {
     const world = new RotatorWorld(makeStore, named("a", "b"));
     await world.failKey("a", rateLimit(5000));
@@ -30,7 +30,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     }
   });
 
-  it("never rests longer than the longest rest without a stated time, but as long as is stated", async () => {
+  it("never cools down longer than the longest cooldown without a stated time, but as long as is stated", async () => {
     const world = new RotatorWorld(makeStore, named("a"), { cooldownMs: 1000, maxCooldownMs: 3000 });
     for (let round = 0; round < 5; round++) {
       await world.failKey("a");
@@ -47,7 +47,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     expect((await world.exhausted()).retryAfterMs).toBeLessThanOrEqual(1300);
   });
 
-  it("lets the keys of one account share a rest", async () => {
+  it("lets the keys of one account share a cooldown", async () => {
     const [a, b, c] = named("a", "b", "c");
     const keys = [{ ...a, account: "shared" }, { ...b, account: "shared" }, { ...c }] as never;
     const world = new RotatorWorld(makeStore, keys);
@@ -150,7 +150,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     expect((await world.rotator.snapshot()).keys[0]?.failures).toBe(0);
   });
 
-  it("tells of a rest and of its early end", async () => {
+  it("tells of a cooldown and of its early end", async () => {
     const world = new RotatorWorld(makeStore, named("a", "b"));
     const told: unknown[] = [];
     world.rotator.on("key-cooled", ({ scope, source, reason }) => told.push([scope, source, reason]));
@@ -175,7 +175,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
   });
 
   it.each([Number.NaN, "5s", undefined, {}, null, -1, 0, Number.POSITIVE_INFINITY, "END"])(
-    "neither begins nor ends a rest for an operator who says %s",
+    "neither begins nor ends a cooldown for an operator who says %s",
     async (forMs) => {
       const world = new RotatorWorld(makeStore, named("a"));
       await world.rotator.cooldown("a", 60_000);
@@ -188,7 +188,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     },
   );
 
-  it("takes back what a request at fault put to rest", async () => {
+  it("takes back what a request at fault put into cooldown", async () => {
     const world = new RotatorWorld(makeStore, named("a"));
     const lease = await world.take();
     await world.fail(lease, judged({ kind: "forbidden", sharedBy: "key" }));
@@ -197,7 +197,7 @@ describe.each(storeKinds)("KeyRotator resting keys over $name", ({ makeStore }) 
     expect(await world.ids(1)).toEqual(["a"]);
   });
 
-  it("keeps a rest longer than a timer can hold", async () => {
+  it("keeps a cooldown longer than a timer can hold", async () => {
     const days = 24 * hourMs;
     const world = new RotatorWorld(makeStore, named("a"));
     await world.failKey("a", rateLimit(26 * days));

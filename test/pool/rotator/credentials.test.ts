@@ -6,7 +6,7 @@ const minuteMs = 60_000;
 const dead = { ...invalidKey, disableKey: true };
 
 describe.each(storeKinds)("KeyRotator and refused credentials over $name", ({ makeStore }) => {
-  it("disables a key only after three refusals in a row, each after its rest", async () => {
+  it("disables a key only after three refusals in a row, each after its cooldown", async () => {
     const world = new RotatorWorld(makeStore, named("a", "b"));
     const disabled: string[] = [];
     world.rotator.on("key-disabled", ({ keyId }) => disabled.push(keyId));
@@ -46,7 +46,7 @@ describe.each(storeKinds)("KeyRotator and refused credentials over $name", ({ ma
     expect(portOf(world.rotator).contextOf(lease).otherKeys401Recently).toBe(0);
   });
 
-  it("counts no refusal twice that came while the key was at rest", async () => {
+  it("counts no refusal twice that came while the key was in cooldown", async () => {
     const world = new RotatorWorld(makeStore, named("a", "b"));
     const leases = [];
     for (let count = 0; count < 6; count++) leases.push(await world.take({ prefer: "a" }));

@@ -83,7 +83,7 @@ describe.each(storeKinds)("KeyRotator explaining itself over $name", ({ makeStor
     expect(keys[1]?.masked).toBeNull();
   });
 
-  it("counts the strikes of a key that is refused again and again", async () => {
+  it("counts the consecutive failures of a key that is refused again and again", async () => {
     const world = new RotatorWorld(makeStore, named("a"), { cooldownMs: 100 });
     for (let round = 0; round < 3; round++) {
       await world.failKey("a", judged({}));

@@ -120,7 +120,7 @@ describe.each(storeKinds)("KeyRotator managing keys over $name", ({ makeStore })
     expect(await world.ids(2)).toContain("a");
   });
 
-  it("ends a key's own rest when it is enabled", async () => {
+  it("ends a key's own cooldown when it is enabled", async () => {
     const world = new RotatorWorld(makeStore, named("a"));
     await world.rotator.cooldown("a", 60_000);
     await world.exhausted();

@@ -3,7 +3,7 @@ import { createRotatingFetch, MemoryStore, type RotatingFetch } from "../../../s
 import { FakeClock } from "../../../src/testing/index.ts";
 
 describe("an operator's word", () => {
-  it.each(["cooldown", "enable"] as const)("ends rests of models too: %s", async (word) => {
+  it.each(["cooldown", "enable"] as const)("ends cooldowns of models too: %s", async (word) => {
     let isLimited = true;
     const limited = (): Response =>
       Response.json(

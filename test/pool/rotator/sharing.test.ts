@@ -72,7 +72,7 @@ async function refuse({ rotator }: Process, classification = rateLimit(hour), re
 const many = (count: number): string[] => Array.from({ length: count }, (_, place) => `k${place}`);
 
 describe("KeyRotator over a store that others share", () => {
-  it("finds the keys that are ready among many at rest, in a process that has just begun", async () => {
+  it("finds the keys that are ready among many in cooldown, in a process that has just begun", async () => {
     const world = new SharedWorld(named(...many(1000)));
     world.rest(...many(1000).flatMap((id, place) => (place % 100 === 99 ? [] : [`account:generic/${id}`])));
     const fresh = world.begin();
@@ -110,7 +110,7 @@ describe("KeyRotator over a store that others share", () => {
     expect([await use(broken), await use(broken), failed]).toEqual(["a", "a", ["store"]]);
   });
 
-  it("asks nothing of the store while all rest", async () => {
+  it("asks nothing of the store while all cool down", async () => {
     const world = new SharedWorld(named("a", "b"));
     world.rest("account:generic/a", "key:generic/b");
     const { door, rotator } = world.begin();
@@ -200,7 +200,7 @@ describe("KeyRotator over a store that others share", () => {
     expect([process.door.asked, process.door.proposed - proposed]).toEqual([5, 4]);
   });
 
-  it("knows of rests also where a model is asked for that has a list of its own", async () => {
+  it("knows of cooldowns also where a model is asked for that has a list of its own", async () => {
     const world = new SharedWorld(named("a", "b").map((key) => ({ ...key, models: ["m", "n"] })));
     world.rest("account:generic/a");
     const { door, rotator } = world.begin();
@@ -211,7 +211,7 @@ describe("KeyRotator over a store that others share", () => {
     }
   });
 
-  it("holds nobody up behind a request for a model that was put to rest while it waited", async () => {
+  it("holds nobody up behind a request for a model that was put into cooldown while it waited", async () => {
     const world = new SharedWorld(named("a"));
     const [one, other] = [world.begin(), world.begin()];
     await use(other);
@@ -234,7 +234,7 @@ describe("KeyRotator over a store that others share", () => {
     expect(resting?.value?.keyId).toBe("a");
   });
 
-  it("serves other models of an account of which one rests for another process", async () => {
+  it("serves other models of an account of which one cools down for another process", async () => {
     const world = new SharedWorld(named("a"));
     const [one, other] = [world.begin(), world.begin({ tellsAfter: Number.POSITIVE_INFINITY })];
     await refuse(one, judged({ scope: "model", retryAfterMs: hour }), { model: "m" });
@@ -245,7 +245,7 @@ describe("KeyRotator over a store that others share", () => {
     expect([await use(other, { model: "n" }), other.door.asked - asked]).toEqual(["a", 1]);
   });
 
-  it("finds the one account for which a model does not rest, where nobody here asked for it before", async () => {
+  it("finds the one account for which a model does not cool down, where nobody here asked for it before", async () => {
     const world = new SharedWorld(named(...many(200)));
     world.rest(...many(199).map((id) => `model:generic/${id}|m`));
     const { door, rotator } = world.begin();

@@ -156,7 +156,7 @@ describe("KeyRotator with a store that tells of its sharing", () => {
     expect([status, reasons]).toEqual([429, { limited: 2, credential: 0, disabled: 0, unsuitable: 0 }]);
   });
 
-  it("blames resting accounts before the store", async () => {
+  it("blames accounts in cooldown before the store", async () => {
     const { store, rotator } = world({ maxWaitMs: 0 });
     await rotator.cooldown("a", 60_000);
     store.tell(lost);

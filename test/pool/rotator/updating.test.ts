@@ -157,7 +157,7 @@ describe.each(storeKinds)("KeyRotator changing a key's settings over $name", ({ 
     expect((await world.rotator.snapshot()).keys).toHaveLength(1);
   });
 
-  it("asks about a key's rest by its new secret also where models are told apart", async () => {
+  it("asks about a key's cooldown by its new secret also where models are told apart", async () => {
     const [a] = named("a") as [{ id: string; secret: string }];
     const world = new RotatorWorld(makeStore, [{ ...a, models: ["m"] }]);
     await world.failKey("a", invalidKey, { model: "m" });
@@ -233,7 +233,7 @@ describe.each(storeKinds)("KeyRotator replacing a secret with overlap over $name
     expect((await world.rotator.snapshot()).keys[0]?.enabled).toBe(true);
   });
 
-  it("tries the new one again when its rest is over, and stays with it once it works", async () => {
+  it("tries the new one again when its cooldown is over, and stays with it once it works", async () => {
     const { world, told, uses } = await replaced();
     await world.failKey("a", invalidKey);
     await world.advance(40_000);

@@ -30,7 +30,7 @@ describe("KeyRotator.useStrategy", () => {
     expect(await use(rotator, 2)).toEqual(["k2", "k2"]);
   });
 
-  it("leaves those at rest where they are, and switched off ones off", async () => {
+  it("leaves those in cooldown where they are, and switched off ones off", async () => {
     const rotator = rotatorOf("round_robin");
     await rotator.cooldown("k0", 60_000);
     rotator.disable("k1");

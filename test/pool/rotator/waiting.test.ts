@@ -12,7 +12,7 @@ describe.each(storeKinds)("KeyRotator waiting inside over $name", ({ makeStore }
     return world;
   };
 
-  it("gives the key as soon as its rest is over, and tells how long that took", async () => {
+  it("gives the key as soon as its cooldown is over, and tells how long that took", async () => {
     const world = await resting(1000);
     const waiting = watch(world.take());
     await world.advance(990);
@@ -171,7 +171,7 @@ describe.each(storeKinds)("KeyRotator waiting inside over $name", ({ makeStore }
     expect(world.clock.pendingTimers).toBe(0);
   });
 
-  it("serves those who wait when an operator ends a rest", async () => {
+  it("serves those who wait when an operator ends a cooldown", async () => {
     const world = new RotatorWorld(makeStore, named("a"));
     await world.rotator.cooldown("a", 5000);
     await world.exhausted();

@@ -77,7 +77,7 @@ export const calls: readonly Case[] = [
     },
   },
   {
-    name: "events tell of a refusal, a rest and a success, and hold no secret",
+    name: "events tell of a refusal, a cooldown and a success, and hold no secret",
     async run(context) {
       const rotating = context.rotating({ roles: ["limited", "good"] });
       const told: unknown[] = [];

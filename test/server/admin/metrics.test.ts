@@ -66,7 +66,7 @@ describe("GET /metrics", () => {
     expect(samplesOf(metrics, "rotating_fetch_key_last_used_timestamp_seconds")[labels]).toBe(made.clock.wall() / 1000);
   });
 
-  it("counts failures by kind, rests by source and requests without a key", async () => {
+  it("counts failures by kind, cooldowns by source and requests without a key", async () => {
     const made = rig();
     const failed = { requestId: "r", attempt: 1, keyId: "k", status: 429, scope: "key", retryAfterMs: null } as const;
     for (const kind of ["rate_limit", "rate_limit", "timeout"] as const) {

@@ -78,7 +78,7 @@ describe("GET /api/v1/keys/status", () => {
     });
   });
 
-  it("shows a rest as a used-up minute, or day where it is longer", async () => {
+  it("shows a cooldown as a used-up minute, or day where it is longer", async () => {
     const { call, rotator, ids } = rig({ keys: 2, pool: { limits } });
     await rotator.cooldown(ids[0] as string, 60_000);
     await rotator.cooldown(ids[1] as string, 3_600_000);

@@ -46,7 +46,7 @@ describe("RedisStore on a real server", () => {
     expect(granted.flat()).toHaveLength(10);
   });
 
-  it("keeps all processes from a key that one of them put to rest", async (context) => {
+  it("keeps all processes from a key that one of them put into cooldown", async (context) => {
     const redis = await server(context);
     const pool = randomUUID();
     const [[one], [other]] = [storeOn(redis, { pool }), storeOn(redis, { pool })];

@@ -4,7 +4,7 @@ import type { Channels } from "./channels.ts";
 interface Counts {
   /** Failed attempts by kind. */
   readonly failed: Map<string, number>;
-  /** Rests by where their time came from. */
+  /** Cooldowns by where their time came from. */
   readonly rests: Map<string, number>;
   exhausted: number;
 }

@@ -25,7 +25,7 @@ export function detailsOf(key: KeySnapshot): object {
   };
 }
 
-/** Is a key switched on, in System D's words? Rests and limits are told by its state. */
+/** Is a key switched on, in System D's words? Cooldowns and limits are told by its state. */
 export function switchOf({ enabled }: Pick<KeyFacts, "enabled">): { status: 1 | 2; status_text: string } {
   return enabled ? { status: 1, status_text: "enabled" } : { status: 2, status_text: "disabled" };
 }
@@ -61,13 +61,13 @@ export function quotaOf(key: KeySnapshot): object {
   };
 }
 
-/** Milliseconds until the last rest ends that is not of a model alone; `null` when there is none. */
+/** Milliseconds until the last cooldown ends that is not of a model alone; `null` when there is none. */
 export function restOf({ cooldowns }: Pick<KeySnapshot, "cooldowns">): number | null {
   const ends = cooldowns.filter(({ scope }) => !scope.startsWith("model:")).map(({ endsInMs }) => endsInMs);
   return ends.length === 0 ? null : Math.max(...ends);
 }
 
-/** A rest the provider asked for uses up what it counts: the minute where it is short, else the day. */
+/** A cooldown the provider asked for uses up what it counts: the minute where it is short, else the day. */
 function windowOf({ limits }: KeySnapshot, name: "minute" | "day", restMs: number | null): WindowView {
   const limit = limitOf(limits, name);
   const used = limit?.used ?? 0;

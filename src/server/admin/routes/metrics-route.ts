@@ -187,7 +187,7 @@ function addCounts(text: MetricText, readings: readonly Reading[]): void {
     .add(
       "rotating_fetch_rests_total",
       "counter",
-      "Rests by where their time came from.",
+      "Cooldowns by where their time came from.",
       named("source", ({ counts }) => counts.rests),
     )
     .add(

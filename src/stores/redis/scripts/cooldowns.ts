@@ -1,6 +1,6 @@
 /**
  * What is remembered of a scope, as one string: four doubles (end, start, strikes, end of a probe's claim), the source's number,
- * the claiming reservation, a line break, and the reason. It outlives the cooldown by a day, for the strikes. Sources: 1
+ * the claiming reservation, a line break, and the reason. It outlives the cooldown by a day, for the consecutive failures. Sources: 1
  * authoritative, 2 heuristic, 3 credit, 4 operator.
  */
 export const cooldowns = String.raw`
