@@ -51,7 +51,7 @@ export interface LimitLeft {
 export interface LimitsGranted {
   readonly granted: true;
   /**
-   * Ends it: real amounts take the place of the expected ones, and its place among requests under way is free again. Safe to repeat.
+   * Ends it: real amounts take the place of the expected ones, and its permit is free again. Safe to repeat.
    * @param result.usage what it used; @default what was expected
    * @param result.sent `false`: it never left, and everything is given back; @default true
    */

@@ -65,12 +65,12 @@ export interface RotatorOptions {
   /** Longest such cooldown, milliseconds. A time the provider states is never cut. @default 600000 */
   readonly maxCooldownMs?: number | undefined;
   /**
-   * By how much the provider's counting may lag behind ours, milliseconds. For concurrency: how long the place of a request that
+   * By how much the provider's counting may lag behind ours, milliseconds. For concurrency: how long the permit of a request that
    * was given up stays taken, until its provider can know.
    * @default 2 % of a window, at least 25, at most 1000; 1000 for concurrency
    */
   readonly guardMs?: number | undefined;
-  /** A reservation nobody settles gives its place back after so many milliseconds. @default 600000 */
+  /** A reservation nobody settles gives its permit back after so many milliseconds. @default 600000 */
   readonly leaseMs?: number | undefined;
   /**
    * Names the address requests leave from, where processes share a store: those with the same name share what cools down or limits an

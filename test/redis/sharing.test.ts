@@ -116,7 +116,7 @@ describe("RedisStore in several processes", () => {
     ["node-redis on a cluster", () => nodeRedisClusterOf(cluster)],
   ];
   for (const [name, open] of listening) {
-    it(`tells the others of cooldowns and of places given back (${name})`, async () => {
+    it(`tells the others of cooldowns and of permits given back (${name})`, async () => {
       const pool = randomUUID();
       const [one, other] = [await storeOn(open(), pool), await storeOn(open(), pool)];
       const heard: StoreChange[] = [];

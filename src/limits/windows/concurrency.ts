@@ -4,7 +4,7 @@ import { type Counter, type Instant, untilRelease } from "./counter.ts";
 /** Requests under way. */
 export class ConcurrencyCounter implements Counter {
   #used = 0;
-  /** When places come back of requests that were given up: their provider learns of it a little later. Monotonic, in order. */
+  /** When permits come back of requests that were given up: their provider learns of it a little later. Monotonic, in order. */
   readonly #leavingAt: number[] = [];
 
   waitFor(amount: number, bucket: Bucket, at: Instant): number {

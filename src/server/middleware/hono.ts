@@ -22,15 +22,15 @@ export type HonoHandler = (context: HonoContext) => Promise<Response>;
  * app.all("/llm/*", rotatingProxy({ provider: "openai", keys, basePath: "/llm", authorize: [env.CLIENT_TOKEN] }));
  */
 export function rotatingProxy(options: ProxyOptions): HonoHandler & { readonly rotator: KeyRotator } {
-  const face = new WebProxy(resolveProxyOptions(withObjects(options), makeKeyRotator));
+  const proxy = new WebProxy(resolveProxyOptions(withObjects(options), makeKeyRotator));
   const handle: HonoHandler = async (context) => {
     try {
-      return await face.handle(await unread(context));
+      return await proxy.handle(await unread(context));
     } catch (error) {
       throw Object.assign(proxyErrorOf(error), { getResponse: () => failedAnswer(error) });
     }
   };
-  return Object.assign(handle, { rotator: face.rotator as KeyRotator });
+  return Object.assign(handle, { rotator: proxy.rotator as KeyRotator });
 }
 
 /**

@@ -45,15 +45,15 @@ export interface NodeProxyHandler<Rotator extends PoolOwner = PoolOwner> {
 export function makeNodeProxy(given: NodeProxyOptions, makeRotator: MakeRotator): NodeProxyHandler {
   if (typeof given !== "object" || given === null) throw unexpected("options", "an object", given);
   const { transport, ...options } = given;
-  const face = new NodeProxy(resolveProxyOptions(options as ProxyOptions, makeRotator, nodeDigestOf), transport);
+  const proxy = new NodeProxy(resolveProxyOptions(options as ProxyOptions, makeRotator, nodeDigestOf), transport);
   const handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
-    face.handle(request, response).catch((error: unknown) => {
+    proxy.handle(request, response).catch((error: unknown) => {
       // The rest of a body that is not wanted is not kept.
       request.resume();
       failed(error, response, next);
     });
   };
-  return Object.assign(handle, { rotator: face.rotator });
+  return Object.assign(handle, { rotator: proxy.rotator });
 }
 
 /** Several times as fast as without the platform. */
@@ -80,7 +80,7 @@ function failed(failure: unknown, response: ServerResponse, next: ((error?: unkn
   response.writeHead(error.status, headers).end(bodyOfProxyError(error));
 }
 
-/** The face of the attempt loop that speaks node:http. */
+/** The adapter of the attempt loop that speaks node:http. */
 class NodeProxy {
   readonly rotator: PoolOwner;
   readonly #options: ResolvedProxyOptions;

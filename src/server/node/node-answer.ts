@@ -31,7 +31,7 @@ export function asBytes(text: string): string {
   return /[\u0100-\uffff]/.test(text) ? Buffer.from(text).toString("latin1") : text;
 }
 
-/** An answer as the face of node:http has it. */
+/** An answer as the adapter of node:http has it. */
 export interface NodeAnswer {
   readonly status: number;
   readonly statusText: string;

@@ -23,15 +23,15 @@ export interface ProxyHandler<Rotator extends PoolOwner = PoolOwner> {
 
 /** @throws InvalidOptionsError naming the option that cannot work. */
 export function makeProxyHandler(options: ProxyOptions, makeRotator: MakeRotator): ProxyHandler {
-  const face = new WebProxy(resolveProxyOptions(options, makeRotator));
+  const proxy = new WebProxy(resolveProxyOptions(options, makeRotator));
   const handle = async (request: Request): Promise<Response> => {
     try {
-      return await face.handle(request);
+      return await proxy.handle(request);
     } catch (error) {
       return failedAnswer(error);
     }
   };
-  return Object.assign(handle, { rotator: face.rotator });
+  return Object.assign(handle, { rotator: proxy.rotator });
 }
 
 /** What a request that failed is answered with. */
@@ -43,7 +43,7 @@ export function failedAnswer(failed: unknown): Response {
 /** How long a request's body may take to come, milliseconds: as long as Node lets a whole request take. */
 const longestUploadMs = 300_000;
 
-/** The face of the attempt loop that speaks `Request` and `Response`. Throws what it cannot answer. */
+/** The adapter of the attempt loop that speaks `Request` and `Response`. Throws what it cannot answer. */
 export class WebProxy {
   readonly rotator: PoolOwner;
   readonly #options: ResolvedProxyOptions;

@@ -119,7 +119,7 @@ describe.each(storeKinds)("KeyRotator explaining itself over $name", ({ makeStor
     await expect(world.rotator.explain({ modle: "x" } as never)).rejects.toThrow(/got `modle`.*did you mean `model`/);
   });
 
-  it("counts the pool by what the store says, also where each model has a lane of its own", async () => {
+  it("counts the pool by what the store says, also where each model has a ready set of its own", async () => {
     const limits = [
       { requests: 1, per: 3000 },
       { tokens: 50_000, perModel: true },
