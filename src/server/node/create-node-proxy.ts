@@ -15,7 +15,7 @@ import { ProxyGate } from "../proxy/proxy-gate.ts";
 import { goesUpstream, listedIn } from "../proxy/proxy-headers.ts";
 import { type ProxyOptions, type ResolvedProxyOptions, resolveProxyOptions } from "../proxy/proxy-options.ts";
 import { ClientSignal } from "./client-signal.ts";
-import { bodyOf, wasReadBefore } from "./incoming-body.ts";
+import { bodyOf, dropBody, wasReadBefore } from "./incoming-body.ts";
 import { answerOf } from "./made-answer.ts";
 import type { NodeAnswer } from "./node-answer.ts";
 import { NodeCall } from "./node-call.ts";
@@ -48,8 +48,7 @@ export function makeNodeProxy(given: NodeProxyOptions, makeRotator: MakeRotator)
   const proxy = new NodeProxy(resolveProxyOptions(options as ProxyOptions, makeRotator, nodeDigestOf), transport);
   const handle = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void): void => {
     proxy.handle(request, response).catch((error: unknown) => {
-      // The rest of a body that is not wanted is not kept.
-      request.resume();
+      dropBody(request, response);
       failed(error, response, next);
     });
   };

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { isA } from "../../realms.ts";
 import { ProxyError, tooLarge } from "../proxy/proxy-error.ts";
 
@@ -96,4 +96,24 @@ function bounded(body: Buffer | undefined, maxBytes: number): Buffer | undefined
   if (body === undefined || body.length === 0) return undefined;
   if (body.length > maxBytes) throw tooLarge(maxBytes);
   return body;
+}
+
+/** So much of a body that nobody wants is read on, for its connection to be used again; bytes. */
+const mostRead = 1_048_576;
+
+/**
+ * Lets go of a request's body: its call has failed, or was answered without it. The rest is read and dropped, but nobody who
+ * sends on and on is listened to for ever: once the answer is out, such a connection is closed.
+ */
+export function dropBody(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete || request.destroyed) return;
+  let bytes = 0;
+  request.on("data", (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (bytes <= mostRead) return;
+    request.pause();
+    if (response.writableFinished || response.destroyed) request.destroy();
+    else response.once("finish", () => request.destroy());
+  });
+  request.resume();
 }

@@ -4,7 +4,8 @@ import { pipeline } from "node:stream/promises";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { bodyOfProxyError, expectMethod, headersOfProxyError, proxyErrorOf } from "../proxy/proxy-error.ts";
 import { hasNoBody, lengthWithoutBody } from "../proxy/proxy-headers.ts";
-import { mayHaveBody, parsedBody, wasReadBefore } from "./incoming-body.ts";
+import { dropBody, mayHaveBody, parsedBody, wasReadBefore } from "./incoming-body.ts";
+import { hasStatusText } from "./outgoing-answer.ts";
 
 /** A handler of node:http, which frameworks on top of it take as well. */
 export type NodeHandler = (
@@ -19,8 +20,12 @@ export type WebHandler = (request: Request) => Promise<Response>;
 /** Runs a handler of `Request` and `Response` on node:http. How long a body may be is the handler's to say. */
 export function nodeHandlerOf(handle: WebHandler): NodeHandler {
   return (request, response, next) => {
-    bridge(handle, request, response).catch((error: unknown) => {
-      request.resume();
+    const answered = bridge(handle, request, response).finally(() => {
+      // The stream that was made of the body, if one was, has no reader any more, and holds the rest of it back.
+      request.removeAllListeners("data");
+      dropBody(request, response);
+    });
+    answered.catch((error: unknown) => {
       if (response.destroyed || response.writableEnded) return;
       if (response.headersSent) {
         response.destroy();
@@ -53,7 +58,9 @@ async function bridge(handle: WebHandler, request: IncomingMessage, response: Se
   const asked = `http://localhost${url.startsWith("/") ? url : "/"}`;
   const init = { method, headers, signal: controller.signal, ...(body && { body, duplex: "half" }) };
   const answer = await handle(new Request(asked, init as RequestInit));
-  await send(answer, method, response);
+  // A body that was given up holds its connection back, and nobody can read on.
+  const isHeldBack = request.destroyed && !request.complete && hasStatusText(response);
+  await send(answer, method, response, isHeldBack ? { connection: "close" } : {});
 }
 
 /** As it comes, or as a parser before us left it. */
@@ -67,8 +74,12 @@ function bodyFor(request: IncomingMessage): BodyInit | undefined {
   return Readable.toWeb(request) as unknown as ReadableStream<Uint8Array>;
 }
 
-async function send(answer: Response, method: string, response: ServerResponse): Promise<void> {
-  const headers: Record<string, string | string[]> = {};
+async function send(
+  answer: Response,
+  method: string,
+  response: ServerResponse,
+  headers: Record<string, string | string[]>,
+): Promise<void> {
   for (const [name, value] of answer.headers) if (name !== "set-cookie") headers[name] = value;
   const cookies = answer.headers.getSetCookie();
   if (cookies.length > 0) headers["set-cookie"] = cookies;
