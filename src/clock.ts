@@ -9,19 +9,31 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   timersEndWithRequest: globalThis.navigator?.userAgent === "Cloudflare-Workers",
   timer(callback, delayMs, background = false) {
-    let remainingMs = delayMs;
-    let handle: ReturnType<typeof setTimeout>;
-    const arm = (): void => {
-      const stepMs = Math.min(remainingMs, longestTimerMs);
-      remainingMs -= stepMs;
-      handle = setTimeout(remainingMs > 0 ? arm : callback, stepMs);
-      // Only where timers can keep a process alive is there anything to undo.
-      if (background) (handle as { unref?: () => void }).unref?.();
-    };
-    arm();
+    if (delayMs > longestTimerMs) return longTimer(callback, delayMs, background);
+    const handle = setTimeout(callback, delayMs);
+    if (background) letEnd(handle);
     return () => clearTimeout(handle);
   },
 };
+
+/** A timer in steps that the platform can hold. */
+function longTimer(callback: () => void, delayMs: number, background: boolean): () => void {
+  let remainingMs = delayMs;
+  let handle: ReturnType<typeof setTimeout>;
+  const arm = (): void => {
+    const stepMs = Math.min(remainingMs, longestTimerMs);
+    remainingMs -= stepMs;
+    handle = setTimeout(remainingMs > 0 ? arm : callback, stepMs);
+    if (background) letEnd(handle);
+  };
+  arm();
+  return () => clearTimeout(handle);
+}
+
+/** Only where timers can keep a process alive is there anything to undo. */
+function letEnd(handle: unknown): void {
+  (handle as { unref?: () => void }).unref?.();
+}
 
 /** Waits for a function of the user's, but no longer than `longestMs`; then `late` says what is thrown. */
 export function atMost<T>(work: Promise<T>, longestMs: number, clock: Clock, late: () => Error): Promise<T> {

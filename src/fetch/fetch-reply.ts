@@ -3,11 +3,11 @@ import { giveUp } from "./bodies/abort-watch.ts";
 import {
   type BegunBody,
   type IdleLimit,
+  nothingAhead,
   PassedBody,
   passedBody,
   readerOf,
   readWithin,
-  streamOf,
 } from "./bodies/passed-body.ts";
 import { withFields } from "./bodies/response-fields.ts";
 
@@ -107,7 +107,7 @@ export class FetchReply implements Reply<Response> {
     const body = this.#begin();
     if (body === undefined) return;
     const source = new PassedBody(body, this.#idle);
-    this.#prepared = { response: this.#remade(streamOf(source), undefined), source };
+    this.#prepared = { response: this.#remade(new ReadableStream(source, nothingAhead), undefined), source };
   }
 
   discard(): void {

@@ -224,7 +224,7 @@ export class Lease {
 
   /** Did its failure put this key or its account into cooldown? */
   get marked(): boolean {
-    return this.marks.length > 0;
+    return this.notes !== undefined && this.notes.marks.length > 0;
   }
 
   /** A secret that was fetched for this lease alone. @internal */

@@ -65,7 +65,7 @@ export class Readiness {
     this.shared = isShared(store) ? new SharedCooldowns(parts, this) : undefined;
     const failed = (error: unknown): void => parts.events.emit("internal-error", { part: "store", error });
     this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;
-    this.queue = new WaitQueue(clock, (readySet) => this.#pollMs(readySet));
+    this.queue = new WaitQueue(clock, this);
     this.readySets = this.#makeReadySets();
   }
 
@@ -239,7 +239,7 @@ export class Readiness {
   }
 
   /** When to look for what nobody tells of; `undefined`: there is nothing to look for. */
-  #pollMs(readySet: ReadySet): number | undefined {
+  pollMs(readySet: ReadySet): number | undefined {
     if (readySet.count(availability.blocked) === 0 && this.shared?.look() !== true) return undefined;
     const { random, store } = this.#options;
     const isListened = this.shared === undefined ? store.watch !== undefined : isListening(store);

@@ -79,12 +79,11 @@ export function passedBody(
 ): ReadableStream<Uint8Array> {
   const source = new PassedBody(body, idle);
   source.handOver(watch);
-  return streamOf(source);
+  return new ReadableStream(source, nothingAhead);
 }
 
-export function streamOf(source: PassedBody): ReadableStream<Uint8Array> {
-  return new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
-}
+/** What is read is what somebody asks for. */
+export const nothingAhead: QueuingStrategy<Uint8Array> = { highWaterMark: 0 };
 
 function nobodyAsks(): void {}
 

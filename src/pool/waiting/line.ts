@@ -11,6 +11,12 @@ const longestPollMs = 10_000;
 const shortestWatchMs = 50;
 const longestWatchMs = 1_000;
 
+/** Who knows of a line what its queue does not. */
+export interface PollingHost {
+  /** After how long a ready set's store is to be asked though nobody told of a change; `undefined`: no need to. */
+  pollMs(readySet: ReadySet): number | undefined;
+}
+
 /** What somebody waits for. */
 export interface Granted {
   /** Milliseconds it was waited for. */

@@ -31,6 +31,7 @@ import {
   mayServe,
   nextAt,
   nextWatchMs,
+  type PollingHost,
   passedBy,
   timerFor,
   timesOvertaken,
@@ -42,15 +43,14 @@ import { type Answer, mayGoOn, mostAskedBehind } from "./overtaking.ts";
 
 export class WaitQueue<Lease extends Granted> {
   readonly #clock: Clock;
-  readonly #pollMs: (readySet: ReadySet) => number | undefined;
+  readonly #host: PollingHost;
   readonly #lines = new Map<ReadySet, Line<Lease>>();
   #size = 0;
   #arrivals = 0;
 
-  /** @param pollMs after how long a ready set's store is to be asked though nobody told of a change; `undefined`: no need to */
-  constructor(clock: Clock, pollMs: (readySet: ReadySet) => number | undefined) {
+  constructor(clock: Clock, host: PollingHost) {
     this.#clock = clock;
-    this.#pollMs = pollMs;
+    this.#host = host;
   }
 
   get size(): number {
@@ -262,7 +262,7 @@ export class WaitQueue<Lease extends Granted> {
 
   #arm(line: Line<Lease>): void {
     const now = this.#clock.monotonic();
-    const at = timerFor(line, now, this.#pollMs(line.readySet));
+    const at = timerFor(line, now, this.#host.pollMs(line.readySet));
     if (at === line.timerAt) return;
     this.#disarm(line);
     if (at === Number.POSITIVE_INFINITY) return;
