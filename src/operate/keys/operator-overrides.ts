@@ -110,7 +110,7 @@ export class OperatorOverrides implements KeyOverrides {
   }
 
   /** Takes in a key an operator gives, or the secret of one that is remembered without. One that is there is left as it is. */
-  admit(config: ResolvedKey, index = this.index()): Admission {
+  admit(config: ResolvedKey, index?: KeyIndex): Admission {
     const { pool, fingerprint } = this.#registry;
     const owner = this.#ownerOf(config, index);
     const id = owner?.id ?? config.id;
@@ -142,8 +142,8 @@ export class OperatorOverrides implements KeyOverrides {
   replaceSecret(key: PooledKey, secret: KeyConfig["secret"]): KeyChange | undefined {
     const { id } = key;
     const config = resolveKey("key", { secret, id }, this.#registry.fingerprint);
-    const owner = this.index().bySecret.get(config.secret);
-    if (owner !== undefined && owner !== key) {
+    const owner = this.#findKey((other) => other !== key && other.source === config.secret);
+    if (owner !== undefined) {
       const whose = hasTellingId(owner) ? `that of the key \`${owner.id}\`` : "that of another one";
       throw unexpectedSecret("key.secret", "a secret that no other key has", whose);
     }
@@ -186,10 +186,19 @@ export class OperatorOverrides implements KeyOverrides {
   }
 
   /** The key that has this id or this secret, or had it and lost it. */
-  #ownerOf({ id, secret }: ResolvedKey, { bySecret, lacking }: KeyIndex): PooledKey | undefined {
-    const owner = this.#registry.pool.keys.get(id) ?? bySecret.get(secret);
-    if (owner !== undefined || typeof secret !== "string" || lacking.size === 0) return owner;
-    return lacking.get(this.#registry.fingerprint(secret));
+  #ownerOf({ id, secret }: ResolvedKey, index: KeyIndex | undefined): PooledKey | undefined {
+    const known = this.#registry.pool.keys.get(id);
+    if (known !== undefined) return known;
+    // For one question a look at every key is quicker than making an index of them.
+    if (index === undefined) return this.#findKey((key) => key.source === secret || this.#lacks(key, secret));
+    const owner = index.bySecret.get(secret);
+    if (owner !== undefined || typeof secret !== "string" || index.lacking.size === 0) return owner;
+    return index.lacking.get(this.#registry.fingerprint(secret));
+  }
+
+  #findKey(isWanted: (key: PooledKey) => boolean): PooledKey | undefined {
+    for (const key of this.#registry.pool.keys.values()) if (isWanted(key)) return key;
+    return undefined;
   }
 
   /** Is this the secret of a key that nobody kept? */
