@@ -64,8 +64,8 @@ export function expectNumber(
   throw unexpected(field, expectation, value);
 }
 
-/** How long something is to rest, or the word that ends it. */
-export function expectRest(field: string, value: unknown): number | "end" {
+/** How long something is to cool down, or the word that ends it. */
+export function expectCooldownTime(field: string, value: unknown): number | "end" {
   if (value === "end" || (typeof value === "number" && Number.isFinite(value) && value > 0)) return value;
   throw unexpected(field, 'a finite number of milliseconds > 0, or "end"', value);
 }

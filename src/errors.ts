@@ -92,7 +92,7 @@ function roundedUp(ms: number | null): number | null {
 }
 
 const inWords: { readonly [reason in keyof BlockedReasons]-?: (count: number) => string } = {
-  limited: () => "resting or at a limit",
+  limited: () => "cooling down or at a limit",
   credential: (count) => (count === 1 ? "with a refused credential" : "with refused credentials"),
   disabled: () => "switched off",
   unsuitable: () => "not meant for this request",

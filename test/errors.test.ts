@@ -9,7 +9,7 @@ function exhausted(reasons: Partial<BlockedReasons>, retryAfterMs: number | null
 
 describe("AllKeysExhaustedError", () => {
   it.each([
-    [{ limited: 1 }, "1 resting or at a limit"],
+    [{ limited: 1 }, "1 cooling down or at a limit"],
     [{ credential: 1 }, "1 with a refused credential"],
     [{ credential: 2 }, "2 with refused credentials"],
     [{ disabled: 2, unsuitable: 1 }, "2 switched off, 1 not meant for this request"],

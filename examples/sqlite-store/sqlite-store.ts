@@ -76,7 +76,7 @@ export class SqliteStore implements SharedStore {
     return this.#step((now) => {
       const blocked: Blocked[] = [];
       for (const [index, candidate] of candidates.entries()) {
-        const refused = this.#resting(candidate, options, now) ?? this.#full(candidate, now);
+        const refused = this.#cooling(candidate, options, now) ?? this.#full(candidate, now);
         if (refused === undefined) return this.#take(candidate, index, options, now);
         blocked.push({ index, ...refused });
       }
@@ -162,7 +162,7 @@ export class SqliteStore implements SharedStore {
     return step.immediate();
   }
 
-  #resting(candidate: Candidate, { purpose }: ReserveOptions, now: number): Omit<Blocked, "index"> | undefined {
+  #cooling(candidate: Candidate, { purpose }: ReserveOptions, now: number): Omit<Blocked, "index"> | undefined {
     for (const scope of candidate.scopes) {
       const found = this.#rows.cooldown(scope);
       if (found === undefined || found.until <= now) continue;

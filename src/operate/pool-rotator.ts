@@ -1,4 +1,4 @@
-import { expectRest } from "../checks.ts";
+import { expectCooldownTime } from "../checks.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { ProcessStore } from "../limits/memory/memory.ts";
 import { EventHub, type RotatorEvents } from "../pool/events.ts";
@@ -106,7 +106,7 @@ export class PoolRotator {
    * @throws InvalidOptionsError for any other `forMs`.
    */
   async cooldown(id: string, forMs: number | "end", reason = "operator"): Promise<boolean> {
-    return this.#pool.settlement.cooldowns.set(id, expectRest("forMs", forMs), reason);
+    return this.#pool.settlement.cooldowns.set(id, expectCooldownTime("forMs", forMs), reason);
   }
 
   /**

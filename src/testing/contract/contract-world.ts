@@ -171,7 +171,7 @@ export class ContractWorld {
     return (await this.store.read([scope], [])).scopes[0];
   }
 
-  /** Milliseconds a scope still rests; 0 when it does not. */
+  /** Milliseconds a scope still cools down; 0 when it does not. */
   async restMs(scope: ScopeId): Promise<number> {
     const state = await this.state(scope);
     return state === undefined ? 0 : Math.max(0, state.until - state.now);

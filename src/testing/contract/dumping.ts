@@ -100,7 +100,7 @@ function whatEndsTests(test: Test): void {
     await world.cool("key:a", { forMs: 3000 });
     const next = await restart(windowMs + guardMs + 1);
     checkEqual(await next.room(wanted), 1, "room");
-    checkEqual(await next.restMs("key:a"), 0, "the rest left");
+    checkEqual(await next.restMs("key:a"), 0, "the cooldown left");
   });
 
   test("does not take concurrency over: what was under way ended with its process", async ({ world, restart }) => {
@@ -112,7 +112,7 @@ function whatEndsTests(test: Test): void {
   test("keeps a cooldown with all that is known of it", async ({ world, restart }) => {
     await world.cool("key:a", { forMs: 60_000 }, "authoritative");
     const next = await restart(20_000);
-    checkNear(await next.restMs("key:a"), 40_000, next.slackMs, "the rest left");
+    checkNear(await next.restMs("key:a"), 40_000, next.slackMs, "the cooldown left");
     const state = await next.state("key:a");
     checkEqual([state?.reason, state?.source], ["rate_limit", "authoritative"], "reason and source");
     await next.cool("key:a", "end", "heuristic");

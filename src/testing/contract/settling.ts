@@ -138,8 +138,8 @@ export function settlingContract({ test }: ContractSuite): void {
     checkEqual((await world.bucket(concurrency("a#concurrency", 2))).used, 0, "places held");
     const state = states.find(({ scope }) => scope === "account:a");
     check(state !== undefined, "settle() to return the state of the scope it put into cooldown");
-    checkNear(state.until - state.now, 5000, world.slackMs, "the rest that settle() tells of");
-    checkNear(await world.restMs("account:a"), 5000, world.slackMs, "the rest");
+    checkNear(state.until - state.now, 5000, world.slackMs, "the cooldown that settle() tells of");
+    checkNear(await world.restMs("account:a"), 5000, world.slackMs, "the cooldown");
   });
 
   test("applies the cooldowns of a report once", async (world) => {
@@ -164,7 +164,7 @@ export function readingContract({ test }: ContractSuite): void {
       [["account:b", "operator", "rate_limit"]],
       "scopes",
     );
-    checkNear((scopes[0]?.until ?? 0) - now, 5000, world.slackMs, "the rest");
+    checkNear((scopes[0]?.until ?? 0) - now, 5000, world.slackMs, "the cooldown");
   });
 
   test("tells of buckets in the order asked, and takes nothing", async (world) => {

@@ -92,9 +92,9 @@ function restingTests(test: Test): void {
     await one.cool(scope, { forMs: 9000 }, "authoritative");
     const refusal = await other.refused(key);
     checkEqual(refusal.blocked[0]?.by, scope, "who refuses the other");
-    checkNear(await other.restMs(scope), 9000, other.slackMs, "the rest that the other reads");
+    checkNear(await other.restMs(scope), 9000, other.slackMs, "the cooldown that the other reads");
     await other.cool(scope, { forMs: 2000 }, "authoritative");
-    checkNear(await one.restMs(scope), 9000, one.slackMs, "the rest after a shorter one of the other");
+    checkNear(await one.restMs(scope), 9000, one.slackMs, "the cooldown after a shorter one of the other");
     await other.cool(scope, "end", "operator");
     await one.granted(key);
   });
@@ -171,18 +171,19 @@ function standingTests(test: Test): void {
 
 /** What is told of changes by the handle itself, as several rotators may be on one. */
 export function watchingContract({ test }: ContractSuite): void {
-  test("tells of a cooldown that begins, until nobody wants to hear of it", (world) => tellsOfRests(world, world));
+  test("tells of a cooldown that begins, until nobody wants to hear of it", (world) => tellsOfCooldowns(world, world));
   test("tells of a place that is given back", (world) => tellsOfReleases(world, world));
 }
 
 /** And by another handle on the same state. */
 export function watchingOthersContract({ test }: ContractSuite): void {
-  test("tells of a cooldown that the other handle sets", async (world) => tellsOfRests(world, await world.another()));
+  test("tells of a cooldown that the other handle sets", async (world) =>
+    tellsOfCooldowns(world, await world.another()));
   test("tells of a place that the other handle gives back", async (world) =>
     tellsOfReleases(world, await world.another()));
 }
 
-async function tellsOfRests(world: ContractWorld, actor: ContractWorld): Promise<void> {
+async function tellsOfCooldowns(world: ContractWorld, actor: ContractWorld): Promise<void> {
   let rests = 0;
   const cool = (): Promise<void> => actor.cool("account:a", { forMs: 1000 * ++rests }, "authoritative");
   const isIt = (change: StoreChange): boolean =>
@@ -216,7 +217,7 @@ export function persistingContract({ test }: ContractSuite): void {
     const next = await world.another();
     const used = [(await next.bucket(requests)).used, (await next.bucket(tokens)).used];
     checkEqual(used, [2, 55], "requests and tokens used");
-    checkNear(await next.restMs("account:b"), 60_000, next.slackMs, "the rest");
+    checkNear(await next.restMs("account:b"), 60_000, next.slackMs, "the cooldown");
     await next.refused(candidate("b"));
     checkEqual(await next.room(candidate("a", requests)), 1, "room");
   });

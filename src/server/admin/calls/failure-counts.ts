@@ -5,7 +5,7 @@ interface Counts {
   /** Failed attempts by kind. */
   readonly failed: Map<string, number>;
   /** Cooldowns by where their time came from. */
-  readonly rests: Map<string, number>;
+  readonly cooldowns: Map<string, number>;
   exhausted: number;
 }
 
@@ -15,12 +15,12 @@ export class FailureCounts {
 
   constructor(channels: Channels) {
     for (const channel of channels) {
-      const counts: Counts = { failed: new Map(), rests: new Map(), exhausted: 0 };
+      const counts: Counts = { failed: new Map(), cooldowns: new Map(), exhausted: 0 };
       this.#byChannel.set(channel, counts);
       channel.rotator.on("attempt-failed", ({ kind }) => increment(counts.failed, kind));
       channel.rotator.on("key-cooled", ({ source, elsewhere }) => {
         // Whoever saw the refusal counts it: sums over processes would count it often.
-        if (elsewhere !== true) increment(counts.rests, source);
+        if (elsewhere !== true) increment(counts.cooldowns, source);
       });
       channel.rotator.on("pool-exhausted", () => {
         counts.exhausted++;

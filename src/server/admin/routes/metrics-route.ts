@@ -130,7 +130,7 @@ function addKeys(text: MetricText, readings: readonly Reading[]): void {
     .add(
       "rotating_fetch_key_rest_seconds",
       "gauge",
-      "Seconds the key still rests.",
+      "Seconds the key still cools down.",
       each((key) => (restOf(key) ?? 0) / 1000),
     )
     .add(
@@ -188,7 +188,7 @@ function addCounts(text: MetricText, readings: readonly Reading[]): void {
       "rotating_fetch_rests_total",
       "counter",
       "Cooldowns by where their time came from.",
-      named("source", ({ counts }) => counts.rests),
+      named("source", ({ counts }) => counts.cooldowns),
     )
     .add(
       "rotating_fetch_exhausted_total",
