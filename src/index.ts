@@ -49,16 +49,19 @@ export { afterSuccess, applyCooldown, type CooldownRecord, mayEndEarly } from ".
 export type { LimitTemplate } from "./limits/limits.ts";
 export type { MemoryStoreOptions } from "./limits/memory/memory.ts";
 export { MemoryStore } from "./limits/memory/memory-store.ts";
+export type { SharingChange, StoreSharing } from "./limits/sharing.ts";
 export type {
   Amounts,
   Blocked,
   Bucket,
   BucketState,
+  BucketTerms,
   Candidate,
   Counted,
   Dumpable,
   Hold,
   Need,
+  OwnNeeds,
   Pins,
   Refusal,
   Report,
@@ -66,12 +69,10 @@ export type {
   ReserveOptions,
   ScopeState,
   SharedStore,
-  SharingChange,
   Store,
   StoreChange,
   StoreDump,
   StoreReading,
-  StoreSharing,
   Unsubscribe,
 } from "./limits/store.ts";
 export { maskSecret } from "./mask.ts";

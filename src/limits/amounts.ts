@@ -1,8 +1,8 @@
 import type { Usage } from "../types.ts";
-import type { Amounts, Bucket, Candidate, Need } from "./store.ts";
+import type { Amounts, BucketTerms, Candidate, Need } from "./store.ts";
 
 /** What a bucket was really charged; the estimate stands where nothing was told of its dimension. */
-export function realAmount(bucket: Bucket, estimate: number, amounts: Amounts | undefined): number {
+export function realAmount(bucket: BucketTerms, estimate: number, amounts: Amounts | undefined): number {
   return amounts?.[bucket.dimension] ?? estimate;
 }
 
@@ -13,7 +13,7 @@ export function amountsOf({ inputTokens, outputTokens, totalTokens }: Usage): Am
 }
 
 /** Do amounts of this bucket differ from request to request? Then any amount counts as room. */
-export function amountVaries({ dimension }: Bucket): boolean {
+export function amountVaries({ dimension }: BucketTerms): boolean {
   return dimension !== "requests" && dimension !== "concurrency";
 }
 

@@ -1,19 +1,24 @@
-import type { Candidate, Need } from "./store.ts";
+import type { BucketTerms, Candidate, Need } from "./store.ts";
 
-/** A need whose amount is set anew for every request. */
-export type OwnNeed = { -readonly [field in keyof Need]: Need[field] };
+/** An amount that is set anew for every request. */
+export interface OwnAmount {
+  readonly bucket: BucketTerms;
+  amount: number;
+}
+
+/** A need of such an amount. */
+export type OwnNeed = OwnAmount & Need;
 
 export interface OwnCandidate extends Candidate {
-  readonly needs: readonly OwnNeed[];
-  /** Those of them that count tokens. */
-  readonly ofTokens: readonly OwnNeed[] | undefined;
+  /** Those of its needs that count tokens. */
+  readonly ofTokens: readonly OwnAmount[] | undefined;
 }
 
 /** Sets what a request is expected to use. More than a limit holds is asked as all of it: then nothing else may be counted. */
-export function fillTokens(needs: readonly OwnNeed[], input: number, output: number): void {
-  for (const need of needs) {
-    const { dimension, limit } = need.bucket;
+export function fillTokens(amounts: readonly OwnAmount[], input: number, output: number): void {
+  for (const each of amounts) {
+    const { dimension, limit } = each.bucket;
     const wanted = dimension === "inputTokens" ? input : dimension === "outputTokens" ? output : input + output;
-    need.amount = Math.min(limit, Math.ceil(wanted));
+    each.amount = Math.min(limit, Math.ceil(wanted));
   }
 }

@@ -1,10 +1,19 @@
 import type { Clock, ScopeId } from "../types.ts";
+import { amountVaries } from "./amounts.ts";
 import { Calendar, type Edges } from "./calendar.ts";
 import { CooldownPolicy, type CooldownPolicyOptions } from "./cooldown-policy.ts";
 import type { OwnCandidate, OwnNeed } from "./key-candidate.ts";
-import { countsModel, countsTokens, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
-import { type BucketTerms, KeyBucket, KeyCandidate, ownerOf, type ScopedKey, scopesOf } from "./scopes.ts";
-import type { Bucket } from "./store.ts";
+import { countsModel, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
+import {
+  KeyCandidate,
+  type KeyTerms,
+  type KeyTermsHome,
+  ofTokens,
+  ownerOf,
+  type ScopedKey,
+  scopesOf,
+} from "./scopes.ts";
+import type { Bucket, BucketTerms } from "./store.ts";
 
 /** A key as its limits know it. */
 export interface LimitedKey extends ScopedKey {
@@ -47,15 +56,17 @@ interface SharedCalendar {
  * is found by its name, but for those of keys that have always been alone in their accounts: of them it is told once, and the name is
  * put together when something else is looked for that may be the same.
  */
-export class PoolLimits {
+export class PoolLimits implements KeyTermsHome {
   readonly policy: CooldownPolicy;
   readonly #options: PoolLimitsOptions;
   readonly #buckets = new Map<string, Bucket>();
-  /** Buckets that were given out without a look for one of their name. */
-  #unnamed: KeyBucket[] = [];
-  /** While nobody asked for a bucket that may be one of those: their mark. Afterwards all are found by name. */
-  #sole: object | undefined;
+  /** Those whose buckets were given out without a look for others of their names. */
+  #unnamed: KeyCandidate[] = [];
+  /** Has nobody asked yet for a bucket that may be one of those? Afterwards all are found by name. */
+  isSole: boolean;
   readonly #terms = new Map<LimitTemplate, BucketTerms>();
+  /** By the limits of a provider. */
+  readonly #keyTerms = new Map<readonly LimitTemplate[], KeyTerms>();
   /** Models for which limits of one model each were counted, by owner. */
   readonly #modelsSeen = new Map<ScopeId, Set<string>>();
   readonly #calendars = new Map<string, SharedCalendar>();
@@ -67,7 +78,7 @@ export class PoolLimits {
   constructor(options: PoolLimitsOptions) {
     this.#options = options;
     this.policy = new CooldownPolicy(options);
-    this.#sole = options.isStoreOurs === true ? this : undefined;
+    this.isSole = options.isStoreOurs === true;
   }
 
   /** The scopes whose cooldown stops a key for requests of any model. */
@@ -80,9 +91,15 @@ export class PoolLimits {
    * @param model whose limits count
    * @param coolsAlone may the model itself be in cooldown?
    */
-  candidateFor(key: LimitedKey, model: string | undefined, coolsAlone = true): OwnCandidate {
-    const templates = templatesOf(key, model);
-    const needs = templates.map((template) => ({ bucket: this.#bucketOf(template, key, model), amount: 1 }));
+  candidateFor(
+    key: LimitedKey,
+    model: string | undefined,
+    coolsAlone = true,
+  ): OwnCandidate & { needs: readonly OwnNeed[] } {
+    const needs = templatesOf(key, model).map((template) => ({
+      bucket: this.#bucketOf(template, key, model),
+      amount: 1,
+    }));
     const scopes = scopesOf(key, this.#options.egress, coolsAlone ? model : undefined);
     return { scopes, needs, ofTokens: ofTokens(needs), memo: undefined };
   }
@@ -92,16 +109,14 @@ export class PoolLimits {
    * asked so far.
    */
   firstCandidateFor(key: LimitedKey): OwnCandidate {
-    if (this.#sole === undefined) return this.candidateFor(key, undefined);
-    const templates = templatesOf(key, undefined);
-    // Most keys have the limits of their provider: the length is known.
-    const needs = templates.map(
-      (template): OwnNeed =>
-        template.scope === "ip"
-          ? { bucket: this.#bucketOf(template, key, undefined), amount: 1 }
-          : this.#own(template, key),
-    );
-    return new KeyCandidate(key, this.#options.egress, needs, ofTokens(needs));
+    const common = this.isSole ? this.#keyTermsOf(key) : undefined;
+    if (common === undefined) return this.candidateFor(key, undefined);
+    const candidate = new KeyCandidate(common, key);
+    if (common.terms.length > 0) {
+      this.#unnamed.push(candidate);
+      this.hasLimits = true;
+    }
+    return candidate;
   }
 
   /** Everything counted for a key: its limits of all models, and of each model that was seen. */
@@ -131,18 +146,35 @@ export class PoolLimits {
     return moved;
   }
 
-  #own(template: LimitTemplate, key: LimitedKey): KeyBucket {
-    const bucket = new KeyBucket(this.#termsOf(template, key), key);
-    this.#unnamed.push(bucket);
-    this.hasLimits = true;
-    return bucket;
+  /** `undefined`: what counts an address is no key's own. */
+  #keyTermsOf(key: LimitedKey): KeyTerms | undefined {
+    const { account, config } = key;
+    const known = config.limits === undefined ? this.#keyTerms.get(account.limits) : undefined;
+    if (known !== undefined) return known;
+    const templates = templatesOf(key, undefined);
+    if (templates.some(({ scope }) => scope === "ip")) return undefined;
+    const terms = templates.map((template) => this.#termsOf(template, key));
+    const common: KeyTerms = {
+      home: this,
+      egress: this.#options.egress,
+      templates,
+      terms,
+      amountsVary: terms.some(amountVaries),
+    };
+    if (config.limits === undefined) this.#keyTerms.set(account.limits, common);
+    return common;
   }
 
   /** All buckets by name. From now on every one is found so. */
   #named(): Map<string, Bucket> {
-    if (this.#sole === undefined) return this.#buckets;
-    this.#sole = undefined;
-    for (const bucket of this.#unnamed) this.#buckets.set(bucket.id, bucket);
+    if (!this.isSole) return this.#buckets;
+    this.isSole = false;
+    for (const candidate of this.#unnamed) {
+      for (const [place, terms] of candidate.terms.entries()) {
+        const id = candidate.idOf(place);
+        this.#buckets.set(id, bucketFrom(id, terms));
+      }
+    }
     this.#unnamed = [];
     return this.#buckets;
   }
@@ -155,8 +187,7 @@ export class PoolLimits {
     const known = buckets.get(id);
     // Two keys of one account may declare the same limit differently: the lower one holds.
     if (known !== undefined && known.limit <= template.limit) return known;
-    const { kind, dimension, limit, windowMs, edges, guardMs } = this.#termsOf(template, key);
-    const bucket: Bucket = { id, kind, dimension, limit, windowMs, edges, guardMs };
+    const bucket = bucketFrom(id, this.#termsOf(template, key));
     this.#buckets.set(id, bucket);
     this.hasLimits = true;
     if (template.perModel && model !== undefined) this.#noteModel(owner, model);
@@ -188,23 +219,15 @@ export class PoolLimits {
 
   #makeTerms(template: LimitTemplate): BucketTerms {
     const { dimension, limit, window } = template;
-    const sole = (): object | undefined => this.#sole;
-    const common = {
-      template,
-      kind: window.kind,
-      dimension,
-      limit,
-      get soleOf() {
-        return sole();
-      },
-    };
+    const { kind } = window;
+    const { guardMs } = this.#options;
     if (window.kind === "concurrency") {
-      return Object.assign(common, { guardMs: this.#options.guardMs ?? permitGuardMs });
+      return { kind, dimension, limit, windowMs: undefined, edges: undefined, guardMs: guardMs ?? permitGuardMs };
     }
-    const windowMs = lengthOf({ window });
-    const guardMs = this.#options.guardMs ?? defaultGuardMs(windowMs);
-    if (window.kind !== "calendar") return Object.assign(common, { windowMs, guardMs });
-    return Object.assign(common, { edges: this.#edgesOf(window.unit, window.timeZone), guardMs });
+    const lengthMs = lengthOf({ window });
+    const edges = window.kind === "calendar" ? this.#edgesOf(window.unit, window.timeZone) : undefined;
+    const windowMs = edges === undefined ? lengthMs : undefined;
+    return { kind, dimension, limit, windowMs, edges, guardMs: guardMs ?? defaultGuardMs(lengthMs) };
   }
 
   #edgesOf(unit: ConstructorParameters<typeof Calendar>[0], timeZone: string): Edges {
@@ -228,7 +251,6 @@ function templatesOf({ account, config }: LimitedKey, model: string | undefined)
     : templates.filter((template) => countsModel(template, model));
 }
 
-function ofTokens(needs: readonly OwnNeed[]): readonly OwnNeed[] | undefined {
-  if (!needs.some(({ bucket }) => countsTokens(bucket.dimension))) return undefined;
-  return needs.filter(({ bucket }) => countsTokens(bucket.dimension));
+function bucketFrom(id: string, { kind, dimension, limit, windowMs, edges, guardMs }: BucketTerms): Bucket {
+  return { id, kind, dimension, limit, windowMs, edges, guardMs };
 }

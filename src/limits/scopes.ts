@@ -1,7 +1,7 @@
 import type { ScopeId } from "../types.ts";
-import type { OwnCandidate, OwnNeed } from "./key-candidate.ts";
-import type { LimitTemplate } from "./limits.ts";
-import type { Bucket } from "./store.ts";
+import type { OwnAmount, OwnCandidate, OwnNeed } from "./key-candidate.ts";
+import { countsTokens, type LimitTemplate } from "./limits.ts";
+import type { BucketTerms, Need, OwnNeeds } from "./store.ts";
 
 /**
  * Names of what can be limited or cooled. All but an origin's carry the provider, so that what two providers count never meets:
@@ -96,76 +96,93 @@ export function shownId(id: ScopeId): string {
   return id.replace(withProvider, "$1:");
 }
 
-/** What the buckets of one limit have in common. */
-export interface BucketTerms extends Omit<Bucket, "id" | "soleOf" | "memo"> {
-  readonly template: LimitTemplate;
-  /** By whom these buckets are given out, while each is the only one of its name. */
-  readonly soleOf: object | undefined;
-}
-
 export function ownerOf({ scope }: LimitTemplate, { id, account }: ScopedKey, egress: string): ScopeId {
   if (scope === "ip") return addressScope(account.provider.id, egress);
   return scope === "key" ? keyScope(account.provider.id, id) : accountScope(account.id);
 }
 
-/**
- * What nobody else but one key takes of one limit: the bucket and the need of it in one, which has no name until somebody asks. Of
- * a pool of 100,000 keys names and objects would be most of what it holds.
- */
-export class KeyBucket implements Bucket, OwnNeed {
-  readonly bucket: Bucket = this;
-  readonly kind: Bucket["kind"];
-  readonly dimension: string;
-  readonly limit: number;
-  readonly windowMs: number | undefined;
-  readonly edges: Bucket["edges"];
-  readonly guardMs: number;
-  readonly #terms: BucketTerms;
-  readonly #key: ScopedKey;
-  #id: string | undefined = undefined;
-  amount = 1;
-  memo: unknown = undefined;
-
-  constructor(terms: BucketTerms, key: ScopedKey) {
-    this.kind = terms.kind;
-    this.dimension = terms.dimension;
-    this.limit = terms.limit;
-    this.windowMs = terms.windowMs;
-    this.edges = terms.edges;
-    this.guardMs = terms.guardMs;
-    this.#terms = terms;
-    this.#key = key;
-  }
-
-  get id(): string {
-    // Of limits of all models, which never are those of the address.
-    this.#id ??= `${ownerOf(this.#terms.template, this.#key, "")}#${this.#terms.template.id}`;
-    return this.#id;
-  }
-
-  get soleOf(): object | undefined {
-    return this.#terms.soleOf;
-  }
+/** What keys have in common that are counted alike. */
+export interface KeyTerms {
+  readonly terms: readonly BucketTerms[];
+  /** Of each of these. */
+  readonly templates: readonly LimitTemplate[];
+  /** Do amounts differ from request to request? */
+  readonly amountsVary: boolean;
+  readonly home: KeyTermsHome;
+  readonly egress: string;
 }
 
-/** A key's candidate for requests of any model. Its scopes are named when a store asks: while nothing cools, none does. */
-export class KeyCandidate implements OwnCandidate {
-  readonly needs: readonly OwnNeed[];
-  readonly ofTokens: readonly OwnNeed[] | undefined;
-  memo: unknown = undefined;
-  readonly #key: ScopedKey;
-  readonly #egress: string;
-  #scopes: readonly ScopeId[] | undefined = undefined;
+/** Who gives out the buckets of keys. */
+export interface KeyTermsHome {
+  /** Are their buckets still found without names? */
+  readonly isSole: boolean;
+  /** All of it by name. */
+  candidateFor(key: ScopedKey, model: undefined): { readonly needs: readonly OwnNeed[] };
+}
 
-  constructor(key: ScopedKey, egress: string, needs: readonly OwnNeed[], ofTokens: readonly OwnNeed[] | undefined) {
+const noNeeds: readonly Need[] = [];
+
+/** A key's candidate for requests of any model. Scopes and buckets are named when a store asks: while nothing cools, none does. */
+export class KeyCandidate implements OwnCandidate, OwnNeeds {
+  readonly #common: KeyTerms;
+  readonly #key: ScopedKey;
+  readonly own: OwnNeeds | null;
+  #scopes: readonly ScopeId[] | undefined = undefined;
+  #needs: readonly Need[] | undefined;
+  /** Of its buckets, where somebody asked. */
+  #ids: readonly string[] | undefined = undefined;
+  amounts: readonly OwnAmount[] | undefined = undefined;
+  ofTokens: readonly OwnAmount[] | undefined = undefined;
+  memo: unknown = undefined;
+
+  constructor(common: KeyTerms, key: ScopedKey) {
+    this.#common = common;
     this.#key = key;
-    this.#egress = egress;
-    this.needs = needs;
-    this.ofTokens = ofTokens;
+    this.own = common.terms.length > 0 ? this : null;
+    this.#needs = this.own === null ? noNeeds : undefined;
+    if (common.amountsVary) this.#setAmounts(common.terms.map((bucket) => ({ bucket, amount: 1 })));
   }
 
   get scopes(): readonly ScopeId[] {
-    this.#scopes ??= scopesOf(this.#key, this.#egress, undefined);
+    this.#scopes ??= scopesOf(this.#key, this.#common.egress, undefined);
     return this.#scopes;
   }
+
+  get needs(): readonly Need[] {
+    this.#needs ??= this.#named();
+    return this.#needs;
+  }
+
+  get terms(): readonly BucketTerms[] {
+    return this.#common.terms;
+  }
+
+  get soleOf(): object | undefined {
+    return this.#common.home.isSole ? this.#common.home : undefined;
+  }
+
+  idOf(place: number): string {
+    this.#ids ??= this.#common.templates.map((each) => `${ownerOf(each, this.#key, this.#common.egress)}#${each.id}`);
+    return this.#ids[place] as string;
+  }
+
+  #named(): readonly Need[] {
+    const { needs } = this.#common.home.candidateFor(this.#key, undefined);
+    const { amounts } = this;
+    if (amounts === undefined) return needs;
+    for (const [place, need] of needs.entries()) need.amount = (amounts[place] as OwnAmount).amount;
+    this.#setAmounts(needs);
+    return needs;
+  }
+
+  #setAmounts(amounts: readonly OwnAmount[]): void {
+    this.amounts = amounts;
+    this.ofTokens = ofTokens(amounts);
+  }
+}
+
+/** Those that count tokens, if any does. */
+export function ofTokens(amounts: readonly OwnAmount[]): readonly OwnAmount[] | undefined {
+  const found = amounts.filter(({ bucket }) => countsTokens(bucket.dimension));
+  return found.length === 0 ? undefined : found;
 }

@@ -1,9 +1,8 @@
 import type { Awaitable, Clock, CooldownChange, CooldownSource, Outcome, ScopeId } from "../types.ts";
+import type { SharingChange, StoreSharing } from "./sharing.ts";
 
-/** One counter of one limit. */
-export interface Bucket {
-  /** Unique over the pool: the scope it counts for, `#`, the limit's id. */
-  readonly id: string;
+/** What counters of one limit have in common. */
+export interface BucketTerms {
   readonly kind: "rolling" | "calendar" | "anchored" | "concurrency";
   /** What it counts, in whole numbers: any name. Of `requests` and `concurrency` a request mostly takes one. */
   readonly dimension: string;
@@ -17,10 +16,12 @@ export interface Bucket {
    * reserved + window + min(time to headers, guard); around a calendar edge an amount must fit on both sides.
    */
   readonly guardMs: number;
-  /** Whoever says so gives no other bucket this id; once it is said no more, those asked for before are found by their ids, too. */
-  readonly soleOf?: object | undefined;
-  /** A place for a store to keep what it looked up for it. Nobody else reads it. */
-  memo?: unknown;
+}
+
+/** One counter of one limit. */
+export interface Bucket extends BucketTerms {
+  /** Unique over the pool: the scope it counts for, `#`, the limit's id. */
+  readonly id: string;
 }
 
 /** An amount wanted from a bucket. */
@@ -29,12 +30,29 @@ export interface Need {
   readonly amount: number;
 }
 
+/**
+ * Needs of one key's own, which have no names until somebody asks: of a pool of 100,000 keys names and objects would be most of
+ * what it holds. For a store inside this process.
+ */
+export interface OwnNeeds {
+  /** In the order of the needs; one list for all keys that are counted alike. */
+  readonly terms: readonly BucketTerms[];
+  /** Whose they are, who gives nobody else buckets of their ids. @default these needs are to be found by their ids, too */
+  readonly soleOf: object | undefined;
+  /** Wanted at present, in the order of the needs. @default one of each */
+  readonly amounts: readonly { readonly amount: number }[] | undefined;
+  /** The bucket's. */
+  idOf(place: number): string;
+}
+
 /** One key that could serve the request, with all that would be taken for it. */
 export interface Candidate {
   /** A cooldown on any of them refuses the candidate. */
   readonly scopes: readonly ScopeId[];
   /** What its account gives. Reserved together with `callerNeeds`, or not at all. */
   readonly needs: readonly Need[];
+  /** The same as `needs`, without names. A store may look at these instead. `null`: it has none. @default they have names */
+  readonly own?: OwnNeeds | null | undefined;
   /**
    * What whoever asks may use: a client's or a tenant's own limits. They come after the account's: in `blocked` a bucket of theirs
    * refuses only what nothing of the account's does. A candidate that several ask with is copied for each. @default none
@@ -185,32 +203,6 @@ export type StoreChange =
   | { readonly type: "freed"; readonly scope: ScopeId | null };
 
 export type Unsubscribe = () => void;
-
-/** How a store of several processes stands. */
-export interface StoreSharing {
-  /** Is what is counted shared, or does this process decide alone? `unknown`: nothing was asked yet. */
-  readonly state: "unknown" | "shared" | "alone";
-  /** Since when, epoch milliseconds on this process's clock. */
-  readonly since: number;
-  /** How many instances share it, this one among them, as last heard. */
-  readonly instances: number;
-  /** Which of them this one is, from 0. */
-  readonly rank: number;
-  /** Is what others change told at once? */
-  readonly listening: boolean;
-  /** Why it is alone, or cannot listen; in words, without a secret. @default nothing is wrong */
-  readonly cause?: string | undefined;
-}
-
-/** What a store tells of its sharing. No `cause` has a secret in it. */
-export type SharingChange =
-  | { readonly type: "degraded"; readonly cause: string | undefined; readonly instances: number }
-  /** Told of the first answer, too. @property aloneForMs milliseconds without the others; 0 at first */
-  | { readonly type: "shared"; readonly aloneForMs: number }
-  /** What was counted and what rested is lost; this process tells again what it knows. */
-  | { readonly type: "data-lost"; readonly instances: number }
-  /** What others change is not told, but learnt with the next question. */
-  | { readonly type: "unsubscribed"; readonly cause: string | undefined };
 
 /** Counters and cooldowns as plain data, keyed by id. Its shape belongs to the store that wrote it. */
 export interface StoreDump {

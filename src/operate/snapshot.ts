@@ -1,7 +1,8 @@
 import { lengthOf } from "../limits/limits.ts";
 import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope, shownId } from "../limits/scopes.ts";
-import { type BucketState, isShared, type ScopeState, type StoreSharing } from "../limits/store.ts";
+import type { StoreSharing } from "../limits/sharing.ts";
+import { type BucketState, isShared, type ScopeState } from "../limits/store.ts";
 import { maskSecret } from "../mask.ts";
 import type { KeyPool } from "../pool/keys/key-pool.ts";
 import type { PooledKey } from "../pool/keys/pooled-key.ts";

@@ -1,5 +1,5 @@
 import { CandidateMemo, type MemoryReservation } from "../limits/memory/memory-reservation.ts";
-import { ticketOf } from "../limits/memory/reserved-amounts.ts";
+import { counterAt, ticketOf } from "../limits/memory/reserved-amounts.ts";
 import type { Reservation, ReserveOptions } from "../limits/store.ts";
 import type { Clock } from "../types.ts";
 
@@ -64,11 +64,12 @@ export class Leases {
 function release(hold: MemoryReservation, now: number): void {
   const memo = hold.receipt;
   if (!(memo instanceof CandidateMemo)) return;
-  const { needs, counters, amountsVary } = memo.counted ?? { needs: [], counters: [], amountsVary: false };
-  const tickets = needs.map((_, place) => ticketOf(hold, place));
-  for (const [place, { bucket }] of needs.entries()) {
-    if (bucket.kind !== "concurrency") continue;
-    counters[place]?.settle(tickets[place] as number, 0, 0, bucket, now, 0);
+  const { counted } = memo;
+  const { all, amountsVary } = counted?.terms ?? { all: [], amountsVary: false };
+  const tickets = all.map((_, place) => ticketOf(hold, place));
+  for (const [place, bucket] of all.entries()) {
+    if (counted === undefined || bucket.kind !== "concurrency") continue;
+    counterAt(counted, place).settle(tickets[place] as number, 0, 0, bucket, now, 0);
     tickets[place] = 0;
   }
   hold.tickets = amountsVary ? [...tickets, ...(hold.tickets ?? []).slice(tickets.length)] : tickets;

@@ -1,5 +1,6 @@
 import { systemClock } from "../clock.ts";
 import { MemoryStore } from "../limits/memory/memory-store.ts";
+import type { StoreSharing } from "../limits/sharing.ts";
 import type {
   Bucket,
   Candidate,
@@ -11,7 +12,6 @@ import type {
   ScopeState,
   SharedStore,
   StoreReading,
-  StoreSharing,
   Unsubscribe,
 } from "../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../types.ts";

@@ -1,15 +1,14 @@
 import { systemClock } from "../../clock.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
-import { amountVaries, needsOf } from "../amounts.ts";
 import { mayEndEarly, toScopeState } from "../cooldown-rules.ts";
 import type {
   Blocked,
   Bucket,
   BucketState,
+  BucketTerms,
   Candidate,
   Counted,
   Hold,
-  Need,
   Pins,
   Refusal,
   Report,
@@ -21,7 +20,7 @@ import type {
   StoreReading,
   Unsubscribe,
 } from "../store.ts";
-import type { Counter, Instant } from "../windows/counter.ts";
+import type { Instant } from "../windows/counter.ts";
 import { MemoryCooldowns } from "./memory-cooldowns.ts";
 import { MemoryCounters } from "./memory-counters.ts";
 import type { LoadedContents, MemoryContents } from "./memory-dump.ts";
@@ -33,7 +32,7 @@ import {
   type ScopeCell,
 } from "./memory-reservation.ts";
 import { MemoryPins } from "./pins.ts";
-import { full, readyInMs, settleCounters, takeAll } from "./reserved-amounts.ts";
+import { counterAt, full, readyInMs, settleCounters, takeAll } from "./reserved-amounts.ts";
 
 export interface MemoryStoreOptions {
   /** @default the platform's clock */
@@ -43,8 +42,8 @@ export interface MemoryStoreOptions {
 }
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
+const noTerms: readonly BucketTerms[] = [];
 const noCells: readonly ScopeCell[] = [];
-const noneCounted = { needs: [], counters: [] };
 
 /** Counters and cooldowns of one process, in memory: what a pool counts in that was given no store. Every answer is synchronous. */
 export class ProcessStore implements Store {
@@ -96,7 +95,7 @@ export class ProcessStore implements Store {
       hold.receipt = undefined;
       const { counted } = memo;
       if (counted !== undefined) settleCounters(hold, counted, report, this.clock);
-      if (counted?.holdsPermits || this.#cooldowns.probing > 0) this.#release(hold, memo);
+      if (counted?.terms.holdsPermits || this.#cooldowns.probing > 0) this.#release(hold, memo);
       if (report.outcome === "success" && this.#cooldowns.cells.size > 0) {
         touched = this.#cooldowns.onSuccess(this.#memoOf(memo.candidate).cells, hold.reservedAt, touched);
       }
@@ -166,21 +165,10 @@ export class ProcessStore implements Store {
     // Before anything is looked up: what is dropped must not be in a memo.
     this.#sweepIfLarge();
     const cells = this.#cooldowns.cells.size === 0 ? noCells : this.#cooldowns.of(candidate.scopes);
-    const isCounted = candidate.needs.length > 0 || candidate.callerNeeds !== undefined;
-    const fresh = new CandidateMemo(this.#layout, candidate, cells, isCounted ? this.#counted(candidate) : undefined);
-    candidate.memo = fresh;
-    return fresh;
-  }
-
-  #counted(candidate: Candidate): CountedNeeds | undefined {
-    const needs = needsOf(candidate);
-    if (needs.length === 0) return undefined;
-    return {
-      needs,
-      counters: needs.map((need) => this.#counters.of(need.bucket)),
-      holdsPermits: needs.some((need) => need.bucket.kind === "concurrency"),
-      amountsVary: needs.some(({ bucket }) => amountVaries(bucket)),
-    };
+    const isCounted = candidate.own === undefined ? candidate.needs.length > 0 : candidate.own !== null;
+    const counted = isCounted || candidate.callerNeeds !== undefined ? this.#counters.countedFor(candidate) : undefined;
+    candidate.memo = new CandidateMemo(this.#layout, candidate, cells, counted);
+    return candidate.memo as CandidateMemo;
   }
 
   #refusalOf(memo: CandidateMemo, index: number, at: Instant, purpose: ReserveOptions["purpose"]): Blocked | undefined {
@@ -192,14 +180,13 @@ export class ProcessStore implements Store {
       if (purpose === "probe" && mayEndEarly(record.source) && cell.probe === undefined) continue;
       return { index, by: record.scope, until: record.until, source: record.source, reason: record.reason };
     }
-    const { needs, counters } = memo.counted ?? noneCounted;
-    for (let place = 0; place < needs.length; place++) {
-      const need = needs[place] as Need;
-      const { bucket, amount } = need;
+    const counted = memo.counted as CountedNeeds;
+    const all = memo.counted?.terms.all ?? noTerms;
+    for (let place = 0; place < all.length; place++) {
+      const bucket = all[place] as BucketTerms;
       if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored")) this.#readWall(at);
-      const counter = counters[place] as Counter;
-      const waitMs = counter.waitFor(amount, bucket, at);
-      if (waitMs !== 0) return full(index, need, waitMs, counter, at);
+      const waitMs = counterAt(counted, place).waitFor(counted.wanted.amounts?.[place]?.amount ?? 1, bucket, at);
+      if (waitMs !== 0) return full(index, counted, place, waitMs, at);
     }
     return undefined;
   }
@@ -236,7 +223,7 @@ export class ProcessStore implements Store {
   /** Gives back permits and a probe's claim, which somebody may wait for. */
   #release(hold: Hold, { cells, counted }: CandidateMemo): void {
     const isProbe = cells.length > 0 && this.#cooldowns.release(cells, hold);
-    if (!isProbe && counted?.holdsPermits !== true) return;
+    if (!isProbe && counted?.terms.holdsPermits !== true) return;
     for (const listener of this.#cooldowns.listeners) listener({ type: "freed", scope: null });
   }
 

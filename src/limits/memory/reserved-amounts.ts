@@ -1,6 +1,6 @@
 import type { Clock } from "../../types.ts";
 import { amountVaries, realAmount } from "../amounts.ts";
-import type { Blocked, Hold, Need, Report } from "../store.ts";
+import type { Blocked, BucketTerms, Hold, Report } from "../store.ts";
 import { type Counter, type Instant, untilRelease } from "../windows/counter.ts";
 import type { CountedNeeds } from "./memory-reservation.ts";
 
@@ -8,18 +8,22 @@ import type { CountedNeeds } from "./memory-reservation.ts";
  * Takes all needs of a candidate and writes the tickets into the reservation: most keys have one or two limits, and need no list.
  * Where amounts differ from request to request, what was taken stands behind the tickets.
  */
-export function takeAll(hold: Hold, { needs, counters, amountsVary }: CountedNeeds, at: Instant): void {
-  if (needs.length > 2 || amountsVary) {
-    const tickets = needs.map((need, place) => takeOne(need, counters[place] as Counter, at));
-    hold.tickets = amountsVary ? [...tickets, ...needs.map(({ amount }) => amount)] : tickets;
+export function takeAll(hold: Hold, counted: CountedNeeds, at: Instant): void {
+  const { all, amountsVary } = counted.terms;
+  if (all.length > 2 || amountsVary) {
+    const { amounts } = counted.wanted;
+    const taken = all.map((_, place) => amounts?.[place]?.amount ?? 1);
+    const tickets = all.map((bucket, place) => counterAt(counted, place).take(taken[place] as number, bucket, at));
+    hold.tickets = amountsVary ? [...tickets, ...taken] : tickets;
     return;
   }
-  hold.ticket = takeOne(needs[0] as Need, counters[0] as Counter, at);
-  if (needs.length === 2) hold.secondTicket = takeOne(needs[1] as Need, counters[1] as Counter, at);
+  hold.ticket = counted.first.take(counted.wanted.amounts?.[0]?.amount ?? 1, all[0] as BucketTerms, at);
+  if (all.length === 2)
+    hold.secondTicket = counterAt(counted, 1).take(counted.wanted.amounts?.[1]?.amount ?? 1, all[1] as BucketTerms, at);
 }
 
-function takeOne({ bucket, amount }: Need, counter: Counter, at: Instant): number {
-  return counter.take(amount, bucket, at);
+export function counterAt({ first, second, others }: CountedNeeds, place: number): Counter {
+  return place === 0 ? first : ((place === 1 ? second : others?.[place - 2]) as Counter);
 }
 
 /** The ticket of a need, by its place. */
@@ -30,13 +34,15 @@ export function ticketOf({ ticket, secondTicket, tickets }: Hold, place: number)
 
 /** Real amounts replace what was reserved. */
 export function settleCounters(hold: Hold, counted: CountedNeeds, report: Report, clock: Clock): void {
-  const { needs, counters, amountsVary } = counted;
+  const { all, amountsVary } = counted.terms;
   const headersAfterMs = report.headersAfterMs ?? Number.POSITIVE_INFINITY;
   const allowanceMs = report.allowanceMs ?? 0;
-  for (let place = 0; place < needs.length; place++) {
-    const { bucket, amount: asked } = needs[place] as Need;
-    const amount = amountsVary ? (hold.tickets?.[needs.length + place] as number) : asked;
-    const counter = counters[place] as Counter;
+  for (let place = 0; place < all.length; place++) {
+    const bucket = all[place] as BucketTerms;
+    const amount = amountsVary
+      ? (hold.tickets?.[all.length + place] as number)
+      : (counted.wanted.amounts?.[place]?.amount ?? 1);
+    const counter = counterAt(counted, place);
     const ticket = ticketOf(hold, place);
     if (bucket.kind === "concurrency") {
       // Whoever hangs up is not heard at once.
@@ -52,23 +58,28 @@ export function settleCounters(hold: Hold, counted: CountedNeeds, report: Report
   }
 }
 
-/** Where much was asked for, little may fit sooner. */
-export function full(index: number, { bucket, amount }: Need, waitMs: number, counter: Counter, at: Instant): Blocked {
-  const by = bucket.id;
-  if (waitMs === untilRelease) return { index, by, until: null };
+/** What refuses this need, which has to wait so long. Where much was asked for, little may fit sooner. */
+export function full(index: number, counted: CountedNeeds, place: number, waitMs: number, at: Instant): Blocked {
+  if (waitMs === untilRelease) return { index, by: counted.wanted.idOf(place), until: null };
+  const by = counted.wanted.idOf(place);
   const until = at.monotonic + waitMs;
-  return amount <= 1
+  return (counted.wanted.amounts?.[place]?.amount ?? 1) <= 1
     ? { index, by, until }
-    : { index, by, until, anyUntil: at.monotonic + counter.waitFor(1, bucket, at) };
+    : {
+        index,
+        by,
+        until,
+        anyUntil: at.monotonic + counterAt(counted, place).waitFor(1, counted.terms.all[place] as BucketTerms, at),
+      };
 }
 
 /** When a candidate could be had again of which this was taken. Of tokens any amount counts as room. */
-export function readyInMs({ needs, counters, amountsVary }: CountedNeeds, at: Instant): number {
+export function readyInMs(counted: CountedNeeds, at: Instant): number {
+  const { all, amountsVary } = counted.terms;
   let readyMs = 0;
-  for (let place = 0; place < needs.length; place++) {
-    const { bucket, amount } = needs[place] as Need;
-    const again = amountsVary && amountVaries(bucket) ? 1 : amount;
-    const waitMs = (counters[place] as Counter).waitFor(again, bucket, at);
+  for (let place = 0; place < all.length; place++) {
+    const asked = amountsVary && amountVaries(all[place] as BucketTerms) ? undefined : counted.wanted.amounts?.[place];
+    const waitMs = counterAt(counted, place).waitFor(asked?.amount ?? 1, all[place] as BucketTerms, at);
     if (waitMs > readyMs) readyMs = Math.ceil(waitMs);
   }
   return readyMs;

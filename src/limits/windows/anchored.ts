@@ -1,4 +1,4 @@
-import type { Bucket } from "../store.ts";
+import type { BucketTerms } from "../store.ts";
 import { type AnchoredDump, type Counter, finiteOrNull, fromWallTime, type Instant, toWallTime } from "./counter.ts";
 
 /**
@@ -24,14 +24,14 @@ export class AnchoredCounter implements Counter {
   /** Window and guard of the last use, milliseconds. */
   #spanMs = 0;
 
-  waitFor(amount: number, bucket: Bucket, at: Instant): number {
+  waitFor(amount: number, bucket: BucketTerms, at: Instant): number {
     if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
     const leftMs = this.#leftMs(bucket, at);
     if (leftMs <= 0) return 0;
     return !this.#mayHaveEnded(bucket, at) && this.#used + amount <= bucket.limit ? 0 : leftMs;
   }
 
-  take(amount: number, bucket: Bucket, at: Instant): number {
+  take(amount: number, bucket: BucketTerms, at: Instant): number {
     const now = at.monotonic;
     if (this.#leftMs(bucket, at) <= 0) {
       this.#openedAt = now;
@@ -50,7 +50,7 @@ export class AnchoredCounter implements Counter {
     return now;
   }
 
-  settle(ticket: number, change: number, _delayMs: number, _bucket: Bucket, _now: number, real: number): void {
+  settle(ticket: number, change: number, _delayMs: number, _bucket: BucketTerms, _now: number, real: number): void {
     if (ticket < this.#openedAt) return;
     this.#used += change;
     if (real === 0) this.#neverCounted(ticket);
@@ -61,16 +61,16 @@ export class AnchoredCounter implements Counter {
     }
   }
 
-  raise(used: number, bucket: Bucket, at: Instant): void {
+  raise(used: number, bucket: BucketTerms, at: Instant): void {
     const more = used - this.used(bucket, at);
     if (more > 0) this.settle(this.take(more, bucket, at), 0, 0, bucket, at.monotonic, more);
   }
 
-  used(bucket: Bucket, at: Instant): number {
+  used(bucket: BucketTerms, at: Instant): number {
     return this.#leftMs(bucket, at) <= 0 ? 0 : this.#used;
   }
 
-  resetInMs(bucket: Bucket, at: Instant): number | null {
+  resetInMs(bucket: BucketTerms, at: Instant): number | null {
     const leftMs = this.#leftMs(bucket, at);
     return leftMs <= 0 ? null : leftMs;
   }
@@ -109,13 +109,13 @@ export class AnchoredCounter implements Counter {
     }
   }
 
-  #mayHaveEnded(bucket: Bucket, at: Instant): boolean {
+  #mayHaveEnded(bucket: BucketTerms, at: Instant): boolean {
     const sleptMs = Math.max(0, at.wall - at.monotonic - this.#drift);
     return at.monotonic - this.#earliest + sleptMs >= (bucket.windowMs as number) - bucket.guardMs;
   }
 
   /** Until it is over for sure. */
-  #leftMs(bucket: Bucket, at: Instant): number {
+  #leftMs(bucket: BucketTerms, at: Instant): number {
     return this.#latest + (bucket.windowMs as number) + bucket.guardMs - at.monotonic;
   }
 }

@@ -1,4 +1,4 @@
-import type { Bucket } from "../store.ts";
+import type { BucketTerms } from "../store.ts";
 import { type Counter, type Instant, untilRelease } from "./counter.ts";
 
 /** Requests under way. */
@@ -7,7 +7,7 @@ export class ConcurrencyCounter implements Counter {
   /** When permits come back of requests that were given up: their provider learns of it a little later. Monotonic, in order. */
   readonly #leavingAt: number[] = [];
 
-  waitFor(amount: number, bucket: Bucket, at: Instant): number {
+  waitFor(amount: number, bucket: BucketTerms, at: Instant): number {
     if (amount > bucket.limit) return Number.POSITIVE_INFINITY;
     if (this.#leavingAt.length > 0) this.#leave(at.monotonic);
     if (this.#used + amount <= bucket.limit) return 0;
@@ -20,7 +20,7 @@ export class ConcurrencyCounter implements Counter {
     return amount;
   }
 
-  settle(ticket: number, _change: number, delayMs: number, _bucket: Bucket, now: number): void {
+  settle(ticket: number, _change: number, delayMs: number, _bucket: BucketTerms, now: number): void {
     // Given back already.
     if (ticket === 0) return;
     if (delayMs > 0) this.#leavingAt.push(now + delayMs);
@@ -30,7 +30,7 @@ export class ConcurrencyCounter implements Counter {
   /** What is in flight here nobody else knows better. */
   raise(): void {}
 
-  used(_bucket: Bucket, at: Instant): number {
+  used(_bucket: BucketTerms, at: Instant): number {
     this.#leave(at.monotonic);
     return this.#used;
   }

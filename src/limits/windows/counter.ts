@@ -1,4 +1,4 @@
-import type { Bucket } from "../store.ts";
+import type { BucketTerms } from "../store.ts";
 
 /** The two times of one decision: monotonic for spans, wall for calendar edges. */
 export interface Instant {
@@ -12,19 +12,19 @@ export const untilRelease = -1;
 /** What one bucket has counted. One implementation for each kind of window. */
 export interface Counter {
   /** Milliseconds until `amount` fits; 0: it fits now; `untilRelease`: only a release helps; Infinity: never. */
-  waitFor(amount: number, bucket: Bucket, at: Instant): number;
+  waitFor(amount: number, bucket: BucketTerms, at: Instant): number;
   /** Takes an amount that fits; returns a ticket that names it when it is settled. */
-  take(amount: number, bucket: Bucket, at: Instant): number;
+  take(amount: number, bucket: BucketTerms, at: Instant): number;
   /**
    * `change` corrects the amount taken to the `real` one; `delayMs` is how long after reserving the provider had counted, as
    * far as believed, for a place how long it stays taken; `now` is monotonic.
    */
-  settle(ticket: number, change: number, delayMs: number, bucket: Bucket, now: number, real: number): void;
+  settle(ticket: number, change: number, delayMs: number, bucket: BucketTerms, now: number, real: number): void;
   /** Counts so much as used at least, as if what is missing had been taken now, and counted. Never lowers it. */
-  raise(used: number, bucket: Bucket, at: Instant): void;
-  used(bucket: Bucket, at: Instant): number;
+  raise(used: number, bucket: BucketTerms, at: Instant): void;
+  used(bucket: BucketTerms, at: Instant): number;
   /** Milliseconds until something is free again; `null` when nothing is counted. */
-  resetInMs(bucket: Bucket, at: Instant): number | null;
+  resetInMs(bucket: BucketTerms, at: Instant): number | null;
   /** Is nothing left in it that a decision would still ask for? */
   isIdle(at: Instant): boolean;
   /** What it counts, for another process; `undefined` when nothing of it would outlive this one. Never holds what is no number. */

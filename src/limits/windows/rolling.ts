@@ -1,4 +1,4 @@
-import type { Bucket } from "../store.ts";
+import type { BucketTerms } from "../store.ts";
 import { type Counter, finiteOrNull, fromWallTime, type Instant, type RollingDump, toWallTime } from "./counter.ts";
 
 const fields = 5;
@@ -12,8 +12,9 @@ const grain = 0.01;
 
 /** Plain numbers next to their array: a typed array keeps its memory elsewhere, one more miss of the cache for a rare key. */
 function emptyEntries(capacity: number): number[] {
-  const entries: number[] = [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
-  while (entries.length < capacity * fields) entries.push(0.5);
+  let entries: number[] = [0.5, 0.5, 0.5, 0.5, 0.5];
+  // Pushed to, it would have room for half as many more.
+  while (entries.length < capacity * fields) entries = entries.concat(entries);
   return entries;
 }
 
@@ -22,8 +23,8 @@ function emptyEntries(capacity: number): number[] {
  * have no answer yet, and the longest known delay until the provider counted.
  */
 export class RollingCounter implements Counter {
-  #entries = emptyEntries(2);
-  #mask = 1;
+  #entries = emptyEntries(1);
+  #mask = 0;
   #head = 0;
   #tail = 0;
   #used = 0;
@@ -32,7 +33,7 @@ export class RollingCounter implements Counter {
   /** Window and guard of the last use, milliseconds. */
   #spanMs = 0;
 
-  waitFor(amount: number, bucket: Bucket, at: Instant): number {
+  waitFor(amount: number, bucket: BucketTerms, at: Instant): number {
     this.#forget(bucket, at.monotonic);
     const over = this.#used + amount - bucket.limit;
     if (over <= 0) return 0;
@@ -46,7 +47,7 @@ export class RollingCounter implements Counter {
     return Math.max(freeAt - at.monotonic, 0.001);
   }
 
-  take(amount: number, bucket: Bucket, at: Instant): number {
+  take(amount: number, bucket: BucketTerms, at: Instant): number {
     const now = at.monotonic;
     this.#used += amount;
     this.#spanMs = (bucket.windowMs as number) + bucket.guardMs;
@@ -72,7 +73,7 @@ export class RollingCounter implements Counter {
     return this.#tail++;
   }
 
-  settle(ticket: number, change: number, delayMs: number, bucket: Bucket, now: number): void {
+  settle(ticket: number, change: number, delayMs: number, bucket: BucketTerms, now: number): void {
     if (ticket >= this.#tail) return;
     if (ticket < this.#head || (change > 0 && this.#freeAt(ticket, bucket) <= now)) {
       // The answer outlived its window: what it used beyond the estimate counts from now on.
@@ -88,7 +89,7 @@ export class RollingCounter implements Counter {
     }
   }
 
-  raise(used: number, bucket: Bucket, at: Instant): void {
+  raise(used: number, bucket: BucketTerms, at: Instant): void {
     const more = used - this.used(bucket, at);
     if (more <= 0) return;
     this.#used += more;
@@ -96,12 +97,12 @@ export class RollingCounter implements Counter {
     this.#append(more, at.monotonic, 0);
   }
 
-  used(bucket: Bucket, at: Instant): number {
+  used(bucket: BucketTerms, at: Instant): number {
     this.#forget(bucket, at.monotonic);
     return this.#used;
   }
 
-  resetInMs(bucket: Bucket, at: Instant): number | null {
+  resetInMs(bucket: BucketTerms, at: Instant): number | null {
     this.#forget(bucket, at.monotonic);
     return this.#head === this.#tail ? null : this.#freeAt(this.#head, bucket) - at.monotonic;
   }
@@ -151,7 +152,7 @@ export class RollingCounter implements Counter {
     return this.#field(entry, LAST_AT) + this.#spanMs + this.#field(entry, DELAY) > at.monotonic;
   }
 
-  #forget(bucket: Bucket, now: number): void {
+  #forget(bucket: BucketTerms, now: number): void {
     while (this.#head < this.#tail && this.#freeAt(this.#head, bucket) <= now) {
       this.#used -= this.#field(this.#head, AMOUNT);
       this.#head++;
@@ -168,7 +169,7 @@ export class RollingCounter implements Counter {
     this.#append(amount, now, 0);
   }
 
-  #freeAt(entry: number, bucket: Bucket): number {
+  #freeAt(entry: number, bucket: BucketTerms): number {
     const known = this.#field(entry, DELAY);
     const delay = this.#field(entry, PENDING) > 0 ? Math.max(bucket.guardMs, known) : known;
     return this.#field(entry, LAST_AT) + (bucket.windowMs as number) + delay;

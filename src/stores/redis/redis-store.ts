@@ -1,4 +1,5 @@
 import { systemClock } from "../../clock.ts";
+import type { SharingChange, StoreSharing } from "../../limits/sharing.ts";
 import type {
   Bucket,
   Candidate,
@@ -9,10 +10,8 @@ import type {
   ReserveOptions,
   ScopeState,
   SharedStore,
-  SharingChange,
   StoreChange,
   StoreReading,
-  StoreSharing,
   Unsubscribe,
 } from "../../limits/store.ts";
 import type { CooldownChange, ScopeId } from "../../types.ts";

@@ -1,4 +1,5 @@
-import type { SharingChange, StoreSharing, Unsubscribe } from "../../limits/store.ts";
+import type { SharingChange, StoreSharing } from "../../limits/sharing.ts";
+import type { Unsubscribe } from "../../limits/store.ts";
 import type { Clock } from "../../types.ts";
 import { causeText } from "./cause-text.ts";
 import type { RedisStoreOptions, SharingState } from "./options.ts";

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { fillTokens } from "../../../src/limits/key-candidate.ts";
 import { resolveLimits } from "../../../src/limits/limits.ts";
 import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import { type LimitedKey, PoolLimits } from "../../../src/limits/pool-limits.ts";
-import type { Candidate } from "../../../src/limits/store.ts";
+import type { Bucket, Candidate } from "../../../src/limits/store.ts";
 import { FakeClock } from "../../../src/testing/index.ts";
 import type { Limit } from "../../../src/types.ts";
 
@@ -96,6 +97,31 @@ describe("A memory store", () => {
     const { limits, makeKey } = makePool(clock);
     expect(takes(next, limits.firstCandidateFor(makeKey("a")))).toBe(false);
     expect(takes(next, limits.firstCandidateFor(makeKey("b")))).toBe(true);
+  });
+
+  test("keeps its count when it is dumped and a cooldown comes afterwards", () => {
+    const clock = new FakeClock();
+    const store = new MemoryStore({ clock });
+    const { limits, makeKey } = makePool(clock);
+    const candidate = limits.firstCandidateFor(makeKey("a"));
+    expect(takes(store, candidate)).toBe(true);
+    store.dump();
+    store.cooldown([{ scope: "key:generic/b", set: { forMs: 1000 }, reason: "test", source: "operator" }]);
+    expect(takes(store, candidate)).toBe(false);
+  });
+
+  test("asks by the amounts of each request, before and after its buckets have names", () => {
+    const clock = new FakeClock();
+    const store = new MemoryStore({ clock });
+    const { limits, makeKey } = makePool(clock, [{ tokens: 100, per: "minute" }]);
+    const candidate = limits.firstCandidateFor(makeKey("a"));
+    const takesTokens = (tokens: number): boolean => {
+      fillTokens(candidate.ofTokens ?? [], tokens, 0);
+      return takes(store, candidate);
+    };
+    expect([takesTokens(60), takesTokens(60)]).toEqual([true, false]);
+    expect(store.read([], [candidate.needs[0]?.bucket as Bucket]).buckets).toMatchObject([{ used: 60 }]);
+    expect([takesTokens(50), takesTokens(30), takesTokens(11), takesTokens(10)]).toEqual([false, true, false, true]);
   });
 
   test("keeps its count while cooldowns come, and raises it where somebody knows more", () => {

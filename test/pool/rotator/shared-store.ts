@@ -1,4 +1,5 @@
 import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
+import type { StoreSharing } from "../../../src/limits/sharing.ts";
 import type {
   Candidate,
   Refusal,
@@ -9,7 +10,6 @@ import type {
   SharedStore as SharedStoreSeam,
   StoreChange,
   StoreReading,
-  StoreSharing,
   Unsubscribe,
 } from "../../../src/limits/store.ts";
 import { Leases } from "../../../src/testing/leases.ts";

@@ -1,15 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { AllKeysExhaustedError } from "../../../src/errors.ts";
 import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
+import type { SharingChange, StoreSharing } from "../../../src/limits/sharing.ts";
 import type {
   Candidate,
   Refusal,
   Reservation,
   ReserveOptions,
   SharedStore,
-  SharingChange,
   Store,
-  StoreSharing,
   Unsubscribe,
 } from "../../../src/limits/store.ts";
 import { KeyRotator } from "../../../src/named/key-rotator.ts";

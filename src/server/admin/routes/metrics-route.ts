@@ -1,4 +1,4 @@
-import type { StoreSharing } from "../../../limits/store.ts";
+import type { StoreSharing } from "../../../limits/sharing.ts";
 import type { Forecast } from "../../../operate/forecast.ts";
 import type { KeySnapshot, PoolSnapshot } from "../../../operate/snapshot.ts";
 import { plainHeaders } from "../../json-answers.ts";
