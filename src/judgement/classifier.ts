@@ -1,9 +1,11 @@
 import type { Classification, ClassificationContext, Dimension, SharedBy } from "../types.ts";
-import { verdictByCode, verdictByWeakCode } from "./lexicon/code-table.ts";
-import { isDefinitiveRefusal, verdictByEdge, verdictByMessage } from "./lexicon/message-rules.ts";
+import { verdictByWords } from "./lexicon/by-words.ts";
+import { verdictByCode } from "./lexicon/codes.ts";
+import { verdictByEdge, verdictByPage } from "./lexicon/edge.ts";
+import { verdictBySize } from "./lexicon/size.ts";
 import type { Stage, Verdict } from "./lexicon/verdict.ts";
 import type { AnswerClassifier, ClassifierInput, Provider } from "./provider.ts";
-import { rulesForSuccess, stageOfRules } from "./provider-rules.ts";
+import { isOfStatusAlone, rulesForSuccess, stageOfRules } from "./provider-rules.ts";
 import { type Answer, type Facts, gatherFacts } from "./reading/facts.ts";
 import { containsAny } from "./reading/guarded.ts";
 import { HeaderView, readHeaderDelay, readServerTime } from "./reading/headers.ts";
@@ -30,16 +32,15 @@ import { readRetryDelay } from "./waits/retry-delay.ts";
 import { readDeclaredBuckets, ruledResetMs } from "./waits/stated-resets.ts";
 
 const noContext: ClassificationContext = {};
-const deadKey: Verdict = { kind: "invalid_key", isDefinitive: true };
 const badRequest: Verdict = { kind: "bad_request" };
 const serverError: Verdict = { kind: "server_error" };
 const misplacedPage: Verdict = { kind: "bad_request", scope: "provider", sharedBy: "provider" };
 
-const genericStages: readonly Stage[] = [verdictByCode, verdictByMessage, verdictByWeakCode, verdictByStatusOf];
+/** The answer's own words, whoever gave it. */
+const wordStages: readonly Stage[] = [verdictByPage, verdictByCode, verdictBySize, verdictByWords];
 
 /** What the status says; a bare text or a list of errors in a success is the request's own fault. */
-function verdictByStatusOf({ effectiveStatus: status, headers, serverNow, message, isErrorObject }: Facts): Verdict {
-  if (status === 401 && isDefinitiveRefusal(message)) return deadKey;
+function verdictByStatusOf({ effectiveStatus: status, headers, serverNow, isErrorObject }: Facts): Verdict {
   if (status < 400) return isErrorObject ? serverError : badRequest;
   return verdictByStatus(status, headers, status === 503 && readHeaderDelay(headers, serverNow) !== null);
 }
@@ -76,7 +77,15 @@ class Classifier {
   constructor(provider: Provider | undefined) {
     this.#provider = provider;
     const { errors = [] } = provider ?? {};
-    this.#stages = [verdictByEdge, ...(errors.length > 0 ? [stageOfRules(errors)] : []), ...genericStages];
+    const dialect = errors.filter((rule) => !isOfStatusAlone(rule));
+    const byStatus = errors.filter(isOfStatusAlone);
+    this.#stages = [
+      verdictByEdge,
+      ...(dialect.length > 0 ? [stageOfRules(dialect)] : []),
+      ...wordStages,
+      ...(byStatus.length > 0 ? [stageOfRules(byStatus)] : []),
+      verdictByStatusOf,
+    ];
     const successRules = provider === undefined ? [] : rulesForSuccess(provider);
     this.#successStage = successRules.length > 0 ? stageOfRules(successRules) : undefined;
   }
@@ -210,8 +219,9 @@ function delayOf(
   const ruledMs = reset === undefined ? null : ruledResetMs(reset, facts, provider ?? {});
   if (resetWins === true && ruledMs !== null) return ruledMs;
   if (statedMs !== null) return statedMs;
-  const hints = { buckets, timeZone: provider?.dayZone };
-  return readRetryDelay(facts.headers, facts.envelope, facts.serverNow, hints) ?? ruledMs;
+  const hints = { buckets, times: facts.said.times, timeZone: provider?.dayZone };
+  const spoken = { details: facts.envelope.details, message: facts.message };
+  return readRetryDelay(facts.headers, spoken, facts.serverNow, hints) ?? ruledMs;
 }
 
 /** Answers tell tokens from requests; which tokens is a matter of counters. */

@@ -16,6 +16,11 @@ export function stageOfRules(rules: readonly ErrorRule[]): Stage {
   };
 }
 
+/** Does a rule name nothing but a status? Words go before it. */
+export function isOfStatusAlone({ code, words, header, field, window }: ErrorRule): boolean {
+  return [code, words, header, field, window].every((test) => test === undefined);
+}
+
 /** Rules that look for errors in answers whose status says success. */
 export function rulesForSuccess({ errors = [] }: Provider): readonly ErrorRule[] {
   return errors.filter((rule) => rule.embedded === true && rule.field !== undefined);

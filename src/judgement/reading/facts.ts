@@ -1,5 +1,6 @@
 import type { ClassificationContext } from "../../types.ts";
 import { type BodyFormat, decodeBody } from "./body.ts";
+import { hear, type Said } from "./claims.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
 import { type HeaderSource, HeaderView, readServerTime } from "./headers.ts";
@@ -29,6 +30,8 @@ export interface Facts {
   readonly message: string;
   /** A body that is no structured data, in lower case: only the marks of a CDN are looked for in it. */
   readonly page: string;
+  /** Sentences and codes of the whole answer, for the lexicon. Found when asked for. */
+  readonly said: Said;
   readonly headers: HeaderView;
   readonly context: ClassificationContext;
   /** Wall clock as the server sees it, epoch milliseconds. */
@@ -57,6 +60,8 @@ export function gatherFacts(
   const headers = HeaderView.of(source);
   const envelope = format === "markup" ? noEnvelope : envelopeOf(value);
   const isText = format === "text" || format === "markup";
+  let message: string | undefined;
+  let said: Said | undefined;
   return {
     status,
     effectiveStatus: isSuccess ? (envelope.effectiveStatus ?? status) : status,
@@ -66,8 +71,16 @@ export function gatherFacts(
     envelope,
     body: value,
     codes: collectCodes(envelope, headers),
-    message: (envelope.message ?? "").toLowerCase(),
+    // Where no field has the usual name, all that was said.
+    get message() {
+      message ??= (envelope.message ?? this.said.text).toLowerCase();
+      return message;
+    },
     page: isText && typeof value === "string" ? value.slice(0, maxPageLength).toLowerCase() : "",
+    get said() {
+      said ??= hear(format === "markup" ? undefined : value, headers.errorTexts());
+      return said;
+    },
     headers,
     context,
     serverNow: readServerTime(headers, now),

@@ -84,6 +84,17 @@ export class HeaderView {
     return found;
   }
 
+  /** What headers say of an error in words or codes. */
+  errorTexts(): readonly string[] {
+    const texts: string[] = [];
+    if (this.#hasGet && typeof readField(this.#source, "forEach") !== "function") return texts;
+    for (const [name, value] of this.#entries()) {
+      if (name === "www-authenticate") texts.push(...authenticateTexts(value));
+      else if (isErrorName(name)) texts.push(cutText(value, 256));
+    }
+    return texts;
+  }
+
   #entries(): ReadonlyMap<string, string> {
     if (this.#all === null) {
       this.#all = new Map();
@@ -122,6 +133,22 @@ function isRateLimitName(name: string): boolean {
     name.startsWith("ratelimit-") ||
     name.startsWith("anthropic-ratelimit-")
   );
+}
+
+function isErrorName(name: string): boolean {
+  if (name.includes("ratelimit")) return false;
+  return name.includes("error") || name.includes("-err-") || name.includes("fault") || name.endsWith("-limited-reason") || name === "grpc-message";
+}
+
+/** `error="…"` and `error_description="…"`. */
+function authenticateTexts(value: string): readonly string[] {
+  const texts: string[] = [];
+  for (const name of ['error="', 'error_description="']) {
+    const start = value.indexOf(name);
+    const end = start === -1 ? -1 : value.indexOf('"', start + name.length);
+    if (end !== -1) texts.push(value.slice(start + name.length, end));
+  }
+  return texts;
 }
 
 function asValue(raw: unknown): string | null {

@@ -92,6 +92,8 @@ export function classifyTransportError(error: unknown): TransportFailure {
 }
 
 function failureOf(error: unknown): TransportFailure | null {
+  // A proxy that refused the tunnel: undici calls it aborted, and nothing was sent.
+  if (readText(error, "message")?.includes("HTTP Tunneling") === true) return refused;
   const code = readText(error, "code");
   if (code !== null) {
     const known = failureOfCode.get(code);

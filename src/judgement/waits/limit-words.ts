@@ -32,6 +32,8 @@ const windowPhrases = new Map<string, WindowName>([
   ["/ day", "day"],
   ["byday", "day"],
   ["per 86400s", "day"],
+  ["24 hour", "day"],
+  ["24-hour", "day"],
   ["daily", "day"],
   ["weekly", "day"],
   ["rpd", "day"],

@@ -1,7 +1,9 @@
 import { ZoneClock } from "../../limits/zone-clock.ts";
 import type { Dimension, WindowName } from "../../types.ts";
+import type { StatedTime } from "../reading/claims.ts";
 import type { ErrorEnvelope } from "../reading/envelope.ts";
-import { isObject, readField, readIdentifier, readText } from "../reading/guarded.ts";
+import type { Facts } from "../reading/facts.ts";
+import { readField, readIdentifier, readText } from "../reading/guarded.ts";
 import { type HeaderSource, HeaderView, readHeaderDelay, readServerTime } from "../reading/headers.ts";
 import { Phrases } from "../reading/phrases.ts";
 import {
@@ -23,6 +25,8 @@ export interface DelayHints {
   readonly resetUnit?: ResetUnit | undefined;
   /** The headers' counters, when they were read before. */
   readonly buckets?: readonly HeaderBucket[] | undefined;
+  /** Fields of the body whose names say that they are a wait or an instant. */
+  readonly times?: readonly StatedTime[] | undefined;
   /** Zone of times in prose that name none. @default such times are not read */
   readonly timeZone?: string | undefined;
 }
@@ -44,8 +48,11 @@ const waitWords = new Phrases([
   "reset in",
   "resets in",
   "available in",
-  "please wait",
-  "wait for",
+  "wait",
+  "replenished in",
+  "refreshed in",
+  "renewed in",
+  "available after",
   "regain access on",
 ]);
 
@@ -65,7 +72,7 @@ export function readRetryDelay(
   const serverNow = readServerTime(view, now);
   const headerDelayMs = readHeaderDelay(view, serverNow);
   if (headerDelayMs !== null) return headerDelayMs;
-  const bodyDelayMs = readBodyDelay(envelope, serverNow, hints.timeZone);
+  const bodyDelayMs = readBodyDelay(envelope, serverNow, hints);
   if (bodyDelayMs !== null) return bodyDelayMs;
   const buckets = hints.buckets ?? readHeaderBuckets(view, serverNow, hints.resetUnit);
   const bucket = exhaustedBucket(buckets) ?? namedBucket(buckets, hints.dimension ?? null, hints.window ?? null);
@@ -75,22 +82,35 @@ export function readRetryDelay(
 function readBodyDelay(
   { details, message }: Pick<ErrorEnvelope, "message" | "details">,
   now: number,
-  timeZone: string | undefined,
+  { times = [], timeZone }: DelayHints,
 ): number | null {
   for (const detail of details) {
     if (readText(detail, "@type")?.endsWith("google.rpc.RetryInfo") !== true) continue;
     const delayMs = parseProtoDuration(readField(detail, "retryDelay"));
     if (delayMs !== null) return delayMs;
   }
-  for (const detail of details) {
-    if (!isObject(detail)) continue;
-    const delayMs =
-      parseSeconds(readField(detail, "retry_after"), now) ??
-      parseSeconds(readField(detail, "estimated_time"), now) ??
-      parseSeconds(readField(readField(detail, "availability"), "retry_after"), now);
+  for (const time of times) {
+    const delayMs = delayOfTime(time, now);
     if (delayMs !== null) return delayMs;
   }
   return message === null ? null : findDelayInProse(message, now, timeZone);
+}
+
+/** What headers, fields or words state, counters aside. */
+export function statedDelayOf({ headers, envelope, message, said, serverNow }: Facts): number | null {
+  const stated = readHeaderDelay(headers, serverNow);
+  return stated ?? readBodyDelay({ details: envelope.details, message }, serverNow, { times: said.times });
+}
+
+/** By the name's own unit; an instant by its size; else seconds. */
+function delayOfTime({ name, value }: StatedTime, now: number): number | null {
+  const text = String(value).trim();
+  if (/(?:at|until|date|time|timestamp|nextreset)$/.test(name) && !name.endsWith("estimatedtime") && !name.endsWith("waittime"))
+    return parseReset(text, now);
+  const amount = parseDecimal(text);
+  if (amount === null) return text === "" ? null : parseReset(text, now, "s");
+  const unitMs = /(?:ms|milliseconds)$/.test(name) ? 1 : name.endsWith("minutes") ? 60_000 : 1_000;
+  return boundDelay(amount * unitMs);
 }
 
 /**
@@ -112,10 +132,15 @@ export function findDelayInProse(message: string, now: number, timeZone?: string
 }
 
 function durationAt(lower: string, word: string): number | null {
-  const duration = instantWords.includes(word) ? null : scanDuration(lower, 0, 1_000);
+  if (instantWords.includes(word)) return null;
+  const clock = clockDuration.exec(lower);
+  if (clock !== null) return boundDelay(((Number(clock[1]) * 60 + Number(clock[2])) * 60 + Number(clock[3])) * 1_000);
+  const duration = scanDuration(lower, 0, 1_000);
   return duration === null ? null : boundDelay(duration.delayMs);
 }
 
+/** 00:30:02 */
+const clockDuration = /^(\d{1,3}):(\d{2}):(\d{2})(?![\d:])/;
 const clockTime = /^(\d{2}:\d{2})(:\d{2})?(?:\.\d{1,9})?/;
 const zoneOffset = /^([+-]\d{2}):?(\d{2})\b/;
 /** Zones that are not understood, so that their times are not taken for local ones. */
@@ -151,14 +176,9 @@ function trimPunctuation(text: string): string {
 
 function skipFiller(text: string, start: number): number {
   let position = start;
-  while (position < text.length && " :=\"'`".includes(text[position] ?? "")) position += 1;
-  for (const word of ["at least ", "about ", "for "]) if (text.startsWith(word, position)) position += word.length;
+  while (position < text.length && " :=~\"'`".includes(text[position] ?? "")) position += 1;
+  for (const word of ["at least ", "about ", "another ", "for "]) if (text.startsWith(word, position)) position += word.length;
   return position;
-}
-
-function parseSeconds(value: unknown, now: number): number | null {
-  if (typeof value === "number") return boundDelay(value * 1_000);
-  return typeof value === "string" && value !== "" ? parseReset(value, now, "s") : null;
 }
 
 /** `"12.5s"`, or `{ seconds, nanos }` as some clients print it. */
