@@ -85,9 +85,18 @@ export interface Classification {
   readonly failover: boolean;
   /** Only for credentials that are definitively dead; never for quota or billing. */
   readonly disableKey: boolean;
+  /** How much of it the answer itself says. */
+  readonly strength: Strength;
   /** The limit that was hit, where the answer stated it. @default not stated */
   readonly limit?: StatedLimit | undefined;
 }
+
+/**
+ * - `"certain"`: the provider's own words or codes say so.
+ * - `"likely"`: the status says so, or weak words.
+ * - `"unknown"`: the status may mean many things, and no words were understood.
+ */
+export type Strength = "certain" | "likely" | "unknown";
 
 /** A limit in a provider's own words. */
 export interface StatedLimit {

@@ -32,6 +32,7 @@ export const nothingWrong: Classification = {
   retryable: false,
   failover: false,
   disableKey: false,
+  strength: "certain",
 };
 
 const aborted: Classification = { ...nothingWrong, kind: "aborted" };

@@ -54,6 +54,7 @@ const actions: Readonly<Record<PolicyAction, (judged: Classification) => Classif
     retryable: false,
     failover: true,
     disableKey: true,
+    strength: "certain",
   }),
   cooldown: (judged) => {
     const isLimit = judged.kind === "rate_limit" || judged.kind === "quota_exhausted";

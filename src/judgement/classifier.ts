@@ -5,7 +5,7 @@ import { verdictByEdge, verdictByPage } from "./lexicon/edge.ts";
 import { verdictBySize } from "./lexicon/size.ts";
 import type { Stage, Verdict } from "./lexicon/verdict.ts";
 import type { AnswerClassifier, ClassifierInput, Provider } from "./provider.ts";
-import { isOfStatusAlone, rulesForSuccess, stageOfRules } from "./provider-rules.ts";
+import { isOfStatusAlone, looksInside, stageOfRules } from "./provider-rules.ts";
 import { type Answer, type Facts, gatherFacts } from "./reading/facts.ts";
 import { containsAny } from "./reading/guarded.ts";
 import { HeaderView, readHeaderDelay, readServerTime } from "./reading/headers.ts";
@@ -17,6 +17,7 @@ import {
   mayStateDelay,
   nobodyToBlame,
   statusIn,
+  strengthOfStatus,
   verdictByStatus,
 } from "./status-classifier.ts";
 import {
@@ -37,7 +38,7 @@ const serverError: Verdict = { kind: "server_error" };
 const misplacedPage: Verdict = { kind: "bad_request", scope: "provider", sharedBy: "provider" };
 
 /** The answer's own words, whoever gave it. */
-const wordStages: readonly Stage[] = [verdictByPage, verdictByCode, verdictBySize, verdictByWords];
+const wordStages: readonly Stage[] = [verdictByPage, verdictByCode, verdictBySize];
 
 /** What the status says; a bare text or a list of errors in a success is the request's own fault. */
 function verdictByStatusOf({ effectiveStatus: status, headers, serverNow, isErrorObject }: Facts): Verdict {
@@ -47,7 +48,12 @@ function verdictByStatusOf({ effectiveStatus: status, headers, serverNow, isErro
 
 /** Reads codes and words as many APIs use them, and a provider's own rules. For `classifier` of a provider. */
 export function lexicon(provider: Provider): AnswerClassifier {
-  const classifier = new Classifier(provider);
+  return classifierBy(provider, verdictByWords);
+}
+
+/** As `lexicon`, the words read by something else. */
+export function classifierBy(provider: Provider, words: Stage): AnswerClassifier {
+  const classifier = new Classifier(provider, words);
   return (input) => classifier.classify(input);
 }
 
@@ -70,24 +76,23 @@ export function withLexicon(provider: Provider): Provider {
  */
 class Classifier {
   readonly #provider: Provider | undefined;
-  readonly #stages: readonly Stage[];
-  /** Looks for errors in answers that say success and hold no error object; most providers have none. */
-  readonly #successStage: Stage | undefined;
+  /** What the provider says in its own way. */
+  readonly #dialect: readonly Stage[];
+  /** What holds for every API. */
+  readonly #words: readonly Stage[];
+  /** What it means by a status, where no words say otherwise. */
+  readonly #byStatus: Stage;
+  /** How it says no in answers that hold no error object; most providers do not. */
+  readonly #inside: Stage | undefined;
 
-  constructor(provider: Provider | undefined) {
+  constructor(provider: Provider | undefined, words: Stage) {
     this.#provider = provider;
+    this.#words = [...wordStages, words];
     const { errors = [] } = provider ?? {};
-    const dialect = errors.filter((rule) => !isOfStatusAlone(rule));
-    const byStatus = errors.filter(isOfStatusAlone);
-    this.#stages = [
-      verdictByEdge,
-      ...(dialect.length > 0 ? [stageOfRules(dialect)] : []),
-      ...wordStages,
-      ...(byStatus.length > 0 ? [stageOfRules(byStatus)] : []),
-      verdictByStatusOf,
-    ];
-    const successRules = provider === undefined ? [] : rulesForSuccess(provider);
-    this.#successStage = successRules.length > 0 ? stageOfRules(successRules) : undefined;
+    this.#dialect = [verdictByEdge, stageOfRules(errors.filter((rule) => !isOfStatusAlone(rule)))];
+    this.#byStatus = stageOfRules(errors.filter(isOfStatusAlone));
+    const inside = errors.filter(looksInside);
+    this.#inside = inside.length > 0 ? stageOfRules(inside) : undefined;
   }
 
   classify(input: ClassifierInput): Classification {
@@ -97,26 +102,37 @@ class Classifier {
       if (status < 400 && error !== undefined && error !== null) return classificationOfFailure(error, context);
       if (status === 0 && input.body === undefined) return classificationOf({ kind: "network" });
       const answer = { status, headers: input.headers, body: input.body, now, context: context ?? noContext };
-      const facts = gatherFacts(answer);
-      if (facts === null) return this.#classifySuccess(answer);
+      const facts = gatherFacts(answer, this.#inside !== undefined);
+      if (facts === null) return describeSuccess(answer, this.#provider);
       if (facts.isEmbedded && facts.format === "markup") return classificationOf(misplacedPage);
-      for (const stage of this.#stages) {
-        const verdict = stage(facts);
-        if (verdict !== null) return complete(facts, verdict, this.#provider);
-      }
-      return classificationOf({ kind: "server_error" });
+      const verdict = this.#verdictOn(facts);
+      return verdict === null ? describeSuccess(answer, this.#provider) : complete(facts, verdict, this.#provider);
     } catch {
       return nobodyToBlame();
     }
   }
 
-  #classifySuccess(answer: Answer): Classification {
-    const facts = this.#successStage === undefined ? null : gatherFacts(answer, true);
-    const verdict = facts === null ? null : (this.#successStage?.(facts) ?? null);
-    return facts === null || verdict === null
-      ? describeSuccess(answer, this.#provider)
-      : complete(facts, verdict, this.#provider);
+  /** `null`: a success after all. */
+  #verdictOn(facts: Facts): Verdict | null {
+    if (!facts.looksRefused) return this.#inside?.(facts) ?? null;
+    for (const stage of this.#dialect) {
+      const verdict = stage(facts);
+      if (verdict !== null) return verdict;
+    }
+    for (const stage of this.#words) {
+      const verdict = stage(facts);
+      if (verdict !== null) return withDetails(verdict, this.#byStatus(facts));
+    }
+    if (facts.isDoubtful) return null;
+    return { ...(this.#byStatus(facts) ?? verdictByStatusOf(facts)), strength: strengthOfStatus(facts.effectiveStatus) };
   }
+}
+
+/** What the provider means by the status holds in particulars that its words leave open, if it means the same. */
+function withDetails(verdict: Verdict, ofStatus: Verdict | null): Verdict {
+  if (ofStatus?.kind !== verdict.kind) return verdict;
+  // Credentials that are renewed are not given up, whatever the words.
+  return { ...ofStatus, ...verdict, isDefinitive: ofStatus.isDefinitive ?? verdict.isDefinitive };
 }
 
 /** A success; where the provider's own counters say that it was the last one of its window, also until when. */

@@ -1,5 +1,5 @@
 import type { Stage, Verdict } from "./lexicon/verdict.ts";
-import type { ErrorRule, Provider } from "./provider.ts";
+import type { ErrorRule } from "./provider.ts";
 import { foldIdentifier } from "./reading/envelope.ts";
 import type { Facts } from "./reading/facts.ts";
 import { readPath } from "./reading/guarded.ts";
@@ -21,9 +21,9 @@ export function isOfStatusAlone({ code, words, header, field, window }: ErrorRul
   return [code, words, header, field, window].every((test) => test === undefined);
 }
 
-/** Rules that look for errors in answers whose status says success. */
-export function rulesForSuccess({ errors = [] }: Provider): readonly ErrorRule[] {
-  return errors.filter((rule) => rule.embedded === true && rule.field !== undefined);
+/** Does a rule look for errors in answers whose status says success? */
+export function looksInside({ embedded, field }: ErrorRule): boolean {
+  return embedded === true && field !== undefined;
 }
 
 function testsOf(rule: ErrorRule): readonly Test[] {

@@ -1,4 +1,4 @@
-import type { Classification, ClassificationContext, Kind } from "../types.ts";
+import type { Classification, ClassificationContext, Kind, Strength } from "../types.ts";
 import { kindDefaults, type Verdict } from "./lexicon/verdict.ts";
 import type { AnswerClassifier, ClassifierInput } from "./provider.ts";
 import { containsAny, readField } from "./reading/guarded.ts";
@@ -59,7 +59,7 @@ function classify(input: ClassifierInput): Classification {
   if (status < 400) return classificationOf({ kind: status === 0 ? "network" : "none" });
   const headers = HeaderView.of(input.headers);
   const delayMs = readHeaderDelay(headers, readServerTime(headers, now));
-  const verdict = verdictByStatus(status, headers, delayMs !== null);
+  const verdict = { ...verdictByStatus(status, headers, delayMs !== null), strength: strengthOfStatus(status) };
   const disableKey = verdict.kind === "invalid_key" && isConfirmed(verdict, context ?? noContext, headers);
   return classificationOf(verdict, mayStateDelay(verdict) ? delayMs : null, disableKey);
 }
@@ -72,6 +72,14 @@ export function verdictByStatus(status: number, headers: HeaderView, statesDelay
   if (status >= 500) return serverError;
   // The server knows better than the table, for example about a conflict that passes.
   return headers.get("x-should-retry")?.trim().toLowerCase() === "true" ? serverError : badRequest;
+}
+
+/** These mean much the same everywhere; any other 4xx may be anybody's fault. */
+const plainStatuses: ReadonlySet<number> = new Set([401, 402, 403, 429]);
+
+/** How much a status alone tells. */
+export function strengthOfStatus(status: number): Strength {
+  return status >= 500 || plainStatuses.has(status) ? "likely" : "unknown";
 }
 
 /** Does a time that is stated with such an answer say when it is over? */
@@ -133,5 +141,6 @@ export function classificationOf(
     retryable: verdict.retryable ?? defaults.retryable,
     failover: verdict.failover ?? defaults.failover,
     disableKey,
+    strength: verdict.strength ?? "certain",
   };
 }

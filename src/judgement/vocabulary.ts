@@ -1,5 +1,5 @@
 import { expectNumber } from "../checks.ts";
-import type { Classification, Dimension, Kind, Scope, SharedBy, StatedLimit, WindowName } from "../types.ts";
+import type { Classification, Dimension, Kind, Scope, SharedBy, StatedLimit, Strength, WindowName } from "../types.ts";
 import { type Check, durationMs, flag, oneOf, optional, orNull, type Shape, shaped } from "./shape-checks.ts";
 
 /** The words of a union type, all of them: the compiler holds the list to the type. */
@@ -50,6 +50,8 @@ export const sharedBy = oneOf(sharers);
 export const windowName = oneOf(windows);
 export const dimension = oneOf(dimensions);
 
+const strengths = wordsOf<Strength>({ certain: true, likely: true, unknown: true });
+
 const aboveZero: Check = (field, value) => {
   expectNumber(field, value, { above: 0 });
 };
@@ -65,5 +67,6 @@ export const classificationShape: Shape<Classification> = {
   retryable: flag,
   failover: flag,
   disableKey: flag,
+  strength: oneOf(strengths),
   limit: optional(shaped<StatedLimit>({ amount: aboveZero, dimension, window: orNull(windowName) })),
 };

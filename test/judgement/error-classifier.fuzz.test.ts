@@ -170,7 +170,7 @@ function expectValid(result: Classification): void {
   expectDelay(result.retryAfterMs);
   if (result.disableKey) expect(result.kind).toBe("invalid_key");
   const { limit, ...always } = result;
-  expect(Object.keys(always)).toHaveLength(9);
+  expect(Object.keys(always)).toHaveLength(10);
   if (limit === undefined) return;
   expect(Number.isSafeInteger(limit.amount) && limit.amount > 0).toBe(true);
   expect(limit.window === null).toBe(limit.dimension === "concurrency" && limit.window === null);

@@ -20,6 +20,7 @@ const bareRateLimit: Classification = {
   retryable: true,
   failover: true,
   disableKey: false,
+  strength: "likely",
 };
 
 type Row = readonly [name: string, input: Omit<ClassifierInput, "now">, expected: Partial<Classification>];
@@ -150,14 +151,14 @@ describe("ErrorClassifier on codes and words", () => {
       { kind: "quota_exhausted", disableKey: false },
     ],
     [
-      "billing under 400 with the day it ends",
+      "a limit under 400 with the day it ends",
       {
         status: 400,
         body: error(
           "You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC.",
         ),
       },
-      { kind: "quota_exhausted", retryAfterMs: 907_200_000 },
+      { kind: "rate_limit", failover: true, retryAfterMs: 907_200_000 },
     ],
     [
       "a quota that names a wait",
@@ -579,7 +580,7 @@ describe("ErrorClassifier on delays and reset headers", () => {
       { window: "minute", dimension: "requests", retryAfterMs: 20_000 },
     ],
   ])("reads %s", (_name, headers, expected) => {
-    expect(classify({ status: 429, headers, body: tooMany })).toEqual({ ...bareRateLimit, ...expected });
+    expect(classify({ status: 429, headers, body: tooMany })).toEqual({ ...bareRateLimit, strength: "certain", ...expected });
   });
 
   it("takes the unit of an ambiguous reset from the context", () => {

@@ -517,6 +517,7 @@ describe("KeyRotator.recheck", () => {
         sharedBy: "request",
         window: null,
         dimension: null,
+        strength: "certain",
       } as const;
       const facts = { retryAfterMs: null, retryable: false, failover: false, disableKey: false };
       return Promise.resolve({ status: 200, message: null, classification: { ...classification, ...facts } });

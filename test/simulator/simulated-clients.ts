@@ -44,7 +44,7 @@ const refused: Classification = {
   retryAfterMs: null,
   retryable: true,
   failover: true,
-  disableKey: false,
+  disableKey: false, strength: "certain",
 };
 const failed: Classification = {
   ...refused,

@@ -62,7 +62,7 @@ function decide(facts: Facts, index: StemIndex, rows: readonly CompiledRow[]): V
       if (!fits(row, claim.bits)) continue;
       const names: Names = (signal) => (claim.bits & index.bits[signal]) !== 0;
       if (row.only !== undefined && !row.only(names, claim, heard)) continue;
-      return typeof row.says === "function" ? row.says(names, heard, claim) : row.says;
+      return typeof row.says === "function" ? row.says(names, heard) : row.says;
     }
   }
   return null;
@@ -96,5 +96,6 @@ function isClient(status: number): boolean {
 
 function isUnder({ under, except }: Row, status: number): boolean {
   if (except?.includes(status) === true) return false;
+  if (under === "client or 500") return isClient(status) || status === 500 || status === 503;
   return under === "client" ? isClient(status) : under.includes(status);
 }

@@ -17,6 +17,8 @@ const opaque: ReadonlyMap<string, Verdict> = new Map(
       ["pre_consume_token_quota_failed", { kind: "quota_exhausted", scope: "key", sharedBy: "key" }],
       // https://help.aliyun.com/zh/model-studio/error-code
       ["DataInspectionFailed", { kind: "content_filter" }],
+      // Akamai's API gateway: the limit of all its customers together.
+      ["global-rate-limit-exceeded", { kind: "overloaded", dimension: "requests" }],
     ] as const
   ).map(([code, verdict]) => [foldIdentifier(code), verdict]),
 );

@@ -39,59 +39,50 @@ export interface Row {
   /** All of these; of a list, one. */
   readonly all: readonly (Signal | readonly Signal[])[];
   readonly none?: readonly Signal[];
-  readonly under: readonly number[] | "client";
+  readonly under: readonly number[] | "client" | "client or 500";
   readonly except?: readonly number[];
   /** Sentences that tell what to do count as well. */
   readonly hearsAdvice?: boolean;
   readonly only?: (names: Names, claim: Signalled, heard: Heard) => boolean;
-  readonly says: Verdict | ((names: Names, heard: Heard, claim: Signalled) => Verdict);
-  /** The words are weak: the verdict is likely, not certain. */
-  readonly isWeak?: boolean;
+  readonly says: Verdict | ((names: Names, heard: Heard) => Verdict);
 }
 
 const stopped = { kind: "invalid_key", isDefinitive: true } as const;
 const badRequest = { kind: "bad_request" } as const;
-const spent = (_names: Names, heard: Heard): Verdict => (heard.any("needed") ? spentForThis : spentByAll);
-const spentByAll = { kind: "quota_exhausted" } as const;
-/** A smaller request can be paid for. */
-const spentForThis = { kind: "quota_exhausted", scope: "request", sharedBy: "account" } as const;
 const rateLimit = { kind: "rate_limit" } as const;
 const overloaded = { kind: "overloaded" } as const;
-const tooLong = { kind: "context_length", dimension: "tokens" } as const;
+const ofThisModel = { kind: "overloaded", scope: "model", sharedBy: "provider" } as const;
+const forbidden = { kind: "forbidden" } as const;
+/** Not open to this account: another one may have it. */
 const modelOfAccount = { kind: "bad_request", scope: "model", sharedBy: "account", failover: true } as const;
+/** A smaller request can be paid for. */
+const spentForThis = { kind: "quota_exhausted", scope: "request", sharedBy: "account" } as const;
 
+/** Under these, words name what was asked for as often as what happened: they need an owner or a code. */
 const vagueStatuses = [400, 404, 409, 422];
+const isVague = ({ status }: Heard): boolean => vagueStatuses.includes(status);
 
 const isOwned = (names: Names): boolean => names("you") || names("account") || names("key");
 
-/** A limit that is over at some time, or one that was bought. */
-function ofAllowance(names: Names, heard: Heard): Verdict {
-  if (heard.any("window") || heard.statesWait) return rateLimit;
-  if (heard.status === 402 || names("spent") || heard.any("buy") || heard.any("lack")) return spent(names, heard);
-  return [200, 403, 429, 500].includes(heard.status) ? rateLimit : spent(names, heard);
-}
+/** Relays put words about load beside the code of an empty account. */
+const isSpentByCode = (heard: Heard): boolean => heard.inCode("allowance", "lack") || heard.inCode("money", "lack");
+
+const spent = (_names: Names, heard: Heard): Verdict =>
+  heard.any("needed") ? spentForThis : { kind: "quota_exhausted" };
 
 export const decisionTable: readonly Row[] = [
-  {
-    name: "card",
-    all: ["card"],
-    none: ["reached"],
-    under: "client",
-    except: [200, 401, 429],
-    says: badRequest,
-  },
+  { name: "card", all: ["card"], none: ["reached"], under: "client", except: [200, 401, 429], says: badRequest },
   {
     name: "abuse",
     all: ["abuse"],
     none: ["apiKey", "rate"],
     under: "client",
-    says: (_names, { status }) => ({
-      kind: status === 429 ? "rate_limit" : "forbidden",
-      scope: "account",
-      sharedBy: "account",
-      dimension: status === 429 ? "requests" : undefined,
-      failover: false,
-    }),
+    says: (_names, { status }) => {
+      const ofAccount = { scope: "account", sharedBy: "account", failover: false } as const;
+      return status === 429
+        ? { ...ofAccount, kind: "rate_limit", dimension: "requests" }
+        : { ...ofAccount, kind: "forbidden" };
+    },
   },
   {
     name: "missing",
@@ -105,11 +96,11 @@ export const decisionTable: readonly Row[] = [
   {
     name: "suspended",
     all: ["account", "dead"],
-    none: ["money", "spent", "allowance", "model", "later", "apiKey"],
+    none: ["money", "allowance", "model", "later", "apiKey"],
     under: "client",
     only: (names, claim, heard) =>
       !heard.any("money") &&
-      (!vagueStatuses.includes(heard.status) || claim.isCode || names("you") || claim.words[0] === "this"),
+      ((heard.status !== 200 && !isVague(heard)) || claim.isCode || names("you") || claim.words[0] === "this"),
     says: stopped,
   },
   {
@@ -127,145 +118,76 @@ export const decisionTable: readonly Row[] = [
     none: ["money"],
     under: [200, 400, 403, 413, 422, 429, 500],
     only: (names) => !(names("allowance") && names("you")) && !(names("window") && names("rate")),
-    says: tooLong,
+    says: { kind: "context_length", dimension: "tokens" },
   },
-  { name: "spent", all: ["spent"], none: ["card"], under: "client", says: spent },
   {
     name: "money",
     all: ["money", ["lack", "reached", "dead"]],
     none: ["card"],
     under: "client",
-    only: (names, _claim, { status }) =>
-      (!vagueStatuses.includes(status) || names("lack") || isOwned(names)) && (!names("rate") || names("lack")),
+    only: (names, _claim, heard) =>
+      names("lack") || (!names("rate") && (!isVague(heard) || isOwned(names))),
     says: spent,
   },
   {
-    name: "bad key",
-    all: ["apiKey", ["wrong", "dead"]],
-    none: ["denied", "reached", "policy", "money", "allowance"],
+    name: "key",
+    all: [
+      ["apiKey", "key"],
+      ["wrong", "dead"],
+    ],
+    none: ["denied", "reached", "money", "allowance"],
     under: "client",
     except: [429],
-    only: (_names, claim, { status }) => status !== 404 || claim.isCode,
+    only: isOfCredential,
     says: stopped,
   },
   {
-    name: "dead key",
-    all: ["key", "dead"],
-    none: ["denied", "reached", "policy", "money", "allowance", "content"],
-    under: [200, 400, 422],
-    only: (names, claim) =>
-      claim.isCode || names("you") || ["this", "the"].includes(claim.words[0] as string),
-    says: stopped,
-  },
-  {
-    name: "bad login",
-    all: ["key", ["wrong", "dead"]],
-    none: ["denied", "reached", "allowance", "money"],
-    under: [401, 403],
-    says: stopped,
-  },
-  {
-    name: "our load",
-    all: ["busy"],
+    name: "load",
+    all: [["busy", "slow", "we"]],
     under: [200, 400, 403, 429, 498, 500, 502, 503, 504, 529],
-    only: (names, claim, { status }) =>
-      !(names("you") && (names("reached") || names("limit"))) &&
-      !(names("rate") && names("window")) &&
-      (status !== 400 || claim.isCode || names("we") || names("model")),
-    says: (names, { status }) =>
-      status === 429 && names("model") ? { kind: "overloaded", scope: "model", sharedBy: "provider" } : overloaded,
-  },
-  {
-    name: "deadline",
-    all: ["slow"],
-    none: ["you"],
-    under: [429, 503],
-    says: overloaded,
-  },
-  {
-    name: "our limit",
-    all: ["we", ["rate", "limit"], ["reached", "rate"]],
-    none: ["you", "account", "key", "apiKey", "allowance", "money", "window"],
-    under: [429, 503],
-    says: overloaded,
-  },
-  {
-    name: "run out",
-    all: ["allowance", ["lack", "dead"]],
-    none: ["window"],
-    under: "client",
-    only: (_names, _claim, heard) => !heard.statesWait,
-    says: spent,
+    only: isOurLoad,
+    says: (names, { status }) => (status === 429 && names("model") ? ofThisModel : overloaded),
   },
   {
     name: "allowance",
-    all: ["allowance", ["reached", "lack"]],
-    under: "client",
+    all: ["allowance", ["reached", "lack", "dead"]],
+    under: "client or 500",
+    only: (names, claim, heard) =>
+      heard.status >= 500 ? isSaidOfUs(names, claim, heard) : !isVague(heard) || claim.isCode || isOwned(names),
     says: ofAllowance,
   },
   {
-    name: "rate",
-    all: ["rate", ["reached", "limit"]],
-    none: ["wrong"],
-    under: "client",
-    only: (names, _claim, { status }) =>
-      status === 429 || names("reached") || names("window") || isOwned(names),
-    says: rateLimit,
-  },
-  {
     name: "limit",
-    all: ["limit", "reached"],
-    none: ["denied", "tooLong", "model"],
-    under: [200, 401, 403, 420, 429],
-    only: (names, claim) => claim.isCode || !names("content") || names("you"),
-    says: (names, { status, statesWait }) =>
-      names("window") || statesWait || status === 429
-        ? rateLimit
-        : names("key") || names("apiKey")
-          ? { kind: "quota_exhausted", scope: "key", sharedBy: "key" }
-          : rateLimit,
-  },
-  {
-    name: "rate under 500",
-    all: [["rate", "allowance"], "reached"],
-    none: ["busy", "we"],
-    under: [500, 503],
-    only: (names, claim, { isStructured }) =>
-      isStructured && (claim.isCode || names("allowance") || names("you") || names("account")),
-    says: rateLimit,
+    all: [
+      ["rate", "limit"],
+      ["reached", "limit", "tooFast"],
+    ],
+    under: "client or 500",
+    only: isLimit,
+    says: (names, { status }) =>
+      status === 403 && !names("rate") && !names("window") && (names("key") || names("apiKey"))
+        ? { kind: "quota_exhausted", scope: "key", sharedBy: "key" }
+        : rateLimit,
   },
   {
     name: "place",
     all: ["place", ["denied", "wrong", "dead"]],
     none: ["content", "apiKey"],
     under: [200, 400, 401, 403, 451],
-    only: (names, claim, { status }) => status !== 400 || claim.isCode || isOwned(names),
+    only: (names, claim, heard) => !isVague(heard) || claim.isCode || isOwned(names),
     says: (_names, heard) =>
       heard.any("list")
         ? { kind: "forbidden", scope: "account", sharedBy: "account" }
         : { kind: "forbidden", scope: "ip", sharedBy: "ip", failover: false },
   },
   {
-    name: "no access to a model",
-    all: ["model", "denied"],
+    name: "model",
+    all: ["model", ["denied", "wrong", "dead"]],
     under: "client",
     except: [429],
-    says: (_names, { status }) =>
-      status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount,
-  },
-  {
-    name: "model of the account",
-    all: ["model", "wrong", ["account", "you"]],
-    under: [400, 404, 422],
-    says: modelOfAccount,
-  },
-  {
-    name: "no such model",
-    all: ["model", ["wrong", "dead"]],
-    none: ["content"],
-    under: [400, 404, 410, 422],
-    says: (_names, { status }) =>
-      status === 404 ? modelOfAccount : { kind: "bad_request", scope: "model", sharedBy: "provider" },
+    only: (names, _claim, { status }) =>
+      names("denied") || (!names("content") && [400, 404, 410, 422].includes(status)),
+    says: ofModel,
   },
   {
     name: "not permitted",
@@ -273,17 +195,63 @@ export const decisionTable: readonly Row[] = [
     none: ["content"],
     under: [200, 400, 401, 403, 404, 422],
     only: (names, claim, heard) =>
-      heard.status === 401 ||
-      heard.status === 403 ||
-      (!heard.any("wrong") && (claim.isCode || names("account") || names("you") || names("allowance"))),
-    says: { kind: "forbidden" },
-  },
-  {
-    name: "told to pay",
-    all: ["buy", "money"],
-    under: [401, 402, 403, 429],
-    hearsAdvice: true,
-    says: spent,
-    isWeak: true,
+      heard.status === 401 || heard.status === 403 || (!heard.any("wrong") && (claim.isCode || isOwned(names))),
+    says: forbidden,
   },
 ];
+
+/** A key, token or login that is wrong or dead; under the statuses of a bad request a parser may say "invalid token", too. */
+function isOfCredential(names: Names, claim: Signalled, { status }: Heard): boolean {
+  if (names("apiKey")) return status !== 404 || claim.isCode;
+  if (status === 401 || status === 403) return true;
+  const isNamed = claim.isCode || names("you") || ["this", "the"].includes(claim.words[0] as string);
+  return names("dead") && !names("content") && isNamed && [200, 400, 422].includes(status);
+}
+
+/** The service's own voice: busy, too slow, or at a limit that is not yours. */
+function isOurLoad(names: Names, claim: Signalled, heard: Heard): boolean {
+  const { status } = heard;
+  if (isSpentByCode(heard)) return false;
+  if (names("busy")) {
+    if (names("you") && (names("reached") || names("limit"))) return false;
+    return !(names("rate") && names("window")) && (status !== 400 || claim.isCode || names("we") || names("model"));
+  }
+  if (status !== 429 && status !== 503) return false;
+  if (names("slow")) return !names("you");
+  const isLimited = (names("rate") && (names("reached") || names("limit"))) || (names("limit") && names("reached"));
+  return isLimited && !isOwned(names) && !names("allowance") && !names("money") && !names("window");
+}
+
+/** A limit that is over at some time, or one that was bought. */
+function ofAllowance(names: Names, heard: Heard): Verdict {
+  if (heard.any("window") || heard.statesWait) return rateLimit;
+  if (heard.status === 402 || heard.any("buy") || heard.any("lack") || names("dead")) return spent(names, heard);
+  return [200, 403, 429, 500].includes(heard.status) ? rateLimit : spent(names, heard);
+}
+
+/** What went wrong on the server is no limit, unless it says whose. */
+function isSaidOfUs(names: Names, claim: Signalled, { isStructured }: Heard): boolean {
+  if (!isStructured || names("busy") || names("we")) return false;
+  return names("reached") && (claim.isCode || names("allowance") || names("you") || names("account"));
+}
+
+function isLimit(names: Names, claim: Signalled, heard: Heard): boolean {
+  const { status } = heard;
+  if (status >= 500) return isSaidOfUs(names, claim, heard);
+  if (names("rate")) {
+    if (names("tooFast") && !names("denied") && !names("wrong")) return true;
+    if (names("wrong") || !(names("reached") || names("limit"))) return false;
+    return (
+      status === 429 || claim.isCode || names("reached") || names("window") || (status !== 200 && isOwned(names))
+    );
+  }
+  if (![200, 401, 403, 420, 429].includes(status) || !names("limit") || !names("reached")) return false;
+  if (names("denied") || names("tooLong") || names("model")) return false;
+  return claim.isCode || !names("content") || names("you");
+}
+
+function ofModel(names: Names, { status }: Heard): Verdict {
+  if (names("denied")) return status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount;
+  if (status === 404 || (status !== 410 && (names("account") || names("you")))) return modelOfAccount;
+  return { kind: "bad_request", scope: "model", sharedBy: "provider" };
+}

@@ -28,9 +28,14 @@ export function verdictByEdge(facts: Facts): Verdict | null {
   return blockMarkers.some((marker) => page.includes(marker)) ? addressBlock : null;
 }
 
+/** What vendors of such an edge put below their texts. */
+const edgeReferences = ["reference #", "ray id", "incident id"];
+
 /** A page where an API answers in JSON: the edge's, whoever runs it. */
 export function verdictByPage({ format, page, status, headers }: Facts): Verdict | null {
-  if (format !== "markup" || !pageStatuses.includes(status)) return null;
+  if (!pageStatuses.includes(status)) return null;
+  if (format === "text" && edgeReferences.some((words) => page.includes(words))) return ofAddress(status);
+  if (format !== "markup") return null;
   if (page.startsWith("<?xml") || headers.errorTexts().length > 0) return null;
   return ofAddress(status);
 }

@@ -1,4 +1,4 @@
-import type { Classification, Dimension, Kind, Scope, SharedBy, WindowName } from "../../types.ts";
+import type { Classification, Dimension, Kind, Scope, SharedBy, Strength, WindowName } from "../../types.ts";
 import type { ResetRule } from "../provider.ts";
 import type { Facts } from "../reading/facts.ts";
 
@@ -17,6 +17,8 @@ export interface Verdict {
   readonly ignoresDelay?: boolean | undefined;
   /** The delay where none is stated; of a list the first that can be told. @default unknown */
   readonly reset?: ResetRule | readonly ResetRule[] | undefined;
+  /** @default "certain" */
+  readonly strength?: Strength | undefined;
   /** `reset` goes before what is stated. @default false */
   readonly resetWins?: boolean | undefined;
 }

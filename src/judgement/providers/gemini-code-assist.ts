@@ -30,6 +30,8 @@ export const geminiCodeAssist: Provider = {
         ],
       },
     },
+    // Shared capacity is used up, as on all surfaces of Google Cloud: that is nobody's quota.
+    { status: 429, words: "resource exhausted", unless: "quota exceeded", verdict: { kind: "overloaded" } },
     { status: 429, words: "exceeded your current quota", verdict: { kind: "rate_limit" } },
     // A token that ran out is fetched anew.
     { status: 401, verdict: { kind: "invalid_key", isDefinitive: false } },

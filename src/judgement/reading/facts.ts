@@ -3,6 +3,7 @@ import { type BodyFormat, decodeBody } from "./body.ts";
 import { hear, type Said } from "./claims.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
+import { looksRefused } from "./refused-success.ts";
 import { type HeaderSource, HeaderView, readServerTime } from "./headers.ts";
 
 /** How much of a page is searched for a CDN's marks. */
@@ -18,6 +19,10 @@ export interface Facts {
   readonly effectiveStatus: number;
   /** An error inside an answer whose status says success. */
   readonly isEmbedded: boolean;
+  /** A success that holds no error object: nothing but a rule or words can make it a refusal. */
+  readonly isDoubtful: boolean;
+  /** Does it look like a refusal? Words of a success that does not are never heard. */
+  readonly looksRefused: boolean;
   /** Is it an error object, rather than a bare text or a list of errors? */
   readonly isErrorObject: boolean;
   readonly format: BodyFormat;
@@ -49,6 +54,7 @@ export interface Answer {
 /** Takes an answer apart; `null` when its status says success and nothing in it says otherwise. */
 export function gatherFacts(
   { status, headers: source, body, now, context }: Answer,
+  /** Take a success apart, too. */
   evenWithoutError = false,
 ): Facts | null {
   const { format, value, isSalvaged } = decodeBody(body);
@@ -56,7 +62,10 @@ export function gatherFacts(
   const isPage = isSuccess && format === "markup";
   // Pieces of an answer that was cut off may be anything, model output too.
   const isError = isSuccess && format === "structured" && isSalvaged !== true && holdsError(value);
-  if (isSuccess && !isPage && !isError && !(evenWithoutError && format === "structured")) return null;
+  const isOther = isSuccess && !isError && format === "structured" && isSalvaged !== true;
+  const isSuspect = isOther && looksRefused(value);
+  const isDoubtful = isSuspect || (isOther && evenWithoutError);
+  if (isSuccess && !isPage && !isError && !isDoubtful) return null;
   const headers = HeaderView.of(source);
   const envelope = format === "markup" ? noEnvelope : envelopeOf(value);
   const isText = format === "text" || format === "markup";
@@ -66,6 +75,8 @@ export function gatherFacts(
     status,
     effectiveStatus: isSuccess ? (envelope.effectiveStatus ?? status) : status,
     isEmbedded: isSuccess,
+    isDoubtful,
+    looksRefused: isSuspect || !isOther,
     isErrorObject: isObject(readField(value, "error")) || isObject(readField(value, "response")),
     format,
     envelope,

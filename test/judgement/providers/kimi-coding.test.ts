@@ -59,7 +59,7 @@ describe("kimiCoding", () => {
       { kind: "overloaded", failover: false },
     ],
     [
-      "too many at once",
+      "a service that has too much to do",
       {
         status: 429,
         body: {
@@ -69,7 +69,7 @@ describe("kimiCoding", () => {
           },
         },
       },
-      { kind: "rate_limit", scope: "account", window: null, retryAfterMs: null },
+      { kind: "overloaded", failover: false, window: null, retryAfterMs: null },
     ],
   ])("judges %s", (_name, answer, expected) => {
     expect(judge(answer)).toMatchObject(expected);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { hear } from "../../../src/judgement/reading/claims.ts";
 import { normaliseEnvelope } from "../../../src/judgement/reading/envelope.ts";
 import type { HeaderSource } from "../../../src/judgement/reading/headers.ts";
 import { findDelayInProse, readRetryDelay } from "../../../src/judgement/waits/retry-delay.ts";
 
 const now = Date.parse("2026-11-20T12:00:00Z");
 const read = (headers: HeaderSource | undefined, body?: unknown): number | null =>
-  readRetryDelay(headers, normaliseEnvelope(body), now);
+  readRetryDelay(headers, normaliseEnvelope(body), now, { times: hear(body, []).times });
 
 describe("readRetryDelay", () => {
   it("prefers retry-after-ms, then Retry-After, then the body, then the dry bucket", () => {
@@ -149,7 +150,7 @@ describe("findDelayInProse", () => {
     "Your limit will reset at 2026-11-25 19:22:49",
     "Please try after 2026-11-20 12:00:30",
     "try again in 99999999999999 hours",
-    "wait 5 seconds was what it said",
+    "wait until 5 of them are done",
   ])("finds no delay in: %s", (message) => {
     expect(findDelayInProse(message, now)).toBeNull();
   });

@@ -38,7 +38,7 @@ export function judged(details: Partial<Classification>): Classification {
     retryAfterMs: null,
     retryable: true,
     failover: true,
-    disableKey: false,
+    disableKey: false, strength: "certain",
     ...details,
   };
 }
