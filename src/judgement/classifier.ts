@@ -124,7 +124,10 @@ class Classifier {
       if (verdict !== null) return withDetails(verdict, this.#byStatus(facts));
     }
     if (facts.isDoubtful) return null;
-    return { ...(this.#byStatus(facts) ?? verdictByStatusOf(facts)), strength: strengthOfStatus(facts.effectiveStatus) };
+    return {
+      ...(this.#byStatus(facts) ?? verdictByStatusOf(facts)),
+      strength: strengthOfStatus(facts.effectiveStatus),
+    };
   }
 }
 

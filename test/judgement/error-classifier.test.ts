@@ -580,7 +580,11 @@ describe("ErrorClassifier on delays and reset headers", () => {
       { window: "minute", dimension: "requests", retryAfterMs: 20_000 },
     ],
   ])("reads %s", (_name, headers, expected) => {
-    expect(classify({ status: 429, headers, body: tooMany })).toEqual({ ...bareRateLimit, strength: "certain", ...expected });
+    expect(classify({ status: 429, headers, body: tooMany })).toEqual({
+      ...bareRateLimit,
+      strength: "certain",
+      ...expected,
+    });
   });
 
   it("takes the unit of an ambiguous reset from the context", () => {

@@ -1,6 +1,6 @@
 import type { Facts } from "../reading/facts.ts";
-import { decisionTable, type Heard, type Names, type Row, type Signalled } from "./decision-table.ts";
 import { statedDelayOf } from "../waits/retry-delay.ts";
+import { decisionTable, type Heard, type Names, type Row, type Signalled } from "./decision-table.ts";
 import { StemIndex } from "./stems.ts";
 import type { Verdict } from "./verdict.ts";
 import { type Signal, wordClasses } from "./word-classes.ts";
@@ -11,9 +11,7 @@ interface CompiledRow extends Row {
   readonly forbidden: number;
 }
 
-export interface WordJudge {
-  (facts: Facts): Verdict | null;
-}
+export type WordJudge = (facts: Facts) => Verdict | null;
 
 /** Reads by the words of the lexicon; made once, when the first refusal comes. */
 export function readerOf(

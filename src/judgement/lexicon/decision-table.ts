@@ -122,11 +122,10 @@ export const decisionTable: readonly Row[] = [
   },
   {
     name: "money",
-    all: ["money", ["lack", "reached", "dead"]],
+    all: ["money", ["lack", "reached", "dead", "needed"]],
     none: ["card"],
     under: "client",
-    only: (names, _claim, heard) =>
-      names("lack") || (!names("rate") && (!isVague(heard) || isOwned(names))),
+    only: (names, _claim, heard) => names("lack") || (!names("rate") && (!isVague(heard) || isOwned(names))),
     says: spent,
   },
   {
@@ -241,9 +240,7 @@ function isLimit(names: Names, claim: Signalled, heard: Heard): boolean {
   if (names("rate")) {
     if (names("tooFast") && !names("denied") && !names("wrong")) return true;
     if (names("wrong") || !(names("reached") || names("limit"))) return false;
-    return (
-      status === 429 || claim.isCode || names("reached") || names("window") || (status !== 200 && isOwned(names))
-    );
+    return status === 429 || claim.isCode || names("reached") || names("window") || (status !== 200 && isOwned(names));
   }
   if (![200, 401, 403, 420, 429].includes(status) || !names("limit") || !names("reached")) return false;
   if (names("denied") || names("tooLong") || names("model")) return false;

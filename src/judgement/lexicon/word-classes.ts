@@ -11,12 +11,11 @@ export const wordClasses = {
   apiKey:
     "api key/keys$|api token|api secret|apikey|access key/token|auth* key/token|bearer|credential|subscription key|secret key|client secret|user/app key|secret id|security token|invalid/bad/wrong/incorrect auth/session$|auth invalid/fail|authorisation/authorization header|auth header|令牌|密钥|秘钥",
   key: "key$|keys$|token$|credential|secret|password|passphrase|license|licence|login|signature|username|密码|签名",
-  model: "model$|models$|deployment|voice$|engine$|checkpoint|模型",
+  model: "model$|models$|deployment|voice$|checkpoint|模型",
   card: "card$|cards$|cvc$|cvv$|cardholder|issuer$|issuing bank|payment method/intent …3 declined/failed|recipient|payee|payer|beneficiary|buyer|shopper|do not honor",
   content:
     "prompt|input|content|text$|message$|messages$|image|output|response|generation|completion|query|request|photo|picture|video|audio|document|输入|内容|提示|生成|文本",
-  place:
-    "ip$|ips$|ip address|region|country|countries|location|geo|territor|jurisdiction|地区|地域|国家",
+  place: "ip$|ips$|ip address|region|country|countries|location|geo|territor|jurisdiction|地区|地域|国家",
   list: "allow list|allowlist|white list|whitelist|allowed ip/origin/referr/domain|referrer|referer|origin$|origins$|白名单",
   missing:
     "missing|neither|not received|not authed|not been? provided/supplied/present/sent/included/specified/set/given$|not provide|no … key/token/credential/credentials/authorization/authentication/auth$|without an/any/a? …1 key/token/credential/authenticat/authoriz|key/token/header/authentication/authorization/credential/credentials/login is/are? required/absent/empty$|please carry|required header|not found in the? request/header|not logged in|缺少|未提供|未携带|为空|未登录",
@@ -48,7 +47,8 @@ export const wordClasses = {
   later:
     "try …1 again|retry|later|wait$|shortly|few seconds/minutes|temporar|tomorrow|reset$|resets$|replenish|renew|refill|regain|resume$|resumes$|slow down|cool down|cooldown|稍后|重试|再试|等待|明天|重置|恢复",
   fetching: "fetch|download|retriev",
-  needed: "required for this/the/your|can only afford|requested up to|is/are required to",
+  needed:
+    "require/requires/need/needs more|required for this/the/your|can only afford|requested up to|is/are required to",
   buy: "upgrade|purchase|buy$|recharge|top up|add …1 credit/credits/fund/funds/more/payment|subscribe|subscription|billing|higher plan/tier/limit|raise …1 limit|paid plan|increase … quota/limit/budget/amount|充值|升级|购买|续费",
 } as const;
 

@@ -63,8 +63,6 @@ export const cerebras: Provider = {
     },
   ],
   errors: [
-    // The platform's queue is full. Its `x-should-retry: false` ends an SDK's own repeating, not the matter.
-    { code: "queue_exceeded", verdict: { kind: "overloaded" } },
     { code: "request_quota_exceeded", verdict: { kind: "rate_limit", dimension: "requests" } },
     { code: "token_quota_exceeded", verdict: { kind: "rate_limit", dimension: "tokens" } },
   ],

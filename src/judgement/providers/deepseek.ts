@@ -15,7 +15,6 @@ export const deepseek: Provider = {
   perModel: true,
   headers: [],
   errors: [
-    { status: 402, verdict: { kind: "quota_exhausted" } },
     { status: 429, verdict: { kind: "rate_limit", dimension: "concurrency" } },
     { status: 503, verdict: { kind: "overloaded" } },
   ],

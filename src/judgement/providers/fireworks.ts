@@ -47,12 +47,6 @@ export const fireworks: Provider = {
     },
     { status: 412, verdict: { kind: "quota_exhausted" } },
     { status: 403, words: ["unauthorized", "authenticat"], verdict: { kind: "invalid_key" } },
-    // Missing, not deployed, or not open to this account.
-    {
-      status: 404,
-      words: "model",
-      verdict: { kind: "bad_request", scope: "model", sharedBy: "account", failover: true },
-    },
     { status: 503, verdict: { kind: "overloaded" } },
   ],
   probe: { method: "GET", path: "/models", proves: "credential" },

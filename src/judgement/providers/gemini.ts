@@ -40,14 +40,7 @@ export const gemini: Provider = {
     { status: 429, window: "day", verdict: { kind: "rate_limit", reset: "day", resetWins: true } },
     // Elsewhere a billing stop, here what every limit says.
     { status: 429, words: "exceeded your current quota", verdict: { kind: "rate_limit" } },
-    { code: "CONSUMER_SUSPENDED", verdict: { kind: "invalid_key", isDefinitive: true } },
-    { status: 403, words: "has been suspended", verdict: { kind: "invalid_key", isDefinitive: true } },
     { code: "SERVICE_DISABLED", verdict: { kind: "forbidden", scope: "account", sharedBy: "project" } },
-    {
-      status: 400,
-      words: "location is not supported",
-      verdict: { kind: "forbidden", scope: "ip", sharedBy: "ip", failover: false },
-    },
     // An API key in a place meant for access tokens, or a token that ran out.
     { status: 401, words: "oauth", verdict: { kind: "invalid_key", isDefinitive: false } },
     { embedded: true, field: "promptFeedback.blockReason", verdict: { kind: "content_filter" } },

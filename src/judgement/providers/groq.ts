@@ -34,10 +34,6 @@ export const groq: Provider = {
       scope: "model",
     },
   ],
-  errors: [
-    // Flex processing found no free machine.
-    { status: 498, verdict: { kind: "overloaded" } },
-  ],
   probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   // A stream states the same totals twice when it is asked for them.

@@ -20,7 +20,6 @@ export const huggingface: Provider = {
     "hub-pro": [{ requests: 2500, per: 300_000 }],
   },
   errors: [
-    { status: 402, verdict: { kind: "quota_exhausted" } },
     // Said to those who sent no token.
     {
       status: 429,

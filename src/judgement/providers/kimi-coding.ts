@@ -26,7 +26,6 @@ export const kimiCoding: Provider = {
       status: [403, 429],
       verdict: { kind: "rate_limit", window: "month", retryable: false },
     },
-    { words: "usage limit", status: [403, 429], verdict: { kind: "rate_limit" } },
     // The plan serves certain clients only: no key changes who is asking.
     {
       words: "only available for coding agents",
@@ -40,7 +39,6 @@ export const kimiCoding: Provider = {
     },
     // A hold on the membership, lifted on appeal.
     { code: "access_terminated_error", verdict: { kind: "forbidden", scope: "account", sharedBy: "account" } },
-    { code: "engine_overloaded_error", verdict: { kind: "overloaded" } },
   ],
   probe: { method: "GET", path: "/models", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },

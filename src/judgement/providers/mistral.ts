@@ -67,8 +67,7 @@ export const mistral: Provider = {
       header: ["x-ratelimit-remaining-tokens-month", "0"],
       verdict: { kind: "rate_limit", window: "month", dimension: "tokens", retryable: false },
     },
-    { status: 429, code: ["1300", "rate_limited"], verdict: { kind: "rate_limit", reset: "minute" } },
-    { status: 429, words: "rate limit exceeded", verdict: { kind: "rate_limit", reset: "minute" } },
+    { status: 429, verdict: { kind: "rate_limit", reset: "minute" } },
     {
       status: 400,
       code: ["1500", "invalid_model"],

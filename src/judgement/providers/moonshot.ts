@@ -23,13 +23,7 @@ export const moonshot: Provider = {
     "tier-4": [{ requests: 5000, per: "minute" }],
     "tier-5": [{ requests: 10_000, per: "minute" }],
   },
-  errors: [
-    { code: "exceeded_current_quota_error", verdict: { kind: "quota_exhausted" } },
-    { code: "engine_overloaded_error", verdict: { kind: "overloaded" } },
-    { code: "rate_limit_reached_error", verdict: { kind: "rate_limit" } },
-    { code: "incorrect_api_key_error", verdict: { kind: "invalid_key", isDefinitive: true } },
-    { status: 400, words: "token length too long", verdict: { kind: "context_length", dimension: "tokens" } },
-  ],
+  errors: [{ code: "exceeded_current_quota_error", verdict: { kind: "quota_exhausted" } }],
   probe: { method: "GET", path: "/users/me/balance", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },
   usage: {

@@ -12,8 +12,6 @@ export const newapiRelay: Provider = {
   origins: [],
   credential: { header: "authorization", scheme: "Bearer" },
   errors: [
-    { code: "pre_consume_token_quota_failed", verdict: { kind: "quota_exhausted", scope: "key", sharedBy: "key" } },
-    { code: "insufficient_user_quota", verdict: { kind: "quota_exhausted" } },
     {
       code: [
         "get_channel_failed",
@@ -32,11 +30,6 @@ export const newapiRelay: Provider = {
       status: [401, 403],
       words: "额度已用尽",
       verdict: { kind: "quota_exhausted", scope: "key", sharedBy: "key" },
-    },
-    {
-      status: 401,
-      words: ["无效的令牌", "令牌已过期", "令牌状态不可用"],
-      verdict: { kind: "invalid_key", isDefinitive: true },
     },
   ],
   probe: { method: "GET", path: "/models", proves: "credential" },

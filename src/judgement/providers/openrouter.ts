@@ -73,12 +73,6 @@ export const openrouter: Provider = {
     // Requests under way hold what is left; it is free again when they end.
     { field: ["limit_source", "openrouter_in_flight_budget"], verdict: inFlight },
     { status: 402, words: "in-flight", verdict: inFlight },
-    // The same account can pay for a smaller request.
-    {
-      status: 402,
-      words: "can only afford",
-      verdict: { kind: "quota_exhausted", scope: "request", sharedBy: "account" },
-    },
     { field: ["limit_source", "openrouter_key_limit"], verdict: keyLimit },
     { status: [402, 403], words: "key limit exceeded", verdict: keyLimit },
     { status: 403, field: "reasons", verdict: { kind: "content_filter" } },

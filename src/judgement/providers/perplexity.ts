@@ -44,8 +44,6 @@ export const perplexity: Provider = {
     ],
   },
   errors: [
-    { code: "insufficient_quota", verdict: { kind: "quota_exhausted" } },
-    { status: 401, words: ["insufficient_quota", "current quota", "credits"], verdict: { kind: "quota_exhausted" } },
     {
       status: 429,
       verdict: { kind: "rate_limit", window: "minute", dimension: "requests" },

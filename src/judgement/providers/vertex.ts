@@ -21,8 +21,6 @@ export const vertex: Provider = {
     // Shared capacity is used up: that is nobody's quota.
     { status: 429, words: "resource exhausted", unless: "quota exceeded", verdict: { kind: "overloaded" } },
     { status: 429, words: "exceeded your current quota", verdict: { kind: "rate_limit" } },
-    { code: "CONSUMER_SUSPENDED", verdict: { kind: "invalid_key", isDefinitive: true } },
-    { status: 403, words: "has been suspended", verdict: { kind: "invalid_key", isDefinitive: true } },
     { code: "SERVICE_DISABLED", verdict: { kind: "forbidden", scope: "account", sharedBy: "project" } },
     // A token that ran out is fetched anew.
     { status: 401, verdict: { kind: "invalid_key", isDefinitive: false } },

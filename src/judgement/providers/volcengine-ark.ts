@@ -13,7 +13,6 @@ export const volcengineArk: Provider = {
   sharedBy: "account",
   perModel: true,
   errors: [
-    { code: ["AccountOverdueError", "OperationDenied.ServiceOverdue"], verdict: { kind: "quota_exhausted" } },
     // What a model gives away, or what its owner allows it.
     { code: "SetLimitExceeded", verdict: { kind: "quota_exhausted", scope: "model", sharedBy: "account" } },
     // Windows of a plan, which messages name together with their end.
@@ -46,7 +45,6 @@ export const volcengineArk: Provider = {
     },
     { code: "RequestBurstTooFast", verdict: { kind: "rate_limit", dimension: "requests" } },
     { code: "InflightBatchsizeExceeded", verdict: { kind: "rate_limit", dimension: "concurrency" } },
-    { code: "ServerOverloaded", verdict: { kind: "overloaded" } },
     {
       status: 404,
       code: [
@@ -60,12 +58,6 @@ export const volcengineArk: Provider = {
     {
       code: "OperationDenied.ServiceNotOpen",
       verdict: { kind: "bad_request", scope: "model", sharedBy: "account", failover: true },
-    },
-    // Codes name what was looked at and what was found; the words are always these.
-    {
-      status: 400,
-      words: ["sensitive information", "violation information", "violence information"],
-      verdict: { kind: "content_filter" },
     },
   ],
   request: { modelField: "model", streamField: "stream" },

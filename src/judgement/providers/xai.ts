@@ -22,11 +22,6 @@ export const xai: Provider = {
       field: ["team_blocked", true],
       verdict: { kind: "forbidden", scope: "account", sharedBy: "account" },
     },
-    {
-      status: [402, 403, 429],
-      words: ["available credits", "any credits", "spending limit"],
-      verdict: { kind: "quota_exhausted" },
-    },
   ],
   probe: { method: "GET", path: "/api-key", proves: "credential" },
   request: { modelField: "model", streamField: "stream" },

@@ -114,7 +114,8 @@ class Listener {
     this.#length += Math.min(given.length, 2_048);
     if (looksLikeCode(given)) {
       const words = wordsOfCode(given);
-      if (words.length > 0 && this.#codes.length < maxClaims) this.#codes.push({ words, isCode: true, isAdvice: false });
+      if (words.length > 0 && this.#codes.length < maxClaims)
+        this.#codes.push({ words, isCode: true, isAdvice: false });
       return;
     }
     this.#texts.push(given.slice(0, 8_192));

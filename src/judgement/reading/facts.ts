@@ -3,8 +3,8 @@ import { type BodyFormat, decodeBody } from "./body.ts";
 import { hear, type Said } from "./claims.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
-import { looksRefused } from "./refused-success.ts";
 import { type HeaderSource, HeaderView, readServerTime } from "./headers.ts";
+import { looksRefused } from "./refused-success.ts";
 
 /** How much of a page is searched for a CDN's marks. */
 const maxPageLength = 16_384;

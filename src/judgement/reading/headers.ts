@@ -137,7 +137,13 @@ function isRateLimitName(name: string): boolean {
 
 function isErrorName(name: string): boolean {
   if (name.includes("ratelimit")) return false;
-  return name.includes("error") || name.includes("-err-") || name.includes("fault") || name.endsWith("-limited-reason") || name === "grpc-message";
+  return (
+    name.includes("error") ||
+    name.includes("-err-") ||
+    name.includes("fault") ||
+    name.endsWith("-limited-reason") ||
+    name === "grpc-message"
+  );
 }
 
 /** `error="…"` and `error_description="…"`. */

@@ -2,7 +2,18 @@ import { foldIdentifier } from "./envelope.ts";
 import { isList, isObject, readField } from "./guarded.ts";
 
 /** Words that a status, code or result of a refusal consists of or ends with, folded. */
-const refusals = ["error", "fail", "failed", "failure", "notok", "denied", "limit", "unauthorized", "forbidden", "invalid"];
+const refusals = [
+  "error",
+  "fail",
+  "failed",
+  "failure",
+  "notok",
+  "denied",
+  "limit",
+  "unauthorized",
+  "forbidden",
+  "invalid",
+];
 const stateFields = ["status", "code", "result", "message", "state"];
 const errorTexts = ["error_message", "errorMessage", "errmsg", "error_msg", "errMsg", "error_description"];
 const noteFields = new Set(["error", "errors", "message", "note", "information", "detail", "warning"]);

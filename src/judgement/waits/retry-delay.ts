@@ -105,7 +105,11 @@ export function statedDelayOf({ headers, envelope, message, said, serverNow }: F
 /** By the name's own unit; an instant by its size; else seconds. */
 function delayOfTime({ name, value }: StatedTime, now: number): number | null {
   const text = String(value).trim();
-  if (/(?:at|until|date|time|timestamp|nextreset)$/.test(name) && !name.endsWith("estimatedtime") && !name.endsWith("waittime"))
+  if (
+    /(?:at|until|date|time|timestamp|nextreset)$/.test(name) &&
+    !name.endsWith("estimatedtime") &&
+    !name.endsWith("waittime")
+  )
     return parseReset(text, now);
   const amount = parseDecimal(text);
   if (amount === null) return text === "" ? null : parseReset(text, now, "s");
@@ -177,7 +181,8 @@ function trimPunctuation(text: string): string {
 function skipFiller(text: string, start: number): number {
   let position = start;
   while (position < text.length && " :=~\"'`".includes(text[position] ?? "")) position += 1;
-  for (const word of ["at least ", "about ", "another ", "for "]) if (text.startsWith(word, position)) position += word.length;
+  for (const word of ["at least ", "about ", "another ", "for "])
+    if (text.startsWith(word, position)) position += word.length;
   return position;
 }
 
