@@ -1,7 +1,8 @@
+import type { Claim } from "../reading/claims.ts";
 import type { Facts } from "../reading/facts.ts";
 import { statedDelayOf } from "../waits/retry-delay.ts";
-import { decisionTable, type Heard, type Names, type Row, type Signalled } from "./decision-table.ts";
-import { StemIndex } from "./stems.ts";
+import { decisionTable, type Heard, type Row, type Signalled } from "./decision-table.ts";
+import { type Bits, StemIndex } from "./stems.ts";
 import type { Verdict } from "./verdict.ts";
 import { type Signal, wordClasses } from "./word-classes.ts";
 
@@ -11,8 +12,6 @@ interface CompiledRow extends Row {
   readonly forbidden: number;
 }
 
-export type WordJudge = (facts: Facts) => Verdict | null;
-
 /** Reads by the words of the lexicon; made once, when the first refusal comes. */
 export function readerOf(
   classes: Readonly<Record<Signal, string>>,
@@ -20,7 +19,16 @@ export function readerOf(
 ): (facts: Facts) => Verdict | null {
   const index = new StemIndex(classes);
   const rows = table.map((row) => compiled(row, index));
-  return (facts) => decide(facts, index, rows);
+  const ofStatus = new Map<number, readonly CompiledRow[]>();
+  return (facts) => {
+    const { effectiveStatus: status } = facts;
+    let known = ofStatus.get(status);
+    if (known === undefined) {
+      known = rows.filter((row) => isUnder(row, status));
+      ofStatus.set(status, known);
+    }
+    return known.length === 0 ? null : decide(facts, index, known);
+  };
 }
 
 let known: ((facts: Facts) => Verdict | null) | undefined;
@@ -38,46 +46,78 @@ function compiled(row: Row, { bits }: StemIndex): CompiledRow {
 }
 
 function decide(facts: Facts, index: StemIndex, rows: readonly CompiledRow[]): Verdict | null {
-  if (facts.format === "markup" || facts.format === "empty") {
-    if (facts.said.claims.length === 0) return null;
-  }
-  const claims: Signalled[] = [];
-  let all = 0;
-  for (const { words, isCode, isAdvice } of facts.said.claims) {
-    const bits = index.signalsIn(words);
-    if (bits === 0) continue;
-    all |= bits;
-    claims.push({ bits, words, isCode, isAdvice });
-  }
-  if (claims.length === 0) return null;
-  const heard = heardOf(facts, claims, all, index);
+  const answer = new HeardAnswer(facts, index);
+  if (answer.claims.length === 0) return null;
   for (const row of rows) {
-    if (!isUnder(row, heard.status)) continue;
-    for (const claim of claims) {
+    for (const claim of answer.claims) {
       if (claim.isAdvice && row.hearsAdvice !== true) continue;
-      // What somebody else said to the provider is not said to us.
-      if (heard.status < 429 && (claim.bits & index.bits.fetching) !== 0) continue;
       if (!fits(row, claim.bits)) continue;
-      const names: Names = (signal) => (claim.bits & index.bits[signal]) !== 0;
-      if (row.only !== undefined && !row.only(names, claim, heard)) continue;
-      return typeof row.says === "function" ? row.says(names, heard) : row.says;
+      if (row.only !== undefined && !row.only(claim, answer)) continue;
+      return typeof row.says === "function" ? row.says(claim, answer) : row.says;
     }
   }
   return null;
 }
 
-function heardOf(facts: Facts, claims: readonly Signalled[], all: number, { bits }: StemIndex): Heard {
-  return {
-    status: facts.effectiveStatus,
-    isStructured: facts.format === "structured",
-    claims,
-    any: (signal) => (all & bits[signal]) !== 0,
-    inCode: (one, other) =>
-      claims.some((claim) => claim.isCode && (claim.bits & bits[one]) !== 0 && (claim.bits & bits[other]) !== 0),
-    get statesWait() {
-      return statedDelayOf(facts) !== null;
-    },
-  };
+class SignalledClaim implements Signalled {
+  readonly first: string;
+  readonly isCode: boolean;
+  readonly isAdvice: boolean;
+  readonly bits: number;
+  readonly #names: Bits;
+
+  constructor({ words, isCode, isAdvice }: Claim, bits: number, names: Bits) {
+    this.first = words[0]?.text ?? "";
+    this.isCode = isCode;
+    this.isAdvice = isAdvice;
+    this.bits = bits;
+    this.#names = names;
+  }
+
+  has(signal: Signal): boolean {
+    return (this.bits & this.#names[signal]) !== 0;
+  }
+}
+
+class HeardAnswer implements Heard {
+  readonly status: number;
+  readonly isStructured: boolean;
+  readonly claims: readonly SignalledClaim[];
+  readonly #facts: Facts;
+  readonly #names: Bits;
+  /** Of all claims together. */
+  readonly #bits: number;
+
+  constructor(facts: Facts, index: StemIndex) {
+    this.status = facts.effectiveStatus;
+    this.isStructured = facts.format === "structured";
+    this.#facts = facts;
+    this.#names = index.bits;
+    const claims: SignalledClaim[] = [];
+    let all = 0;
+    for (const claim of facts.said.claims) {
+      const bits = index.signalsIn(claim.words);
+      // What somebody else said to the provider is not said to us.
+      if (bits === 0 || (this.status < 429 && (bits & index.bits.fetching) !== 0)) continue;
+      all |= bits;
+      claims.push(new SignalledClaim(claim, bits, index.bits));
+    }
+    this.claims = claims;
+    this.#bits = all;
+  }
+
+  get statesWait(): boolean {
+    return statedDelayOf(this.#facts) !== null;
+  }
+
+  any(signal: Signal): boolean {
+    return (this.#bits & this.#names[signal]) !== 0;
+  }
+
+  inCode(one: Signal, other: Signal): boolean {
+    for (const claim of this.claims) if (claim.isCode && claim.has(one) && claim.has(other)) return true;
+    return false;
+  }
 }
 
 function fits({ required, forbidden }: CompiledRow, bits: number): boolean {

@@ -9,12 +9,14 @@
 import type { Verdict } from "./verdict.ts";
 import type { Signal } from "./word-classes.ts";
 
-/** A claim with the classes that its words belong to, as bits. */
+/** A claim with the classes that its words belong to. */
 export interface Signalled {
-  readonly bits: number;
-  readonly words: readonly string[];
+  /** What its first word is. */
+  readonly first: string;
   readonly isCode: boolean;
   readonly isAdvice: boolean;
+  /** Does it name the class? */
+  has(signal: Signal): boolean;
 }
 
 /** All that an answer says, seen by the rows. */
@@ -22,17 +24,13 @@ export interface Heard {
   readonly status: number;
   /** Is the body JSON or an error that looks like it, rather than a bare text? */
   readonly isStructured: boolean;
-  readonly claims: readonly Signalled[];
+  /** Did the answer state a wait? */
+  readonly statesWait: boolean;
   /** Does any claim name the class? */
   any(signal: Signal): boolean;
   /** Does a code name both? */
   inCode(one: Signal, other: Signal): boolean;
-  /** Did the answer state a wait? */
-  readonly statesWait: boolean;
 }
-
-/** Does a claim name a class? */
-export type Names = (signal: Signal) => boolean;
 
 export interface Row {
   readonly name: string;
@@ -43,8 +41,8 @@ export interface Row {
   readonly except?: readonly number[];
   /** Sentences that tell what to do count as well. */
   readonly hearsAdvice?: boolean;
-  readonly only?: (names: Names, claim: Signalled, heard: Heard) => boolean;
-  readonly says: Verdict | ((names: Names, heard: Heard) => Verdict);
+  readonly only?: (claim: Signalled, heard: Heard) => boolean;
+  readonly says: Verdict | ((claim: Signalled, heard: Heard) => Verdict);
 }
 
 const stopped = { kind: "invalid_key", isDefinitive: true } as const;
@@ -62,12 +60,12 @@ const spentForThis = { kind: "quota_exhausted", scope: "request", sharedBy: "acc
 const vagueStatuses = [400, 404, 409, 422];
 const isVague = ({ status }: Heard): boolean => vagueStatuses.includes(status);
 
-const isOwned = (names: Names): boolean => names("you") || names("account") || names("key");
+const isOwned = (claim: Signalled): boolean => claim.has("you") || claim.has("account") || claim.has("key");
 
 /** Relays put words about load beside the code of an empty account. */
 const isSpentByCode = (heard: Heard): boolean => heard.inCode("allowance", "lack") || heard.inCode("money", "lack");
 
-const spent = (_names: Names, heard: Heard): Verdict =>
+const spent = (_claim: Signalled, heard: Heard): Verdict =>
   heard.any("needed") ? spentForThis : { kind: "quota_exhausted" };
 
 export const decisionTable: readonly Row[] = [
@@ -77,7 +75,7 @@ export const decisionTable: readonly Row[] = [
     all: ["abuse"],
     none: ["apiKey", "rate"],
     under: "client",
-    says: (_names, { status }) => {
+    says: (_claim, { status }) => {
       const ofAccount = { scope: "account", sharedBy: "account", failover: false } as const;
       return status === 429
         ? { ...ofAccount, kind: "rate_limit", dimension: "requests" }
@@ -90,7 +88,7 @@ export const decisionTable: readonly Row[] = [
     none: ["dead", "wrong", "denied"],
     under: [200, 400, 401, 403],
     hearsAdvice: true,
-    only: (_names, _claim, heard) => !heard.inCode("apiKey", "wrong"),
+    only: (_claim, heard) => !heard.inCode("apiKey", "wrong"),
     says: badRequest,
   },
   {
@@ -98,9 +96,9 @@ export const decisionTable: readonly Row[] = [
     all: ["account", "dead"],
     none: ["money", "allowance", "model", "later", "apiKey"],
     under: "client",
-    only: (names, claim, heard) =>
+    only: (claim, heard) =>
       !heard.any("money") &&
-      ((heard.status !== 200 && !isVague(heard)) || claim.isCode || names("you") || claim.words[0] === "this"),
+      ((heard.status !== 200 && !isVague(heard)) || claim.isCode || claim.has("you") || claim.first === "this"),
     says: stopped,
   },
   {
@@ -109,7 +107,7 @@ export const decisionTable: readonly Row[] = [
     none: ["dead"],
     under: "client",
     except: [401, 402, 429],
-    only: (names, claim) => names("harm") || claim.isCode || (names("content") && !names("wrong")),
+    only: (claim) => claim.has("harm") || claim.isCode || (claim.has("content") && !claim.has("wrong")),
     says: { kind: "content_filter" },
   },
   {
@@ -117,7 +115,7 @@ export const decisionTable: readonly Row[] = [
     all: ["tooLong"],
     none: ["money"],
     under: [200, 400, 403, 413, 422, 429, 500],
-    only: (names) => !(names("allowance") && names("you")) && !(names("window") && names("rate")),
+    only: (claim) => !(claim.has("allowance") && claim.has("you")) && !(claim.has("window") && claim.has("rate")),
     says: { kind: "context_length", dimension: "tokens" },
   },
   {
@@ -125,7 +123,7 @@ export const decisionTable: readonly Row[] = [
     all: ["money", ["lack", "reached", "dead", "needed"]],
     none: ["card"],
     under: "client",
-    only: (names, _claim, heard) => names("lack") || (!names("rate") && (!isVague(heard) || isOwned(names))),
+    only: (claim, heard) => claim.has("lack") || (!claim.has("rate") && (!isVague(heard) || isOwned(claim))),
     says: spent,
   },
   {
@@ -145,14 +143,14 @@ export const decisionTable: readonly Row[] = [
     all: [["busy", "slow", "we"]],
     under: [200, 400, 403, 429, 498, 500, 502, 503, 504, 529],
     only: isOurLoad,
-    says: (names, { status }) => (status === 429 && names("model") ? ofThisModel : overloaded),
+    says: (claim, { status }) => (status === 429 && claim.has("model") ? ofThisModel : overloaded),
   },
   {
     name: "allowance",
     all: ["allowance", ["reached", "lack", "dead"]],
     under: "client or 500",
-    only: (names, claim, heard) =>
-      heard.status >= 500 ? isSaidOfUs(names, claim, heard) : !isVague(heard) || claim.isCode || isOwned(names),
+    only: (claim, heard) =>
+      heard.status >= 500 ? isSaidOfUs(claim, heard) : !isVague(heard) || claim.isCode || isOwned(claim),
     says: ofAllowance,
   },
   {
@@ -163,8 +161,8 @@ export const decisionTable: readonly Row[] = [
     ],
     under: "client or 500",
     only: isLimit,
-    says: (names, { status }) =>
-      status === 403 && !names("rate") && !names("window") && (names("key") || names("apiKey"))
+    says: (claim, { status }) =>
+      status === 403 && !claim.has("rate") && !claim.has("window") && (claim.has("key") || claim.has("apiKey"))
         ? { kind: "quota_exhausted", scope: "key", sharedBy: "key" }
         : rateLimit,
   },
@@ -173,8 +171,8 @@ export const decisionTable: readonly Row[] = [
     all: ["place", ["denied", "wrong", "dead"]],
     none: ["content", "apiKey"],
     under: [200, 400, 401, 403, 451],
-    only: (names, claim, heard) => !isVague(heard) || claim.isCode || isOwned(names),
-    says: (_names, heard) =>
+    only: (claim, heard) => !isVague(heard) || claim.isCode || isOwned(claim),
+    says: (_claim, heard) =>
       heard.any("list")
         ? { kind: "forbidden", scope: "account", sharedBy: "account" }
         : { kind: "forbidden", scope: "ip", sharedBy: "ip", failover: false },
@@ -184,8 +182,8 @@ export const decisionTable: readonly Row[] = [
     all: ["model", ["denied", "wrong", "dead"]],
     under: "client",
     except: [429],
-    only: (names, _claim, { status }) =>
-      names("denied") || (!names("content") && [400, 404, 410, 422].includes(status)),
+    only: (claim, { status }) =>
+      claim.has("denied") || (!claim.has("content") && [400, 404, 410, 422].includes(status)),
     says: ofModel,
   },
   {
@@ -193,62 +191,73 @@ export const decisionTable: readonly Row[] = [
     all: ["denied"],
     none: ["content"],
     under: [200, 400, 401, 403, 404, 422],
-    only: (names, claim, heard) =>
-      heard.status === 401 || heard.status === 403 || (!heard.any("wrong") && (claim.isCode || isOwned(names))),
+    only: (claim, heard) =>
+      heard.status === 401 || heard.status === 403 || (!heard.any("wrong") && (claim.isCode || isOwned(claim))),
     says: forbidden,
   },
 ];
 
 /** A key, token or login that is wrong or dead; under the statuses of a bad request a parser may say "invalid token", too. */
-function isOfCredential(names: Names, claim: Signalled, { status }: Heard): boolean {
-  if (names("apiKey")) return status !== 404 || claim.isCode;
+function isOfCredential(claim: Signalled, { status }: Heard): boolean {
+  if (claim.has("apiKey")) return status !== 404 || claim.isCode;
   if (status === 401 || status === 403) return true;
-  const isNamed = claim.isCode || names("you") || ["this", "the"].includes(claim.words[0] as string);
-  return names("dead") && !names("content") && isNamed && [200, 400, 422].includes(status);
+  const isNamed = claim.isCode || claim.has("you") || ["this", "the"].includes(claim.first);
+  return claim.has("dead") && !claim.has("content") && isNamed && [200, 400, 422].includes(status);
 }
 
 /** The service's own voice: busy, too slow, or at a limit that is not yours. */
-function isOurLoad(names: Names, claim: Signalled, heard: Heard): boolean {
+function isOurLoad(claim: Signalled, heard: Heard): boolean {
   const { status } = heard;
   if (isSpentByCode(heard)) return false;
-  if (names("busy")) {
-    if (names("you") && (names("reached") || names("limit"))) return false;
-    return !(names("rate") && names("window")) && (status !== 400 || claim.isCode || names("we") || names("model"));
+  if (claim.has("busy")) {
+    if (claim.has("you") && (claim.has("reached") || claim.has("limit"))) return false;
+    return (
+      !(claim.has("rate") && claim.has("window")) &&
+      (status !== 400 || claim.isCode || claim.has("we") || claim.has("model"))
+    );
   }
   if (status !== 429 && status !== 503) return false;
-  if (names("slow")) return !names("you");
-  const isLimited = (names("rate") && (names("reached") || names("limit"))) || (names("limit") && names("reached"));
-  return isLimited && !isOwned(names) && !names("allowance") && !names("money") && !names("window");
+  if (claim.has("slow")) return !claim.has("you");
+  const isLimited =
+    (claim.has("rate") && (claim.has("reached") || claim.has("limit"))) || (claim.has("limit") && claim.has("reached"));
+  return isLimited && !isOwned(claim) && !claim.has("allowance") && !claim.has("money") && !claim.has("window");
 }
 
 /** A limit that is over at some time, or one that was bought. */
-function ofAllowance(names: Names, heard: Heard): Verdict {
+function ofAllowance(claim: Signalled, heard: Heard): Verdict {
   if (heard.any("window") || heard.statesWait) return rateLimit;
-  if (heard.status === 402 || heard.any("buy") || heard.any("lack") || names("dead")) return spent(names, heard);
-  return [200, 403, 429, 500].includes(heard.status) ? rateLimit : spent(names, heard);
+  if (heard.status === 402 || heard.any("buy") || heard.any("lack") || claim.has("dead")) return spent(claim, heard);
+  return [200, 403, 429, 500].includes(heard.status) ? rateLimit : spent(claim, heard);
 }
 
 /** What went wrong on the server is no limit, unless it says whose. */
-function isSaidOfUs(names: Names, claim: Signalled, { isStructured }: Heard): boolean {
-  if (!isStructured || names("busy") || names("we")) return false;
-  return names("reached") && (claim.isCode || names("allowance") || names("you") || names("account"));
+function isSaidOfUs(claim: Signalled, { isStructured }: Heard): boolean {
+  if (!isStructured || claim.has("busy") || claim.has("we")) return false;
+  return claim.has("reached") && (claim.isCode || claim.has("allowance") || claim.has("you") || claim.has("account"));
 }
 
-function isLimit(names: Names, claim: Signalled, heard: Heard): boolean {
+function isLimit(claim: Signalled, heard: Heard): boolean {
   const { status } = heard;
-  if (status >= 500) return isSaidOfUs(names, claim, heard);
-  if (names("rate")) {
-    if (names("tooFast") && !names("denied") && !names("wrong")) return true;
-    if (names("wrong") || !(names("reached") || names("limit"))) return false;
-    return status === 429 || claim.isCode || names("reached") || names("window") || (status !== 200 && isOwned(names));
+  if (status >= 500) return isSaidOfUs(claim, heard);
+  if (claim.has("rate")) {
+    if (claim.has("tooFast") && !claim.has("denied") && !claim.has("wrong")) return true;
+    if (claim.has("wrong") || !(claim.has("reached") || claim.has("limit"))) return false;
+    return (
+      status === 429 ||
+      claim.isCode ||
+      claim.has("reached") ||
+      claim.has("window") ||
+      (status !== 200 && isOwned(claim))
+    );
   }
-  if (![200, 401, 403, 420, 429].includes(status) || !names("limit") || !names("reached")) return false;
-  if (names("denied") || names("tooLong") || names("model")) return false;
-  return claim.isCode || !names("content") || names("you");
+  if (![200, 401, 403, 420, 429].includes(status) || !claim.has("limit") || !claim.has("reached")) return false;
+  if (claim.has("denied") || claim.has("tooLong") || claim.has("model")) return false;
+  return claim.isCode || !claim.has("content") || claim.has("you");
 }
 
-function ofModel(names: Names, { status }: Heard): Verdict {
-  if (names("denied")) return status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount;
-  if (status === 404 || (status !== 410 && (names("account") || names("you")))) return modelOfAccount;
+function ofModel(claim: Signalled, { status }: Heard): Verdict {
+  if (claim.has("denied"))
+    return status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount;
+  if (status === 404 || (status !== 410 && (claim.has("account") || claim.has("you")))) return modelOfAccount;
   return { kind: "bad_request", scope: "model", sharedBy: "provider" };
 }

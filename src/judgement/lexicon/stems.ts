@@ -6,6 +6,7 @@
  * end with `*`. `a/b` is either word, `a?` may be missing, `…` stands for up to two words (`…4`: up to four), `#` for a number.
  * Chinese stems are found anywhere.
  */
+import type { Word } from "../reading/words.ts";
 import type { Signal } from "./word-classes.ts";
 
 interface Part {
@@ -21,6 +22,18 @@ interface Part {
 interface Stem {
   readonly bit: number;
   readonly parts: readonly Part[];
+}
+
+/** What a word is by itself, and which phrases begin with it. */
+interface Start {
+  readonly bits: number;
+  readonly phrases: readonly Stem[];
+}
+
+const nothing: Start = { bits: 0, phrases: [] };
+
+function startOf(bits: number, phrases: readonly Stem[]): Start {
+  return bits === 0 && phrases.length === 0 ? nothing : { bits, phrases };
 }
 
 export type Bits = Readonly<Record<Signal, number>>;
@@ -57,22 +70,41 @@ export class StemIndex {
   }
 
   /** Bits of all classes that the words name. */
-  signalsIn(words: readonly string[]): number {
+  signalsIn(words: readonly Word[]): number {
     let found = 0;
     for (let at = 0; at < words.length; at++) {
-      const word = words[at] as string;
-      if (word.charCodeAt(0) >= 0x4e00) {
-        found |= this.#chineseIn(word);
-        continue;
+      const word = words[at] as Word;
+      // Refusals are made of few different words: what begins with each is found once.
+      if (word.owner !== this) {
+        word.owner = this;
+        word.known = this.#findStart(word.text);
       }
-      const start = isNumber(word) ? "#" : word.slice(0, 2);
-      const stems = this.#byStart.get(start);
-      if (stems === undefined) continue;
-      for (const { bit, parts } of stems) {
-        if ((found & bit) === 0 && matches(parts, 0, words, at)) found |= bit;
+      const { bits, phrases } = word.known as Start;
+      found |= bits;
+      for (let place = 0; place < phrases.length; place++) {
+        const { bit, parts } = phrases[place] as Stem;
+        if ((found & bit) !== 0) continue;
+        const next = parts[1] as Part;
+        const follower = words[at + 1];
+        if (!next.isOptional && (follower === undefined || !isOf(next, follower.text))) continue;
+        if (matches(parts, 1, words, at + 1)) found |= bit;
       }
     }
     return found;
+  }
+
+  #findStart(word: string): Start {
+    if (word.charCodeAt(0) >= 0x4e00) return startOf(this.#chineseIn(word), []);
+    const stems = this.#byStart.get(isNumber(word) ? "#" : word.slice(0, 2));
+    if (stems === undefined) return nothing;
+    let bits = 0;
+    const phrases: Stem[] = [];
+    for (const stem of stems) {
+      if (!isOf(stem.parts[0] as Part, word)) continue;
+      if (stem.parts.length === 1) bits |= stem.bit;
+      else phrases.push(stem);
+    }
+    return startOf(bits, phrases);
   }
 
   #chineseIn(run: string): number {
@@ -110,7 +142,7 @@ function isNumber(word: string): boolean {
   return code >= 48 && code <= 57;
 }
 
-function matches(parts: readonly Part[], place: number, words: readonly string[], at: number): boolean {
+function matches(parts: readonly Part[], place: number, words: readonly Word[], at: number): boolean {
   const part = parts[place];
   if (part === undefined) return true;
   if (part.gap > 0) {
@@ -120,12 +152,13 @@ function matches(parts: readonly Part[], place: number, words: readonly string[]
     return false;
   }
   const word = words[at];
-  if (word !== undefined && isOf(part, word) && matches(parts, place + 1, words, at + 1)) return true;
+  if (word !== undefined && isOf(part, word.text) && matches(parts, place + 1, words, at + 1)) return true;
   return part.isOptional && matches(parts, place + 1, words, at);
 }
 
 function isOf({ words, isPrefix }: Part, word: string): boolean {
-  for (const wanted of words) {
+  for (let place = 0; place < words.length; place++) {
+    const wanted = words[place] as string;
     if (wanted === word || (isPrefix && word.startsWith(wanted)) || (wanted === "#" && isNumber(word))) return true;
   }
   return false;

@@ -1,9 +1,9 @@
 import { isList, isObject, readField, readList } from "./guarded.ts";
-import { looksLikeCode, sentencesOf, wordsOfCode } from "./words.ts";
+import { looksLikeCode, sentencesOf, type Word, wordsOfCode } from "./words.ts";
 
 /** One thing that an answer says: a sentence, or a code taken apart into words. */
 export interface Claim {
-  readonly words: readonly string[];
+  readonly words: readonly Word[];
   readonly isCode: boolean;
   /** It tells what to do, not what happened. */
   readonly isAdvice: boolean;
@@ -19,8 +19,8 @@ export interface Said {
   /** Codes first. */
   readonly claims: readonly Claim[];
   readonly times: readonly StatedTime[];
-  /** The first sentences there are, as they were written, for those that look for amounts; empty where there are none. */
-  readonly text: string;
+  /** The texts that the sentences come from, as they were written. */
+  readonly texts: readonly string[];
 }
 
 const maxDepth = 5;
@@ -28,7 +28,7 @@ const maxNodes = 96;
 const maxNames = 40;
 const maxElements = 8;
 const maxClaims = 32;
-const maxText = 6_144;
+const maxText = 1_536;
 const maxNestedJson = 8_192;
 
 const setOf = (words: string): ReadonlySet<string> => new Set(words.split(" "));
@@ -70,7 +70,7 @@ class Listener {
   #nested = 0;
 
   done(): Said {
-    return { claims: [...this.#codes, ...this.#prose], times: this.#times, text: this.#texts.join("\n") };
+    return { claims: [...this.#codes, ...this.#prose], times: this.#times, texts: this.#texts };
   }
 
   walk(value: unknown, depth: number): void {
@@ -96,12 +96,10 @@ class Listener {
 
   #member(given: string, value: unknown, depth: number): void {
     const name = foldName(given);
-    if ((typeof value === "number" || typeof value === "string") && this.#times.length < 8 && timeNames.test(name)) {
-      this.#times.push({ name, value });
-      return;
-    }
-    if (typeof value === "string") {
-      if (heard.has(name)) this.hearText(value);
+    if (typeof value === "string" && heard.has(name)) {
+      this.hearText(value);
+    } else if (typeof value === "number" || typeof value === "string") {
+      if (this.#times.length < 8 && timeNames.test(name)) this.#times.push({ name, value });
     } else if (isObject(value) && !unheard.has(name)) {
       this.walk(value, depth + 1);
     }
@@ -111,7 +109,7 @@ class Listener {
     if (given === "" || this.#known.has(given) || this.#length > maxText) return;
     this.#known.add(given);
     if (this.#hearJson(given)) return;
-    this.#length += Math.min(given.length, 2_048);
+    this.#length += Math.min(given.length, 768);
     if (looksLikeCode(given)) {
       const words = wordsOfCode(given);
       if (words.length > 0 && this.#codes.length < maxClaims)
@@ -143,8 +141,11 @@ class Listener {
   }
 }
 
+const plainName = /^[a-z]{1,40}$/;
+
 /** Letters alone, in lower case. */
 function foldName(name: string): string {
+  if (plainName.test(name)) return name;
   let folded = "";
   const end = Math.min(name.length, 40);
   for (let at = 0; at < end; at++) {

@@ -1,5 +1,5 @@
 import type { ClassificationContext } from "../../types.ts";
-import { type BodyFormat, decodeBody } from "./body.ts";
+import { type BodyFormat, type DecodedBody, decodeBody } from "./body.ts";
 import { hear, type Said } from "./claims.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
@@ -11,8 +11,16 @@ const maxPageLength = 16_384;
 
 const noEnvelope: ErrorEnvelope = { code: null, type: null, message: null, details: [], effectiveStatus: null };
 
-/** One answer, taken apart once for all stages to look at. */
-export interface Facts {
+export interface Answer {
+  readonly status: number;
+  readonly headers: HeaderSource | undefined;
+  readonly body: unknown;
+  readonly now: number;
+  readonly context: ClassificationContext;
+}
+
+/** One answer, taken apart once for all stages to look at; what only some ask for is read when it is asked for. */
+export class Facts {
   /** Status of the response; 0 where there is none. */
   readonly status: number;
   /** Status the decision is made by: the body's own where the response's says success. */
@@ -23,79 +31,85 @@ export interface Facts {
   readonly isDoubtful: boolean;
   /** Does it look like a refusal? Words of a success that does not are never heard. */
   readonly looksRefused: boolean;
-  /** Is it an error object, rather than a bare text or a list of errors? */
-  readonly isErrorObject: boolean;
   readonly format: BodyFormat;
   readonly envelope: ErrorEnvelope;
   /** The body as it was decoded. */
   readonly body: unknown;
-  /** Every code, type and reason of the body, folded; the most telling first. */
-  readonly codes: readonly string[];
-  /** The message in lower case; empty for markup. */
-  readonly message: string;
-  /** A body that is no structured data, in lower case: only the marks of a CDN are looked for in it. */
-  readonly page: string;
-  /** Sentences and codes of the whole answer, for the lexicon. Found when asked for. */
-  readonly said: Said;
   readonly headers: HeaderView;
   readonly context: ClassificationContext;
   /** Wall clock as the server sees it, epoch milliseconds. */
   readonly serverNow: number;
+  #said: Said | undefined;
+  #message: string | undefined;
+  #codes: readonly string[] | undefined;
+
+  constructor({ status, headers, now, context }: Answer, { format, value }: DecodedBody, success: SuccessMarks | null) {
+    this.status = status;
+    this.format = format;
+    this.body = value;
+    this.headers = HeaderView.of(headers);
+    this.context = context;
+    this.serverNow = readServerTime(this.headers, now);
+    this.envelope = format === "markup" ? noEnvelope : envelopeOf(value);
+    this.isEmbedded = success !== null;
+    this.effectiveStatus = success === null ? status : (this.envelope.effectiveStatus ?? status);
+    this.isDoubtful = success?.isDoubtful ?? false;
+    this.looksRefused = success?.looksRefused ?? true;
+  }
+
+  /** Is it an error object, rather than a bare text or a list of errors? */
+  get isErrorObject(): boolean {
+    return isObject(readField(this.body, "error")) || isObject(readField(this.body, "response"));
+  }
+
+  /** Every code, type and reason of the body, folded; the most telling first. */
+  get codes(): readonly string[] {
+    this.#codes ??= collectCodes(this.envelope, this.headers);
+    return this.#codes;
+  }
+
+  /** Sentences and codes of the whole answer, for the lexicon. */
+  get said(): Said {
+    this.#said ??= hear(this.format === "markup" ? undefined : this.body, this.headers.errorTexts());
+    return this.#said;
+  }
+
+  /** The message in lower case; all that was said, where no field has the usual name. Empty for markup. */
+  get message(): string {
+    this.#message ??= (this.envelope.message ?? this.said.texts.join("\n")).toLowerCase();
+    return this.#message;
+  }
+
+  /** A body that is no structured data, in lower case: only the marks of a CDN are looked for in it. */
+  get page(): string {
+    const { format, body } = this;
+    const isText = format === "text" || format === "markup";
+    return isText && typeof body === "string" ? body.slice(0, maxPageLength).toLowerCase() : "";
+  }
 }
 
-export interface Answer {
-  readonly status: number;
-  readonly headers: HeaderSource | undefined;
-  readonly body: unknown;
-  readonly now: number;
-  readonly context: ClassificationContext;
-}
+/** What is known of an answer whose status says success. */
+type SuccessMarks = Pick<Facts, "isDoubtful" | "looksRefused">;
 
 /** Takes an answer apart; `null` when its status says success and nothing in it says otherwise. */
 export function gatherFacts(
-  { status, headers: source, body, now, context }: Answer,
+  answer: Answer,
   /** Take a success apart, too. */
   evenWithoutError = false,
 ): Facts | null {
-  const { format, value, isSalvaged } = decodeBody(body);
-  const isSuccess = status < 400;
-  const isPage = isSuccess && format === "markup";
+  const decoded = decodeBody(answer.body);
+  if (answer.status >= 400) return new Facts(answer, decoded, null);
+  const marks = successMarks(decoded, evenWithoutError);
+  return marks === null ? null : new Facts(answer, decoded, marks);
+}
+
+function successMarks({ format, value, isSalvaged }: DecodedBody, evenWithoutError: boolean): SuccessMarks | null {
+  if (format === "markup") return { isDoubtful: false, looksRefused: true };
   // Pieces of an answer that was cut off may be anything, model output too.
-  const isError = isSuccess && format === "structured" && isSalvaged !== true && holdsError(value);
-  const isOther = isSuccess && !isError && format === "structured" && isSalvaged !== true;
-  const isSuspect = isOther && looksRefused(value);
-  const isDoubtful = isSuspect || (isOther && evenWithoutError);
-  if (isSuccess && !isPage && !isError && !isDoubtful) return null;
-  const headers = HeaderView.of(source);
-  const envelope = format === "markup" ? noEnvelope : envelopeOf(value);
-  const isText = format === "text" || format === "markup";
-  let message: string | undefined;
-  let said: Said | undefined;
-  return {
-    status,
-    effectiveStatus: isSuccess ? (envelope.effectiveStatus ?? status) : status,
-    isEmbedded: isSuccess,
-    isDoubtful,
-    looksRefused: isSuspect || !isOther,
-    isErrorObject: isObject(readField(value, "error")) || isObject(readField(value, "response")),
-    format,
-    envelope,
-    body: value,
-    codes: collectCodes(envelope, headers),
-    // Where no field has the usual name, all that was said.
-    get message() {
-      message ??= (envelope.message ?? this.said.text).toLowerCase();
-      return message;
-    },
-    page: isText && typeof value === "string" ? value.slice(0, maxPageLength).toLowerCase() : "",
-    get said() {
-      said ??= hear(format === "markup" ? undefined : value, headers.errorTexts());
-      return said;
-    },
-    headers,
-    context,
-    serverNow: readServerTime(headers, now),
-  };
+  if (format !== "structured" || isSalvaged === true) return null;
+  if (holdsError(value)) return { isDoubtful: false, looksRefused: true };
+  if (looksRefused(value)) return { isDoubtful: true, looksRefused: true };
+  return evenWithoutError ? { isDoubtful: true, looksRefused: false } : null;
 }
 
 const codeFields = ["reason", "error_code", "error_type", "code", "type"];

@@ -4,7 +4,7 @@
  */
 
 /** Longest text that is taken apart. */
-const maxTextLength = 2_048;
+const maxTextLength = 768;
 /** Words of one sentence. */
 const maxWords = 120;
 /** What a caller wrote stands in quotes: names of parameters and models, pieces of a prompt. Longer ones are sentences. */
@@ -20,32 +20,44 @@ const adviceWords = new Set(
 );
 const advicePairs = new Set(["if you", "for more", "to continue", "to increase", "you can", "you should", "you may"]);
 
+/** A word in lower case; the same object whenever it comes again soon, so that what is known of it can be kept with it. */
+export interface Word {
+  readonly text: string;
+  /** What `owner` found out about it. */
+  known: unknown;
+  owner: object | undefined;
+}
+
 export interface Sentence {
-  /** Lower case; runs of Chinese characters and runs of digits are words of their own. */
-  readonly words: readonly string[];
+  /** Runs of Chinese characters and runs of digits are words of their own. */
+  readonly words: readonly Word[];
   readonly isAdvice: boolean;
 }
 
 /** The sentences of a text, links and short quotations left out. */
 export function sentencesOf(text: string): readonly Sentence[] {
-  const reader = new SentenceReader(text.slice(0, maxTextLength).toLowerCase());
-  return reader.read();
+  return new SentenceReader(text.slice(0, maxTextLength).toLowerCase()).read();
 }
 
 /** `RateLimitReached`, `RATE_LIMIT.REACHED` and `…#rate-limit-reached`: rate limit reached. */
-export function wordsOfCode(code: string): readonly string[] {
+export function wordsOfCode(code: string): readonly Word[] {
   const scheme = code.indexOf(":http");
   const given = scheme > 0 ? code.slice(0, scheme) : code;
   const text = given.slice(Math.max(given.lastIndexOf("/"), given.lastIndexOf("#")) + 1);
-  const words: string[] = [];
+  const lower = text.toLowerCase();
+  const words: Word[] = [];
   let start = -1;
+  let startKind = other;
   for (let at = 0; at <= text.length; at++) {
-    const kind = kindOf(text.charCodeAt(at));
-    if (start !== -1 && (kind !== kindOf(text.charCodeAt(start)) || isWordStart(text, at))) {
-      words.push(text.slice(start, at).toLowerCase());
+    const kind = at === text.length ? other : kindOf(text.charCodeAt(at));
+    if (start !== -1 && (kind !== startKind || isWordStart(text, at))) {
+      words.push(wordIn(lower, start, at));
       start = -1;
     }
-    if (start === -1 && kind !== other) start = at;
+    if (start === -1 && kind !== other) {
+      start = at;
+      startKind = kind;
+    }
   }
   return words;
 }
@@ -55,8 +67,8 @@ export function looksLikeCode(text: string): boolean {
   if (text.length > 100) return false;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
-    if (kindOf(code) === other && !"_.:#-/".includes(text[at] as string)) return false;
-    if (kindOf(code) === chinese) return false;
+    const kind = kindOf(code);
+    if (kind === chinese || (kind === other && !"_.:#-/".includes(text[at] as string))) return false;
   }
   return text !== "";
 }
@@ -66,7 +78,14 @@ const letter = 1;
 const digit = 2;
 const chinese = 3;
 
+/** Kinds of the first 128 characters. */
+const plainKinds = Uint8Array.from({ length: 128 }, (_, code) => kindOfAny(code));
+
 function kindOf(code: number): number {
+  return code < 128 ? (plainKinds[code] as number) : kindOfAny(code);
+}
+
+function kindOfAny(code: number): number {
   if ((code >= 97 && code <= 122) || (code >= 65 && code <= 90)) return letter;
   if (code >= 48 && code <= 57) return digit;
   if (code >= 0x4e00 && code <= 0x9fff) return chinese;
@@ -86,10 +105,33 @@ function isWordStart(text: string, at: number): boolean {
   return kindOf(next) === letter && !isUpper(next);
 }
 
+/** Words as they came last, by a hash: refusals consist of the same few, which need not be made anew. */
+const lastWords: (Word | undefined)[] = new Array(2_048).fill(undefined);
+
+function wordIn(text: string, start: number, end: number): Word {
+  let hash = 0;
+  for (let at = start; at < end; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) | 0;
+  return wordOfHash(text, start, end, hash);
+}
+
+function wordOfHash(text: string, start: number, end: number, hash: number): Word {
+  const place = hash & 2_047;
+  const last = lastWords[place];
+  if (last !== undefined && last.text.length === end - start && text.startsWith(last.text, start)) return last;
+  const word: Word = { text: text.slice(start, end), known: undefined, owner: undefined };
+  if (end - start <= 24) lastWords[place] = word;
+  return word;
+}
+
+const can = wordIn("can", 0, 3);
+const not = wordIn("not", 0, 3);
+const will = wordIn("will", 0, 4);
+const per = wordIn("per", 0, 3);
+
 class SentenceReader {
   readonly #text: string;
   readonly #sentences: Sentence[] = [];
-  #words: string[] = [];
+  #words: Word[] = [];
   #at = 0;
 
   constructor(text: string) {
@@ -97,75 +139,96 @@ class SentenceReader {
   }
 
   read(): readonly Sentence[] {
-    while (this.#at < this.#text.length) {
-      const kind = kindOf(this.#text.charCodeAt(this.#at));
-      if (kind === other) this.#readMark(this.#text[this.#at] as string);
-      else this.#readWord(kind);
+    const text = this.#text;
+    const { length } = text;
+    let at = 0;
+    while (at < length) {
+      const code = text.charCodeAt(at);
+      if (code === 32) {
+        at++;
+        continue;
+      }
+      const kind = kindOf(code);
+      if (kind === other) {
+        this.#at = at;
+        this.#readMark(text[at] as string);
+        at = this.#at;
+        continue;
+      }
+      let end = at;
+      let hash = 0;
+      let next = code;
+      do {
+        hash = (Math.imul(hash, 31) + next) | 0;
+        next = ++end < length ? text.charCodeAt(end) : 0;
+      } while (kindOf(next) === kind);
+      if (kind === chinese || next === 32) {
+        this.#pushWord(wordOfHash(text, at, end, hash));
+        at = end;
+      } else {
+        this.#at = end;
+        if (kind === digit) this.#readNumber(at, end);
+        else this.#readWord(at, end);
+        at = this.#at;
+      }
     }
     this.#endSentence();
     return this.#sentences;
   }
 
-  #readWord(kind: number): void {
+  /** "3,000" and "2.5" are one number. */
+  #readNumber(start: number, digits: number): void {
     const text = this.#text;
-    const start = this.#at;
-    let end = start + 1;
-    while (kindOf(text.charCodeAt(end)) === kind) end++;
-    this.#at = end;
-    if (kind === digit) {
-      // "3,000" and "2.5" are one number.
-      while ((text[end] === "," || text[end] === ".") && kindOf(text.charCodeAt(end + 1)) === digit) {
-        end += 2;
-        while (kindOf(text.charCodeAt(end)) === digit) end++;
-      }
-      this.#at = end;
-    } else if (kind === letter) {
-      if (this.#skipsLink(start, end)) return;
-      const mark = text[end];
-      if ((mark === "'" || mark === "’") && kindOf(text.charCodeAt(end + 1)) === letter) {
-        this.#readContraction(start, end);
-        return;
-      }
+    let end = digits;
+    while ((text[end] === "," || text[end] === ".") && kindOf(text.charCodeAt(end + 1)) === digit) {
+      end += 2;
+      while (kindOf(text.charCodeAt(end)) === digit) end++;
     }
-    const word = text.slice(start, end);
-    if (word === "please" || word === "unrelated") this.#endSentence();
-    if (word === "cannot") this.#push("can", "not");
-    else this.#push(word);
+    this.#at = end;
+    this.#pushWord(wordIn(text, start, end));
+  }
+
+  #readWord(start: number, end: number): void {
+    const text = this.#text;
+    const mark = text.charCodeAt(end);
+    // Links, addresses and host names say nothing.
+    if ((mark === 58 || mark === 64 || mark === 46) && this.#skipsLink(start, end)) return;
+    const isApostrophe = mark === 39 || mark === 0x2019;
+    if (isApostrophe && kindOf(text.charCodeAt(end + 1)) === letter) this.#readContraction(start, end);
+    else this.#pushWord(wordIn(text, start, end));
   }
 
   /** `can't` is can not, `organization's` organization. */
   #readContraction(start: number, end: number): void {
+    const text = this.#text;
     let tail = end + 2;
-    while (kindOf(this.#text.charCodeAt(tail)) === letter) tail++;
+    while (kindOf(text.charCodeAt(tail)) === letter) tail++;
     this.#at = tail;
-    const suffix = this.#text.slice(end + 1, tail);
-    const word = this.#text.slice(start, end);
-    if (suffix !== "t" || !word.endsWith("n")) {
-      this.#push(word);
+    const isNegative = tail === end + 2 && text[end + 1] === "t" && text[end - 1] === "n";
+    if (!isNegative) {
+      this.#pushWord(wordIn(text, start, end));
       return;
     }
-    const verb = word.slice(0, -1);
-    this.#push(verb === "ca" ? "can" : verb === "wo" ? "will" : verb, "not");
+    const verb = wordIn(text, start, end - 1);
+    this.#pushWord(verb.text === "ca" ? can : verb.text === "wo" ? will : verb);
+    this.#pushWord(not);
   }
 
-  /** Links and host names say nothing. */
   #skipsLink(start: number, end: number): boolean {
     const text = this.#text;
-    let isLink = text.startsWith("://", end) || text[end] === "@";
-    if (!isLink && text[end] === "." && kindOf(text.charCodeAt(end + 1)) === letter) {
-      let last = end;
-      while (text[last] === "." && kindOf(text.charCodeAt(last + 1)) === letter) {
-        const from = last + 1;
-        last = from;
-        while (kindOf(text.charCodeAt(last)) === letter || kindOf(text.charCodeAt(last)) === digit) last++;
-        if (hostEndings.has(text.slice(from, last))) isLink = true;
-      }
+    let isLink = text[end] === "@" || text.startsWith("://", end);
+    let last = end;
+    while (!isLink && text[last] === "." && kindOf(text.charCodeAt(last + 1)) === letter) {
+      const from = last + 1;
+      last = from;
+      while (kindOf(text.charCodeAt(last)) === letter || kindOf(text.charCodeAt(last)) === digit) last++;
+      isLink = hostEndings.has(text.slice(from, last));
     }
     if (!isLink) return false;
     let to = start;
     while (to < text.length && text.charCodeAt(to) > 32 && kindOf(text.charCodeAt(to)) !== chinese) to++;
     // A full stop behind a link ends its sentence.
-    this.#at = to > start && text[to - 1] === "." ? to - 1 : to;
+    this.#at = text[to - 1] === "." ? to - 1 : to;
     return true;
   }
 
@@ -208,8 +271,8 @@ class SentenceReader {
   #skipTag(at: number): void {
     const next = this.#text.charCodeAt(at + 1);
     if (kindOf(next) !== letter && next !== 47) return;
-    const end = this.#text.indexOf(">", at);
-    if (end !== -1 && end - at < 300) this.#at = end + 1;
+    const end = this.#text.slice(at, at + 300).indexOf(">");
+    if (end !== -1) this.#at = at + end + 1;
   }
 
   /** "calls/minute" is calls per minute. */
@@ -217,28 +280,36 @@ class SentenceReader {
     let from = this.#at;
     while (this.#text[from] === " ") from++;
     let end = from;
-    while (kindOf(this.#text.charCodeAt(end)) === letter) end++;
-    if (timeUnits.has(this.#text.slice(from, end))) this.#push("per");
+    while (end - from < 8 && kindOf(this.#text.charCodeAt(end)) === letter) end++;
+    if (timeUnits.has(this.#text.slice(from, end))) this.#pushWord(per);
   }
 
   #skipQuoted(at: number, closing: string): void {
-    if (kindOf(this.#text.charCodeAt(at - 1)) === letter) return;
-    const end = this.#text.indexOf(closing, at + 1);
-    if (end !== -1 && end - at <= maxQuoted && kindOf(this.#text.charCodeAt(end + 1)) !== letter) this.#at = end + 1;
+    const text = this.#text;
+    if (kindOf(text.charCodeAt(at - 1)) === letter) return;
+    const end = text.slice(at + 1, at + 1 + maxQuoted).indexOf(closing);
+    if (end !== -1 && kindOf(text.charCodeAt(at + end + 2)) !== letter) this.#at = at + end + 2;
   }
 
-  #push(...words: readonly string[]): void {
-    if (this.#words.length < maxWords) this.#words.push(...words);
+  #pushWord(word: Word): void {
+    const { text } = word;
+    if (text === "please" || text === "unrelated") this.#endSentence();
+    if (this.#words.length >= maxWords) return;
+    if (text === "cannot") this.#words.push(can, not);
+    else this.#words.push(word);
   }
 
   #endSentence(): void {
     const words = this.#words;
     if (words.length === 0) return;
     this.#words = [];
+    const first = (words[0] as Word).text;
     // "This is unrelated to your quota" speaks of none.
-    if (words[0] === "unrelated") return;
-    const first = words[0] as string;
-    const isAdvice = adviceWords.has(first) || first.startsWith("请") || advicePairs.has(`${first} ${words[1] ?? ""}`);
-    this.#sentences.push({ words, isAdvice: isAdvice && !first.startsWith("请求") });
+    if (first === "unrelated") return;
+    const isAdvice =
+      adviceWords.has(first) ||
+      (first.startsWith("请") && !first.startsWith("请求")) ||
+      advicePairs.has(`${first} ${words[1]?.text ?? ""}`);
+    this.#sentences.push({ words, isAdvice });
   }
 }
