@@ -17,7 +17,6 @@ import {
   mayStateDelay,
   nobodyToBlame,
   statusIn,
-  strengthOfStatus,
   verdictByStatus,
 } from "./status-classifier.ts";
 import {
@@ -33,8 +32,8 @@ import { readRetryDelay } from "./waits/retry-delay.ts";
 import { readDeclaredBuckets, ruledResetMs } from "./waits/stated-resets.ts";
 
 const noContext: ClassificationContext = {};
-const badRequest: Verdict = { kind: "bad_request" };
-const serverError: Verdict = { kind: "server_error" };
+const badRequest: Verdict = { kind: "bad_request", strength: "unknown" };
+const serverError: Verdict = { kind: "server_error", strength: "likely" };
 const misplacedPage: Verdict = { kind: "bad_request", scope: "provider", sharedBy: "provider" };
 
 /** The answer's own words, whoever gave it. */
@@ -90,7 +89,7 @@ class Classifier {
     this.#words = [...wordStages, words];
     const { errors = [] } = provider ?? {};
     this.#dialect = [verdictByEdge, stageOfRules(errors.filter((rule) => !isOfStatusAlone(rule)))];
-    this.#byStatus = stageOfRules(errors.filter(isOfStatusAlone));
+    this.#byStatus = stageOfRules(errors.filter(isOfStatusAlone), "likely");
     const inside = errors.filter(looksInside);
     this.#inside = inside.length > 0 ? stageOfRules(inside) : undefined;
   }
@@ -124,10 +123,7 @@ class Classifier {
       if (verdict !== null) return withDetails(verdict, this.#byStatus(facts));
     }
     if (facts.isDoubtful) return null;
-    return {
-      ...(this.#byStatus(facts) ?? verdictByStatusOf(facts)),
-      strength: strengthOfStatus(facts.effectiveStatus),
-    };
+    return this.#byStatus(facts) ?? verdictByStatusOf(facts);
   }
 }
 
@@ -135,7 +131,8 @@ class Classifier {
 function withDetails(verdict: Verdict, ofStatus: Verdict | null): Verdict {
   if (ofStatus?.kind !== verdict.kind) return verdict;
   // Credentials that are renewed are not given up, whatever the words.
-  return { ...ofStatus, ...verdict, isDefinitive: ofStatus.isDefinitive ?? verdict.isDefinitive };
+  const isDefinitive = ofStatus.isDefinitive ?? verdict.isDefinitive;
+  return { ...ofStatus, ...verdict, isDefinitive, strength: verdict.strength };
 }
 
 /** A success; where the provider's own counters say that it was the last one of its window, also until when. */
@@ -191,8 +188,8 @@ function completeLimit(facts: Facts, verdict: Verdict, provider: Provider | unde
   const hints = bucket === null ? noBuckets : [{ ...bucket, remaining: 0 }];
   const delayMs = delayOf(facts, verdict, provider, hints, statedMs);
   const { scope, sharedBy } = ownerOf(verdict, failure, provider, message);
-  const { kind, retryable, failover } = verdict;
-  const found = classificationOf({ kind, scope, sharedBy, window, dimension, retryable, failover }, delayMs);
+  const { kind, retryable, failover, strength } = verdict;
+  const found = classificationOf({ kind, scope, sharedBy, window, dimension, retryable, failover, strength }, delayMs);
   if (!isRate) return found;
   // Quota details say it precisely, messages in words.
   const limit =

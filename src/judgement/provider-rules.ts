@@ -1,3 +1,4 @@
+import type { Strength } from "../types.ts";
 import type { Stage, Verdict } from "./lexicon/verdict.ts";
 import type { ErrorRule } from "./provider.ts";
 import { foldIdentifier } from "./reading/envelope.ts";
@@ -8,8 +9,8 @@ import { readQuotaFailure, windowInWords } from "./waits/limit-words.ts";
 type Test = (facts: Facts) => boolean;
 
 /** Turns a provider's rules into a stage: the first that applies decides. */
-export function stageOfRules(rules: readonly ErrorRule[]): Stage {
-  const compiled = rules.map((rule) => ({ tests: testsOf(rule), verdict: rule.verdict as Verdict }));
+export function stageOfRules(rules: readonly ErrorRule[], strength: Strength = "certain"): Stage {
+  const compiled = rules.map((rule) => ({ tests: testsOf(rule), verdict: { ...rule.verdict, strength } as Verdict }));
   return (facts) => {
     for (const { tests, verdict } of compiled) if (tests.every((test) => test(facts))) return verdict;
     return null;

@@ -1,4 +1,4 @@
-import type { Classification, ClassificationContext, Kind, Strength } from "../types.ts";
+import type { Classification, ClassificationContext, Kind } from "../types.ts";
 import { kindDefaults, type Verdict } from "./lexicon/verdict.ts";
 import type { AnswerClassifier, ClassifierInput } from "./provider.ts";
 import { containsAny, readField } from "./reading/guarded.ts";
@@ -11,20 +11,21 @@ const freshKeyMs = 300_000;
 const recentSuccessMs = 3_600_000;
 
 const noContext: ClassificationContext = {};
-const refusedKey: Verdict = { kind: "invalid_key" };
-const badRequest: Verdict = { kind: "bad_request" };
-const serverError: Verdict = { kind: "server_error" };
-const timeout: Verdict = { kind: "timeout" };
-const overloaded: Verdict = { kind: "overloaded" };
-const cancelled: Verdict = { kind: "timeout", scope: "request", sharedBy: "request", retryable: false };
+/** Any status of a refused request may be anybody's fault; these mean much the same everywhere. */
+const refusedKey: Verdict = { kind: "invalid_key", strength: "likely" };
+const badRequest: Verdict = { kind: "bad_request", strength: "unknown" };
+const serverError: Verdict = { kind: "server_error", strength: "likely" };
+const timeout: Verdict = { kind: "timeout", strength: "likely" };
+const overloaded: Verdict = { kind: "overloaded", strength: "likely" };
+const cancelled: Verdict = { ...timeout, scope: "request", sharedBy: "request", retryable: false };
 
 const verdictOfStatus: ReadonlyMap<number, Verdict> = new Map([
   [401, refusedKey],
-  [402, { kind: "quota_exhausted" }],
-  [403, { kind: "forbidden" }],
-  [407, { kind: "network" }],
+  [402, { kind: "quota_exhausted", strength: "likely" }],
+  [403, { kind: "forbidden", strength: "likely" }],
+  [407, { kind: "network", strength: "likely" }],
   [408, timeout],
-  [429, { kind: "rate_limit" }],
+  [429, { kind: "rate_limit", strength: "likely" }],
   [498, overloaded],
   [499, cancelled],
   [504, timeout],
@@ -59,7 +60,7 @@ function classify(input: ClassifierInput): Classification {
   if (status < 400) return classificationOf({ kind: status === 0 ? "network" : "none" });
   const headers = HeaderView.of(input.headers);
   const delayMs = readHeaderDelay(headers, readServerTime(headers, now));
-  const verdict = { ...verdictByStatus(status, headers, delayMs !== null), strength: strengthOfStatus(status) };
+  const verdict = verdictByStatus(status, headers, delayMs !== null);
   const disableKey = verdict.kind === "invalid_key" && isConfirmed(verdict, context ?? noContext, headers);
   return classificationOf(verdict, mayStateDelay(verdict) ? delayMs : null, disableKey);
 }
@@ -72,14 +73,6 @@ export function verdictByStatus(status: number, headers: HeaderView, statesDelay
   if (status >= 500) return serverError;
   // The server knows better than the table, for example about a conflict that passes.
   return headers.get("x-should-retry")?.trim().toLowerCase() === "true" ? serverError : badRequest;
-}
-
-/** These mean much the same everywhere; any other 4xx may be anybody's fault. */
-const plainStatuses: ReadonlySet<number> = new Set([401, 402, 403, 429]);
-
-/** How much a status alone tells. */
-export function strengthOfStatus(status: number): Strength {
-  return status >= 500 || plainStatuses.has(status) ? "likely" : "unknown";
 }
 
 /** Does a time that is stated with such an answer say when it is over? */

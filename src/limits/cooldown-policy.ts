@@ -19,6 +19,7 @@ const hour = 60 * minute;
 /** A refused credential is tried again, ever more rarely: a fresh key may need minutes until its provider knows it. */
 const credentialBackoff: LadderSpec = { baseMs: 30 * second, factor: 4, maxMs: hour, jitter: 0.1 };
 const creditBackoff: LadderSpec = { baseMs: hour, factor: 2, maxMs: 24 * hour, jitter: 0.1 };
+/** Also of a balance that no words tell of: a status alone may mean something else. */
 const forbiddenBackoff: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, jitter: 0.1 };
 /** A provider in trouble only orders and delays, so its cooldowns are short. */
 const providerBackoff: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
@@ -56,12 +57,20 @@ export class CooldownPolicy {
    * @param startedAt when the store granted the attempt, on its clock
    */
   changesFor(classification: Classification, attempt: ClassifiedAttempt, startedAt: number): readonly CooldownChange[] {
-    const { kind, failover, scope } = classification;
+    const { kind, failover, scope, strength } = classification;
+    // What only this request met says nothing of the next.
+    if (scope === "request") return [];
     switch (kind) {
       case "rate_limit":
         return cool(classification, startedAt, this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
       case "quota_exhausted":
-        return cool(classification, startedAt, this.#scopeOf(classification, attempt), creditBackoff, "credit");
+        return cool(
+          classification,
+          startedAt,
+          this.#scopeOf(classification, attempt),
+          strength === "certain" ? creditBackoff : forbiddenBackoff,
+          "credit",
+        );
       case "invalid_key": {
         const { key, secretUsed } = attempt;
         const where = credentialScope(key.account.provider.id, secretUsed.fingerprint ?? key.id);
@@ -78,9 +87,7 @@ export class CooldownPolicy {
       case "timeout":
         if (scope === "ip")
           return cool(classification, startedAt, this.#addressOf(attempt.key), providerBackoff, "heuristic");
-        return scope === "request"
-          ? []
-          : cool(classification, startedAt, originScope(attempt.origin), providerBackoff, "heuristic");
+        return cool(classification, startedAt, originScope(attempt.origin), providerBackoff, "heuristic");
       default:
         return [];
     }

@@ -44,7 +44,8 @@ const refused: Classification = {
   retryAfterMs: null,
   retryable: true,
   failover: true,
-  disableKey: false, strength: "certain",
+  disableKey: false,
+  strength: "certain",
 };
 const failed: Classification = {
   ...refused,

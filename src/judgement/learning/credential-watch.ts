@@ -72,7 +72,9 @@ export class CredentialWatch implements PoolObserver {
     // What was under way when it was refused before tells nothing new.
     if (startedAt <= history.refusedAt) return;
     history.refusedAt = now;
-    history.refusals = classification.disableKey && !isOutage ? history.refusals + 1 : 0;
+    // A status alone never gives a key up: words or codes must name the credential.
+    const isWordForWord = classification.disableKey && classification.strength === "certain";
+    history.refusals = isWordForWord && !isOutage ? history.refusals + 1 : 0;
     if (history.refusals < refusalsToGiveUp) return;
     this.forget(keyId);
     this.#parts.giveUp(lease);

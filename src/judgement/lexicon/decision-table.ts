@@ -92,16 +92,6 @@ export const decisionTable: readonly Row[] = [
     says: badRequest,
   },
   {
-    name: "suspended",
-    all: ["account", "dead"],
-    none: ["money", "allowance", "model", "later", "apiKey"],
-    under: "client",
-    only: (claim, heard) =>
-      !heard.any("money") &&
-      ((heard.status !== 200 && !isVague(heard)) || claim.isCode || claim.has("you") || claim.first === "this"),
-    says: stopped,
-  },
-  {
     name: "policy",
     all: [["harm", "policy"]],
     none: ["dead"],
@@ -127,15 +117,15 @@ export const decisionTable: readonly Row[] = [
     says: spent,
   },
   {
-    name: "key",
+    name: "credential",
     all: [
-      ["apiKey", "key"],
+      ["apiKey", "key", "account"],
       ["wrong", "dead"],
     ],
-    none: ["denied", "reached", "money", "allowance"],
+    none: ["money", "allowance"],
     under: "client",
-    except: [429],
-    only: isOfCredential,
+    only: (claim, heard) =>
+      claim.has("apiKey") || claim.has("key") ? isOfCredential(claim, heard) : isOfAccount(claim, heard),
     says: stopped,
   },
   {
@@ -167,17 +157,6 @@ export const decisionTable: readonly Row[] = [
         : rateLimit,
   },
   {
-    name: "place",
-    all: ["place", ["denied", "wrong", "dead"]],
-    none: ["content", "apiKey"],
-    under: [200, 400, 401, 403, 451],
-    only: (claim, heard) => !isVague(heard) || claim.isCode || isOwned(claim),
-    says: (_claim, heard) =>
-      heard.any("list")
-        ? { kind: "forbidden", scope: "account", sharedBy: "account" }
-        : { kind: "forbidden", scope: "ip", sharedBy: "ip", failover: false },
-  },
-  {
     name: "model",
     all: ["model", ["denied", "wrong", "dead"]],
     under: "client",
@@ -188,17 +167,27 @@ export const decisionTable: readonly Row[] = [
   },
   {
     name: "not permitted",
-    all: ["denied"],
+    all: [
+      ["denied", "place"],
+      ["denied", "wrong", "dead"],
+    ],
     none: ["content"],
-    under: [200, 400, 401, 403, 404, 422],
-    only: (claim, heard) =>
-      heard.status === 401 || heard.status === 403 || (!heard.any("wrong") && (claim.isCode || isOwned(claim))),
-    says: forbidden,
+    under: [200, 400, 401, 403, 404, 422, 451],
+    only: isForbidden,
+    says: (claim, heard) => (claim.has("place") ? ofPlace(heard) : forbidden),
   },
 ];
 
+/** An account that is stopped, where no words speak of its balance: that would revive it. */
+function isOfAccount(claim: Signalled, heard: Heard): boolean {
+  if (!claim.has("dead") || claim.has("model") || claim.has("later") || heard.any("money")) return false;
+  const isVagueStatus = heard.status === 200 || isVague(heard);
+  return !isVagueStatus || claim.isCode || claim.has("you") || claim.first === "this";
+}
+
 /** A key, token or login that is wrong or dead; under the statuses of a bad request a parser may say "invalid token", too. */
 function isOfCredential(claim: Signalled, { status }: Heard): boolean {
+  if (status === 429 || claim.has("denied") || claim.has("reached")) return false;
   if (claim.has("apiKey")) return status !== 404 || claim.isCode;
   if (status === 401 || status === 403) return true;
   const isNamed = claim.isCode || claim.has("you") || ["this", "the"].includes(claim.first);
@@ -225,6 +214,8 @@ function isOurLoad(claim: Signalled, heard: Heard): boolean {
 
 /** A limit that is over at some time, or one that was bought. */
 function ofAllowance(claim: Signalled, heard: Heard): Verdict {
+  // A code that says so is believed whatever a gateway adds.
+  if (claim.isCode && claim.has("lack")) return spent(claim, heard);
   if (heard.any("window") || heard.statesWait) return rateLimit;
   if (heard.status === 402 || heard.any("buy") || heard.any("lack") || claim.has("dead")) return spent(claim, heard);
   return [200, 403, 429, 500].includes(heard.status) ? rateLimit : spent(claim, heard);
@@ -260,4 +251,17 @@ function ofModel(claim: Signalled, { status }: Heard): Verdict {
     return status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount;
   if (status === 404 || (status !== 410 && (claim.has("account") || claim.has("you")))) return modelOfAccount;
   return { kind: "bad_request", scope: "model", sharedBy: "provider" };
+}
+
+function isForbidden(claim: Signalled, heard: Heard): boolean {
+  if (claim.has("place")) return !claim.has("apiKey") && (!isVague(heard) || claim.isCode || isOwned(claim));
+  if (heard.status === 401 || heard.status === 403) return true;
+  return heard.status !== 451 && !heard.any("wrong") && (claim.isCode || isOwned(claim));
+}
+
+/** Where a request may come from: an allow list is the account's own, all else is the address. */
+function ofPlace(heard: Heard): Verdict {
+  return heard.any("list")
+    ? { kind: "forbidden", scope: "account", sharedBy: "account" }
+    : { kind: "forbidden", scope: "ip", sharedBy: "ip", failover: false };
 }

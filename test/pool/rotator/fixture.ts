@@ -38,7 +38,8 @@ export function judged(details: Partial<Classification>): Classification {
     retryAfterMs: null,
     retryable: true,
     failover: true,
-    disableKey: false, strength: "certain",
+    disableKey: false,
+    strength: "certain",
     ...details,
   };
 }
