@@ -157,24 +157,16 @@ export const decisionTable: readonly Row[] = [
         : rateLimit,
   },
   {
-    name: "model",
-    all: ["model", ["denied", "wrong", "dead"]],
-    under: "client",
-    except: [429],
-    only: (claim, { status }) =>
-      claim.has("denied") || (!claim.has("content") && [400, 404, 410, 422].includes(status)),
-    says: ofModel,
-  },
-  {
-    name: "not permitted",
+    name: "access",
     all: [
-      ["denied", "place"],
+      ["denied", "place", "model"],
       ["denied", "wrong", "dead"],
     ],
-    none: ["content"],
-    under: [200, 400, 401, 403, 404, 422, 451],
-    only: isForbidden,
-    says: (claim, heard) => (claim.has("place") ? ofPlace(heard) : forbidden),
+    under: "client",
+    except: [429],
+    only: (claim, heard) => isOfPlace(claim, heard) || isOfModel(claim, heard) || isForbidden(claim, heard),
+    says: (claim, heard) =>
+      isOfPlace(claim, heard) ? ofPlace(heard) : isOfModel(claim, heard) ? ofModel(claim, heard) : forbidden,
   },
 ];
 
@@ -246,6 +238,12 @@ function isLimit(claim: Signalled, heard: Heard): boolean {
   return claim.isCode || !claim.has("content") || claim.has("you");
 }
 
+/** Somebody else's model, or none at all. */
+function isOfModel(claim: Signalled, { status }: Heard): boolean {
+  if (!claim.has("model")) return false;
+  return claim.has("denied") || (!claim.has("content") && [400, 404, 410, 422].includes(status));
+}
+
 function ofModel(claim: Signalled, { status }: Heard): Verdict {
   if (claim.has("denied"))
     return status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount;
@@ -254,9 +252,14 @@ function ofModel(claim: Signalled, { status }: Heard): Verdict {
 }
 
 function isForbidden(claim: Signalled, heard: Heard): boolean {
-  if (claim.has("place")) return !claim.has("apiKey") && (!isVague(heard) || claim.isCode || isOwned(claim));
+  if (!claim.has("denied") || claim.has("content")) return false;
   if (heard.status === 401 || heard.status === 403) return true;
-  return heard.status !== 451 && !heard.any("wrong") && (claim.isCode || isOwned(claim));
+  return [200, 400, 404, 422].includes(heard.status) && !heard.any("wrong") && (claim.isCode || isOwned(claim));
+}
+
+function isOfPlace(claim: Signalled, heard: Heard): boolean {
+  if (!claim.has("place") || claim.has("content") || claim.has("apiKey")) return false;
+  return [200, 401, 403, 451].includes(heard.status) || (heard.status === 400 && (claim.isCode || isOwned(claim)));
 }
 
 /** Where a request may come from: an allow list is the account's own, all else is the address. */
