@@ -114,6 +114,11 @@ class HeardAnswer implements Heard {
     return (this.#bits & this.#names[signal]) !== 0;
   }
 
+  find(test: (claim: Signalled, heard: Heard) => boolean): Signalled | undefined {
+    for (const claim of this.claims) if (!claim.isAdvice && test(claim, this)) return claim;
+    return undefined;
+  }
+
   inCode(one: Signal, other: Signal): boolean {
     for (const claim of this.claims) if (claim.isCode && claim.has(one) && claim.has(other)) return true;
     return false;

@@ -28,6 +28,8 @@ export interface Heard {
   readonly statesWait: boolean;
   /** Does any claim name the class? */
   any(signal: Signal): boolean;
+  /** The first claim that is so, advice left out. */
+  find(test: (claim: Signalled, heard: Heard) => boolean): Signalled | undefined;
   /** Does a code name both? */
   inCode(one: Signal, other: Signal): boolean;
 }
@@ -165,8 +167,7 @@ export const decisionTable: readonly Row[] = [
     under: "client",
     except: [429],
     only: (claim, heard) => isOfPlace(claim, heard) || isOfModel(claim, heard) || isForbidden(claim, heard),
-    says: (claim, heard) =>
-      isOfPlace(claim, heard) ? ofPlace(heard) : isOfModel(claim, heard) ? ofModel(claim, heard) : forbidden,
+    says: ofAccess,
   },
 ];
 
@@ -238,16 +239,24 @@ function isLimit(claim: Signalled, heard: Heard): boolean {
   return claim.isCode || !claim.has("content") || claim.has("you");
 }
 
+/** Where it comes from before which model it asks for, before anything else that is not permitted. */
+function ofAccess(_claim: Signalled, heard: Heard): Verdict {
+  if (heard.find(isOfPlace) !== undefined) return ofPlace(heard);
+  const ofThisModel = heard.find(isOfModel);
+  return ofThisModel === undefined ? forbidden : ofModel(ofThisModel, heard);
+}
+
 /** Somebody else's model, or none at all. */
 function isOfModel(claim: Signalled, { status }: Heard): boolean {
   if (!claim.has("model")) return false;
   return claim.has("denied") || (!claim.has("content") && [400, 404, 410, 422].includes(status));
 }
 
-function ofModel(claim: Signalled, { status }: Heard): Verdict {
+function ofModel(claim: Signalled, heard: Heard): Verdict {
+  const { status } = heard;
   if (claim.has("denied"))
     return status === 401 || status === 403 ? { kind: "forbidden", scope: "model" } : modelOfAccount;
-  if (status === 404 || (status !== 410 && (claim.has("account") || claim.has("you")))) return modelOfAccount;
+  if (status === 404 || (status !== 410 && heard.find(isOwned) !== undefined)) return modelOfAccount;
   return { kind: "bad_request", scope: "model", sharedBy: "provider" };
 }
 

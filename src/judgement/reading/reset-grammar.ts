@@ -1,4 +1,4 @@
-/** No stated delay is believed beyond this: 31 days, in milliseconds. */
+/** The longest stated delay that is believed: 31 days, in milliseconds. Longer ones are taken for it. */
 export const maxDelayMs = 31 * 86_400_000;
 
 /** How the number in a reset header is to be read; without one its magnitude decides. */
@@ -44,10 +44,9 @@ const unitMs: Readonly<Record<string, number>> = {
   days: 86_400_000,
 };
 
-/** Whole milliseconds within 0 and 31 days, `null` for everything else. */
+/** Whole milliseconds within 0 and 31 days: more is 31 days. `null` for what is over already, and for NaN. */
 export function boundDelay(delayMs: number): number | null {
-  // NaN fails both comparisons.
-  return delayMs >= 0 && delayMs <= maxDelayMs ? Math.round(delayMs) : null;
+  return delayMs >= 0 ? Math.min(Math.round(delayMs), maxDelayMs) : null;
 }
 
 /** `12`, `12.5`; not `-1`, `1e3`, `0x1f` or an empty text. */
@@ -83,10 +82,16 @@ export function scanDuration(
     const factor = Object.hasOwn(unitMs, unit) ? unitMs[unit] : undefined;
     if (factor === undefined) break;
     delayMs += amount * factor;
-    position = unitEnd;
+    position = skipJoint(text, unitEnd);
     end = unitEnd;
   }
   return end === -1 ? null : { delayMs, end };
+}
+
+/** "24 days, 14 hours and 3 minutes" is one duration. */
+function skipJoint(text: string, start: number): number {
+  const position = text[start] === "," ? start + 1 : start;
+  return text.startsWith(" and ", position) ? position + 5 : position;
 }
 
 /** A whole text that is one duration with units, in milliseconds. */
@@ -136,7 +141,7 @@ export function parseReset(text: string, now: number, unit?: ResetUnit): number 
 
 /**
  * Milliseconds a `Retry-After` asks for, from `now` as the server sees it. Repeated headers arrive joined by commas:
- * the longest wait counts. Anything outside the grammar, past or beyond 31 days is no statement.
+ * the longest wait counts. Anything outside the grammar or past is no statement.
  */
 export function parseRetryAfter(text: string, now: number): number | null {
   // The usual one.
@@ -158,7 +163,8 @@ export function parseRetryAfter(text: string, now: number): number | null {
 
 function parseOneRetryAfter(text: string, now: number): number | null {
   const seconds = parseDecimal(text);
-  if (seconds !== null) return boundDelay(seconds * 1_000);
+  // Some put the instant there, in seconds since 1970.
+  if (seconds !== null) return boundDelay(resetFromNumber(seconds, now, undefined));
   const durationMs = parseDuration(text);
   if (durationMs !== null) return boundDelay(durationMs);
   const instant = parseInstant(text, now);

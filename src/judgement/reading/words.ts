@@ -295,6 +295,8 @@ class SentenceReader {
     const { text } = word;
     if (text === "please" || text === "unrelated") this.#endSentence();
     if (this.#words.length >= maxWords) return;
+    // The id of a request says nothing of the request.
+    if (text === "id" && this.#words.at(-1)?.text === "request") this.#words.pop();
     if (text === "cannot") this.#words.push(can, not);
     else this.#words.push(word);
   }

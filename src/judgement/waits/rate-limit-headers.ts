@@ -61,6 +61,10 @@ export function readHeaderBuckets(headers: HeaderView, now: number, unit?: Reset
   }
   for (const draft of drafts.values()) {
     if (draft.remaining === undefined && draft.reset === undefined) continue;
+    if (draft.remaining?.includes(",") === true) {
+      buckets.push(...listedBuckets(draft, headers, now, unit));
+      continue;
+    }
     buckets.push({
       dimension: draft.name.dimension,
       window: draft.name.window ?? windowOfLimit(draft.limit),
@@ -69,6 +73,26 @@ export function readHeaderBuckets(headers: HeaderView, now: number, unit?: Reset
     });
   }
   return buckets;
+}
+
+/** "0, 4" left with "32400, 1" until the reset: one counter for each window, in the order of the policies. */
+function listedBuckets(
+  { name, remaining = "", reset = "" }: BucketDraft,
+  headers: HeaderView,
+  now: number,
+  unit: ResetUnit | undefined,
+): readonly HeaderBucket[] {
+  const resets = reset.split(",", 8);
+  const policies = parseFieldList(headers.get("x-ratelimit-policy") ?? headers.get("ratelimit-policy") ?? "") ?? [];
+  return remaining.split(",", 8).map((left, place) => {
+    const policy = policies[place];
+    return {
+      dimension: name.dimension,
+      window: name.window ?? (policy === undefined ? null : windowOfPolicy(policy)),
+      remaining: parseRemaining(left),
+      resetMs: resets[place] === undefined ? null : parseReset(resets[place], now, unit),
+    };
+  });
 }
 
 /** The counter that ran dry; of several the one that takes longest to recover. */

@@ -83,12 +83,21 @@ describe("parseReset", () => {
     expect(parseReset("1795176025", now, "epoch")).toBe(25_000);
   });
 
-  it.each(["1795000000", "-5", "", "soon", "99999999", "1e3"])("finds no delay in %j", (text) => {
+  it.each(["1795000000", "-5", "", "soon", "1e3"])("finds no delay in %j", (text) => {
     expect(parseReset(text, now)).toBeNull();
   });
 });
 
+it.each(["99999999", "2678401", "99999999999"])("takes %s seconds, too long to be believed, for 31 days", (text) => {
+  expect(parseReset(text, now)).toBe(31 * 86_400_000);
+  expect(parseRetryAfter(text, now)).toBe(31 * 86_400_000);
+});
+
 describe("parseRetryAfter", () => {
+  it("takes seconds since 1970 for the instant that they are", () => {
+    expect(parseRetryAfter(String(now / 1000 + 40), now)).toBe(40_000);
+  });
+
   it.each([
     ["120", 120_000],
     ["0", 0],
@@ -107,22 +116,12 @@ describe("parseRetryAfter", () => {
     expect(parseRetryAfter(text, now)).toBe(expected);
   });
 
-  it.each([
-    "",
-    " ",
-    "-1000",
-    "1e3",
-    "1e308",
-    "NaN",
-    "soon",
-    "Infinity",
-    "0x10",
-    "99999999999",
-    "2678401",
-    "9".repeat(400),
-  ])("takes %s for no statement", (text) => {
-    expect(parseRetryAfter(text, now)).toBeNull();
-  });
+  it.each(["", " ", "-1000", "1e3", "1e308", "NaN", "soon", "Infinity", "0x10", "9".repeat(400)])(
+    "takes %s for no statement",
+    (text) => {
+      expect(parseRetryAfter(text, now)).toBeNull();
+    },
+  );
 
   it("takes a past date for no statement", () => {
     expect(parseRetryAfter("Fri, 20 Nov 2026 11:00:00 GMT", now)).toBeNull();

@@ -115,6 +115,25 @@ describe("readRetryDelay", () => {
     expect(read({ ratelimit, "ratelimit-policy": policy })).toBe(expected);
   });
 
+  it.each([
+    ["0, 4", 32_400_000],
+    ["321, 0", 1_000],
+  ])("reads two windows in one header, with %s left", (remaining, expected) => {
+    const policy = { "x-ratelimit-limit": "500, 5", "x-ratelimit-policy": "500;w=86400, 5;w=1" };
+    expect(read({ ...policy, "x-ratelimit-remaining": remaining, "x-ratelimit-reset": "32400, 1" })).toBe(expected);
+  });
+
+  it.each<[string, object, number]>([
+    ["a wait in milliseconds", { error: { retry_after_ms: 1_500 } }, 1_500],
+    ["a wait in minutes", { retryAfterMinutes: 2 }, 120_000],
+    ["seconds until the reset", { detail: { reset_seconds: 37 } }, 37_000],
+    ["an instant", { error: { quota: { resetsAt: "2026-11-20T12:00:45Z" } } }, 45_000],
+    ["an instant in seconds since 1970", { resetTime: now / 1_000 + 9 }, 9_000],
+    ["a duration", { quotaResetDelay: "1m3s" }, 63_000],
+  ])("reads %s under a usual name", (_name, body, expected) => {
+    expect(read({}, body)).toBe(expected);
+  });
+
   it("survives a header source that throws", () => {
     const failing = {
       get(): string {
@@ -139,6 +158,10 @@ describe("findDelayInProse", () => {
     ["Please try after 2026-11-20T12:00:30.071Z.", 30_071],
     ["You will regain access on 2026-11-21 at 00:00 UTC.", 43_200_000],
     ["Please wait and then try again in 3s", 3_000],
+    ["Try again in 3 minutes and 20 seconds.", 200_000],
+    ["It resets in 1 day, 2 hours and 3 minutes", 93_780_000],
+    ["Quota will be replenished in 00:30:02.", 1_802_000],
+    ["Please wait about 6 seconds.", 6_000],
   ])("reads %s", (message, expected) => {
     expect(findDelayInProse(message, now)).toBe(expected);
   });
@@ -149,7 +172,6 @@ describe("findDelayInProse", () => {
     "try again in a moment",
     "Your limit will reset at 2026-11-25 19:22:49",
     "Please try after 2026-11-20 12:00:30",
-    "try again in 99999999999999 hours",
     "wait until 5 of them are done",
   ])("finds no delay in: %s", (message) => {
     expect(findDelayInProse(message, now)).toBeNull();

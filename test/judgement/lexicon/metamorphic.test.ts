@@ -1,0 +1,116 @@
+import { describe, expect, it } from "vitest";
+import { normaliseEnvelope } from "../../../src/judgement/reading/envelope.ts";
+import type { Classification } from "../../../src/types.ts";
+import { allCases, classifiersWith, isDecided, wordings } from "../../support/answer-cases.ts";
+
+/** What an answer says, without the form it says it in. */
+interface Said {
+  readonly status: number;
+  readonly message: string;
+  readonly code: string | null;
+}
+
+const now = Date.UTC(2026, 10, 20, 12);
+const classifyBy = classifiersWith()(undefined);
+const classify = (status: number, body: unknown): Classification => classifyBy({ status, body, now });
+
+const answers: readonly Said[] = [
+  ...allCases.filter(({ transport }) => transport === undefined).map(({ response }) => response),
+  ...wordings,
+]
+  .filter(({ status }) => status >= 400)
+  .flatMap(({ status, body }) => {
+    const { message, code } = normaliseEnvelope(body);
+    const isText = message !== null && message.length > 8 && !message.startsWith("<");
+    return isText ? [{ status, message, code: code !== null && /[a-z]/i.test(code) ? code : null }] : [];
+  });
+
+type Form = (said: Said) => unknown;
+
+const usual: Form = ({ message, code }) => ({ error: { message, ...(code === null ? {} : { code }) } });
+
+/** The same in another form: what it means is the same. */
+const forms: Readonly<Record<string, Form>> = {
+  "flat, members in another order": ({ message, code }) => ({ ...(code === null ? {} : { code }), message }),
+  "a list of errors": ({ message, code }) => ({ errors: [{ message, ...(code === null ? {} : { code }) }] }),
+  "a detail": ({ message, code }) => ({ detail: { msg: message, ...(code === null ? {} : { error_code: code }) } }),
+  "RFC 9457": ({ message, code, status }) => ({
+    type: code === null ? "about:blank" : `https://example.com/problems/${code}`,
+    title: "Refused",
+    status,
+    detail: message,
+  }),
+  "members of its own around it": (said) => ({
+    request_id: "req_401",
+    path: "/v1/keys",
+    trace: "t-9",
+    ...(usual(said) as object),
+  }),
+  "JSON in a text of a gateway": (said) => ({ message: `upstream answered: ${JSON.stringify(usual(said))}` }),
+  "an event of a stream": (said) => `event: error\ndata: ${JSON.stringify(usual(said))}\n\n`,
+  "upper case": ({ message, code }) => usual({ status: 0, message: message.toUpperCase(), code }),
+  "no full stops, a request id": ({ message, code }) =>
+    usual({ status: 0, message: `${message.replace(/\.$/, "")} (request id: 8c41-77)`, code }),
+  "an exclamation mark": ({ message, code }) => usual({ status: 0, message: `${message.replace(/\.$/, "")}!`, code }),
+  "a greeting before it": ({ message, code }) => usual({ status: 0, message: `Hello there. ${message}`, code }),
+  "where to read on": ({ message, code }) =>
+    usual({
+      status: 0,
+      message: `${message.replace(/\.$/, "")}. See https://example.com/docs/rate-limits for more.`,
+      code,
+    }),
+  "an echo of the input": (said) => ({ ...(usual(said) as object), input: "invalid api key, insufficient balance" }),
+  "a code in another case": ({ message, code }) =>
+    usual({ status: 0, message, code: code === null ? null : code.replaceAll("_", "-").toUpperCase() }),
+};
+
+describe("the same refusal in another form", () => {
+  it.each(Object.entries(forms))("means the same: %s", (_name, form) => {
+    const changed = answers.filter(
+      (said) => !isDecided(classify(said.status, form(said)), classify(said.status, usual(said))),
+    );
+    expect(
+      changed.map(({ message }) => message).length / answers.length,
+      changed.map(({ status, message }) => `${status} ${message}`).join("\n"),
+    ).toBeLessThanOrEqual(0.01);
+  });
+
+  it("never gives a key up, nor asks another one for a fault of the request", () => {
+    const fatal = Object.values(forms).flatMap((form) =>
+      answers.filter((said) => {
+        const before = classify(said.status, usual(said));
+        const after = classify(said.status, form(said));
+        const isCallers = before.kind === "content_filter" || before.kind === "context_length";
+        return (after.disableKey && !before.disableKey) || (isCallers && after.failover && !before.failover);
+      }),
+    );
+    expect(fatal.map(({ status, message }) => `${status} ${message}`)).toEqual([]);
+  });
+});
+
+describe("a refusal of somebody or something else", () => {
+  const kindOf = (status: number, message: string): string => classify(status, { error: { message } }).kind;
+  const scopeOf = (status: number, message: string): string => classify(status, { error: { message } }).scope;
+
+  it("tells a key from a card, a prompt, a place and a model", () => {
+    expect(kindOf(403, "This API key is invalid.")).toBe("invalid_key");
+    expect(kindOf(403, "This card was declined.")).toBe("bad_request");
+    expect(kindOf(403, "This prompt was flagged.")).toBe("content_filter");
+    expect(scopeOf(403, "This country is not supported.")).toBe("ip");
+    expect(scopeOf(403, "This model is not available on your plan.")).toBe("model");
+  });
+
+  it("tells your limit from ours, and what comes back from what was bought", () => {
+    expect(kindOf(429, "You have reached your request limit.")).toBe("rate_limit");
+    expect(kindOf(429, "Our servers have reached their request limit.")).toBe("overloaded");
+    expect(kindOf(402, "Your monthly quota is exceeded.")).toBe("rate_limit");
+    expect(kindOf(402, "Your quota is exceeded.")).toBe("quota_exhausted");
+    expect(classify(429, { error: { message: "Limit: 5 requests per minute exceeded" } }).window).toBe("minute");
+    expect(classify(429, { error: { message: "Limit: 5 requests per month exceeded" } }).window).toBe("month");
+  });
+
+  it("tells a credential that is missing from one that is wrong", () => {
+    expect(classify(401, { error: { message: "No API key was sent." } }).failover).toBe(false);
+    expect(classify(401, { error: { message: "The API key that was sent is wrong." } }).disableKey).toBe(true);
+  });
+});
