@@ -8,18 +8,18 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { ErrorClassifier } from "../src/judgement/error-classifier.ts";
 import { providerNamed } from "../src/named/presets.ts";
-import type { Classification, ClassificationContext, Kind, Scope } from "../src/types.ts";
-
-interface ProviderCase {
-  readonly id: string;
-  readonly provider: string;
-  readonly confidence: string;
-  readonly context?: ClassificationContext;
-  readonly transport?: { readonly name: string; readonly message: string; readonly cause?: { readonly code?: string } };
-  readonly response: { readonly status: number; readonly headers: Record<string, string>; readonly body: unknown };
-  readonly now: string;
-  readonly expect: Classification;
-}
+import type { Classification, Kind, Scope } from "../src/types.ts";
+import {
+  type AnswerCase,
+  allCases,
+  answerCases,
+  classifiersWith,
+  inputOf,
+  isDecided,
+  laterCases,
+  wordings,
+} from "../test/support/answer-cases.ts";
+import { keptOut } from "../test/support/kept-out.ts";
 
 /** What is compared of a judgement. */
 type Decision = Pick<Classification, "kind" | "scope" | "retryable" | "failover" | "disableKey">;
@@ -28,7 +28,7 @@ type Decision = Pick<Classification, "kind" | "scope" | "retryable" | "failover"
 type Next = "stop" | "same key" | "other key";
 
 interface Judged {
-  readonly entry: ProviderCase;
+  readonly entry: AnswerCase;
   readonly byStatus: Decision;
   readonly bySdk: Next;
   readonly unnamed: Decision;
@@ -41,11 +41,24 @@ export const reportPath = fileURLToPath(new URL("../docs/classification.md", imp
 
 /** The document as it should be now. */
 export function renderReport(): string {
-  const cases = JSON.parse(read("../test/fixtures/provider-cases.json")) as readonly ProviderCase[];
+  const cases = allCases;
   const judged = cases.map(judgeAll);
+  const kept = keptOut();
+  const byWords = classifiersWith()(undefined);
+  const rightWordings = wordings.filter(({ status, body, expect }) =>
+    isDecided(byWords({ status, body, now: 0 }), expect),
+  );
   const lies = judged.filter(({ entry, byStatus }) => entry.transport === undefined && !agrees(byStatus, entry.expect));
   const values: Readonly<Record<string, string>> = {
     cases: String(cases.length),
+    shown: String(answerCases.length),
+    later: String(laterCases.length),
+    confidenceShown: confidenceOf(answerCases),
+    keptStatus: spreadOf(kept.status),
+    keptWords: spreadOf(kept.words),
+    keptNamed: spreadOf(kept.named),
+    wordings: String(wordings.length),
+    wordingsRight: String(rightWordings.length),
     providers: String(new Set(cases.map(({ provider }) => provider)).size),
     confidence: confidenceOf(cases),
     decisions: decisionTable(judged),
@@ -78,7 +91,7 @@ export function renderReport(): string {
   });
 }
 
-function judgeAll(entry: ProviderCase): Judged {
+function judgeAll(entry: AnswerCase): Judged {
   return {
     entry,
     byStatus: judgeByStatus(entry),
@@ -93,7 +106,7 @@ const repeat = { scope: "provider", retryable: true, failover: false, disableKey
 const moveOn = { scope: "key", retryable: false, failover: true, disableKey: false } as const;
 
 /** The table people write, read generously: where a status has a usual name of its own, it gets it. */
-function judgeByStatus({ response: { status }, transport }: ProviderCase): Decision {
+function judgeByStatus({ response: { status }, transport }: AnswerCase): Decision {
   if (transport !== undefined) {
     if (transport.name === "AbortError") return { ...stop, kind: "aborted", scope: "request" };
     const isTimeout = /timeout/i.test(`${transport.name} ${transport.cause?.code ?? ""}`);
@@ -113,7 +126,7 @@ function kindOfServerError(status: number): Kind {
 }
 
 /** The retry rule of the openai SDK 6: the header if there is one, else the status; always with the same key. */
-function judgeBySdk({ response: { status, headers }, transport }: ProviderCase): Next {
+function judgeBySdk({ response: { status, headers }, transport }: AnswerCase): Next {
   if (transport !== undefined) return transport.name === "AbortError" ? "stop" : "same key";
   if (status < 400) return "stop";
   const asked = headers["x-should-retry"];
@@ -122,12 +135,16 @@ function judgeBySdk({ response: { status, headers }, transport }: ProviderCase):
   return status === 408 || status === 409 || status === 429 || status >= 500 ? "same key" : "stop";
 }
 
-function judgeByUs({ response, transport, context, now }: ProviderCase, name: string | undefined): Decision {
+function judgeByUs(entry: AnswerCase, name: string | undefined): Decision {
   const classifier = new ErrorClassifier(name === undefined ? {} : { provider: providerNamed(name) });
-  const input = { context, now: Date.parse(now) };
-  if (transport === undefined) return classifier.classify({ ...input, ...response });
-  const error = Object.assign(new Error(transport.message, { cause: transport.cause }), { name: transport.name });
-  return classifier.classify({ ...input, error });
+  return classifier.classify(inputOf(entry));
+}
+
+/** The mean of shares and how far they spread. */
+function spreadOf(shares: readonly number[]): string {
+  const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
+  const spread = Math.sqrt(shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / shares.length);
+  return `${(100 * mean).toFixed(1)} %, ± ${(100 * spread).toFixed(1)}`;
 }
 
 function nextOf({ failover, retryable }: Pick<Decision, "failover" | "retryable">): Next {
@@ -215,7 +232,7 @@ function providerTable(judged: readonly Judged[]): string {
     ["provider", "cases", "status only", "and `scope`", "openai SDK, again or not", "rotating-fetch", "and `scope`"],
     [...groups].map(([provider, members]) => {
       const count = (isRight: (of: Judged) => boolean): string => String(members.filter(isRight).length);
-      const withScope = (decision: Decision, { expect }: ProviderCase): boolean =>
+      const withScope = (decision: Decision, { expect }: AnswerCase): boolean =>
         agrees(decision, expect) && decision.scope === expect.scope;
       return [
         provider,
@@ -251,7 +268,7 @@ function listOf(judged: readonly Judged[]): string {
   return lines.length === 0 ? "None." : lines.join("\n");
 }
 
-function confidenceOf(cases: readonly ProviderCase[]): string {
+function confidenceOf(cases: readonly AnswerCase[]): string {
   const counts = new Map<string, number>();
   for (const { confidence } of cases) counts.set(confidence, (counts.get(confidence) ?? 0) + 1);
   return [...counts].map(([confidence, count]) => `${count} ${confidence}`).join(", ");

@@ -166,6 +166,7 @@ export type {
   Scope,
   ScopeId,
   SharedBy,
+  Strength,
   Usage,
   WindowName,
 } from "./types.ts";

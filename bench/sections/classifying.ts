@@ -49,12 +49,12 @@ async function commonAnswers(): Promise<void> {
   const limited = { status: 429, headers: new Headers({ ...plainHeaders, "retry-after": "3" }), body: refusal, now };
   const success = { status: 200, headers: new Headers(plainHeaders), body: undefined, now };
   const goals: readonly (readonly [name: string, provider: string, input: ClassifierInput, mostNs: number])[] = [
-    ["429 with 1 KiB of JSON, generic", "generic", limited, 20_000],
-    ["429 with 1 KiB of JSON, openai", "openai", limited, 20_000],
-    ["429 with 1 KiB of JSON, gemini", "gemini", limited, 20_000],
+    ["429 with 1 KiB of JSON, generic", "generic", limited, 40_000],
+    ["429 with 1 KiB of JSON, openai", "openai", limited, 40_000],
+    ["429 with 1 KiB of JSON, gemini", "gemini", limited, 40_000],
     ["200 without counters, openai (2 declared)", "openai", success, 2000],
     ["200 without counters, anthropic (4 declared)", "anthropic", success, 2000],
-    ["200 without counters, generic (none declared)", "generic", success, 100],
+    ["200 without counters, generic (none declared)", "generic", success, 80],
   ];
   const rows = goals.map(([name, provider, input]) => judgeRow(name, classifierOf(provider), input));
   const timings = await compare(rows, { rounds: roundsOf(60) });

@@ -1,5 +1,6 @@
 import { isList, isObject, readField, readList } from "./guarded.ts";
-import { looksLikeCode, sentencesOf, type Word, wordsOfCode } from "./words.ts";
+import { sentencesOf } from "./sentences.ts";
+import { looksLikeCode, type Word, wordsOfCode } from "./words.ts";
 
 /** One thing that an answer says: a sentence, or a code taken apart into words. */
 export interface Claim {
