@@ -21,6 +21,10 @@ const credentialBackoff: LadderSpec = { baseMs: 30 * second, factor: 4, maxMs: h
 const creditBackoff: LadderSpec = { baseMs: hour, factor: 2, maxMs: 24 * hour, jitter: 0.1 };
 /** Also of a balance that no words tell of: a status alone may mean something else. */
 const forbiddenBackoff: LadderSpec = { baseMs: minute, factor: 5, maxMs: hour, jitter: 0.1 };
+/** A day's or a month's limit that states no end is not asked about every few seconds. */
+const longWindowBackoff: LadderSpec = { baseMs: 15 * minute, factor: 2, maxMs: 2 * hour, jitter: 0.1 };
+/** "0 seconds" is believed once; what goes on refusing is asked less and less. */
+const zeroBackoff: LadderSpec = { baseMs: shortestCooldownMs, factor: 4, maxMs: hour, jitter: 0.2 };
 /** A provider in trouble only orders and delays, so its cooldowns are short. */
 const providerBackoff: LadderSpec = { baseMs: second, factor: 2, maxMs: 30 * second, jitter: 0.2 };
 
@@ -57,12 +61,18 @@ export class CooldownPolicy {
    * @param startedAt when the store granted the attempt, on its clock
    */
   changesFor(classification: Classification, attempt: ClassifiedAttempt, startedAt: number): readonly CooldownChange[] {
-    const { kind, failover, scope, strength } = classification;
+    const { kind, failover, scope, strength, window } = classification;
     // What only this request met says nothing of the next.
     if (scope === "request") return [];
     switch (kind) {
       case "rate_limit":
-        return cool(classification, startedAt, this.#scopeOf(classification, attempt), this.#backoff, "heuristic");
+        return cool(
+          classification,
+          startedAt,
+          this.#scopeOf(classification, attempt),
+          window === "day" || window === "month" ? longWindowBackoff : this.#backoff,
+          "heuristic",
+        );
       case "quota_exhausted":
         return cool(
           classification,
@@ -117,5 +127,7 @@ function cool(
   guess: CooldownSource,
 ): readonly CooldownChange[] {
   if (retryAfterMs === null) return [{ scope, set: { ladder, attemptStartedAt }, reason, source: guess }];
+  if (retryAfterMs === 0)
+    return [{ scope, set: { ladder: zeroBackoff, attemptStartedAt }, reason, source: "heuristic" }];
   return [{ scope, set: { forMs: Math.max(retryAfterMs, shortestCooldownMs) }, reason, source: "authoritative" }];
 }

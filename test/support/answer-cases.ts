@@ -38,6 +38,9 @@ export const laterCases: readonly AnswerCase[] = read("provider-cases-2.json");
 export const allCases: readonly AnswerCase[] = [...answerCases, ...laterCases];
 export const wordings: readonly WordingCase[] = read("refusal-wordings.json");
 export const temptingFaults: readonly WordingCase[] = read("tempting-faults.json");
+/** What a thesaurus has for words of refusals. */
+export const synonyms: { readonly source: string; readonly words: Readonly<Record<string, readonly string[]>> } =
+  read("synonyms.json");
 
 function read<Value>(name: string): Value {
   return JSON.parse(readFileSync(fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)), "utf8")) as Value;

@@ -53,6 +53,7 @@ const rateLimit = { kind: "rate_limit" } as const;
 const overloaded = { kind: "overloaded" } as const;
 const ofThisModel = { kind: "overloaded", scope: "model", sharedBy: "provider" } as const;
 const forbidden = { kind: "forbidden" } as const;
+const forbiddenAccount = { kind: "forbidden", scope: "account", sharedBy: "account" } as const;
 /** Not open to this account: another one may have it. */
 const modelOfAccount = { kind: "bad_request", scope: "model", sharedBy: "account", failover: true } as const;
 /** A smaller request can be paid for. */
@@ -240,10 +241,11 @@ function isLimit(claim: Signalled, heard: Heard): boolean {
 }
 
 /** Where it comes from before which model it asks for, before anything else that is not permitted. */
-function ofAccess(_claim: Signalled, heard: Heard): Verdict {
+function ofAccess(claim: Signalled, heard: Heard): Verdict {
   if (heard.find(isOfPlace) !== undefined) return ofPlace(heard);
   const ofThisModel = heard.find(isOfModel);
-  return ofThisModel === undefined ? forbidden : ofModel(ofThisModel, heard);
+  if (ofThisModel !== undefined) return ofModel(ofThisModel, heard);
+  return claim.has("account") ? forbiddenAccount : forbidden;
 }
 
 /** Somebody else's model, or none at all. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { normaliseEnvelope } from "../../../src/judgement/reading/envelope.ts";
 import type { Classification } from "../../../src/types.ts";
-import { allCases, classifiersWith, isDecided, wordings } from "../../support/answer-cases.ts";
+import { allCases, classifiersWith, isDecided, synonyms, wordings } from "../../support/answer-cases.ts";
 
 /** What an answer says, without the form it says it in. */
 interface Said {
@@ -85,6 +85,39 @@ describe("the same refusal in another form", () => {
       }),
     );
     expect(fatal.map(({ status, message }) => `${status} ${message}`)).toEqual([]);
+  });
+});
+
+describe("the same refusal in words of a thesaurus", () => {
+  const changes = answers.flatMap((said) => {
+    const before = classify(said.status, usual(said));
+    return Object.entries(synonyms.words).flatMap(([word, others]) => {
+      const pattern = new RegExp(`\\b${word}\\b`, "i");
+      if (!pattern.test(said.message)) return [];
+      return others.map((other) => {
+        const message = said.message.replace(pattern, other);
+        return { message, before, after: classify(said.status, usual({ ...said, message })) };
+      });
+    });
+  });
+
+  it("prints how often it is understood", () => {
+    const same = changes.filter(({ before, after }) => isDecided(after, before));
+    const open = changes.filter(({ before, after }) => !isDecided(after, before) && after.strength !== "certain");
+    process.stdout.write(
+      `synonyms: ${changes.length} changes, ${same.length} decided as before, ${open.length} left to the status\n`,
+    );
+    expect(changes.length).toBeGreaterThan(1_000);
+  });
+
+  it("gives no key up, and asks no other key for a fault of the request", () => {
+    const fatal = changes.filter(({ before, after }) => {
+      const isCallers = ["bad_request", "content_filter", "context_length"].includes(before.kind);
+      const isWorse = (after.disableKey && !before.disableKey) || (isCallers && !before.failover && after.failover);
+      // What is left to the status is likely at most, and gives up no key.
+      return isWorse && after.strength === "certain";
+    });
+    expect(fatal.map(({ message, after }) => `${after.kind}: ${message}`)).toEqual([]);
   });
 });
 
