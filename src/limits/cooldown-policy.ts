@@ -65,22 +65,14 @@ export class CooldownPolicy {
     // What only this request met says nothing of the next.
     if (scope === "request") return [];
     switch (kind) {
-      case "rate_limit":
-        return cool(
-          classification,
-          startedAt,
-          this.#scopeOf(classification, attempt),
-          window === "day" || window === "month" ? longWindowBackoff : this.#backoff,
-          "heuristic",
-        );
-      case "quota_exhausted":
-        return cool(
-          classification,
-          startedAt,
-          this.#scopeOf(classification, attempt),
-          strength === "certain" ? creditBackoff : forbiddenBackoff,
-          "credit",
-        );
+      case "rate_limit": {
+        const isLong = window === "day" || window === "month";
+        return this.#cool(classification, attempt, startedAt, isLong ? longWindowBackoff : this.#backoff);
+      }
+      case "quota_exhausted": {
+        const ladder = strength === "certain" ? creditBackoff : forbiddenBackoff;
+        return this.#cool(classification, attempt, startedAt, ladder, "credit");
+      }
       case "invalid_key": {
         const { key, secretUsed } = attempt;
         const where = credentialScope(key.account.provider.id, secretUsed.fingerprint ?? key.id);
@@ -88,19 +80,30 @@ export class CooldownPolicy {
         return [{ scope: where, set, reason: kind, source: "heuristic" }];
       }
       case "forbidden":
-        return failover
-          ? cool(classification, startedAt, this.#scopeOf(classification, attempt), forbiddenBackoff, "heuristic")
-          : [];
+        return failover ? this.#cool(classification, attempt, startedAt, forbiddenBackoff) : [];
       case "overloaded":
       case "server_error":
       case "network":
       case "timeout":
-        if (scope === "ip")
-          return cool(classification, startedAt, this.#addressOf(attempt.key), providerBackoff, "heuristic");
-        return cool(classification, startedAt, originScope(attempt.origin), providerBackoff, "heuristic");
+        return cool(
+          classification,
+          startedAt,
+          scope === "ip" ? this.#addressOf(attempt.key) : originScope(attempt.origin),
+          providerBackoff,
+        );
       default:
         return [];
     }
+  }
+
+  #cool(
+    classification: Classification,
+    attempt: ClassifiedAttempt,
+    startedAt: number,
+    ladder: LadderSpec,
+    guess?: CooldownSource,
+  ): readonly CooldownChange[] {
+    return cool(classification, startedAt, this.#scopeOf(classification, attempt), ladder, guess);
   }
 
   #scopeOf({ scope, sharedBy }: Classification, attempt: ClassifiedAttempt): ScopeId {
@@ -124,7 +127,7 @@ function cool(
   attemptStartedAt: number,
   scope: ScopeId,
   ladder: LadderSpec,
-  guess: CooldownSource,
+  guess: CooldownSource = "heuristic",
 ): readonly CooldownChange[] {
   if (retryAfterMs === null) return [{ scope, set: { ladder, attemptStartedAt }, reason, source: guess }];
   if (retryAfterMs === 0)

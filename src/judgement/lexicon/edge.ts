@@ -1,3 +1,4 @@
+import { errorTextsIn } from "../reading/error-headers.ts";
 import type { Facts } from "../reading/facts.ts";
 import { readField, readIdentifier } from "../reading/guarded.ts";
 import type { Verdict } from "./verdict.ts";
@@ -36,7 +37,7 @@ export function verdictByPage({ format, page, status, headers }: Facts): Verdict
   if (!pageStatuses.includes(status)) return null;
   if (format === "text" && edgeReferences.some((words) => page.includes(words))) return ofAddress(status);
   if (format !== "markup") return null;
-  if (page.startsWith("<?xml") || headers.errorTexts().length > 0) return null;
+  if (page.startsWith("<?xml") || errorTextsIn(headers).length > 0) return null;
   return ofAddress(status);
 }
 

@@ -2,6 +2,7 @@ import type { ClassificationContext } from "../../types.ts";
 import { type BodyFormat, type DecodedBody, decodeBody } from "./body.ts";
 import { hear, type Said } from "./claims.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
+import { errorTextsIn } from "./error-headers.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
 import { type HeaderSource, HeaderView, readServerTime } from "./headers.ts";
 import { looksRefused } from "./refused-success.ts";
@@ -70,7 +71,7 @@ export class Facts {
 
   /** Sentences and codes of the whole answer, for the lexicon. */
   get said(): Said {
-    this.#said ??= hear(this.format === "markup" ? undefined : this.body, this.headers.errorTexts());
+    this.#said ??= hear(this.format === "markup" ? undefined : this.body, errorTextsIn(this.headers));
     return this.#said;
   }
 
@@ -108,7 +109,9 @@ function successMarks({ format, value, isSalvaged }: DecodedBody, evenWithoutErr
   // Pieces of an answer that was cut off may be anything, model output too.
   if (format !== "structured" || isSalvaged === true) return null;
   if (holdsError(value)) return { isDoubtful: false, looksRefused: true };
-  if (looksRefused(value)) return { isDoubtful: true, looksRefused: true };
+  // Most successes tell at once that they hold what was asked for.
+  const isPlain = readField(value, "choices") !== undefined || readField(value, "candidates") !== undefined;
+  if (!isPlain && looksRefused(value)) return { isDoubtful: true, looksRefused: true };
   return evenWithoutError ? { isDoubtful: true, looksRefused: false } : null;
 }
 

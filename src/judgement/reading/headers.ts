@@ -62,7 +62,7 @@ export class HeaderView {
 
   /** @param name in lower case */
   get(name: string): string | null {
-    if (!this.#hasGet) return this.#entries().get(name) ?? null;
+    if (!this.#hasGet) return this.entries().get(name) ?? null;
     try {
       return asValue((this.#source as { get(name: string): unknown }).get(name));
     } catch {
@@ -80,22 +80,12 @@ export class HeaderView {
       }
       return found;
     }
-    for (const entry of this.#entries()) if (isRateLimitName(entry[0])) found.push(entry);
+    for (const entry of this.entries()) if (isRateLimitName(entry[0])) found.push(entry);
     return found;
   }
 
-  /** What headers say of an error in words or codes. */
-  errorTexts(): readonly string[] {
-    const texts: string[] = [];
-    if (this.#hasGet && typeof readField(this.#source, "forEach") !== "function") return texts;
-    for (const [name, value] of this.#entries()) {
-      if (name === "www-authenticate") texts.push(...authenticateTexts(value));
-      else if (isErrorName(name)) texts.push(cutText(value, 256));
-    }
-    return texts;
-  }
-
-  #entries(): ReadonlyMap<string, string> {
+  /** All there are, by name in lower case; of a source that can only be asked by name, none. */
+  entries(): ReadonlyMap<string, string> {
     if (this.#all === null) {
       this.#all = new Map();
       try {
@@ -133,28 +123,6 @@ function isRateLimitName(name: string): boolean {
     name.startsWith("ratelimit-") ||
     name.startsWith("anthropic-ratelimit-")
   );
-}
-
-function isErrorName(name: string): boolean {
-  if (name.includes("ratelimit")) return false;
-  return (
-    name.includes("error") ||
-    name.includes("-err-") ||
-    name.includes("fault") ||
-    name.endsWith("-limited-reason") ||
-    name === "grpc-message"
-  );
-}
-
-/** `error="…"` and `error_description="…"`. */
-function authenticateTexts(value: string): readonly string[] {
-  const texts: string[] = [];
-  for (const name of ['error="', 'error_description="']) {
-    const start = value.indexOf(name);
-    const end = start === -1 ? -1 : value.indexOf('"', start + name.length);
-    if (end !== -1) texts.push(value.slice(start + name.length, end));
-  }
-  return texts;
 }
 
 function asValue(raw: unknown): string | null {

@@ -61,38 +61,21 @@ export function readHeaderBuckets(headers: HeaderView, now: number, unit?: Reset
   }
   for (const draft of drafts.values()) {
     if (draft.remaining === undefined && draft.reset === undefined) continue;
-    if (draft.remaining?.includes(",") === true) {
-      buckets.push(...listedBuckets(draft, headers, now, unit));
-      continue;
+    const { dimension, window } = draft.name;
+    // "0, 4" left with "32400, 1" until the reset: one counter for each window.
+    const lefts = draft.remaining?.split(",", 8) ?? [undefined];
+    const resets = lefts.length > 1 ? draft.reset?.split(",", 8) : [draft.reset];
+    for (const [place, left] of lefts.entries()) {
+      const reset = resets?.[place];
+      buckets.push({
+        dimension,
+        window: window ?? windowOfLimit(draft.limit),
+        remaining: left === undefined ? null : parseRemaining(left),
+        resetMs: reset === undefined ? null : parseReset(reset, now, unit),
+      });
     }
-    buckets.push({
-      dimension: draft.name.dimension,
-      window: draft.name.window ?? windowOfLimit(draft.limit),
-      remaining: draft.remaining === undefined ? null : parseRemaining(draft.remaining),
-      resetMs: draft.reset === undefined ? null : parseReset(draft.reset, now, unit),
-    });
   }
   return buckets;
-}
-
-/** "0, 4" left with "32400, 1" until the reset: one counter for each window, in the order of the policies. */
-function listedBuckets(
-  { name, remaining = "", reset = "" }: BucketDraft,
-  headers: HeaderView,
-  now: number,
-  unit: ResetUnit | undefined,
-): readonly HeaderBucket[] {
-  const resets = reset.split(",", 8);
-  const policies = parseFieldList(headers.get("x-ratelimit-policy") ?? headers.get("ratelimit-policy") ?? "") ?? [];
-  return remaining.split(",", 8).map((left, place) => {
-    const policy = policies[place];
-    return {
-      dimension: name.dimension,
-      window: name.window ?? (policy === undefined ? null : windowOfPolicy(policy)),
-      remaining: parseRemaining(left),
-      resetMs: resets[place] === undefined ? null : parseReset(resets[place], now, unit),
-    };
-  });
 }
 
 /** The counter that ran dry; of several the one that takes longest to recover. */
