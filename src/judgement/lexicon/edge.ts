@@ -1,4 +1,4 @@
-import { errorTextsIn } from "../reading/error-headers.ts";
+import { errorTextsIn } from "../reading/claims.ts";
 import type { Facts } from "../reading/facts.ts";
 import { readField, readIdentifier } from "../reading/guarded.ts";
 import type { Verdict } from "./verdict.ts";
@@ -23,7 +23,9 @@ export function verdictByEdge(facts: Facts): Verdict | null {
   const { page, status, body } = facts;
   if (status < 400 || status >= 500) return null;
   if (facts.headers.get("cf-mitigated") !== null) return ofAddress(status);
-  if (readsAsEdge(body)) return ofAddress(status);
+  // Cloudflare's own error in JSON.
+  if (readField(body, "cloudflare_error") === true && readIdentifier(body, "error_code") !== null)
+    return ofAddress(status);
   if (page === "" || !page.includes("10")) return null;
   if (limitMarkers.some((marker) => page.includes(marker))) return addressLimit;
   return blockMarkers.some((marker) => page.includes(marker)) ? addressBlock : null;
@@ -43,9 +45,4 @@ export function verdictByPage({ format, page, status, headers }: Facts): Verdict
 
 function ofAddress(status: number): Verdict {
   return status === 429 ? addressLimit : addressBlock;
-}
-
-/** Cloudflare's own error in JSON. */
-function readsAsEdge(body: unknown): boolean {
-  return readField(body, "cloudflare_error") === true && readIdentifier(body, "error_code") !== null;
 }

@@ -1,4 +1,5 @@
-import { isList, isObject, readField, readList } from "./guarded.ts";
+import { containsAny, cutText, isList, isObject, readField, readList } from "./guarded.ts";
+import type { HeaderView } from "./headers.ts";
 import { sentencesOf } from "./sentences.ts";
 import { looksLikeCode, type Word, wordsOfCode } from "./words.ts";
 
@@ -47,9 +48,32 @@ const heard = setOf(
     "errorinfo reasonphrase statustext text warning failure userMessage usermessage developermessage statusmessage retcode",
 );
 
+const errorNames = ["error", "-err-", "fault", "limited-reason", "grpc-message"];
+
 /** Names of waits and of instants, folded, with what they are short of. */
 const timeNames =
   /^(?:x?(?:quota|rate|ratelimit|limit)?(?:retryafter|retryin|retrydelay|wait|waittime|waitfor|cooldown|resetafter|resetin|resetsin|resetdelay|resetseconds|timeuntilreset|secondsremaining|secondstowait|estimatedtime|resetat|resetsat|resettime|resettimestamp|resetdate|availableat|retryat|blockeduntil|nextreset|until)(?:ms|s|sec|secs|seconds|minutes|milliseconds)?)$/;
+
+/** What headers say of an error in words or codes. */
+export function errorTextsIn(headers: HeaderView): readonly string[] {
+  const texts: string[] = [];
+  for (const [name, value] of headers.entries()) {
+    if (name === "www-authenticate") texts.push(...authenticateTexts(value));
+    else if (containsAny(name, errorNames) && !name.includes("ratelimit")) texts.push(cutText(value, 256));
+  }
+  return texts;
+}
+
+/** `error="…"` and `error_description="…"`. */
+function authenticateTexts(value: string): readonly string[] {
+  const texts: string[] = [];
+  for (const name of ['error="', 'error_description="']) {
+    const start = value.indexOf(name);
+    const end = start === -1 ? -1 : value.indexOf('"', start + name.length);
+    if (end !== -1) texts.push(value.slice(start + name.length, end));
+  }
+  return texts;
+}
 
 /** Walks a body, or hears a text. Bounded whatever it is given; never throws. */
 export function hear(body: unknown, headerTexts: readonly string[]): Said {

@@ -1,8 +1,7 @@
 import type { ClassificationContext } from "../../types.ts";
 import { type BodyFormat, type DecodedBody, decodeBody } from "./body.ts";
-import { hear, type Said } from "./claims.ts";
+import { errorTextsIn, hear, type Said } from "./claims.ts";
 import { type ErrorEnvelope, envelopeOf, foldIdentifier, holdsError } from "./envelope.ts";
-import { errorTextsIn } from "./error-headers.ts";
 import { isObject, maxMessageLength, readField, readIdentifier } from "./guarded.ts";
 import { type HeaderSource, HeaderView, readServerTime } from "./headers.ts";
 import { looksRefused } from "./refused-success.ts";
