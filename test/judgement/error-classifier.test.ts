@@ -123,6 +123,48 @@ describe("ErrorClassifier", () => {
   });
 });
 
+describe("ErrorClassifier on how much an answer says", () => {
+  it.each<[string, Omit<ClassifierInput, "now">, Classification["strength"]]>([
+    ["words", { status: 403, body: error("This API key has been revoked.") }, "certain"],
+    ["a code", { status: 418, body: error("no", { code: "insufficient_quota" }) }, "certain"],
+    ["an edge's mark", { status: 403, body: "error code: 1020" }, "certain"],
+    ["a failed connection", { error: new TypeError("fetch failed") }, "certain"],
+    ["a bare 401", { status: 401 }, "likely"],
+    ["a 403 in words that nobody knows", { status: 403, body: error("Computer says no.") }, "likely"],
+    ["a bare 503", { status: 503 }, "likely"],
+    ["a bare 418", { status: 418 }, "unknown"],
+    ["gibberish under 400", { status: 400, body: error("E-7741") }, "unknown"],
+  ])("is told by %s", (_name, input, strength) => {
+    expect(classify(input).strength).toBe(strength);
+  });
+});
+
+describe("ErrorClassifier on successes that look like refusals", () => {
+  it.each<[string, unknown, Classification["kind"]]>([
+    ["success: false", { success: false, message: "Invalid API key" }, "invalid_key"],
+    [
+      "an error message",
+      { error_message: "The provided API key is expired.", status: "REQUEST_DENIED" },
+      "invalid_key",
+    ],
+    ["nothing but a note", { Note: "Our call frequency is 5 calls per minute." }, "rate_limit"],
+    ["a status in words", { status: "0", message: "NOTOK", result: "Max rate limit reached" }, "rate_limit"],
+    ["a code beside a text", { code: 4290, msg: "请求过于频繁", data: null }, "rate_limit"],
+  ])("believes words beside %s", (_name, body, kind) => {
+    expect(classify({ status: 200, body }).kind).toBe(kind);
+  });
+
+  it.each<[string, unknown]>([
+    ["a failure that no words explain", { success: false }],
+    ["a setting about limits", { message: "Your rate limit settings were saved" }],
+    ["data beside a code", { code: 7, message: "rate limit exceeded", data: { id: 1 } }],
+    ["model output", { choices: [{ message: { content: "Invalid API key" } }], success: false }],
+    ["a job that failed", { status: "failed", id: "job-1", progress: 3 }],
+  ])("takes %s for a success", (_name, body) => {
+    expect(classify({ status: 200, body }).kind).toBe("none");
+  });
+});
+
 describe("ErrorClassifier on codes and words", () => {
   it.each<Row>([
     [

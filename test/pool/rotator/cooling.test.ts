@@ -4,6 +4,13 @@ import { invalidKey, judged, named, RotatorWorld, rateLimit, storeKinds } from "
 
 const hourMs = 3_600_000;
 
+/** How long each cooldown is, in minutes. */
+function restsOf(world: RotatorWorld): readonly number[] {
+  const rests: number[] = [];
+  world.rotator.on("key-cooled", ({ forMs }) => rests.push(forMs / 60_000));
+  return rests;
+}
+
 describe.each(storeKinds)("KeyRotator cooling keys over $name", ({ makeStore }) => {
   it("moves to another key at once and leaves a refused one alone for as long as the provider said", async () => {
     const world = new RotatorWorld(makeStore, named("a", "b"));
@@ -38,6 +45,48 @@ describe.each(storeKinds)("KeyRotator cooling keys over $name", ({ makeStore }) 
     }
     await world.failKey("a", rateLimit(40_000));
     expect((await world.exhausted()).retryAfterMs).toBeGreaterThan(39_000);
+  });
+
+  it("puts nothing into cooldown for what only the request met, whatever was said of it", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    for (const kind of ["rate_limit", "quota_exhausted", "forbidden", "invalid_key", "overloaded"] as const) {
+      await world.failKey("a", judged({ kind, scope: "request", sharedBy: "request", retryAfterMs: 60_000 }));
+      expect(await world.ids(1)).toEqual(["a"]);
+    }
+  });
+
+  it("believes a delay of nothing once, and then asks less and less", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    const waits: number[] = [];
+    for (let round = 0; round < 4; round++) {
+      await world.failKey("a", rateLimit(0));
+      waits.push((await world.exhausted()).retryAfterMs ?? 0);
+      await world.advance(20_000);
+    }
+    for (const [place, leastMs] of [80, 320, 1280, 5120].entries()) expect(waits[place]).toBeGreaterThan(leastMs);
+    expect(waits[0]).toBeLessThan(200);
+  });
+
+  it("rests a day's limit that states no end for a quarter of an hour at first, then ever longer", async () => {
+    const world = new RotatorWorld(makeStore, named("a"));
+    const rests = restsOf(world);
+    for (let refusal = 0; refusal < 5; refusal++) {
+      await world.failKey("a", judged({ window: "day" }));
+      await world.advance(3 * hourMs);
+    }
+    for (const [place, minutes] of [15, 30, 60, 120, 120].entries())
+      expect(Math.abs((rests[place] ?? 0) - minutes)).toBeLessThanOrEqual(minutes * 0.1);
+  });
+
+  it("rests an account for an hour on words about its balance, and for a minute on a bare status", async () => {
+    const rested = async (strength: "certain" | "likely"): Promise<number | undefined> => {
+      const world = new RotatorWorld(makeStore, named("a"));
+      const rests = restsOf(world);
+      await world.failKey("a", judged({ kind: "quota_exhausted", scope: "account", strength }));
+      return rests[0];
+    };
+    expect(await rested("certain")).toBeGreaterThan(50);
+    expect(await rested("likely")).toBeLessThan(2);
   });
 
   it("does not punish a key more for requests that were under way when it was refused", async () => {

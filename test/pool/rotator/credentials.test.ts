@@ -20,6 +20,16 @@ describe.each(storeKinds)("KeyRotator and refused credentials over $name", ({ ma
     expect(await world.ids(3)).toEqual(["b", "b", "b"]);
   });
 
+  it("never disables a key on a status alone, however often it is refused", async () => {
+    const world = new RotatorWorld(makeStore, named("a", "b"));
+    for (let refusal = 0; refusal < 8; refusal++) {
+      await world.failKey("a", { ...dead, strength: "likely" });
+      await world.advance(70 * minuteMs);
+    }
+    expect((await world.rotator.snapshot()).keys[0]?.enabled).toBe(true);
+    expect(await world.ids(2, { prefer: "a" })).toEqual(["a", "a"]);
+  });
+
   it("forgets refusals after a success: a fresh key may need minutes to be known", async () => {
     const world = new RotatorWorld(makeStore, named("a", "b"));
     for (let round = 0; round < 3; round++) {
