@@ -237,7 +237,10 @@ export interface Provider {
    * usual names, their numbers read by magnitude, and those of a success are not read at all.
    */
   readonly headers?: readonly HeaderCounter[] | undefined;
-  /** Rules for errors, the most specific first; asked before what holds for every API. */
+  /**
+   * Rules for errors, the most specific first; asked before what holds for every API. Those that name nothing but a status are asked
+   * after the words of an answer, and fill in what words of the same kind leave open.
+   */
   readonly errors?: readonly ErrorRule[] | undefined;
   /** Zone in which the provider's day begins at midnight; where given, also of times in messages that name none. @default "UTC" */
   readonly dayZone?: string | undefined;
