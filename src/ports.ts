@@ -119,23 +119,32 @@ export interface RefusedAttempt {
   readonly status: number | null;
   readonly classification: Classification;
   readonly headers: HeaderReader | undefined;
-  /** Equal for refusals with the same status in the same words. It may quote the request: not for a log. */
+  /** Equal for refusals with the same status in the same words, whatever ids and numbers. It may quote the request: not for a log. */
   readonly fingerprint: string;
+  /** Whose request it is: its affinity, where it has one, else the call. Equal for the same one. */
+  readonly subject: unknown;
+  /** May the same request be sent to another account on a guess? */
+  readonly repeatable: boolean;
 }
 
-/** What a call does after a refusal. */
-export type Advice =
-  /** The refusal is the answer; `undo` ends the cooldowns that these attempts began. */
-  | { readonly advice: "return"; readonly undo?: readonly LeaseFacts[] | undefined }
+/** What a call does after a refusal, and what follows for the pool. */
+export type Advice = {
+  /** @default nothing */
+  readonly changes?: readonly PoolChange[] | undefined;
+} & (
+  | /** The refusal is the answer. */ { readonly advice: "return" }
   /** Another account, and none of these. */
   | { readonly advice: "next"; readonly except?: readonly string[] | undefined }
   /** Any account, but not before this time of the monotonic clock. */
-  | { readonly advice: "wait"; readonly until: number };
+  | { readonly advice: "wait"; readonly until: number }
+);
 
 /** Advises a call that was refused. The first advisor who says something is followed. */
 export interface WalkAdvisor {
   /** @param earlier the call's refusals before this one, oldest first */
   advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined;
+  /** Another account served the call in the end. */
+  served?(lease: LeaseFacts, earlier: readonly RefusedAttempt[]): PoolChanges;
 }
 
 /**

@@ -1,0 +1,248 @@
+import type {
+  Advice,
+  LeaseFacts,
+  LeaseResult,
+  ObservedKey,
+  Observer,
+  PoolChange,
+  PoolObserver,
+  RefusedAttempt,
+  WalkAdvisor,
+} from "../../ports.ts";
+import { RecentMap } from "../../recent-map.ts";
+import type { Clock } from "../../types.ts";
+import { RefusalCounts } from "./refusal-counts.ts";
+import { type Suspicion, Suspicions } from "./suspicions.ts";
+
+const minute = 60_000;
+/** All is forgotten so long after the last refusal that evidence looked at, and the last cooldown it began. */
+const watchedMs = 5 * minute;
+/** Kinds of refusals that are told apart. */
+const mostFingerprints = 64;
+/** So unlikely (one in ten thousand) must an account's refusals be, if it were good, before it cools down for them. */
+const threshold = -Math.log(0.0001);
+/** What an account that cooled down for it keeps: one more contrast cools it again. */
+const kept = -Math.log(0.02);
+/** From here on a suspicion is worth a second opinion, whatever is known of the words. */
+const suspicious = -Math.log(0.1);
+/** How long an account comes last after another one served what it had refused. */
+const heldBackMs = 30_000;
+const longestCooldownMs = 60 * minute;
+/** Further accounts that a call is sent to for refusals known as a matter of accounts. */
+const mostFurther = 3;
+/** Statuses of outcomes: their requests are never sent again on a guess. */
+const outcomes: ReadonlySet<number | null> = new Set([402, 409]);
+
+/** What a kind of refusal turned out to mean. */
+export interface LearnedRefusal {
+  readonly provider: string;
+  readonly status: number | null;
+  /** `account`: others serve what is refused like this. `request`: others refuse it alike. */
+  readonly means: "account" | "request";
+}
+
+export interface EvidenceParts {
+  readonly clock: Clock;
+  readonly attach: (observer: Observer) => () => void;
+  readonly accountCount: () => number;
+  readonly learned: (refusal: LearnedRefusal) => void;
+}
+
+/**
+ * What refusals mean that no words tell, learnt from what other accounts answer to the same request, and what the same account
+ * answers to others. An account is suspected the more, the rarer its refusal is elsewhere; what it serves clears it. Refused
+ * alike by two accounts, a request is at fault. Nothing of it exists before the first refusal whose meaning is not certain, and
+ * all of it is forgotten five minutes after the last, or after the cooldown that followed. It never gives a key up.
+ */
+export class Evidence implements PoolObserver, WalkAdvisor {
+  readonly #parts: EvidenceParts;
+  readonly #refusals = new RecentMap<RefusalCounts>(mostFingerprints);
+  readonly #suspicions = new Suspicions();
+  /** Requests that the pool served while it was watched. */
+  #served = 0;
+  #watchedUntil = Number.NEGATIVE_INFINITY;
+  #stopWatching: (() => void) | undefined;
+
+  constructor(parts: EvidenceParts) {
+    this.#parts = parts;
+  }
+
+  /** What a call does after a refusal whose meaning is not certain. */
+  advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined {
+    const { classification, status, lease } = refusal;
+    if (!isLookedAt(refusal)) return undefined;
+    const now = this.#watch();
+    const counts = this.#countsOf(refusal, now);
+    counts.onAsked(lease.accountId, true, now);
+    if (this.#parts.accountCount() < 2) return undefined;
+    const suspicion = this.#suspicions.note(lease, refusal.fingerprint);
+    const before = suspicion.score;
+    this.#score(suspicion, refusal, counts, now);
+    const alike = earlier.filter((other) => isAlike(other, refusal));
+    if (alike.length > 0) return this.#refusedAlike(refusal, alike, suspicion, before, counts, now);
+    if (classification.failover) return undefined;
+    const changes = this.#coolIfClear(suspicion, lease, now);
+    if (outcomes.has(status) || !refusal.repeatable || counts.alikeBy === refusal.subject) return returned(changes);
+    const guessed = earlier.filter(isLookedAt).length;
+    const goesOn = counts.isOfAccounts
+      ? guessed < mostFurther
+      : guessed === 0 && this.#asks(refusal, suspicion, counts, now);
+    if (!goesOn || (classification.strength === "certain" && suspicion.count < 4)) return returned(changes);
+    return { advice: "next", except: this.#suspectedBeside(lease), changes };
+  }
+
+  /** Another account served what these refused: the refusals were theirs. */
+  served(lease: LeaseFacts, earlier: readonly RefusedAttempt[]): readonly PoolChange[] {
+    const changes: PoolChange[] = [];
+    const now = this.#parts.clock.monotonic();
+    for (const refusal of earlier) {
+      const { accountId } = refusal.lease;
+      if (!isLookedAt(refusal) || accountId === lease.accountId) continue;
+      const counts = this.#countsOf(refusal, now);
+      counts.onServedElsewhere();
+      this.#tell(refusal, counts);
+      changes.push({ deprioritize: accountId, forMs: heldBackMs });
+      const suspicion = this.#suspicions.find(accountId, refusal.lease.model);
+      if (suspicion?.fingerprint !== refusal.fingerprint) continue;
+      suspicion.score -= Math.log(Math.max(0.02, counts.shareOfOthers(accountId, now)));
+      changes.push(...this.#coolIfClear(suspicion, refusal.lease, now));
+    }
+    return changes;
+  }
+
+  keyRemoved({ accountId }: ObservedKey): void {
+    this.#suspicions.forget(accountId);
+  }
+
+  describe({ accountId }: ObservedKey): object | undefined {
+    const suspected = this.#suspicions
+      .of(accountId)
+      .map(({ model, count }) => ({ model: model ?? null, refusals: count }));
+    return suspected.length === 0 ? undefined : { suspected };
+  }
+
+  /** A refusal counts against an account where others were served since its last one, and once a minute for a subject. */
+  #score(suspicion: Suspicion, { lease, subject }: RefusedAttempt, counts: RefusalCounts, now: number): void {
+    suspicion.count++;
+    const isSameSubject = suspicion.subject === subject && now - suspicion.subjectAt < minute;
+    if (this.#served !== suspicion.servedBefore && !isSameSubject)
+      suspicion.score -= Math.log(counts.shareOfOthers(lease.accountId, now));
+    suspicion.servedBefore = this.#served;
+    if (isSameSubject) return;
+    suspicion.subject = subject;
+    suspicion.subjectAt = now;
+  }
+
+  /** The request is at fault: what it cost these accounts is taken back, and the answer is the caller's. */
+  #refusedAlike(
+    refusal: RefusedAttempt,
+    alike: readonly RefusedAttempt[],
+    suspicion: Suspicion,
+    before: number,
+    counts: RefusalCounts,
+    now: number,
+  ): Advice {
+    counts.onRefusedAlike(refusal.subject, now);
+    suspicion.score = Math.max(0, before - 1);
+    suspicion.count = 0;
+    for (const { lease } of alike) {
+      const other = this.#suspicions.find(lease.accountId, lease.model);
+      if (other?.fingerprint === refusal.fingerprint)
+        other.score = Math.max(0, other.score + Math.log(counts.shareOfOthers(lease.accountId, now)) - 1);
+    }
+    this.#tell(refusal, counts);
+    return { advice: "return", changes: [...alike, refusal].map(({ lease }) => ({ undo: lease })) };
+  }
+
+  /** Is it worth another account's opinion? */
+  #asks({ classification }: RefusedAttempt, suspicion: Suspicion, counts: RefusalCounts, now: number): boolean {
+    const isDue = classification.strength !== "certain" && (counts.isNew || now >= counts.askAt);
+    return isDue || (suspicion.score >= suspicious && suspicion.count >= (counts.isOfRequests ? 4 : 2));
+  }
+
+  /** The account cools down for this model, or whole where two models are refused alike, and never more than half of them. */
+  #coolIfClear(suspicion: Suspicion, lease: LeaseFacts, now: number): readonly PoolChange[] {
+    if (suspicion.score < threshold) return [];
+    if (2 * (this.#suspicions.cooling(now) + 1) > this.#parts.accountCount()) return [];
+    const others = this.#suspicions
+      .of(suspicion.account)
+      .filter((one) => one !== suspicion && one.fingerprint === suspicion.fingerprint && one.cooldownUntil > now);
+    const scope = lease.scopeOf(others.length > 0 ? "account" : "model");
+    if (scope === undefined) return [];
+    const forMs = suspicion.cooldownMs;
+    suspicion.score = threshold - kept;
+    suspicion.cooldownUntil = now + forMs;
+    this.#watchedUntil = Math.max(this.#watchedUntil, suspicion.cooldownUntil + watchedMs);
+    suspicion.cooldownMs = Math.min(4 * forMs, longestCooldownMs);
+    return [{ scope, set: { forMs }, reason: "refused_alone", source: "heuristic" }];
+  }
+
+  /** Other accounts that are suspected: a second opinion is asked of one that is not, where there is one. */
+  #suspectedBeside({ accountId }: LeaseFacts): readonly string[] {
+    const suspected = this.#suspicions.accounts().filter((account) => account !== accountId);
+    return suspected.length + 1 < this.#parts.accountCount() ? suspected : [];
+  }
+
+  #countsOf({ lease, fingerprint }: RefusedAttempt, now: number): RefusalCounts {
+    const name = `${lease.provider} ${lease.origin} ${fingerprint}`;
+    let counts = this.#refusals.get(name);
+    if (counts === undefined) {
+      counts = new RefusalCounts(now);
+      this.#refusals.set(name, counts);
+    }
+    return counts;
+  }
+
+  #tell({ lease, status }: RefusedAttempt, counts: RefusalCounts): void {
+    const means = counts.isOfAccounts ? "account" : counts.isOfRequests ? "request" : undefined;
+    if (means === undefined || counts.told === means) return;
+    counts.told = means;
+    this.#parts.learned({ provider: lease.provider, status, means });
+  }
+
+  /** Looks at what is served from now on, for some minutes. */
+  #watch(): number {
+    const now = this.#parts.clock.monotonic();
+    if (now >= this.#watchedUntil) this.#forget();
+    this.#watchedUntil = Math.max(this.#watchedUntil, now + watchedMs);
+    this.#stopWatching ??= this.#parts.attach({ ended: (lease, result) => this.#ended(lease, result) });
+    return now;
+  }
+
+  #ended(lease: LeaseFacts, { outcome }: LeaseResult): readonly PoolChange[] {
+    const now = this.#parts.clock.monotonic();
+    if (now >= this.#watchedUntil) {
+      this.#forget();
+      this.#stopWatching?.();
+      this.#stopWatching = undefined;
+      return [];
+    }
+    if (outcome !== "success") return [];
+    this.#served++;
+    for (const counts of this.#refusals.values()) counts.onAsked(lease.accountId, false, now);
+    if (this.#suspicions.size > 0) this.#suspicions.clear(lease.accountId, lease.model);
+    return [];
+  }
+
+  #forget(): void {
+    this.#refusals.clear();
+    this.#suspicions.clearAll();
+    this.#served = 0;
+  }
+}
+
+/** Refusals by an account that a status or words alone speak of: 4xx, but neither a limit nor what is certain of a key. */
+function isLookedAt({ status, classification }: RefusedAttempt): boolean {
+  const { kind, strength, scope } = classification;
+  if (status === null || status < 400 || status >= 500 || status === 429) return false;
+  if (kind === "rate_limit" || kind === "overloaded") return false;
+  return strength !== "certain" || scope === "request";
+}
+
+function isAlike(one: RefusedAttempt, other: RefusedAttempt): boolean {
+  return one.fingerprint === other.fingerprint && one.lease.accountId !== other.lease.accountId && isLookedAt(one);
+}
+
+function returned(changes: readonly PoolChange[]): Advice | undefined {
+  return changes.length === 0 ? undefined : { advice: "return", changes };
+}
