@@ -1,0 +1,103 @@
+import type { Advice, LeaseFacts, PoolChange, RefusedAttempt, WalkAdvisor } from "../../ports.ts";
+import type { Clock } from "../../types.ts";
+
+const second = 1000;
+/** Refusals of several accounts make a wall only if they come within this time. */
+const togetherMs = 2 * second;
+/** So many accounts, or all, if they are fewer. */
+const mostAccounts = 3;
+/** An account that served within this time can be asked whether it still does. */
+const witnessMs = 60 * second;
+/** How long others wait for what the witness says. */
+const hearingMs = 250;
+const firstMs = second;
+const longestMs = 60 * second;
+
+/** Accounts that were refused in the same words, one soon after the other. */
+interface Alike {
+  readonly fingerprint: string;
+  readonly since: number;
+  /** A refusal of each, by account. */
+  readonly refused: Map<string, LeaseFacts>;
+  /** Was a call sent to the account that served last? */
+  isWitnessAsked: boolean;
+}
+
+export interface WallParts {
+  readonly clock: Clock;
+  readonly accountIds: () => readonly string[];
+  /** Who was served last; times are monotonic. */
+  readonly servedLast: () => { readonly accountId: string; readonly at: number } | undefined;
+}
+
+/**
+ * A wall is what all accounts meet and none has earned: an address that is throttled, an outage said as 429. Three accounts that are
+ * refused alike, without a stated time, within two seconds make one, if the account that served last is refused, too: three at their
+ * own limits would look the same. Then the cooldowns made on the way are taken back, and the address cools down as a whole, for as
+ * long as sufficed last time. A refusal after that makes it twice as long; what is let through first the circuit breaker decides.
+ */
+export class Wall implements WalkAdvisor {
+  readonly #parts: WallParts;
+  #alike: Alike | undefined;
+  #until = Number.NEGATIVE_INFINITY;
+  #lengthMs = firstMs;
+
+  constructor(parts: WallParts) {
+    this.#parts = parts;
+  }
+
+  advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined {
+    const { status, classification, lease } = refusal;
+    const isBare = status === 429 && classification.strength !== "certain" && classification.retryAfterMs === null;
+    if (!isBare || classification.kind !== "rate_limit") return undefined;
+    const now = this.#parts.clock.monotonic();
+    if (now < this.#until) return this.#wait(now, [refusal, ...earlier].map(undone));
+    const served = this.#parts.servedLast();
+    const isTrial =
+      this.#until > 0 && now - this.#until < this.#lengthMs && (served === undefined || served.at < this.#until);
+    if (isTrial) return this.#raise(now, Math.min(2 * this.#lengthMs, longestMs), refusal, earlier);
+    const alike = this.#noted(refusal, served?.at, now);
+    const accounts = this.#parts.accountIds();
+    if (alike.refused.size < Math.min(mostAccounts, accounts.length) || accounts.length < 2) return undefined;
+    const witness = served !== undefined && now - served.at < witnessMs ? served.accountId : undefined;
+    if (witness === undefined || alike.refused.has(witness) || !accounts.includes(witness))
+      return this.#raise(now, this.#lengthMs, refusal, earlier);
+    if (alike.isWitnessAsked) return { advice: "wait", until: now + hearingMs };
+    alike.isWitnessAsked = true;
+    return { advice: "next", except: accounts.filter((account) => account !== witness && account !== lease.accountId) };
+  }
+
+  /** Counts a refusal among those alike. A success, other words, or time begin anew. */
+  #noted({ lease, fingerprint }: RefusedAttempt, servedAt: number | undefined, now: number): Alike {
+    const before = this.#alike;
+    const goesOn =
+      before !== undefined &&
+      before.fingerprint === fingerprint &&
+      now - before.since < togetherMs &&
+      (servedAt === undefined || servedAt <= before.since);
+    const alike = goesOn
+      ? before
+      : { fingerprint, since: now, refused: new Map<string, LeaseFacts>(), isWitnessAsked: false };
+    alike.refused.set(lease.accountId, lease);
+    this.#alike = alike;
+    return alike;
+  }
+
+  #raise(now: number, lengthMs: number, refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice {
+    const marked = new Set([refusal, ...earlier].map(({ lease }) => lease));
+    for (const lease of this.#alike?.refused.values() ?? []) marked.add(lease);
+    this.#alike = undefined;
+    this.#lengthMs = lengthMs;
+    this.#until = now + lengthMs;
+    const changes: PoolChange[] = Array.from(marked, (lease) => ({ undo: lease }));
+    const scope = refusal.lease.scopeOf("ip");
+    if (scope !== undefined) changes.push({ scope, set: { forMs: lengthMs }, reason: "wall", source: "heuristic" });
+    return this.#wait(now, changes);
+  }
+
+  #wait(now: number, changes: readonly PoolChange[]): Advice {
+    return { advice: "wait", until: Math.max(now, this.#until), changes };
+  }
+}
+
+const undone = ({ lease }: RefusedAttempt): PoolChange => ({ undo: lease });
