@@ -109,8 +109,8 @@ export class AttemptHistory<A extends Answer> {
   readonly refusals = new Map<number, Reply<A>>();
   /** Refusals of dead keys and spent accounts: none of them is over after some time. */
   dead: Set<Reply<A>> | undefined;
-  /** Refusals that may be the request's own fault, with the leases they marked. */
-  suspicions: { readonly account: string; readonly fingerprint: string; readonly lease: Lease }[] | undefined;
+  /** How many accounts it was refused by in words that name no owner. */
+  guesses = 0;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Overrule } from "../judgement/classification-hooks.ts";
+import { Refusal } from "../judgement/evidence/refusal.ts";
 import { classifyTransportError } from "../judgement/reading/transport.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
@@ -7,7 +8,7 @@ import type { Classification, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, AttemptHistory, type Call, FinalFailure, type Reply, type Step } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
-import { fingerprintOf, impliedStatus, isDead, isSuspicious, nextStep } from "./repeat-rules.ts";
+import { impliedStatus, isDead, isGuess, mayAskAnother, nextStep } from "./repeat-rules.ts";
 
 export interface FailedAttemptsOptions {
   readonly clock: Clock;
@@ -17,6 +18,11 @@ export interface FailedAttemptsOptions {
 
 /** How much of a refused body is read: enough for every error format, and the connection can be used again. */
 const refusedBodyBytes = 65_536;
+/** So many accounts may one call put into cooldown on guesses, and ask so many in all. */
+const mostGuesses = 2;
+const mostGuessed = 5;
+/** How long an account comes last that was the third, milliseconds. */
+const comesLastMs = 30_000;
 /** How long reading it may take: another account may be free meanwhile. Milliseconds. */
 const refusedBodyMs = 10_000;
 
@@ -130,7 +136,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     if (classification.scope === "model" || classification.limit !== undefined) lease.findModel(lease.provider.request);
     const outcome =
       classification.kind === "none" ? "success" : classification.kind === "aborted" ? "aborted" : "failure";
-    lease.settle({ outcome, sent, classification, headers: reply?.headers, text: found.body });
+    const settled = this.#withinBounds(call, lease, classification);
+    lease.settle({ outcome, sent, classification: settled, headers: reply?.headers, text: found.body });
     const { isHeard } = this.#pool.events;
     if (isHeard && outcome === "failure")
       this.#log.failed(call, lease, reply?.status ?? null, classification, elapsedMs);
@@ -145,6 +152,15 @@ export class FailedAttempts<C extends Call, A extends Answer> {
       lease,
       classification,
     };
+  }
+
+  /** After two guesses, a call puts no further account into cooldown for one: that comes last for a while. */
+  #withinBounds(call: C, lease: Lease, classification: Classification): Classification {
+    if (!isGuess(classification)) return classification;
+    const guesses = (call.history?.guesses ?? 0) + 1;
+    if (guesses <= mostGuesses) return classification;
+    this.#pool.follow([{ deprioritize: lease.key.account.id, forMs: comesLastMs }], lease);
+    return { ...classification, scope: "request", sharedBy: "request" };
   }
 
   async #read(call: C, lease: Lease, reply: Reply<A>, signal: AbortSignal | undefined): Promise<string> {
@@ -167,9 +183,9 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     }
   }
 
-  /** Keeps what later steps need, and ends a request that two accounts refused in the same words. */
+  /** Keeps what later steps need, and says what the next one is. */
   #remember(call: C, lease: Lease, finding: Finding<A>): Step<A>["next"] {
-    const { status, reply, error, classification, sent, body } = finding;
+    const { status, reply, error, classification, sent } = finding;
     call.history ??= new AttemptHistory<Answer>();
     const history = call.history as unknown as AttemptHistory<A>;
     history.waitedMs += lease.waitedMs;
@@ -184,43 +200,34 @@ export class FailedAttempts<C extends Call, A extends Answer> {
       this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, history, lease, finding);
     if (advised !== undefined) return advised;
     if (next !== "failover") return next;
+    if (isGuess(classification) && ++history.guesses >= mostGuessed) return "return";
     if (!lease.marked) {
       call.exclude ??= new Set();
       call.exclude.add(lease.key.account.id);
     }
-    if (reply === undefined || !isSuspicious(classification, status, body)) return next;
-    const fingerprint = fingerprintOf(reply, body);
-    const account = lease.key.account.id;
-    history.suspicions ??= [];
-    const isElsewhere = history.suspicions.some((one) => one.fingerprint === fingerprint && one.account !== account);
-    history.suspicions.push({ account, fingerprint, lease });
-    if (!isElsewhere) return next;
-    for (const suspicion of history.suspicions)
-      if (suspicion.fingerprint === fingerprint) this.#pool.undo(this.#pool.factsOf(suspicion.lease));
-    return "return";
+    return next;
   }
 
   /** What follows on an advisor's word; `undefined`: none has anything to say, or a body cannot be sent again. */
-  #advised(
-    call: C,
-    history: AttemptHistory<A>,
-    lease: Lease,
-    { status, reply, classification, body }: Finding<A>,
-  ): Step<A>["next"] | undefined {
+  #advised(call: C, history: AttemptHistory<A>, lease: Lease, finding: Finding<A>): Step<A>["next"] | undefined {
     const { observers } = this.#pool;
+    const { classification } = finding;
     if (classification.kind === "aborted" || classification.kind === "none") return undefined;
-    const headers = reply?.headers;
-    const fingerprint = reply === undefined ? classification.kind : fingerprintOf(reply, body);
-    const refusal = { lease: this.#pool.factsOf(lease), status, classification, headers, fingerprint };
+    const { status, reply, body } = finding;
+    const facts = this.#pool.factsOf(lease);
+    const repeatable = mayAskAnother(call, lease.provider.provider, this.#options.retryUnsafe);
+    const subject = call.affinity ?? call;
+    const refusal = new Refusal(
+      { lease: facts, status, classification, headers: reply?.headers, subject, repeatable },
+      body,
+    );
     const earlier = history.refused ?? [];
     history.refused = [...earlier, refusal];
     const advice = observers.advice(refusal, earlier);
     if (advice === undefined) return undefined;
-    if (advice.advice === "return") {
-      for (const undone of advice.undo ?? []) this.#pool.undo(undone);
-      return "return";
-    }
-    if (!call.replayable) return "return";
+    if (advice.changes !== undefined) this.#pool.follow(advice.changes, lease);
+    if (advice.advice === "return") return "return";
+    if (!call.replayable || call.account !== undefined) return "return";
     if (advice.advice === "wait") {
       history.waitUntil = advice.until;
       return "failover";

@@ -47,7 +47,10 @@ export class FailoverWalk<C extends Call, A extends Answer> {
   async recover(call: C, first: Promise<Step<A>>, endsAt: number): Promise<A> {
     let step = await first;
     for (;;) {
-      if (step.answer !== undefined) return step.answer;
+      if (step.answer !== undefined) {
+        if (this.#parts.pool.observers.served !== undefined) this.#servedAfter(call, step.lease);
+        return step.answer;
+      }
       if (step.next === "return") return this.#parts.final.after(step, call);
       const history = call.history as AttemptHistory<A>;
       if (this.#parts.options.clock.monotonic() >= endsAt) return this.#parts.final.after(step, call);
@@ -58,8 +61,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
         continue;
       }
       if (history.waitUntil !== undefined) {
-        if (!(await this.#parts.bounds.waitUntil(history.waitUntil, call, endsAt)))
-          return this.#parts.final.after(step, call);
+        if (!(await this.#parts.bounds.waitUntil(history.waitUntil, call, endsAt))) return this.#spent(call, step);
         history.waitUntil = undefined;
       } else if (!step.lease.marked) {
         // Nothing cools down, so waiting brings nobody who knows better: another account now, or this answer.
@@ -75,6 +77,14 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       }
       step = await this.#attempt(call, lease, endsAt);
     }
+  }
+
+  /** Another account served what was refused. */
+  #servedAfter({ history }: C, lease: Lease): void {
+    const { pool } = this.#parts;
+    if (history?.refused === undefined) return;
+    const changes = pool.observers.changesAfter(pool.factsOf(lease), history.refused);
+    if (changes.length > 0) pool.follow(changes, lease);
   }
 
   /** No further account may be tried. Where there is none anyway, the pool is exhausted and says so as always. */

@@ -1,7 +1,6 @@
 import type { Provider } from "../judgement/provider.ts";
-import { isOwnerRefused } from "../judgement/reading/owner-words.ts";
 import type { Classification } from "../types.ts";
-import type { Answer, Call, Reply } from "./call.ts";
+import type { Call } from "./call.ts";
 
 const neverExecuted = new Set([429, 503, 529]);
 const serverErrors = new Set([500, 502]);
@@ -59,20 +58,21 @@ export function impliedStatus({ kind }: Classification): number {
   }
 }
 
-/** Is it a refusal that a request may have earned by itself? The same answer from two accounts says so. */
-export function isSuspicious({ kind, scope }: Classification, status: number | null, text: string): boolean {
-  // Two accounts at their limits say so in the same words, and so do two whose credential or account is dead.
-  if (kind === "rate_limit" || kind === "quota_exhausted" || kind === "invalid_key") return false;
-  if (kind === "forbidden" && (scope === "account" || isOwnerRefused(text))) return false;
-  return kind === "bad_request" || status === 400 || status === 403 || status === 404 || status === 422;
+/**
+ * May a request that was refused be sent to another account only to see what that one says? A refused one did not run, mostly:
+ * enough for what may run twice, and for providers whose own clients repeat it.
+ */
+export function mayAskAnother(call: Call, { repeatsServerErrors }: Provider, retryUnsafe: boolean): boolean {
+  if (!call.replayable || call.account !== undefined) return false;
+  return call.idempotent || retryUnsafe || repeatsServerErrors === true;
+}
+
+/** Is it a refusal whose owner no words name, and no time was stated? What follows from it is a guess. */
+export function isGuess({ failover, strength, retryAfterMs }: Classification): boolean {
+  return failover && strength !== "certain" && retryAfterMs === null;
 }
 
 /** Does it not pass with time? A refused credential does not; a spent balance only where the provider says when. */
 export function isDead({ kind, retryAfterMs }: Classification): boolean {
   return kind === "invalid_key" || ((kind === "quota_exhausted" || kind === "forbidden") && retryAfterMs === null);
-}
-
-/** What two answers are compared by. */
-export function fingerprintOf(reply: Reply<Answer>, text: string): string {
-  return `${reply.status} ${text.slice(0, 2048)}`;
 }

@@ -128,6 +128,17 @@ export interface RotatorEvents {
   "store-unsubscribed": {
     readonly cause: string | undefined;
   };
+  /**
+   * What refusals in some words mean, which no words told: others serve what is refused like this (`account`), or refuse it alike
+   * (`request`). Told once, until it is forgotten.
+   */
+  "refusal-learned": {
+    readonly provider: string;
+    readonly status: number | null;
+    readonly means: "account" | "request";
+    /** How to say so for good: for the `errors` of `defineProvider`. */
+    readonly rule: string;
+  };
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "internal-error": {
     readonly part:
@@ -174,6 +185,7 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "store-shared": true,
   "store-data-lost": true,
   "store-unsubscribed": true,
+  "refusal-learned": true,
   "internal-error": true,
 };
 const names = Object.keys(known) as (keyof RotatorEvents)[];
@@ -196,6 +208,7 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "store-shared": "info",
   "store-data-lost": "warn",
   "store-unsubscribed": "warn",
+  "refusal-learned": "info",
   "internal-error": "error",
   "key-recovered": "info",
   "accounts-merged": "warn",

@@ -1,3 +1,4 @@
+import { Evidence } from "../judgement/evidence/evidence.ts";
 import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { CredentialWatch } from "../judgement/learning/credential-watch.ts";
 import { Latency } from "../judgement/learning/latency.ts";
@@ -7,6 +8,7 @@ import type { Observer } from "../ports.ts";
 import type { ClassificationContext } from "../types.ts";
 import type { EventHub } from "./events.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
+import type { PooledKey } from "./keys/pooled-key.ts";
 import { SecretOverlaps } from "./keys/secret-overlap.ts";
 import type { Lease } from "./lease.ts";
 import { LeaseView } from "./lease-view.ts";
@@ -58,6 +60,16 @@ export class Features {
     attach(this.limits.ofRefusals);
     this.meet(pool.providers.length > 0 ? pool.providers : [readingOf(provider)]);
     attach(this.accounts);
+    attach(
+      new Evidence({
+        clock,
+        attach: (observer) => observers.append(observer),
+        accountIds: () => Array.from(pool.accounts, ({ id }) => id),
+        accountCount: () => pool.accountCount,
+        servedLast: () => servedLast(pool),
+        learned: (refusal) => events.emit("refusal-learned", refusal),
+      }),
+    );
     attach(this.credentials);
     this.follow(options.strategy);
   }
@@ -90,4 +102,12 @@ export class Features {
       credentialType: key.isDynamic ? "dynamic" : undefined,
     };
   }
+}
+
+/** The account whose key served last, of those that served at all. */
+function servedLast({ keys }: KeyPool): { readonly accountId: string; readonly at: number } | undefined {
+  let last: PooledKey | undefined;
+  for (const key of keys.values()) if (last === undefined || key.lastSuccessAt > last.lastSuccessAt) last = key;
+  if (last === undefined || last.lastSuccessAt === Number.NEGATIVE_INFINITY) return undefined;
+  return { accountId: last.account.id, at: last.lastSuccessAt };
 }

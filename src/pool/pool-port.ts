@@ -2,7 +2,7 @@ import { unexpected } from "../checks.ts";
 import type { Provider } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
-import type { HeaderReader, LeaseFacts } from "../ports.ts";
+import type { HeaderReader, LeaseFacts, PoolChange } from "../ports.ts";
 import type { Classification, ClassificationContext } from "../types.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
@@ -73,8 +73,8 @@ export interface CallPort extends PoolOwner {
   factsOf(lease: Lease): LeaseFacts;
   /** What is known of the key whose answer is classified. */
   contextOf(lease: Lease): ClassificationContext;
-  /** Takes back what a lease's failure put into cooldown: the request was at fault, not the key. */
-  undo(facts: LeaseFacts): void;
+  /** Does what observers and advisors ask for, apart from the end of an attempt. */
+  follow(changes: readonly PoolChange[], lease: Lease): void;
   /** Names a request in events. */
   nameOf(request: AcquireRequest): string;
   readonly events: EventHub;

@@ -3,7 +3,7 @@ import type { Provider } from "../judgement/provider.ts";
 import { type ProviderReading, readingOf } from "../judgement/provider-reading.ts";
 import { PoolLimits } from "../limits/pool-limits.ts";
 import { isShared, type Unsubscribe } from "../limits/store.ts";
-import type { HeaderReader, LeaseFacts } from "../ports.ts";
+import type { HeaderReader, LeaseFacts, PoolChange } from "../ports.ts";
 import type { ClassificationContext } from "../types.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
@@ -161,8 +161,8 @@ export class Pool implements PoolPort {
     return this.features.contextOf(lease);
   }
 
-  undo(facts: LeaseFacts): void {
-    this.settlement.undo(facts);
+  follow(changes: readonly PoolChange[], lease: Lease): void {
+    this.settlement.follow(changes, lease);
   }
 
   nameOf(request: AcquireRequest): string {

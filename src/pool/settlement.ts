@@ -131,14 +131,14 @@ export class Settlement implements LeaseOwner {
   }
 
   /** Ends what an attempt's end put into cooldown. */
-  undo(facts: LeaseFacts): void {
+  #undo(facts: LeaseFacts): void {
     const lease = LeaseView.leaseOf(facts);
     if (lease !== undefined) this.cooldowns.undo(lease);
   }
 
   #followOthers(changes: readonly PoolChange[]): void {
     for (const change of changes) {
-      if ("undo" in change) this.undo(change.undo);
+      if ("undo" in change) this.#undo(change.undo);
       else if ("deprioritize" in change) {
         const account = this.#parts.pool.accountOf(change.deprioritize);
         if (account !== undefined) this.#readiness.deprioritize(account, this.now() + change.forMs);

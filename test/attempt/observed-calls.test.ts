@@ -86,7 +86,7 @@ describe("A usage log, which observes calls", () => {
     const observers = [{ callEnded: (call: EndedCall) => log.callEnded(call) }];
     const dead = openai({ observers }, () => refusal(400, "no"));
     await dead.fetch(url, chat);
-    const used = openai({ observers }, () => refusal(429, "later"));
+    const used = openai({ observers }, () => refusal(429, "Please try again in 60s."));
     await used.fetch(url, chat);
     await used.fetch(url, chat);
     const ended = new AbortController();
@@ -100,7 +100,7 @@ describe("A usage log, which observes calls", () => {
     await (await cached.fetch(url, chat)).text();
     await (await cached.fetch(url, chat)).text();
     expect(log.outcomes).toEqual(["passed_on", "passed_on", "never_leased", "aborted", "served", "cached"]);
-    expect(log.calls.map(({ attempts }) => attempts)).toEqual([1, 3, 0, 1, 1, 0]);
+    expect(log.calls.map(({ attempts }) => attempts)).toEqual([2, 3, 0, 1, 1, 0]);
   });
 
   it("that throws is told of, and the call has its answer", async () => {

@@ -56,7 +56,7 @@ describe("FetchReply", () => {
       });
       return new Response(body, { status: 400 });
     };
-    const { fetch } = rig(endless);
+    const { fetch } = rig(endless, { keyCount: 1 });
     const response = await fetch(chatUrl);
     expect(pulled).toBeLessThan(5);
     expect((await response.arrayBuffer()).byteLength).toBe(19 * 50_000);

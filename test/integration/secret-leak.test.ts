@@ -52,6 +52,7 @@ const eventNames = Object.keys({
   "store-shared": true,
   "store-data-lost": true,
   "store-unsubscribed": true,
+  "refusal-learned": true,
   "internal-error": true,
 } satisfies Record<keyof RotatorEvents, true>) as (keyof RotatorEvents)[];
 

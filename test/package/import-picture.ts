@@ -73,6 +73,7 @@ export const importPicture: Readonly<Record<string, Room>> = {
   // Data: one file a provider.
   "judgement/providers": { may: words, mayTypes: ["judgement/provider.ts"] },
   "judgement/learning": { may: judgement },
+  "judgement/evidence": { may: judgement },
 
   "pool/strategies": { may: words },
   "pool/observing": { may: words },
@@ -87,11 +88,12 @@ export const importPicture: Readonly<Record<string, Room>> = {
   },
   pool: { may: [...judgement, ...poolParts] },
   // The list where what a pool learns is made.
-  "pool/features.ts": { may: [...pool, "judgement/learning"] },
+  "pool/features.ts": { may: [...pool, "judgement/learning", "judgement/evidence"] },
 
   "attempt/reading": { may: judgement },
   "attempt/telling": { may: [...pool, "attempt/reading"] },
-  attempt: { may: [...pool, "attempt/reading", "attempt/telling"] },
+  // Advisors see refusals as evidence compares them.
+  attempt: { may: [...pool, "judgement/evidence", "attempt/reading", "attempt/telling"] },
   "operate/keys": { may: pool },
   // Counts in memory where no store is given.
   operate: { may: [...pool, "operate/keys", "limits/memory/memory.ts"] },

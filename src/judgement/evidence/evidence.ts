@@ -1,18 +1,20 @@
 import type {
   Advice,
   LeaseFacts,
+  LeaseRefusal,
   LeaseResult,
   ObservedKey,
   Observer,
   PoolChange,
   PoolObserver,
   RefusedAttempt,
-  WalkAdvisor,
 } from "../../ports.ts";
 import { RecentMap } from "../../recent-map.ts";
-import type { Clock } from "../../types.ts";
+import type { Classification, Clock } from "../../types.ts";
+import { isOwnerRefused } from "../reading/owner-words.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 import { type Suspicion, Suspicions } from "./suspicions.ts";
+import { type Served, Wall } from "./wall.ts";
 
 const minute = 60_000;
 /** All is forgotten so long after the last refusal that evidence looked at, and the last cooldown it began. */
@@ -39,10 +41,14 @@ export interface LearnedRefusal {
   readonly status: number | null;
   /** `account`: others serve what is refused like this. `request`: others refuse it alike. */
   readonly means: "account" | "request";
+  readonly rule: string;
 }
 
 export interface EvidenceParts {
   readonly clock: Clock;
+  readonly accountIds: () => readonly string[];
+  /** Who was served last, as far as that is kept. */
+  readonly servedLast: () => Served | undefined;
   readonly attach: (observer: Observer) => () => void;
   readonly accountCount: () => number;
   readonly learned: (refusal: LearnedRefusal) => void;
@@ -54,27 +60,34 @@ export interface EvidenceParts {
  * alike by two accounts, a request is at fault. Nothing of it exists before the first refusal whose meaning is not certain, and
  * all of it is forgotten five minutes after the last, or after the cooldown that followed. It never gives a key up.
  */
-export class Evidence implements PoolObserver, WalkAdvisor {
+export class Evidence implements PoolObserver {
   readonly #parts: EvidenceParts;
+  readonly #wall: Wall;
   readonly #refusals = new RecentMap<RefusalCounts>(mostFingerprints);
   readonly #suspicions = new Suspicions();
   /** Requests that the pool served while it was watched. */
   #served = 0;
+  #servedLast: Served | undefined;
   #watchedUntil = Number.NEGATIVE_INFINITY;
   #stopWatching: (() => void) | undefined;
 
   constructor(parts: EvidenceParts) {
     this.#parts = parts;
+    this.#wall = new Wall({ ...parts, servedLast: () => this.#servedLast });
+  }
+
+  /** Begins to look, and to advise, with the first refusal whose meaning is not certain. */
+  refused(_: LeaseFacts, { classification }: LeaseRefusal): void {
+    if (isUncertain(classification) && this.#parts.accountCount() > 1) this.#watch();
   }
 
   /** What a call does after a refusal whose meaning is not certain. */
-  advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined {
+  #advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined {
     const { classification, status, lease } = refusal;
-    if (!isLookedAt(refusal)) return undefined;
-    const now = this.#watch();
+    if (!isLookedAt(refusal)) return this.#wall.advise(refusal, earlier);
+    const now = this.#parts.clock.monotonic();
     const counts = this.#countsOf(refusal, now);
     counts.onAsked(lease.accountId, true, now);
-    if (this.#parts.accountCount() < 2) return undefined;
     const suspicion = this.#suspicions.note(lease, refusal.fingerprint);
     const before = suspicion.score;
     this.#score(suspicion, refusal, counts, now);
@@ -92,12 +105,13 @@ export class Evidence implements PoolObserver, WalkAdvisor {
   }
 
   /** Another account served what these refused: the refusals were theirs. */
-  served(lease: LeaseFacts, earlier: readonly RefusedAttempt[]): readonly PoolChange[] {
+  #servedAfter(lease: LeaseFacts, earlier: readonly RefusedAttempt[]): readonly PoolChange[] {
     const changes: PoolChange[] = [];
     const now = this.#parts.clock.monotonic();
     for (const refusal of earlier) {
       const { accountId } = refusal.lease;
-      if (!isLookedAt(refusal) || accountId === lease.accountId) continue;
+      const isSaid = refusal.classification.failover && refusal.classification.strength === "certain";
+      if (isSaid || !isLookedAt(refusal) || accountId === lease.accountId) continue;
       const counts = this.#countsOf(refusal, now);
       counts.onServedElsewhere();
       this.#tell(refusal, counts);
@@ -197,16 +211,22 @@ export class Evidence implements PoolObserver, WalkAdvisor {
     const means = counts.isOfAccounts ? "account" : counts.isOfRequests ? "request" : undefined;
     if (means === undefined || counts.told === means) return;
     counts.told = means;
-    this.#parts.learned({ provider: lease.provider, status, means });
+    const verdict = means === "account" ? 'kind: "forbidden", scope: "account", failover: true' : 'kind: "bad_request"';
+    const rule = `{ status: ${status}, words: "…", verdict: { ${verdict} } }`;
+    this.#parts.learned({ provider: lease.provider, status, means, rule });
   }
 
   /** Looks at what is served from now on, for some minutes. */
-  #watch(): number {
+  #watch(): void {
     const now = this.#parts.clock.monotonic();
     if (now >= this.#watchedUntil) this.#forget();
+    if (this.#stopWatching === undefined) this.#servedLast = this.#parts.servedLast();
     this.#watchedUntil = Math.max(this.#watchedUntil, now + watchedMs);
-    this.#stopWatching ??= this.#parts.attach({ ended: (lease, result) => this.#ended(lease, result) });
-    return now;
+    this.#stopWatching ??= this.#parts.attach({
+      advise: (refusal, earlier) => this.#advise(refusal, earlier),
+      served: (lease, earlier) => this.#servedAfter(lease, earlier),
+      ended: (lease, result) => this.#ended(lease, result),
+    });
   }
 
   #ended(lease: LeaseFacts, { outcome }: LeaseResult): readonly PoolChange[] {
@@ -219,6 +239,7 @@ export class Evidence implements PoolObserver, WalkAdvisor {
     }
     if (outcome !== "success") return [];
     this.#served++;
+    this.#servedLast = { accountId: lease.accountId, at: now };
     for (const counts of this.#refusals.values()) counts.onAsked(lease.accountId, false, now);
     if (this.#suspicions.size > 0) this.#suspicions.clear(lease.accountId, lease.model);
     return [];
@@ -231,12 +252,20 @@ export class Evidence implements PoolObserver, WalkAdvisor {
   }
 }
 
+/** May it be an account's matter, a request's or everybody's, for all that words and codes say? */
+function isUncertain({ kind, strength, scope }: Classification): boolean {
+  if (kind === "none" || kind === "aborted" || kind === "network" || kind === "timeout") return false;
+  if (kind === "overloaded" || kind === "server_error") return false;
+  return (
+    strength !== "certain" || scope === "request" || scope === "model" || (kind === "forbidden" && scope === "key")
+  );
+}
+
 /** Refusals by an account that a status or words alone speak of: 4xx, but neither a limit nor what is certain of a key. */
-function isLookedAt({ status, classification }: RefusedAttempt): boolean {
-  const { kind, strength, scope } = classification;
-  if (status === null || status < 400 || status >= 500 || status === 429) return false;
-  if (kind === "rate_limit" || kind === "overloaded") return false;
-  return strength !== "certain" || scope === "request";
+function isLookedAt({ status, classification, fingerprint }: RefusedAttempt): boolean {
+  const isOther = status !== null && status >= 400 && status < 500 && status !== 429;
+  if (!isOther || classification.kind === "rate_limit" || !isUncertain(classification)) return false;
+  return classification.kind !== "forbidden" || !isOwnerRefused(fingerprint);
 }
 
 function isAlike(one: RefusedAttempt, other: RefusedAttempt): boolean {

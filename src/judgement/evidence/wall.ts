@@ -1,4 +1,4 @@
-import type { Advice, LeaseFacts, PoolChange, RefusedAttempt, WalkAdvisor } from "../../ports.ts";
+import type { Advice, LeaseFacts, PoolChange, RefusedAttempt } from "../../ports.ts";
 import type { Clock } from "../../types.ts";
 
 const second = 1000;
@@ -19,15 +19,22 @@ interface Alike {
   readonly since: number;
   /** A refusal of each, by account. */
   readonly refused: Map<string, LeaseFacts>;
+  /** Whose requests they refused: of one alone it may be the matter. */
+  readonly subjects: Set<unknown>;
   /** Was a call sent to the account that served last? */
   isWitnessAsked: boolean;
+}
+
+/** The account that served last, and when: monotonic. */
+export interface Served {
+  readonly accountId: string;
+  readonly at: number;
 }
 
 export interface WallParts {
   readonly clock: Clock;
   readonly accountIds: () => readonly string[];
-  /** Who was served last; times are monotonic. */
-  readonly servedLast: () => { readonly accountId: string; readonly at: number } | undefined;
+  readonly servedLast: () => Served | undefined;
 }
 
 /**
@@ -36,11 +43,13 @@ export interface WallParts {
  * own limits would look the same. Then the cooldowns made on the way are taken back, and the address cools down as a whole, for as
  * long as sufficed last time. A refusal after that makes it twice as long; what is let through first the circuit breaker decides.
  */
-export class Wall implements WalkAdvisor {
+export class Wall {
   readonly #parts: WallParts;
   #alike: Alike | undefined;
   #until = Number.NEGATIVE_INFINITY;
   #lengthMs = firstMs;
+  /** Whose request waited alone. */
+  #waited: unknown;
 
   constructor(parts: WallParts) {
     this.#parts = parts;
@@ -53,22 +62,40 @@ export class Wall implements WalkAdvisor {
     const now = this.#parts.clock.monotonic();
     if (now < this.#until) return this.#wait(now, [refusal, ...earlier].map(undone));
     const served = this.#parts.servedLast();
-    const isTrial =
-      this.#until > 0 && now - this.#until < this.#lengthMs && (served === undefined || served.at < this.#until);
-    if (isTrial) return this.#raise(now, Math.min(2 * this.#lengthMs, longestMs), refusal, earlier);
+    if (this.#isTrial(now, served?.at))
+      return this.#raise(now, Math.min(2 * this.#lengthMs, longestMs), refusal, earlier);
     const alike = this.#noted(refusal, served?.at, now);
     const accounts = this.#parts.accountIds();
-    if (alike.refused.size < Math.min(mostAccounts, accounts.length) || accounts.length < 2) return undefined;
+    if (alike.refused.size < Math.min(mostAccounts, accounts.length)) return undefined;
     const witness = served !== undefined && now - served.at < witnessMs ? served.accountId : undefined;
-    if (witness === undefined || alike.refused.has(witness) || !accounts.includes(witness))
-      return this.#raise(now, this.#lengthMs, refusal, earlier);
-    if (alike.isWitnessAsked) return { advice: "wait", until: now + hearingMs };
-    alike.isWitnessAsked = true;
-    return { advice: "next", except: accounts.filter((account) => account !== witness && account !== lease.accountId) };
+    if (witness !== undefined && !alike.refused.has(witness) && accounts.includes(witness)) {
+      if (alike.isWitnessAsked) return { advice: "wait", until: now + hearingMs };
+      alike.isWitnessAsked = true;
+      return {
+        advice: "next",
+        except: accounts.filter((account) => account !== witness && account !== lease.accountId),
+      };
+    }
+    if (alike.subjects.size > 1) return this.#raise(now, this.#lengthMs, refusal, earlier);
+    return alike.refused.size >= mostAccounts ? this.#ofOneRequest(now, refusal, earlier) : undefined;
+  }
+
+  /** Is it the first that was let through after the wall, or one sent together with it? */
+  #isTrial(now: number, servedAt: number | undefined): boolean {
+    return now - this.#until < this.#lengthMs && (servedAt === undefined || servedAt < this.#until);
+  }
+
+  /** All accounts refuse it, and nobody else was refused: it waits once, and what it cost them is taken back. */
+  #ofOneRequest(now: number, refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice {
+    const changes = [refusal, ...earlier].map(undone);
+    this.#alike = undefined;
+    if (this.#waited === refusal.subject) return { advice: "return", changes };
+    this.#waited = refusal.subject;
+    return { advice: "wait", until: now + firstMs, changes };
   }
 
   /** Counts a refusal among those alike. A success, other words, or time begin anew. */
-  #noted({ lease, fingerprint }: RefusedAttempt, servedAt: number | undefined, now: number): Alike {
+  #noted({ lease, fingerprint, subject }: RefusedAttempt, servedAt: number | undefined, now: number): Alike {
     const before = this.#alike;
     const goesOn =
       before !== undefined &&
@@ -77,8 +104,15 @@ export class Wall implements WalkAdvisor {
       (servedAt === undefined || servedAt <= before.since);
     const alike = goesOn
       ? before
-      : { fingerprint, since: now, refused: new Map<string, LeaseFacts>(), isWitnessAsked: false };
+      : {
+          fingerprint,
+          since: now,
+          refused: new Map<string, LeaseFacts>(),
+          subjects: new Set<unknown>(),
+          isWitnessAsked: false,
+        };
     alike.refused.set(lease.accountId, lease);
+    alike.subjects.add(subject);
     this.#alike = alike;
     return alike;
   }

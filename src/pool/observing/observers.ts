@@ -18,7 +18,7 @@ import { isPromise } from "../../realms.ts";
 
 const poolHooks = ["granted", "headers", "refused", "ended", "keyAdded", "keyRemoved", "describe"] as const;
 type PoolHook = (typeof poolHooks)[number];
-const hooks = [...poolHooks, "advise", "callEnded"] as const;
+const hooks = [...poolHooks, "advise", "served", "callEnded"] as const;
 const needs: readonly ObserverNeed[] = ["headers", "firstContent", "usage", "bodyEnd"];
 
 const noChanges: readonly PoolChange[] = [];
@@ -57,6 +57,7 @@ export class Observers {
   keyAdded: readonly With<"keyAdded">[] | undefined = undefined;
   keyRemoved: readonly With<"keyRemoved">[] | undefined = undefined;
   advisors: readonly WalkAdvisor[] | undefined = undefined;
+  served: readonly (WalkAdvisor & Required<Pick<WalkAdvisor, "served">>)[] | undefined = undefined;
   calls: readonly CallObserver[] | undefined = undefined;
   /** What observers of attempts and of calls want to be read. */
   wants: Wants = { attempts: nothing, calls: nothing };
@@ -73,6 +74,12 @@ export class Observers {
   /** Has an observer told from now on, before those who came earlier. Returns what ends it. */
   attach(observer: Observer): () => void {
     this.#setAttached([observer, ...this.#attached]);
+    return () => this.#setAttached(this.#attached.filter((other) => other !== observer));
+  }
+
+  /** Has an observer told from now on, after all others: what they advise goes first. Returns what ends it. */
+  append(observer: Observer): () => void {
+    this.#setAttached([...this.#attached, observer]);
     return () => this.#setAttached(this.#attached.filter((other) => other !== observer));
   }
 
@@ -116,6 +123,16 @@ export class Observers {
     return undefined;
   }
 
+  /** Shows those who advise that another account served the call. Returns what they want done, checked. */
+  changesAfter(lease: LeaseFacts, earlier: readonly RefusedAttempt[]): readonly PoolChange[] {
+    const changes: PoolChange[] = [];
+    for (const one of this.served ?? []) {
+      const wanted = this.guard(() => one.served(lease, earlier));
+      if (wanted !== undefined) changes.push(...(this.guard(() => expectChanges(wanted)) ?? []));
+    }
+    return changes;
+  }
+
   /** What an observer does stays its own matter: whatever it throws, now or later, is told and goes no further. */
   guard<T>(work: () => T): T | undefined {
     try {
@@ -137,6 +154,7 @@ export class Observers {
     this.keyAdded = having(observers, "keyAdded");
     this.keyRemoved = having(observers, "keyRemoved");
     this.advisors = having(observers, "advise");
+    this.served = having(observers, "served");
     this.calls = having(observers, "callEnded");
     const attempts = needsOf(observers, poolHooks);
     this.wants = { attempts, calls: needsOf(observers, ["callEnded"]) };
@@ -196,6 +214,7 @@ function expectAdvice(advice: Advice | undefined): Advice | undefined {
   const { advice: word } = advice;
   const isOne = word === "return" || word === "next" || (word === "wait" && Number.isFinite(advice.until));
   if (!isOne) throw new TypeError("Expected an advisor to return one of the three kinds of advice or nothing");
+  if (advice.changes !== undefined) expectChanges(advice.changes);
   return advice;
 }
 

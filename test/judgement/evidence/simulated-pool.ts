@@ -1,6 +1,13 @@
 import { Evidence, type LearnedRefusal } from "../../../src/judgement/evidence/evidence.ts";
 import { fingerprintOf } from "../../../src/judgement/evidence/fingerprint.ts";
-import type { LeaseFacts, LeaseResult, PoolChange, PoolObserver, RefusedAttempt } from "../../../src/ports.ts";
+import type {
+  LeaseFacts,
+  LeaseResult,
+  PoolChange,
+  PoolObserver,
+  RefusedAttempt,
+  WalkAdvisor,
+} from "../../../src/ports.ts";
 import type { Classification, Clock, Scope } from "../../../src/types.ts";
 
 export interface SimulatedRequest {
@@ -65,7 +72,7 @@ export class SimulatedPool {
   readonly #world: World;
   readonly #until = new Map<string, number>();
   readonly #lastUntil = new Map<number, number>();
-  readonly #observers = new Set<PoolObserver>();
+  readonly #observers = new Set<PoolObserver & Partial<WalkAdvisor>>();
   #turn = 0;
 
   constructor(accounts: number, world: World) {
@@ -74,11 +81,13 @@ export class SimulatedPool {
     this.evidence = new Evidence({
       clock: this.clock,
       accountCount: () => accounts,
+      accountIds: () => Array.from({ length: accounts }, (_, account) => String(account)),
+      servedLast: () => undefined,
       learned: (refusal) => this.learned.push(refusal),
       attach: (observer) => {
         this.attached++;
-        this.#observers.add(observer as PoolObserver);
-        return () => this.#observers.delete(observer as PoolObserver);
+        this.#observers.add(observer as PoolObserver & Partial<WalkAdvisor>);
+        return () => this.#observers.delete(observer as PoolObserver & Partial<WalkAdvisor>);
       },
     });
   }
@@ -100,7 +109,8 @@ export class SimulatedPool {
       const refusal = this.#world(account, request, this.clock.monotonic());
       if (refusal === undefined) {
         this.#apply(lease, this.#end({ outcome: "success" }, lease));
-        if (earlier.length > 0) this.#apply(lease, this.evidence.served(lease, earlier));
+        const changes = [...this.#observers].flatMap((one) => one.served?.(lease, earlier) ?? []);
+        if (earlier.length > 0) this.#apply(lease, changes);
         return { served: true, asked };
       }
       this.#apply(lease, this.#end({ outcome: "failure" }, lease));
@@ -113,7 +123,9 @@ export class SimulatedPool {
         subject: request.subject,
         repeatable: request.isRepeatable,
       };
-      const advice = this.evidence.advise(attempt, earlier);
+      const { classification } = attempt;
+      this.evidence.refused(lease, { outcome: "failure", classification, cooldowns: [] });
+      const [advice] = [...this.#observers].map((one) => one.advise?.(attempt, earlier));
       earlier.push(attempt);
       if (advice?.changes !== undefined) this.#apply(lease, advice.changes);
       if (advice?.advice !== "next" || pinned !== undefined) return { served: false, asked };

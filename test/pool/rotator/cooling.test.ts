@@ -242,7 +242,7 @@ describe.each(storeKinds)("KeyRotator cooling keys over $name", ({ makeStore }) 
     const lease = await world.take();
     await world.fail(lease, judged({ kind: "forbidden", sharedBy: "key" }));
     const pool = portOf(world.rotator);
-    pool.undo(pool.factsOf(lease));
+    pool.follow([{ undo: pool.factsOf(lease) }], lease);
     expect(await world.ids(1)).toEqual(["a"]);
   });
 

@@ -34,6 +34,7 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "store-shared": "kept",
   "store-data-lost": "kept",
   "store-unsubscribed": "kept",
+  "refusal-learned": "kept",
   "internal-error": "kept",
 };
 
