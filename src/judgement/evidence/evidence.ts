@@ -27,6 +27,8 @@ const threshold = -Math.log(0.0001);
 const kept = -Math.log(0.02);
 /** From here on a suspicion is worth a second opinion, whatever is known of the words. */
 const suspicious = -Math.log(0.1);
+/** So many refusals, each after others were served, and another account's serving the last of them: that is no chance. */
+const manyRefusals = 4;
 /** How long an account comes last after another one served what it had refused. */
 const heldBackMs = 30_000;
 const longestCooldownMs = 60 * minute;
@@ -92,15 +94,18 @@ export class Evidence implements PoolObserver {
     const before = suspicion.score;
     this.#score(suspicion, refusal, counts, now);
     const alike = earlier.filter((other) => isAlike(other, refusal));
-    if (alike.length > 0) return this.#refusedAlike(refusal, alike, suspicion, before, counts, now);
+    // Accounts that are dead in one wording say the same, too: where that is known, or where the pool served others between so many.
+    const isOfAccounts = counts.isOfAccounts && earlier.length < mostFurther;
+    const isContrast = suspicion.count >= manyRefusals && alike.length === 1;
+    if (alike.length > 0 && !isOfAccounts && !isContrast)
+      return this.#refusedAlike(refusal, alike, suspicion, before, counts, now);
     if (classification.failover) return undefined;
     const changes = this.#coolIfClear(suspicion, lease, now);
     if (outcomes.has(status) || !refusal.repeatable || counts.alikeBy === refusal.subject) return returned(changes);
     const guessed = earlier.filter(isLookedAt).length;
-    const goesOn = counts.isOfAccounts
-      ? guessed < mostFurther
-      : guessed === 0 && this.#asks(refusal, suspicion, counts, now);
-    if (!goesOn || (classification.strength === "certain" && suspicion.count < 4)) return returned(changes);
+    const asks = guessed === 0 && this.#asks(refusal, suspicion, counts, now);
+    const goesOn = isContrast || (counts.isOfAccounts ? guessed < mostFurther : asks);
+    if (!goesOn || (classification.strength === "certain" && suspicion.count < manyRefusals)) return returned(changes);
     return { advice: "next", except: this.#suspectedBeside(lease), changes };
   }
 
@@ -119,6 +124,7 @@ export class Evidence implements PoolObserver {
       const suspicion = this.#suspicions.find(accountId, refusal.lease.model);
       if (suspicion?.fingerprint !== refusal.fingerprint) continue;
       suspicion.score -= Math.log(Math.max(0.02, counts.shareOfOthers(accountId, now)));
+      if (suspicion.count >= manyRefusals) suspicion.score = Math.max(suspicion.score, threshold);
       changes.push(...this.#coolIfClear(suspicion, refusal.lease, now));
     }
     return changes;
@@ -137,10 +143,11 @@ export class Evidence implements PoolObserver {
 
   /** A refusal counts against an account where others were served since its last one, and once a minute for a subject. */
   #score(suspicion: Suspicion, { lease, subject }: RefusedAttempt, counts: RefusalCounts, now: number): void {
-    suspicion.count++;
     const isSameSubject = suspicion.subject === subject && now - suspicion.subjectAt < minute;
-    if (this.#served !== suspicion.servedBefore && !isSameSubject)
+    if (this.#served !== suspicion.servedBefore && !isSameSubject) {
       suspicion.score -= Math.log(counts.shareOfOthers(lease.accountId, now));
+      suspicion.count++;
+    }
     suspicion.servedBefore = this.#served;
     if (isSameSubject) return;
     suspicion.subject = subject;
@@ -158,7 +165,9 @@ export class Evidence implements PoolObserver {
   ): Advice {
     counts.onRefusedAlike(refusal.subject, now);
     suspicion.score = Math.max(0, before - 1);
-    suspicion.count = 0;
+    // Three accounts: it is the request, whatever was served between.
+    if (alike.length > 1)
+      for (const { lease } of [refusal, ...alike]) this.#suspicions.clear(lease.accountId, lease.model);
     for (const { lease } of alike) {
       const other = this.#suspicions.find(lease.accountId, lease.model);
       if (other?.fingerprint === refusal.fingerprint)
@@ -171,7 +180,7 @@ export class Evidence implements PoolObserver {
   /** Is it worth another account's opinion? */
   #asks({ classification }: RefusedAttempt, suspicion: Suspicion, counts: RefusalCounts, now: number): boolean {
     const isDue = classification.strength !== "certain" && (counts.isNew || now >= counts.askAt);
-    return isDue || (suspicion.score >= suspicious && suspicion.count >= (counts.isOfRequests ? 4 : 2));
+    return isDue || (suspicion.score >= suspicious && suspicion.count >= (counts.isOfRequests ? manyRefusals : 2));
   }
 
   /** The account cools down for this model, or whole where two models are refused alike, and never more than half of them. */

@@ -68,6 +68,7 @@ export class RefusalCounts {
   /** Another account served the same request. */
   onServedElsewhere(): void {
     this.own++;
+    this.alike = 0;
     this.#pauseMs = minute;
     this.askAt = Number.NEGATIVE_INFINITY;
   }
