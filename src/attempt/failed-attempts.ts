@@ -225,7 +225,10 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     history.refused = [...earlier, refusal];
     const advice = observers.advice(refusal, earlier);
     if (advice === undefined) return undefined;
-    if (advice.changes !== undefined) this.#pool.follow(advice.changes, lease);
+    if (advice.changes !== undefined) {
+      if (advice.changes.some((change) => "scope" in change)) history.guesses++;
+      this.#pool.follow(advice.changes, lease);
+    }
     if (advice.advice === "return") return "return";
     if (!call.replayable || call.account !== undefined) return "return";
     if (advice.advice === "wait") {

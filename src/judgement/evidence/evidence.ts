@@ -10,10 +10,10 @@ import type {
   RefusedAttempt,
 } from "../../ports.ts";
 import { RecentMap } from "../../recent-map.ts";
-import type { Classification, Clock } from "../../types.ts";
-import { isOwnerRefused } from "../reading/owner-words.ts";
+import type { Clock } from "../../types.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 import { type Suspicion, Suspicions } from "./suspicions.ts";
+import { isAlike, isLookedAt, isUncertain } from "./uncertain.ts";
 import { type Served, Wall } from "./wall.ts";
 
 const minute = 60_000;
@@ -29,6 +29,8 @@ const kept = -Math.log(0.02);
 const suspicious = -Math.log(0.1);
 /** So many refusals, each after others were served, and another account's serving the last of them: that is no chance. */
 const manyRefusals = 4;
+/** So many accounts may one call put into cooldown on guesses. */
+const mostCooled = 2;
 /** How long an account comes last after another one served what it had refused. */
 const heldBackMs = 30_000;
 const longestCooldownMs = 60 * minute;
@@ -70,6 +72,8 @@ export class Evidence implements PoolObserver {
   /** Requests that the pool served while it was watched. */
   #served = 0;
   #servedLast: Served | undefined;
+  /** Accounts that each call put into cooldown on guesses, by its first refusal. */
+  readonly #cooledBy = new WeakMap<RefusedAttempt, Set<string>>();
   #watchedUntil = Number.NEGATIVE_INFINITY;
   #stopWatching: (() => void) | undefined;
 
@@ -100,13 +104,14 @@ export class Evidence implements PoolObserver {
     if (alike.length > 0 && !isOfAccounts && !isContrast)
       return this.#refusedAlike(refusal, alike, suspicion, before, counts, now);
     if (classification.failover) return undefined;
-    const changes = this.#coolIfClear(suspicion, lease, now);
+    const changes = this.#coolIfClear(suspicion, lease, [...earlier, refusal], now);
     if (outcomes.has(status) || !refusal.repeatable || counts.alikeBy === refusal.subject) return returned(changes);
     const guessed = earlier.filter(isLookedAt).length;
     const asks = guessed === 0 && this.#asks(refusal, suspicion, counts, now);
-    const goesOn = isContrast || (counts.isOfAccounts ? guessed < mostFurther : asks);
+    const isKnown = counts.isOfAccounts || suspicion.count >= manyRefusals || suspicion.wasCooled;
+    const goesOn = isContrast || (isKnown ? guessed < mostFurther : asks);
     if (!goesOn || (classification.strength === "certain" && suspicion.count < manyRefusals)) return returned(changes);
-    return { advice: "next", except: this.#suspectedBeside(lease), changes };
+    return { advice: "next", except: this.#alsoRefusing(lease, refusal.fingerprint), changes };
   }
 
   /** Another account served what these refused: the refusals were theirs. */
@@ -125,7 +130,7 @@ export class Evidence implements PoolObserver {
       if (suspicion?.fingerprint !== refusal.fingerprint) continue;
       suspicion.score -= Math.log(Math.max(0.02, counts.shareOfOthers(accountId, now)));
       if (suspicion.count >= manyRefusals) suspicion.score = Math.max(suspicion.score, threshold);
-      changes.push(...this.#coolIfClear(suspicion, refusal.lease, now));
+      changes.push(...this.#coolIfClear(suspicion, refusal.lease, earlier, now));
     }
     return changes;
   }
@@ -184,8 +189,15 @@ export class Evidence implements PoolObserver {
   }
 
   /** The account cools down for this model, or whole where two models are refused alike, and never more than half of them. */
-  #coolIfClear(suspicion: Suspicion, lease: LeaseFacts, now: number): readonly PoolChange[] {
+  #coolIfClear(
+    suspicion: Suspicion,
+    lease: LeaseFacts,
+    refusals: readonly RefusedAttempt[],
+    now: number,
+  ): readonly PoolChange[] {
     if (suspicion.score < threshold) return [];
+    const cooled = this.#cooledIn(refusals);
+    if (cooled.size >= mostCooled && !cooled.has(suspicion.account)) return [];
     if (2 * (this.#suspicions.cooling(now) + 1) > this.#parts.accountCount()) return [];
     const others = this.#suspicions
       .of(suspicion.account)
@@ -194,16 +206,30 @@ export class Evidence implements PoolObserver {
     if (scope === undefined) return [];
     const forMs = suspicion.cooldownMs;
     suspicion.score = threshold - kept;
+    cooled.add(suspicion.account);
+    suspicion.wasCooled = true;
     suspicion.cooldownUntil = now + forMs;
     this.#watchedUntil = Math.max(this.#watchedUntil, suspicion.cooldownUntil + watchedMs);
     suspicion.cooldownMs = Math.min(4 * forMs, longestCooldownMs);
     return [{ scope, set: { forMs }, reason: "refused_alone", source: "heuristic" }];
   }
 
-  /** Other accounts that are suspected: a second opinion is asked of one that is not, where there is one. */
-  #suspectedBeside({ accountId }: LeaseFacts): readonly string[] {
-    const suspected = this.#suspicions.accounts().filter((account) => account !== accountId);
-    return suspected.length + 1 < this.#parts.accountCount() ? suspected : [];
+  /** Accounts that a call with these refusals has put into cooldown on guesses: evidence, and the refusals' own. */
+  #cooledIn(refusals: readonly RefusedAttempt[]): Set<string> {
+    const [first] = refusals;
+    const cooled = (first && this.#cooledBy.get(first)) ?? new Set();
+    for (const { classification, lease } of refusals) {
+      if (classification.failover && classification.strength !== "certain" && cooled.size < mostCooled)
+        cooled.add(lease.accountId);
+    }
+    if (first !== undefined) this.#cooledBy.set(first, cooled);
+    return cooled;
+  }
+
+  /** Who else is known to answer like this: another opinion is asked of one that is not, where there is one. */
+  #alsoRefusing({ accountId, model }: LeaseFacts, fingerprint: string): readonly string[] {
+    const refusing = this.#suspicions.withWords(model, fingerprint).filter((account) => account !== accountId);
+    return refusing.length + 1 < this.#parts.accountCount() ? refusing : [];
   }
 
   #countsOf({ lease, fingerprint }: RefusedAttempt, now: number): RefusalCounts {
@@ -259,26 +285,6 @@ export class Evidence implements PoolObserver {
     this.#suspicions.clearAll();
     this.#served = 0;
   }
-}
-
-/** May it be an account's matter, a request's or everybody's, for all that words and codes say? */
-function isUncertain({ kind, strength, scope }: Classification): boolean {
-  if (kind === "none" || kind === "aborted" || kind === "network" || kind === "timeout") return false;
-  if (kind === "overloaded" || kind === "server_error") return false;
-  return (
-    strength !== "certain" || scope === "request" || scope === "model" || (kind === "forbidden" && scope === "key")
-  );
-}
-
-/** Refusals by an account that a status or words alone speak of: 4xx, but neither a limit nor what is certain of a key. */
-function isLookedAt({ status, classification, fingerprint }: RefusedAttempt): boolean {
-  const isOther = status !== null && status >= 400 && status < 500 && status !== 429;
-  if (!isOther || classification.kind === "rate_limit" || !isUncertain(classification)) return false;
-  return classification.kind !== "forbidden" || !isOwnerRefused(fingerprint);
-}
-
-function isAlike(one: RefusedAttempt, other: RefusedAttempt): boolean {
-  return one.fingerprint === other.fingerprint && one.lease.accountId !== other.lease.accountId && isLookedAt(one);
 }
 
 function returned(changes: readonly PoolChange[]): Advice | undefined {

@@ -21,6 +21,8 @@ export interface Suspicion {
   /** How long its next cooldown is, milliseconds. */
   cooldownMs: number;
   cooldownUntil: number;
+  /** Did it cool down for it before? Then its next requests are trials. */
+  wasCooled: boolean;
 }
 
 const firstCooldownMs = 60_000;
@@ -58,6 +60,7 @@ export class Suspicions {
       servedBefore: -1,
       cooldownMs: firstCooldownMs,
       cooldownUntil: Number.NEGATIVE_INFINITY,
+      wasCooled: false,
     };
     const kept = all.filter((one) => one !== before).slice(1 - mostModels);
     this.#byAccount.set(account, [...kept, begun]);
@@ -75,8 +78,12 @@ export class Suspicions {
     return true;
   }
 
-  accounts(): readonly string[] {
-    return [...this.#byAccount.keys()];
+  /** Accounts that refuse this model in these words. */
+  withWords(model: string | undefined, fingerprint: string): readonly string[] {
+    const found: string[] = [];
+    for (const [account, all] of this.#byAccount)
+      if (all.some((one) => one.model === model && one.fingerprint === fingerprint)) found.push(account);
+    return found;
   }
 
   forget(account: string): void {

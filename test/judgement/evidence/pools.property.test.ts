@@ -30,7 +30,10 @@ describe(`in ${pools} random pools whose dead accounts speak unknown dialects`, 
     let served = 0;
     for (let seed = 1; seed <= pools; seed++) {
       const pool = new RandomPool(seed);
+      // Where nobody is served in between, nothing tells a dead account from malformed requests.
       const refusals = new Map<number, number>();
+      const servedAt = new Map<number, number>();
+      let servedSoFar = 0;
       for (let call = 0; call < calls; call++) {
         const isKnown = [...pool.dead].every((place) => (refusals.get(place) ?? 0) >= 4);
         const { isMalformed, status, asked } = await pool.call();
@@ -39,7 +42,12 @@ describe(`in ${pools} random pools whose dead accounts speak unknown dialects`, 
           else lost++;
           expect(status, `seed ${seed}, call ${call}, asked ${asked}`).toBe(200);
         }
-        for (const place of asked) if (pool.dead.has(place)) refusals.set(place, (refusals.get(place) ?? 0) + 1);
+        for (const place of asked) {
+          if (!pool.dead.has(place) || servedAt.get(place) === servedSoFar) continue;
+          servedAt.set(place, servedSoFar);
+          refusals.set(place, (refusals.get(place) ?? 0) + 1);
+        }
+        if (status === 200) servedSoFar++;
         await pool.pass();
       }
       await pool.fetch.rotator.close();

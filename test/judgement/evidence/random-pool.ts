@@ -19,7 +19,7 @@ export interface CallSeen {
 }
 
 const syllables = ["ba", "dor", "gi", "lum", "ne", "pra", "sko", "tuv", "wex", "yo"];
-const statuses = [400, 403, 404, 406, 410, 412, 418, 422, 432, 451, 498];
+const statuses = [400, 403, 404, 406, 410, 412, 418, 422, 432, 451, 477];
 
 /**
  * A pool of accounts of which some are dead, each in a dialect of its own or in one they share, and at least one is good. Some

@@ -1,0 +1,23 @@
+import type { RefusedAttempt } from "../../ports.ts";
+import type { Classification } from "../../types.ts";
+import { isOwnerRefused } from "../reading/owner-words.ts";
+
+/** May it be an account's matter, a request's or everybody's, for all that words and codes say? */
+export function isUncertain({ kind, strength, scope }: Classification): boolean {
+  if (kind === "none" || kind === "aborted" || kind === "network" || kind === "timeout") return false;
+  if (kind === "overloaded" || kind === "server_error") return false;
+  return (
+    strength !== "certain" || scope === "request" || scope === "model" || (kind === "forbidden" && scope === "key")
+  );
+}
+
+/** Refusals by an account that a status or words alone speak of: 4xx, but neither a limit nor what is certain of a key. */
+export function isLookedAt({ status, classification, fingerprint }: RefusedAttempt): boolean {
+  const isOther = status !== null && status >= 400 && status < 500 && status !== 429;
+  if (!isOther || classification.kind === "rate_limit" || !isUncertain(classification)) return false;
+  return classification.kind !== "forbidden" || !isOwnerRefused(fingerprint);
+}
+
+export function isAlike(one: RefusedAttempt, other: RefusedAttempt): boolean {
+  return one.fingerprint === other.fingerprint && one.lease.accountId !== other.lease.accountId && isLookedAt(one);
+}
