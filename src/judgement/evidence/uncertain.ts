@@ -4,11 +4,22 @@ import { isOwnerRefused } from "../reading/owner-words.ts";
 
 /** May it be an account's matter, a request's or everybody's, for all that words and codes say? */
 export function isUncertain({ kind, strength, scope }: Classification): boolean {
-  if (kind === "none" || kind === "aborted" || kind === "network" || kind === "timeout") return false;
-  if (kind === "overloaded" || kind === "server_error") return false;
-  return (
-    strength !== "certain" || scope === "request" || scope === "model" || (kind === "forbidden" && scope === "key")
-  );
+  switch (kind) {
+    // A 401 is about the credential, in whatever words.
+    case "invalid_key":
+    case "none":
+    case "aborted":
+    case "network":
+    case "timeout":
+    case "overloaded":
+    case "server_error":
+      return false;
+    case "rate_limit":
+    case "quota_exhausted":
+      return strength !== "certain";
+    default:
+      return strength !== "certain" || scope === "request" || scope === "model" || scope === "key";
+  }
 }
 
 /** Refusals by an account that a status or words alone speak of: 4xx, but neither a limit nor what is certain of a key. */
