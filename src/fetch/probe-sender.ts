@@ -3,6 +3,7 @@ import { InvalidOptionsError } from "../errors.ts";
 import type { Overrule } from "../judgement/classification-hooks.ts";
 import type { CredentialPlacement, Provider } from "../judgement/provider.ts";
 import { normaliseEnvelope } from "../judgement/reading/envelope.ts";
+import { withBalance } from "../judgement/reading/spent-balance.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
@@ -47,7 +48,13 @@ export function createProbeSender(options: ProbeSenderOptions): SendProbe {
       const sent = Promise.resolve(send(url, initOf(probe, headersOf(probe, asked, lease, credential), signal)));
       // Somebody else's function may not know of signals.
       const response = await untilAborted(sent, signal, giveUp);
-      return await answerOf(response, lease, options, signal);
+      return await answerOf(
+        response,
+        lease,
+        options,
+        signal,
+        probe === provider.probe ? provider.probe.left : undefined,
+      );
     } catch (error) {
       const classification = lease.provider.classify({ error, ...circumstances(lease, options) }, options.overrule);
       return { status: null, message: null, classification };
@@ -139,6 +146,7 @@ async function answerOf(
   lease: Lease,
   options: ProbeSenderOptions,
   signal: AbortSignal,
+  left: string | undefined,
 ): Promise<ProbeAnswer> {
   const reply = new FetchReply(response);
   const { status, headers } = response;
@@ -147,7 +155,9 @@ async function answerOf(
     { status, headers, body: text, ...circumstances(lease, options) },
     options.overrule,
   );
-  const classification = status >= 300 && status < 400 ? redirected(found) : found;
+  const isGood = found.kind === "none" && left !== undefined;
+  const classification =
+    status >= 300 && status < 400 ? redirected(found) : isGood ? withBalance(found, text, left) : found;
   const message = classification.kind === "none" ? null : normaliseEnvelope(text).message;
   const clean = message === null ? null : scrubSecrets(message, [lease.secret]).slice(0, longestMessage);
   return { status, message: clean, classification };

@@ -195,6 +195,7 @@ const probe: Shape<HealthProbe> = {
     expectHeaders(field, value);
   }),
   proves: oneOf(["credential", "nothing"]),
+  left: optional(text),
 };
 
 const request: Shape<RequestShape> = {

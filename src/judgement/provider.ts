@@ -139,6 +139,11 @@ export interface HealthProbe {
    * never sent; name a path of your own in `healthCheck`.
    */
   readonly proves: "credential" | "nothing";
+  /**
+   * Field of a good answer (dots between names) that says what is left: `false`, zero or less mean that nothing is, and the account
+   * is out of quota. @default not read
+   */
+  readonly left?: string | undefined;
 }
 
 /** Where requests say what they ask for. */

@@ -18,7 +18,7 @@ export const deepseek: Provider = {
     { status: 429, verdict: { kind: "rate_limit", dimension: "concurrency" } },
     { status: 503, verdict: { kind: "overloaded" } },
   ],
-  probe: { method: "GET", path: "https://api.deepseek.com/user/balance", proves: "credential" },
+  probe: { method: "GET", path: "https://api.deepseek.com/user/balance", proves: "credential", left: "is_available" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
     input: ["usage.prompt_tokens"],

@@ -24,7 +24,7 @@ export const moonshot: Provider = {
     "tier-5": [{ requests: 10_000, per: "minute" }],
   },
   errors: [{ code: "exceeded_current_quota_error", verdict: { kind: "quota_exhausted" } }],
-  probe: { method: "GET", path: "/users/me/balance", proves: "credential" },
+  probe: { method: "GET", path: "/users/me/balance", proves: "credential", left: "data.available_balance" },
   request: { modelField: "model", streamField: "stream" },
   usage: {
     input: ["usage.prompt_tokens"],

@@ -24,6 +24,23 @@ const rigged = (provider: string, baseURL: string | undefined) => {
 
 describe("Provider.probe", () => {
   it.each([
+    ["deepseek", { is_available: false }, "no_quota"],
+    ["deepseek", { is_available: true }, "good"],
+    ["moonshot", { data: { available_balance: -0.5 } }, "no_quota"],
+    ["moonshot", { data: { available_balance: 0.01 } }, "good"],
+    ["moonshot", { data: {} }, "good"],
+  ])("of %s that is answered %j finds the key %s", async (provider, answer, verdict) => {
+    const keys = [newSecret()];
+    const fetch = createRotatingFetch({
+      provider: provider as ProviderName,
+      keys,
+      fetch: async () => Response.json(answer),
+    });
+    const report = await fetch.rotator.check();
+    expect(report.keys.map((key) => key.verdict)).toEqual([verdict]);
+  });
+
+  it.each([
     ["openai", undefined, "https://api.openai.com/v1/models"],
     ["azure-openai", "https://r.openai.azure.com/openai/v1", "https://r.openai.azure.com/openai/v1/models"],
     ["anthropic", undefined, "https://api.anthropic.com/v1/models"],
