@@ -39,13 +39,13 @@ const setOf = (words: string): ReadonlySet<string> => new Set(words.split(" "));
 const unheard = setOf(
   "input prompt messages content choices output failedgeneration candidates request body loc param params url help link links " +
     "docurl documentationurl moreinfo requestid trace traceid id path timestamp flaggedinput stack headers domain object usage " +
-    "model parameters data instance see example examples locale",
+    "model parameters data",
 );
 const heard = setOf(
   "code type status reason errorcode errcode errorname errortype errorkey subcode kind name limitsource declinecode error " +
     "exception limittype slug err message msg detail details errors errormessage errormsg errmsg description errordescription " +
-    "faultstring title note information info result statusmsg cause explanation raw fault desc hint retmsg innererror errortext " +
-    "errorinfo reasonphrase statustext text warning failure userMessage usermessage developermessage statusmessage retcode",
+    "faultstring title note information info result statusmsg cause explanation raw fault desc hint retmsg innererror " +
+    "errorinfo text usermessage developermessage statusmessage retcode",
 );
 
 const errorNames = ["error", "-err-", "fault", "limited-reason", "grpc-message"];
