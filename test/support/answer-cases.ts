@@ -29,7 +29,7 @@ export interface WordingCase {
 }
 
 /** What of a classification is compared. */
-export const decided = ["kind", "failover", "disableKey"] as const;
+const decided = ["kind", "failover", "disableKey"] as const;
 export const scored = [...decided, "scope", "window", "dimension", "retryAfterMs"] as const;
 export type ScoredField = (typeof scored)[number];
 
@@ -46,7 +46,7 @@ function read<Value>(name: string): Value {
   return JSON.parse(readFileSync(fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url)), "utf8")) as Value;
 }
 
-export const nobody: Provider = { name: "nobody", origins: [], credential: {} };
+const nobody: Provider = { name: "nobody", origins: [], credential: {} };
 
 /** The lexicon, or one with other classes or rows, for every provider of the cases. */
 export function classifiersWith(
