@@ -84,9 +84,10 @@ export { KeyRotator } from "./named/key-rotator.ts";
 export type { ProxyOptions, RotatingFetchOptions, RotatorOptions, SharedRotatorOptions } from "./named/options.ts";
 export type { ProviderName } from "./named/presets.ts";
 export type { StrategyName } from "./named/strategies.ts";
-export type { CheckOptions, CheckReport, KeyReport, KeyVerdict } from "./operate/check.ts";
+export type { CheckOptions, CheckReport } from "./operate/check.ts";
 export type { ChoiceReason, Explanation, KeyExplanation } from "./operate/explain.ts";
 export type { AccountForecast, Forecast, LimitForecast } from "./operate/forecast.ts";
+export type { KeyReport, KeyVerdict } from "./operate/key-report.ts";
 export type { ImportOptions, ImportReport, ImportResult, ReplaceOptions } from "./operate/keys/manage-keys.ts";
 export type {
   CooldownSnapshot,

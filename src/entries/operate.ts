@@ -1,7 +1,8 @@
-export { type CheckOptions, type CheckReport, check, type KeyReport, type KeyVerdict } from "../operate/check.ts";
+export { type CheckOptions, type CheckReport, check } from "../operate/check.ts";
 export { type ChoiceReason, type Explanation, explain, type KeyExplanation } from "../operate/explain.ts";
 export { type AccountForecast, type Forecast, forecast, type LimitForecast } from "../operate/forecast.ts";
 export { watchHealth } from "../operate/health-rounds.ts";
+export type { KeyReport, KeyVerdict } from "../operate/key-report.ts";
 export {
   type ImportOptions,
   type ImportReport,

@@ -3,7 +3,7 @@ import { InvalidOptionsError } from "../errors.ts";
 import type { Overrule } from "../judgement/classification-hooks.ts";
 import type { CredentialPlacement, Provider } from "../judgement/provider.ts";
 import { normaliseEnvelope } from "../judgement/reading/envelope.ts";
-import { withBalance } from "../judgement/reading/spent-balance.ts";
+import { tellsSpent } from "../judgement/reading/spent-balance.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
@@ -155,13 +155,26 @@ async function answerOf(
     { status, headers, body: text, ...circumstances(lease, options) },
     options.overrule,
   );
-  const isGood = found.kind === "none" && left !== undefined;
-  const classification =
-    status >= 300 && status < 400 ? redirected(found) : isGood ? withBalance(found, text, left) : found;
+  const isSpent = found.kind === "none" && tellsSpent(text, left);
+  const classification = isSpent ? spent : status >= 300 && status < 400 ? redirected(found) : found;
   const message = classification.kind === "none" ? null : normaliseEnvelope(text).message;
   const clean = message === null ? null : scrubSecrets(message, [lease.secret]).slice(0, longestMessage);
   return { status, message: clean, classification };
 }
+
+/** A good answer that says that nothing is left. It belongs to the account, and may be topped up at any time. */
+const spent: Classification = {
+  kind: "quota_exhausted",
+  scope: "account",
+  sharedBy: "account",
+  window: null,
+  dimension: null,
+  retryAfterMs: null,
+  retryable: false,
+  failover: true,
+  disableKey: false,
+  strength: "certain",
+};
 
 /** Wherever it leads (to a login page, mostly), it says nothing good of a key, and nothing bad. */
 function redirected(classification: Classification): Classification {

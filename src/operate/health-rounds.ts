@@ -1,7 +1,8 @@
 import { unexpected } from "../checks.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
 import type { HealthCheck } from "../pool/rotator-options.ts";
-import { check, type KeyReport, providersProbe } from "./check.ts";
+import { check, providersProbe } from "./check.ts";
+import type { KeyReport } from "./key-report.ts";
 
 /** A key that fails where others do not is left alone until after the next round. */
 const unhealthyRounds = 1.5;

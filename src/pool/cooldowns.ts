@@ -33,6 +33,8 @@ export interface CooldownParts {
 export class Cooldowns {
   readonly #parts: CooldownParts;
   readonly #store: Store;
+  /** Until when cooldowns of whole origins were told: each of an outage's failures begins one. */
+  #toldUntil: Map<string, number> | undefined;
 
   constructor(parts: CooldownParts) {
     this.#parts = parts;
@@ -128,11 +130,20 @@ export class Cooldowns {
     else if (pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, forMs);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
-    if (!events.isHeard) return;
+    if (!events.isHeard || (originIn(scope) !== undefined && this.#wasTold(state))) return;
     events.emit("key-cooled", { scope: shownId(scope), keyId: key.id, forMs: Math.ceil(forMs), source, reason });
   }
 
+  /** Is a cooldown of this origin under way that was told? Only one that begins after it is news. */
+  #wasTold({ scope, until, now }: ScopeState): boolean {
+    this.#toldUntil ??= new Map();
+    const told = this.#toldUntil.get(scope) ?? Number.NEGATIVE_INFINITY;
+    if (until > told) this.#toldUntil.set(scope, until);
+    return told > now;
+  }
+
   #onEnded({ scope }: ScopeState, key: PooledKey): void {
+    this.#toldUntil?.delete(scope);
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     if (account === key.account) key.endCooldown();

@@ -139,6 +139,11 @@ export interface RotatorEvents {
     /** How to say so for good: for the `errors` of `defineProvider`. */
     readonly rule: string;
   };
+  /**
+   * A health path answered well for a key whose credential the provider refuses: everybody may read it, and its good answers end
+   * nothing. Told once a path.
+   */
+  "probe-proves-nothing": { readonly path: string };
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "internal-error": {
     readonly part:
@@ -186,6 +191,7 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "store-data-lost": true,
   "store-unsubscribed": true,
   "refusal-learned": true,
+  "probe-proves-nothing": true,
   "internal-error": true,
 };
 const names = Object.keys(known) as (keyof RotatorEvents)[];
@@ -209,6 +215,7 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "store-data-lost": "warn",
   "store-unsubscribed": "warn",
   "refusal-learned": "info",
+  "probe-proves-nothing": "warn",
   "internal-error": "error",
   "key-recovered": "info",
   "accounts-merged": "warn",

@@ -53,6 +53,7 @@ const eventNames = Object.keys({
   "store-data-lost": true,
   "store-unsubscribed": true,
   "refusal-learned": true,
+  "probe-proves-nothing": true,
   "internal-error": true,
 } satisfies Record<keyof RotatorEvents, true>) as (keyof RotatorEvents)[];
 

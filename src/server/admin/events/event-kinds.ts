@@ -35,6 +35,7 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "store-data-lost": "kept",
   "store-unsubscribed": "kept",
   "refusal-learned": "kept",
+  "probe-proves-nothing": "kept",
   "internal-error": "kept",
 };
 
