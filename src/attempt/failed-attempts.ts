@@ -232,6 +232,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     if (advice.advice === "return") return "return";
     if (!call.replayable || call.account !== undefined) return "return";
     if (advice.advice === "wait") {
+      // Then any account may serve it, those that refused it too.
+      call.exclude?.clear();
       history.waitUntil = advice.until;
       return "failover";
     }

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest";
+import { chatUrl, ok, post, rig } from "../../fetch/fixture.ts";
+
+const throttled = (): Response => Response.json({ error: { message: "Try later." } }, { status: 429 });
+
+describe("a 429 without a stated time that all accounts answer", () => {
+  it("is handed to its caller after one wait where only one request meets it, and others are served meanwhile", async () => {
+    const { fetch, clock, sent } = rig(({ init }) => (String(init.body).includes("odd") ? throttled() : ok()), {
+      keyCount: 8,
+      maxWaitMs: 30_000,
+    });
+    for (let call = 0; call < 8; call++) await fetch(chatUrl, post());
+    sent.length = 0;
+    const odd = fetch(chatUrl, post("odd"));
+    await clock.advance(900);
+    expect((await fetch(chatUrl, post())).status).toBe(200);
+    await clock.advance(200);
+    expect((await odd).status).toBe(429);
+    expect(sent.filter(({ init }) => init.body === "odd").length).toBeLessThanOrEqual(7);
+    for (let call = 0; call < 8; call++) expect((await fetch(chatUrl, post())).status).toBe(200);
+  });
+
+  it("is a wall where several meet it: they wait for its end, and are served after it", async () => {
+    let isUp = true;
+    const { fetch, clock, sent } = rig(() => (isUp ? throttled() : ok()), { keyCount: 20, maxWaitMs: 30_000 });
+    const calls = Array.from({ length: 5 }, () => fetch(chatUrl, post()));
+    await clock.advance(800);
+    expect(sent.length).toBeLessThanOrEqual(20);
+    isUp = false;
+    await clock.advance(10_000);
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual(Array(5).fill(200));
+  });
+});
