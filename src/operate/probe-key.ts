@@ -125,7 +125,7 @@ async function endRefuted(port: PoolPort, lease: Lease): Promise<void> {
   await store.cooldown(
     refuted.map(({ scope }): CooldownChange => ({ scope, set: "end", reason: "probe", source: "operator" })),
   );
-  port.readiness.breakers.end(account);
+  for (const { scope } of refuted) port.readiness.breakers.end(scope, account, key);
   port.readiness.wake(account.slot);
   for (const { scope } of refuted) port.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
 }

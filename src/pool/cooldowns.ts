@@ -76,8 +76,9 @@ export class Cooldowns {
       ({ scope }) => ({ scope, set: "end", reason: "forgiven", source: "heuristic" }) as const,
     );
     if (changes.length === 0) return;
-    this.apply(changes, lease);
     const { readiness } = this.#parts;
+    for (const { scope } of changes) readiness.breakers.forgive(scope, this.#accountOf(scope, lease.key), lease.key);
+    this.apply(changes, lease);
     const { shared } = readiness;
     if (shared === undefined) return;
     // Asked again before the answer comes.
@@ -126,7 +127,7 @@ export class Cooldowns {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     // Only where keys have endpoints of their own is there another origin to prefer.
-    if (originIn(scope) === undefined) readiness.breakers.onCooled(account, { scope, forMs, source, reason });
+    if (originIn(scope) === undefined) readiness.breakers.onCooled(account, key, { scope, forMs, source, reason });
     else if (pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, forMs);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
@@ -148,7 +149,7 @@ export class Cooldowns {
     const account = this.#accountOf(scope, key);
     if (account === key.account) key.endCooldown();
     if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, 0);
-    readiness.breakers.end(account);
+    readiness.breakers.end(scope, account, key);
     readiness.wake(account.slot);
     if (events.isHeard) events.emit("key-recovered", { scope: shownId(scope), keyId: key.id });
   }

@@ -1,4 +1,5 @@
 import type { ReserveOptions } from "../limits/store.ts";
+import type { Awaitable } from "../types.ts";
 import { type Asker, Questions } from "./asking/asker.ts";
 import { Batched } from "./asking/batched.ts";
 import { Choice } from "./asking/choice.ts";
@@ -19,7 +20,7 @@ import type { ReadySet } from "./ready/ready-set.ts";
 import type { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
 import { abortReason, untilEnded } from "./waiting/bounded-wait.ts";
-import type { Waiting } from "./waiting/line.ts";
+import { mayServe, type Waiting } from "./waiting/line.ts";
 
 /** How many candidates one question to a store carries unless the store says otherwise. */
 const candidatesPerReserve = 16;
@@ -150,10 +151,32 @@ export class Dispatcher {
     const { queue } = this.#readiness;
     const deadline = this.#options.clock.monotonic() + maxWaitMs;
     const isFull = queue.size >= this.#options.maxWaiting;
-    if (maxWaitMs <= 0 || isFull || this.#dueAt(readySet, request, last) > deadline) {
+    if (maxWaitMs <= 0 || isFull) return this.#atOnce(readySet, request, last);
+    if (this.#dueAt(readySet, request, last) > deadline) {
       return Promise.reject(this.#exhausted(readySet, request, last));
     }
     return queue.wait(readySet, this.#waiting(readySet, request), deadline, arrival, last);
+  }
+
+  /** It cannot be kept waiting for what has just come back from a cooldown: it is sent, if that is all there is. */
+  async #atOnce(readySet: ReadySet, request: AcquireRequest, last: NotNow | undefined): Promise<Lease> {
+    const asked = this.#askLast(readySet, request, last);
+    const got = asked instanceof Promise ? await this.#unlessEnded(asked, request) : asked;
+    if (got instanceof Lease) return got;
+    throw this.#exhausted(readySet, request, got ?? last);
+  }
+
+  /** Asks also for what is held back; `undefined`: nothing is. */
+  #askLast(
+    readySet: ReadySet,
+    request: AcquireRequest,
+    last: NotNow | undefined,
+  ): Awaitable<Lease | NotNow> | undefined {
+    if (this.#readiness.breakers.size === 0) return undefined;
+    // What was held back may have been woken for somebody else since.
+    const isWoken = last?.reason !== "limited" && last?.reason !== "refused" && mayServe(readySet);
+    if (!isWoken && readySet.count(availability.blocked) === 0) return undefined;
+    return this.#asker.pick(readySet, request, true);
   }
 
   #waiting(readySet: ReadySet, request: AcquireRequest): WaitingRequest {
@@ -166,6 +189,7 @@ export class Dispatcher {
       model,
       isPinned: account !== undefined,
       ask: () => this.#asker.pick(readySet, request),
+      askLast: (last) => this.#askLast(readySet, request, last),
       dueAt: (last) => this.#dueAt(readySet, request, last),
       queued: isTold ? (waiting) => this.#onQueued(request, waiting) : undefined,
       exhausted: (last) => this.#exhausted(readySet, request, last),

@@ -8,7 +8,7 @@ import type { KeyPool } from "./keys/key-pool.ts";
 import type { Account } from "./keys/pooled-key.ts";
 import type { Lease } from "./lease.ts";
 import { availability } from "./ready/availability.ts";
-import { CircuitBreakers } from "./ready/circuit-breaker.ts";
+import { CircuitBreakers } from "./ready/circuit-breakers.ts";
 import type { ReadySet } from "./ready/ready-set.ts";
 import { ReadySets } from "./ready/ready-sets.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
@@ -141,7 +141,8 @@ export class Readiness {
     for (const readySet of readySets) {
       readySet.onReleased(account);
       if (readySet.waiting === 0) continue;
-      if (this.#pool.countsTogether) readySet.wakeBlocked(1);
+      if (this.breakers.hasAddresses) readySet.wakeBlocked();
+      else if (this.#pool.countsTogether) readySet.wakeBlocked(1);
       this.queue.serve(readySet);
     }
   }

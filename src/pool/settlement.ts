@@ -102,8 +102,8 @@ export class Settlement implements LeaseOwner {
     if (outcome === "success") {
       this.workedAt = now;
       key.onSuccess(now);
-      if (this.#readiness.breakers.size > 0) this.#readiness.breakers.onSuccess(account);
     } else if (outcome === "failure") key.onFailure(now);
+    if (this.#readiness.breakers.size > 0) this.#readiness.breakers.onEnd(lease, outcome === "success");
     const isWatched = result.classification !== undefined || this.observers.ended !== undefined;
     const changes = isWatched ? this.#changesAfter(lease, result) : undefined;
     const isUsual = outcome === "success" && notes === undefined && sent === undefined && usage === undefined;

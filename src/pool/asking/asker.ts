@@ -4,7 +4,7 @@ import type { Awaitable, Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Lease, LeaseOwner } from "../lease.ts";
 import { availability } from "../ready/availability.ts";
-import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import type { NotNow } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "../rotator-options.ts";
@@ -15,8 +15,11 @@ import type { TokenAmounts } from "./token-amounts.ts";
 
 /** Finds a key for a request: asks the ready set who is next, and the store whether it may be used. */
 export interface Asker {
-  /** A lease, or why nobody can serve now. */
-  pick(readySet: ReadySet, request: AcquireRequest): Awaitable<Lease | NotNow>;
+  /**
+   * A lease, or why nobody can serve now.
+   * @param isLast it cannot be kept waiting for what has just come back from a cooldown
+   */
+  pick(readySet: ReadySet, request: AcquireRequest, isLast?: boolean): Awaitable<Lease | NotNow>;
 }
 
 export interface AskerParts {

@@ -44,7 +44,7 @@ export class Batched implements Asker {
     this.#width = most;
   }
 
-  async pick(from: ReadySet, request: AcquireRequest): Promise<Lease | NotNow> {
+  async pick(from: ReadySet, request: AcquireRequest, isLast = false): Promise<Lease | NotNow> {
     const { breakers, choice, options, pool, questions, refusals, tracker } = this.#parts;
     let readySet = from;
     let search: Search | undefined;
@@ -55,6 +55,7 @@ export class Batched implements Asker {
     for (let round = 0; round < mostRounds; round++) {
       const known = this.#known(readySet, request, round);
       if (known !== undefined) readySet = known instanceof Promise ? await known : known;
+      if (isLast) readySet.wakeBlocked();
       const width = round === 0 ? this.#width : this.#most;
       let keys = choice.keysFor(readySet, request, search, width, this.#most);
       if (keys.length === 0) {
@@ -67,14 +68,17 @@ export class Batched implements Asker {
       }
       if (keys.every((key) => asked.has(key))) break;
       for (const key of keys) asked.add(key);
-      const first = keys[0] as PooledKey;
+      const isGuarded = breakers.size > 0;
+      if (isGuarded) keys = breakers.entered(readySet, keys, request.model, isLast);
+      const [first] = keys;
+      if (first === undefined) continue;
       readySet.onTaken(first.account.slot);
       const candidates = keys.map((key) => this.#candidate(key, readySet, request));
-      const breaker = breakers.size > 0 ? breakers.of(first.account) : undefined;
-      const how = breaker?.isProbeDue(options.clock.monotonic()) ? questions.probe : questions.request;
+      const how = isGuarded && breakers.isProbeDue(first, request.model) ? questions.probe : questions.request;
       const answer = await this.#store.reserve(candidates, how);
+      if (isGuarded && !(answer.granted && answer.index === 0)) breakers.onRefused(first, request.model);
       this.#width = widthAfter(answer, this.#width, this.#most);
-      if (answer.granted) return this.#granted(readySet, keys, answer, request);
+      if (answer.granted) return this.#granted(readySet, keys, answer, request, isLast);
       if (refusals.isOutdated()) {
         asked.clear();
         continue;
@@ -103,6 +107,7 @@ export class Batched implements Asker {
     keys: readonly PooledKey[],
     answer: Reservation,
     request: AcquireRequest,
+    isLast: boolean,
   ): Awaitable<Lease | NotNow> {
     const { grants, owner, refusals } = this.#parts;
     const { index, blocked, reservedAt: now } = answer;
@@ -114,8 +119,8 @@ export class Batched implements Asker {
       }
     }
     const lease = grants.grant(readySet, key, answer, new Lease(owner, request));
-    if (!(lease instanceof Promise)) return lease ?? this.pick(readySet, request);
-    return lease.then((got) => got ?? this.pick(readySet, request));
+    if (!(lease instanceof Promise)) return lease ?? this.pick(readySet, request, isLast);
+    return lease.then((got) => got ?? this.pick(readySet, request, isLast));
   }
 
   /** Another process may have put the model into cooldown, also where none cooled here yet. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import { availability } from "../ready/availability.ts";
-import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { Search } from "./search.ts";

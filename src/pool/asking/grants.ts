@@ -6,7 +6,7 @@ import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { Lease, LeaseOwner } from "../lease.ts";
 import { availability } from "../ready/availability.ts";
-import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
 import type { ResolvedRotatorOptions } from "../rotator-options.ts";
@@ -67,7 +67,7 @@ export class Grants {
     if (account.only === undefined) account.cursor = (account.keys.indexOf(key) + 1) % account.keys.length;
     key.use(now);
     const inFlight = host.begin(account);
-    const isFull = host.breakers.size > 0 && host.breakers.of(account)?.onGranted(now, account.inFlight);
+    const isFull = host.breakers.size > 0 && host.breakers.onGranted(key, lease.request.model, now);
     const readyInMs = reservation === lease ? lease.readyInMs : reservation.readyAt - reservation.reservedAt;
     if (account.only !== undefined && readyInMs > 0) {
       readySet.park(account.slot, now + readyInMs, availability.limited);

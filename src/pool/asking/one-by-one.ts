@@ -29,11 +29,12 @@ export class OneByOne implements Asker {
     this.#sameClock = store.clock === clock;
   }
 
-  pick(readySet: ReadySet, request: AcquireRequest, seen?: Search): Awaitable<Lease | NotNow> {
+  pick(readySet: ReadySet, request: AcquireRequest, isLast = false, seen?: Search): Awaitable<Lease | NotNow> {
     const { breakers, choice, options, owner, pool, questions, refusals, tracker } = this.#parts;
     if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(options.clock.monotonic());
     // Buckets show a store the boundaries of the present, also where nothing was refused for long.
     if (tracker.hasCalendars) tracker.refresh(options.clock.wall());
+    if (isLast) readySet.wakeBlocked();
     let search = seen;
     let lease: Lease | undefined;
     for (;;) {
@@ -53,18 +54,21 @@ export class OneByOne implements Asker {
       if (key === undefined) continue;
       const own = readySet.candidateOf(key, tracker);
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
-      const isProbe = breakers.size > 0 && breakers.of(account)?.isProbeDue(options.clock.monotonic());
+      const isGuarded = breakers.size > 0;
+      const isProbe = isGuarded && breakers.isProbeDue(key, request.model);
+      if (isGuarded && !breakers.enter(readySet, key, request.model, isLast)) continue;
       lease ??= new Lease(owner, request);
       const answer = this.#sameClock
         ? this.#store.reserve(this.#alone.fill(candidate), isProbe ? questions.probe : questions.request, lease)
         : this.#store.reserve([candidate], isProbe ? questions.probe : questions.request);
       // A promise of whatever class: stores bring their own.
-      if ("then" in answer) return this.#afterAnswer(answer, readySet, key, lease, search);
+      if ("then" in answer) return this.#afterAnswer(answer, readySet, key, lease, isLast, search);
       if (answer === lease || answer.granted) {
         readySet.onTaken(slot);
         const granted = this.#parts.grants.grant(readySet, key, answer as Reservation, lease);
         return granted === lease ? lease : this.#withSecret(granted, readySet, request);
       }
+      if (isGuarded) breakers.onRefused(key, request.model);
       if (refusals.isOutdated()) continue;
       search = refusals.apply(readySet, answer, [key], search);
       if (search?.isOver) return search.notNow(readySet, pool);
@@ -76,18 +80,20 @@ export class OneByOne implements Asker {
     readySet: ReadySet,
     key: PooledKey,
     lease: Lease,
+    isLast: boolean,
     seen: Search | undefined,
   ): Promise<Lease | NotNow> {
-    const { grants, refusals, pool } = this.#parts;
+    const { breakers, grants, refusals, pool } = this.#parts;
     const answer = await asked;
     if (answer.granted) {
       readySet.onTaken(key.account.slot);
       const granted = grants.grant(readySet, key, answer, lease);
       return granted === lease ? lease : this.#withSecret(granted, readySet, lease.request);
     }
-    if (refusals.isOutdated()) return this.pick(readySet, lease.request, seen);
+    if (breakers.size > 0) breakers.onRefused(key, lease.request.model);
+    if (refusals.isOutdated()) return this.pick(readySet, lease.request, isLast, seen);
     const search = refusals.apply(readySet, answer, [key], seen);
-    return search?.isOver ? search.notNow(readySet, pool) : this.pick(readySet, lease.request, search);
+    return search?.isOver ? search.notNow(readySet, pool) : this.pick(readySet, lease.request, isLast, search);
   }
 
   /** Its secret is being fetched, or cannot be had: then another key is asked for. */

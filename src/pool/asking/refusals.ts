@@ -5,7 +5,7 @@ import type { Clock, CooldownSource } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
 import { availability } from "../ready/availability.ts";
-import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { SharedCooldowns } from "../shared/shared-cooldowns.ts";
 import { Search } from "./search.ts";

@@ -43,12 +43,21 @@ export class NotNow {
   }
 }
 
+const reasons: Readonly<Record<number, NotNowReason>> = {
+  [availability.refused]: "refused",
+  [availability.blocked]: "blocked",
+};
+
 /** Nobody is ready. */
 export function parked(readySet: ReadySet, pool: KeyPool): NotNow {
   const slot = readySet.wakes.first;
   const never = Number.POSITIVE_INFINITY;
   if (slot === -1)
     return new NotNow(readySet.count(availability.blocked) > 0 ? "blocked" : "none", never, never, undefined);
-  const reason = readySet.availabilityOf(slot) === availability.refused ? "refused" : "limited";
-  return new NotNow(reason, readySet.wakes.nextAt, never, pool.accountAt(slot));
+  return new NotNow(
+    reasons[readySet.availabilityOf(slot)] ?? "limited",
+    readySet.wakes.nextAt,
+    never,
+    pool.accountAt(slot),
+  );
 }

@@ -199,10 +199,12 @@ export class ReadySet {
     this.#note(slot, as);
   }
 
-  block(slot: number): void {
+  /** Lets nobody through until a request of the group ends; at the latest until then. */
+  block(slot: number, until?: number): void {
     if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
-    this.wakes.delete(slot);
+    if (until === undefined) this.wakes.delete(slot);
+    else this.wakes.set(slot, until);
     this.#note(slot, availability.blocked);
   }
 

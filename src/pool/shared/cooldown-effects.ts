@@ -3,7 +3,7 @@ import type { ScopeId } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
 import { availability } from "../ready/availability.ts";
-import type { CircuitBreakers } from "../ready/circuit-breaker.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { KnownCooldown } from "./known-cooldowns.ts";
 import type { Target } from "./targets.ts";
@@ -41,7 +41,7 @@ export class CooldownEffects {
     key?.endCooldown();
     if (account === undefined) this.#host.serveAll();
     else {
-      this.#host.breakers.end(account);
+      this.#host.breakers.end(scope, account, key);
       this.#host.wake(account.slot);
     }
   }

@@ -31,6 +31,8 @@ export interface Waiting<Lease extends Granted> {
   readonly priority: number;
   /** Tries to serve it now. */
   ask(): Awaitable<Lease | NotNow>;
+  /** Asks also for what those who can still wait are kept from; `undefined`: there is nothing like that. */
+  askLast?(last: NotNow | undefined): Awaitable<Lease | NotNow> | undefined;
   /** When it may be served at the earliest, as far as is known; monotonic, and -Infinity for any moment. */
   dueAt(last: NotNow | undefined): number;
   /** It waits from now on. Whoever is told may give it up, or close the pool; `undefined`: nobody is. */

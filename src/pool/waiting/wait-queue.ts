@@ -146,7 +146,17 @@ export class WaitQueue<Lease extends Granted> {
   }
 
   #onDeadline(line: Line<Lease>, waiter: Waiter<Lease>): void {
-    this.#refuse(line, waiter, waiter.request.exhausted(waiter.last));
+    if (!waiter.isSettled) this.#conclude(line, waiter, waiter.request.askLast?.(waiter.last));
+  }
+
+  #conclude(line: Line<Lease>, waiter: Waiter<Lease>, got: Awaitable<Lease | NotNow> | undefined): void {
+    if (got instanceof Promise) {
+      got.then(
+        (late) => this.#conclude(line, waiter, late),
+        (error: unknown) => this.#refuse(line, waiter, error),
+      );
+    } else if (got !== undefined && !(got instanceof NotNow)) this.#grant(line, waiter, got);
+    else if (!waiter.isSettled) this.#refuse(line, waiter, waiter.request.exhausted(got ?? waiter.last));
   }
 
   #grant(line: Line<Lease>, waiter: Waiter<Lease>, lease: Lease): void {

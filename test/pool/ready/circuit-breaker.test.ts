@@ -14,19 +14,21 @@ const step = fc.oneof(
 );
 
 describe("CircuitBreaker", () => {
-  it("lets nothing through before the end or a probe, and one more at a time behind it", () => {
+  it("lets nothing through before the end or a probe, and twice as many with each batch behind it", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const breaker = new CircuitBreaker();
         let now = 1;
         let endsAt = 0;
         let wakeAt = 0;
+        let openedAt = 0;
         let successes = Number.POSITIVE_INFINITY;
         for (const { does, forMs } of steps) {
           if (does === "cool" || does === "state") {
             // A store never shortens what holds.
             endsAt = Math.max(endsAt, now + forMs);
             wakeAt = breaker.open(now, endsAt, does === "cool");
+            openedAt = now;
             successes = 0;
             expect(wakeAt).toBeGreaterThan(now);
             expect(wakeAt).toBeLessThanOrEqual(endsAt);
@@ -36,21 +38,67 @@ describe("CircuitBreaker", () => {
           } else if (does === "pass") {
             now += forMs;
             if (now < wakeAt) continue;
-            breaker.onGranted(now, 1);
+            breaker.onGranted(now);
             // One request is the probe, not every one that follows.
             expect(breaker.isProbeDue(now)).toBe(false);
           } else if (does === "end") {
             endsAt = 0;
+            openedAt = Number.NEGATIVE_INFINITY;
             breaker.end();
             expect(breaker.isProbeDue(now)).toBe(false);
           } else if (breaker.permits > 0) {
-            breaker.onSuccess();
-            successes++;
+            breaker.take(now);
+            breaker.onSuccess(now);
+            if (now >= openedAt) successes++;
           }
-          expect(breaker.permits).toBe(successes > 5 ? 0 : 2 ** successes);
+          expect(breaker.permits).toBe(successes > 30 ? 0 : 2 ** Math.floor(Math.log2(successes + 1)));
         }
       }),
     );
+  });
+
+  it("lets one through, then two and four, and what ends without proof has another take its place", () => {
+    const breaker = new CircuitBreaker();
+    breaker.open(0, 1000, false);
+    const sent = (now: number): number => {
+      let count = 0;
+      for (; breaker.hasPermit(now); count++) breaker.take(now);
+      return count;
+    };
+    expect(sent(1000)).toBe(1);
+    breaker.giveBack(1000);
+    expect(sent(1001)).toBe(1);
+    breaker.onSuccess(1001);
+    expect(sent(1002)).toBe(2);
+    breaker.onSuccess(1002);
+    expect(sent(1003)).toBe(0);
+    breaker.onSuccess(1002);
+    expect(sent(1004)).toBe(4);
+    // It began before the cooldown did.
+    breaker.open(1005, 2000, false);
+    breaker.onSuccess(1004);
+    breaker.giveBack(1004);
+    expect(sent(2000)).toBe(1);
+  });
+
+  it("lets more through where nothing ends for a second, so that a permit that is never given back holds up nobody", () => {
+    const breaker = new CircuitBreaker();
+    breaker.open(0, 1000, false);
+    breaker.take(1000);
+    expect([breaker.hasPermit(1999), breaker.hasPermit(2000)]).toEqual([false, true]);
+    breaker.take(2000);
+    expect([breaker.permits, breaker.hasPermit(2000)]).toEqual([2, true]);
+  });
+
+  it("counts whoever could not be kept waiting among those that were let through", () => {
+    const breaker = new CircuitBreaker();
+    breaker.open(0, 1000, false);
+    for (let request = 0; request < 3; request++) breaker.take(1000);
+    breaker.giveBack(1000);
+    breaker.giveBack(1000);
+    expect(breaker.hasPermit(1001)).toBe(false);
+    breaker.giveBack(1000);
+    expect(breaker.hasPermit(1001)).toBe(true);
   });
 
   it("probes a guess of a day after 15 minutes, and as often again while it holds", () => {
@@ -62,7 +110,8 @@ describe("CircuitBreaker", () => {
       looks.push(at - now);
       now = at;
       if (now < day) expect(breaker.isProbeDue(now)).toBe(true);
-      expect(breaker.onGranted(now, 1)).toBe(true);
+      breaker.take(now);
+      expect(breaker.onGranted(now)).toBe(true);
     }
     expect(looks.slice(0, 3)).toEqual([15 * minute, 15 * minute, 15 * minute]);
     expect(Math.min(...looks)).toBeGreaterThan(0);
@@ -75,14 +124,20 @@ describe("CircuitBreaker", () => {
     expect(breaker.open(planned - 5, 10 * minute, false)).toBe(10 * minute);
   });
 
-  it("is closed after six successes in a row, and not after a refusal between them", () => {
+  it("is closed after sixteen succeeded together, and not after a refusal between them", () => {
     const breaker = new CircuitBreaker();
     breaker.open(1, 1000, false);
-    for (let success = 0; success < 5; success++) breaker.onSuccess();
-    expect([breaker.permits, breaker.isClosed]).toEqual([32, false]);
+    const succeed = (times: number): void => {
+      for (let time = 0; time < times; time++) {
+        breaker.take(3000);
+        breaker.onSuccess(3000);
+      }
+    };
+    succeed(30);
+    expect([breaker.permits, breaker.isClosed]).toEqual([16, false]);
     breaker.open(2000, 3000, false);
     expect(breaker.permits).toBe(1);
-    for (let success = 0; success < 6; success++) breaker.onSuccess();
+    succeed(31);
     expect([breaker.permits, breaker.isClosed]).toEqual([0, true]);
   });
 });

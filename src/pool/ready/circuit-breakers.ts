@@ -1,0 +1,253 @@
+import { isAddressScope, isKeyScope, isModelScope, modelScope } from "../../limits/scopes.ts";
+import type { Clock, CooldownSource, Random, ScopeId } from "../../types.ts";
+import type { Account, PooledKey } from "../keys/pooled-key.ts";
+import { availability } from "./availability.ts";
+import { CircuitBreaker, mayProbe } from "./circuit-breaker.ts";
+import type { ReadySet } from "./ready-set.ts";
+
+/** Spreads the moments at which waiters try a key that comes back: up to this share of its cooldown, and at most so long. */
+const wakeJitterShare = 0.1;
+const wakeJitterMs = 100;
+
+/** What cools down, as a store says. */
+export interface Cooldown {
+  readonly scope: ScopeId;
+  /** Milliseconds from now. */
+  readonly forMs: number;
+  readonly source: CooldownSource;
+  readonly reason: string | undefined;
+}
+
+/** Whom a breaker is about: an account, one of its keys, the name of a model's scope, or that of an address. */
+type Subject = Account | PooledKey | string;
+
+/** What was let through, as breakers look at it. */
+interface LetThrough {
+  readonly key: PooledKey;
+  readonly request: { readonly model?: string | undefined };
+  readonly startedAt: number;
+}
+
+/**
+ * The breakers of a pool, in this process. One is made when something cools down, and dropped once it is closed. An open origin
+ * refuses nothing: keys with another one come first.
+ */
+export class CircuitBreakers {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #breakers = new Map<Subject, CircuitBreaker>();
+  /** How many of them are about models, and about addresses. */
+  #ofModels = 0;
+  #ofAddresses = 0;
+  /** Until when origins are open, monotonic. */
+  readonly #origins = new Map<string, number>();
+  /** How many there are; 0: nobody need look. */
+  size = 0;
+  isAnyOriginOpen = false;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Is everybody let through together? */
+  get hasAddresses(): boolean {
+    return this.#ofAddresses > 0;
+  }
+
+  isProbeDue(key: PooledKey, model: string | undefined): boolean {
+    const now = this.#clock.monotonic();
+    return this.#over(key, model).some((breaker) => breaker.isProbeDue(now));
+  }
+
+  /**
+   * Takes a permit for a request with this key. Without one the ready set has the key wait until one is given back.
+   * @param isLast it cannot be kept waiting
+   */
+  enter(readySet: ReadySet, key: PooledKey, model: string | undefined, isLast: boolean): boolean {
+    const over = this.#over(key, model);
+    const now = this.#clock.monotonic();
+    const full = isLast ? undefined : over.find((breaker) => !breaker.hasPermit(now));
+    if (full === undefined) {
+      for (const breaker of over) breaker.take(now);
+      return true;
+    }
+    if (full === this.#breakers.get(key)) readySet.limitKey(key, full.growsAt);
+    else readySet.block(key.account.slot, full.growsAt);
+    return false;
+  }
+
+  /**
+   * Those of these keys that a store is asked about at once. What comes back from a cooldown is asked for alone, or with such as do
+   * not: a permit that another question holds keeps others waiting.
+   */
+  entered(readySet: ReadySet, keys: readonly PooledKey[], model: string | undefined, isLast: boolean): PooledKey[] {
+    const some: PooledKey[] = [];
+    for (const key of keys) {
+      const isFree = this.#over(key, model).length === 0;
+      if (isFree || (some.length === 0 && this.enter(readySet, key, model, isLast))) some.push(key);
+    }
+    return some;
+  }
+
+  /**
+   * A store granted what was let through.
+   * @returns is no permit left for its account?
+   */
+  onGranted(key: PooledKey, model: string | undefined, now: number): boolean {
+    let isFull = false;
+    for (const breaker of this.#over(key, model)) {
+      const isLast = breaker.onGranted(now);
+      if (breaker === this.#breakers.get(key.account)) isFull = isLast;
+    }
+    return isFull;
+  }
+
+  /** A store refused what was to be let through. */
+  onRefused(key: PooledKey, model: string | undefined): void {
+    for (const breaker of this.#over(key, model)) breaker.giveBack(Number.POSITIVE_INFINITY);
+  }
+
+  /** An attempt has ended. What follows from a refusal comes after that. */
+  onEnd({ key, request, startedAt }: LetThrough, isSuccess: boolean): void {
+    for (const breaker of this.#over(key, request.model)) {
+      if (isSuccess) breaker.onSuccess(startedAt);
+      else breaker.giveBack(startedAt);
+    }
+    if (!isSuccess) return;
+    for (const subject of this.#subjects(key, request.model)) {
+      if (this.#breakers.get(subject)?.isClosed) this.#drop(subject);
+    }
+  }
+
+  /** A cooldown began that an answer to this process asked for. What a key alone is probed for shows when a store refuses it. */
+  onCooled(account: Account, key: PooledKey, cooldown: Cooldown): void {
+    const { scope, forMs, source } = cooldown;
+    const now = this.#clock.monotonic();
+    this.#open(subjectOf(scope, account, key), cooldown, now + forMs, mayProbe(source) && !isKeyScope(scope));
+  }
+
+  /** A cooldown was ended. */
+  end(scope: ScopeId, account: Account, key: PooledKey | undefined): void {
+    if (this.size > 0) this.#breakers.get(subjectOf(scope, account, key))?.end();
+  }
+
+  /** A cooldown should never have begun. */
+  forgive(scope: ScopeId, account: Account, key: PooledKey): void {
+    if (this.size > 0) this.#drop(subjectOf(scope, account, key));
+  }
+
+  /** It left the pool. */
+  forget(account: Account): void {
+    if (this.size > 0) this.#drop(account);
+  }
+
+  /** Takes over into a ready set what a store told of: the account is left alone until it ends, or is probed. */
+  park(readySet: ReadySet, key: PooledKey, cooldown: Cooldown): void {
+    const { account } = key;
+    const { scope, forMs, source, reason } = cooldown;
+    const now = this.#clock.monotonic();
+    const endsAt = now + forMs + this.#random() * Math.min(forMs * wakeJitterShare, wakeJitterMs);
+    const wakeAt = this.#open(subjectOf(scope, account, key), cooldown, endsAt, mayProbe(source));
+    const isCredentialRefused = reason === "invalid_key";
+    const freeAt = endsByProbe(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;
+    if (isKeyScope(scope)) {
+      key.coolDown(wakeAt, isCredentialRefused, freeAt);
+      if (account.keys.length > 1) return;
+    }
+    readySet.park(account.slot, wakeAt, isCredentialRefused ? availability.refused : availability.limited, freeAt);
+  }
+
+  /** Opens the origin that a key's requests go to; 0: it is closed again. */
+  openOriginOf(key: PooledKey, forMs: number): void {
+    this.openOrigin(endpointOf(key), forMs);
+  }
+
+  /** @param origin empty for that of keys without an endpoint of their own */
+  openOrigin(origin: string, forMs: number): void {
+    if (forMs > 0) this.#origins.set(origin, this.#clock.monotonic() + forMs);
+    else this.#origins.delete(origin);
+    this.isAnyOriginOpen = this.#origins.size > 0;
+  }
+
+  /** Is the origin open that the account's next request would go to? */
+  isOriginOpen({ keys, cursor }: Account): boolean {
+    if (!this.isAnyOriginOpen) return false;
+    const origin = endpointOf(keys[cursor % keys.length]);
+    const until = this.#origins.get(origin);
+    if (until === undefined) return false;
+    if (until > this.#clock.monotonic()) return true;
+    this.openOrigin(origin, 0);
+    return false;
+  }
+
+  /** Those that have a say in what is let through with this key. */
+  #over(key: PooledKey, model: string | undefined): CircuitBreaker[] {
+    const over: CircuitBreaker[] = [];
+    for (const subject of this.#subjects(key, model)) {
+      const breaker = this.#breakers.get(subject);
+      if (breaker !== undefined) over.push(breaker);
+    }
+    return over;
+  }
+
+  #subjects(key: PooledKey, model: string | undefined): Subject[] {
+    const { account } = key;
+    const subjects: Subject[] = account.only === key ? [account] : [account, key];
+    if (this.#ofModels > 0 && model !== undefined) subjects.push(modelScope(account.id, model));
+    if (this.#ofAddresses > 0) subjects.push(addressOf(account));
+    return subjects;
+  }
+
+  #open(subject: Subject, { reason }: Cooldown, endsAt: number, isProbed: boolean): number {
+    // Nobody was refused: it was counted down to nothing, and holds as much as ever at its end.
+    const permits = reason === "no_quota_left" ? 0 : undefined;
+    return this.#breakerOf(subject).open(this.#clock.monotonic(), endsAt, isProbed, permits);
+  }
+
+  #breakerOf(subject: Subject): CircuitBreaker {
+    let breaker = this.#breakers.get(subject);
+    if (breaker === undefined) {
+      breaker = new CircuitBreaker();
+      this.#breakers.set(subject, breaker);
+      this.#count(subject, 1);
+    }
+    return breaker;
+  }
+
+  #drop(subject: Subject): void {
+    if (this.#breakers.delete(subject)) this.#count(subject, -1);
+  }
+
+  #count(subject: Subject, change: 1 | -1): void {
+    this.size = this.#breakers.size;
+    if (typeof subject !== "string") return;
+    if (isModelScope(subject)) this.#ofModels += change;
+    else this.#ofAddresses += change;
+  }
+}
+
+/** Whom a cooldown of this scope is about. */
+function subjectOf(scope: ScopeId, account: Account, key: PooledKey | undefined): Subject {
+  if (isAddressScope(scope)) return addressOf(account);
+  if (isModelScope(scope)) return scope;
+  return isKeyScope(scope) && key !== undefined && account.only === undefined ? key : account;
+}
+
+/** Each provider counts a machine apart. */
+function addressOf({ provider }: Account): string {
+  return `ip:${provider.id}`;
+}
+
+/** The origin of a key's own endpoint; empty when it uses the call's. */
+function endpointOf(key: PooledKey | undefined): string {
+  return key?.config.baseURL?.origin ?? "";
+}
+
+/**
+ * Does a cooldown end only because somebody tries again? Of a refused credential, a spent balance or an account that may not, nobody
+ * knows that it is back then; limits end by themselves.
+ */
+function endsByProbe(source: CooldownSource, reason: string | undefined): boolean {
+  return source === "credit" || reason === "invalid_key" || (reason === "forbidden" && source === "heuristic");
+}
