@@ -22,7 +22,7 @@ export interface AttemptLoopOptions<C, A>
     TimeBoundsOptions,
     CommitmentOptions,
     FinalAnswerOptions<A> {
-  readonly maxAttempts: number;
+  readonly maxAttempts: number | undefined;
   readonly retries: number;
   readonly random: Random;
 }

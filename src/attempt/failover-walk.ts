@@ -10,6 +10,10 @@ import type { Commitment, Look } from "./reading/commitment.ts";
 import { repeatTransient } from "./repeat-transient.ts";
 import type { BoundedSignal, TimeBounds } from "./time-bounds.ts";
 
+/** Attempts of a call, unless the caller says how many: one for each account, within these bounds. */
+const fewestAttempts = 16;
+const mostAttempts = 64;
+
 /** What a walk does as the usual call does it. */
 export interface LoopSteps<C extends Call, A extends Answer> {
   acquire(call: C, endsAt: number): Lease | Promise<Lease>;
@@ -20,7 +24,7 @@ export interface FailoverWalkParts<C extends Call, A extends Answer> {
   readonly pool: CallPort;
   readonly transport: Transport<C, A>;
   readonly options: {
-    readonly maxAttempts: number;
+    readonly maxAttempts: number | undefined;
     readonly retries: number;
     readonly attemptTimeoutMs: number | undefined;
     readonly clock: Clock;
@@ -54,7 +58,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       if (step.next === "return") return this.#parts.final.after(step, call);
       const history = call.history as AttemptHistory<A>;
       if (this.#parts.options.clock.monotonic() >= endsAt) return this.#parts.final.after(step, call);
-      if (history.attempts >= this.#parts.options.maxAttempts) return this.#spent(call, step);
+      if (history.attempts >= this.#mostAttempts) return this.#spent(call, step);
       if (step.next === "repeat" && history.repeated) return this.#parts.final.after(step, call);
       if (step.next === "repeat") {
         step = await this.#repeat(call, step, endsAt);
@@ -77,6 +81,12 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       }
       step = await this.#attempt(call, lease, endsAt);
     }
+  }
+
+  /** Where nobody said so, no list of dead keys is too long to find a good one at its end. */
+  get #mostAttempts(): number {
+    const { options, pool } = this.#parts;
+    return options.maxAttempts ?? Math.min(Math.max(fewestAttempts, pool.accountCount), mostAttempts);
   }
 
   /** Another account served what was refused. */

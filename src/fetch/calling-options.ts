@@ -19,7 +19,7 @@ export interface CallingOptions {
   readonly foreignOrigins?: "refuse" | "pass" | undefined;
   /** What sends. @default globalThis.fetch, looked up for every call */
   readonly fetch?: FetchFunction | undefined;
-  /** How many accounts one call may try, an integer of at least 1. @default 16 */
+  /** How many attempts one call may make, an integer of at least 1. @default as many as there are accounts, at least 16, at most 64 */
   readonly maxAttempts?: number | undefined;
   /** How often a call is repeated on the same key when the provider is in trouble, an integer. @default 2 */
   readonly retries?: number | undefined;

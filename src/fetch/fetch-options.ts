@@ -40,7 +40,7 @@ export interface ResolvedCallingOptions {
   readonly origins: readonly string[];
   readonly passForeign: boolean;
   readonly fetch: FetchFunction | undefined;
-  readonly maxAttempts: number;
+  readonly maxAttempts: number | undefined;
   readonly retries: number;
   readonly retryUnsafe: boolean;
   readonly attemptTimeoutMs: number | undefined;
@@ -86,7 +86,7 @@ function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "
     baseURL: options.baseURL === undefined ? undefined : expectUrl("baseURL", options.baseURL),
     passForeign: foreign !== undefined && expectOneOf("foreignOrigins", foreign, ["refuse", "pass"]) === "pass",
     fetch: options.fetch === undefined ? undefined : expectFunction<FetchFunction>("fetch", options.fetch),
-    maxAttempts: numberOr(16, "maxAttempts", options.maxAttempts, { min: 1, integer: true, finite: true }),
+    maxAttempts: numberOr(undefined, "maxAttempts", options.maxAttempts, { min: 1, integer: true, finite: true }),
     retries: numberOr(2, "retries", options.retries, { min: 0, integer: true, finite: true }),
     retryUnsafe: options.retryUnsafe === undefined ? false : expectBoolean("retryUnsafe", options.retryUnsafe),
     attemptTimeoutMs: numberOr(undefined, "attemptTimeoutMs", options.attemptTimeoutMs, { above: 0 }),

@@ -168,6 +168,21 @@ describe("AttemptLoop: leaving a key", () => {
     expect(keysUsed()).toEqual([0, 1, 2]);
   });
 
+  it.each([
+    { what: "dead keys", refused: () => refusal(401, "invalid_api_key") },
+    { what: "limits that state their end", refused: () => limited({ "retry-after": "3600" }) },
+  ])("finds the good key at the end of a long list of $what", async ({ refused }) => {
+    const { fetch, keysUsed } = rig((_sent, number) => (number < 40 ? refused() : ok()), { keyCount: 40 });
+    expect((await fetch(chatUrl, post())).status).toBe(200);
+    expect(keysUsed()).toHaveLength(40);
+  });
+
+  it("asks no more than 64 accounts where nobody said how many", async () => {
+    const { fetch, keysUsed } = rig(() => refusal(401, "invalid_api_key"), { keyCount: 100 });
+    expect((await fetch(chatUrl, post())).status).toBe(401);
+    expect(keysUsed()).toHaveLength(64);
+  });
+
   it("says that the pool is exhausted when `maxAttempts` were all there are", async () => {
     const { fetch, rotator, keysUsed } = rig(() => limited({ "retry-after": "60" }), {
       keyCount: 3,

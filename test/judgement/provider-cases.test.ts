@@ -25,7 +25,7 @@ const known: Readonly<Record<string, readonly ScoredField[]>> = {
   "together-429-type-credit-limit-is-rate": ["dimension"],
   "ark-429-five-hour-no-code": ["scope"],
   "bedrock-429-too-many-tokens": ["scope"],
-  "youtube-403-quota-exceeded": ["scope", "window"],
+  "youtube-403-quota-exceeded": ["scope"],
   "newsapi-429": ["dimension"],
   "kong-429-minute": ["window"],
   "mashery-403-over-rate": ["window", "dimension"],

@@ -50,6 +50,8 @@ export interface Row {
 const stopped = { kind: "invalid_key", isDefinitive: true } as const;
 const badRequest = { kind: "bad_request" } as const;
 const rateLimit = { kind: "rate_limit" } as const;
+/** Of a day as likely as not: back in hours, and asked about now and then. */
+const longLimit = { kind: "rate_limit", window: "day" } as const;
 const overloaded = { kind: "overloaded" } as const;
 const ofThisModel = { kind: "overloaded", scope: "model", sharedBy: "provider" } as const;
 const forbidden = { kind: "forbidden" } as const;
@@ -212,7 +214,9 @@ function ofAllowance(claim: Signalled, heard: Heard): Verdict {
   if (claim.isCode && claim.has("lack")) return spent(claim, heard);
   if (heard.any("window") || heard.statesWait) return rateLimit;
   if (heard.status === 402 || heard.any("buy") || heard.any("lack") || claim.has("dead")) return spent(claim, heard);
-  return [200, 403, 429, 500].includes(heard.status) ? rateLimit : spent(claim, heard);
+  // Of requests that come too fast 429 tells: what is forbidden for being used up is so for long.
+  if (heard.status === 403) return heard.any("rate") ? rateLimit : longLimit;
+  return [200, 429, 500].includes(heard.status) ? rateLimit : spent(claim, heard);
 }
 
 /** What went wrong on the server is no limit, unless it says whose. */
