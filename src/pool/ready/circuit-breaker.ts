@@ -29,14 +29,18 @@ const mostPermits = 16;
 /** What was not refused within this time was let through; milliseconds. */
 const patienceMs = 1000;
 
-/** A long guess is probed first after this share of it, and then so often; milliseconds. */
+/** A long guess is probed first after this share of it, and then so often at most; milliseconds. */
 const probeShare = 0.25;
 const shortestProbeMs = 60_000;
-const longestProbeMs = 900_000;
 
-/** Only guesses, and credit that may have been topped up. */
+/** After how many milliseconds it is probed at the latest; 0: never. Only guesses are, and credit that may have been topped up. */
+export function probedWithinMs(source: CooldownSource | undefined): number {
+  if (source === "credit") return 900_000;
+  return source === "heuristic" ? 1_800_000 : 0;
+}
+
 export function mayProbe(source: CooldownSource | undefined): boolean {
-  return source === "heuristic" || source === "credit";
+  return probedWithinMs(source) > 0;
 }
 
 export class CircuitBreaker {
@@ -67,13 +71,14 @@ export class CircuitBreaker {
   }
 
   /**
+   * @param longestProbeMs when it is probed at the latest; 0: it is not
    * @param permits how many are let through together at its end; 0: as many as were before, or all
    * @returns when something is let through: at the end, or at the next probe; all monotonic
    */
-  open(now: number, endsAt: number, isProbed: boolean, permits = firstPermits): number {
+  open(now: number, endsAt: number, longestProbeMs: number, permits = firstPermits): number {
     if (permits > 0) this.#begin(permits);
     this.#openedAt = now;
-    if (!isProbed || endsAt - now <= shortestProbeMs) return endsAt;
+    if (longestProbeMs === 0 || endsAt - now <= shortestProbeMs) return endsAt;
     if (this.#probeAt <= now) {
       this.#probeAt = now + Math.min(Math.max((endsAt - now) * probeShare, shortestProbeMs), longestProbeMs);
     }

@@ -2,7 +2,7 @@ import { isAddressScope, isKeyScope, isModelScope, modelScope } from "../../limi
 import type { Clock, CooldownSource, Random, ScopeId } from "../../types.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import { availability } from "./availability.ts";
-import { CircuitBreaker, mayProbe } from "./circuit-breaker.ts";
+import { CircuitBreaker, probedWithinMs } from "./circuit-breaker.ts";
 import type { ReadySet } from "./ready-set.ts";
 
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its cooldown, and at most so long. */
@@ -123,8 +123,8 @@ export class CircuitBreakers {
   /** A cooldown began that an answer to this process asked for. What a key alone is probed for shows when a store refuses it. */
   onCooled(account: Account, key: PooledKey, cooldown: Cooldown): void {
     const { scope, forMs, source } = cooldown;
-    const now = this.#clock.monotonic();
-    this.#open(subjectOf(scope, account, key), cooldown, now + forMs, mayProbe(source) && !isKeyScope(scope));
+    const endsAt = this.#clock.monotonic() + forMs;
+    this.#open(subjectOf(scope, account, key), cooldown, endsAt, isKeyScope(scope) ? 0 : probedWithinMs(source));
   }
 
   /** A cooldown was ended. */
@@ -148,7 +148,7 @@ export class CircuitBreakers {
     const { scope, forMs, source, reason } = cooldown;
     const now = this.#clock.monotonic();
     const endsAt = now + forMs + this.#random() * Math.min(forMs * wakeJitterShare, wakeJitterMs);
-    const wakeAt = this.#open(subjectOf(scope, account, key), cooldown, endsAt, mayProbe(source));
+    const wakeAt = this.#open(subjectOf(scope, account, key), cooldown, endsAt, probedWithinMs(source));
     const isCredentialRefused = reason === "invalid_key";
     const freeAt = endsByProbe(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;
     if (isKeyScope(scope)) {
@@ -199,10 +199,10 @@ export class CircuitBreakers {
     return subjects;
   }
 
-  #open(subject: Subject, { reason }: Cooldown, endsAt: number, isProbed: boolean): number {
+  #open(subject: Subject, { reason }: Cooldown, endsAt: number, longestProbeMs: number): number {
     // Nobody was refused: it was counted down to nothing, and holds as much as ever at its end.
     const permits = reason === "no_quota_left" ? 0 : undefined;
-    return this.#breakerOf(subject).open(this.#clock.monotonic(), endsAt, isProbed, permits);
+    return this.#breakerOf(subject).open(this.#clock.monotonic(), endsAt, longestProbeMs, permits);
   }
 
   #breakerOf(subject: Subject): CircuitBreaker {

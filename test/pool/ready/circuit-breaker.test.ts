@@ -27,14 +27,14 @@ describe("CircuitBreaker", () => {
           if (does === "cool" || does === "state") {
             // A store never shortens what holds.
             endsAt = Math.max(endsAt, now + forMs);
-            wakeAt = breaker.open(now, endsAt, does === "cool");
+            wakeAt = breaker.open(now, endsAt, does === "cool" ? 30 * minute : 0);
             openedAt = now;
             successes = 0;
             expect(wakeAt).toBeGreaterThan(now);
             expect(wakeAt).toBeLessThanOrEqual(endsAt);
             if (does === "state") expect(wakeAt).toBe(endsAt);
             else if (endsAt - now <= minute) expect(wakeAt).toBe(endsAt);
-            else expect(wakeAt - now).toBeLessThanOrEqual(15 * minute);
+            else expect(wakeAt - now).toBeLessThanOrEqual(30 * minute);
           } else if (does === "pass") {
             now += forMs;
             if (now < wakeAt) continue;
@@ -59,7 +59,7 @@ describe("CircuitBreaker", () => {
 
   it("lets one through, then two and four, and what ends without proof has another take its place", () => {
     const breaker = new CircuitBreaker();
-    breaker.open(0, 1000, false);
+    breaker.open(0, 1000, 0);
     const sent = (now: number): number => {
       let count = 0;
       for (; breaker.hasPermit(now); count++) breaker.take(now);
@@ -75,7 +75,7 @@ describe("CircuitBreaker", () => {
     breaker.onSuccess(1002);
     expect(sent(1004)).toBe(4);
     // It began before the cooldown did.
-    breaker.open(1005, 2000, false);
+    breaker.open(1005, 2000, 0);
     breaker.onSuccess(1004);
     breaker.giveBack(1004);
     expect(sent(2000)).toBe(1);
@@ -83,7 +83,7 @@ describe("CircuitBreaker", () => {
 
   it("lets more through where nothing ends for a second, so that a permit that is never given back holds up nobody", () => {
     const breaker = new CircuitBreaker();
-    breaker.open(0, 1000, false);
+    breaker.open(0, 1000, 0);
     breaker.take(1000);
     expect([breaker.hasPermit(1999), breaker.hasPermit(2000)]).toEqual([false, true]);
     breaker.take(2000);
@@ -92,7 +92,7 @@ describe("CircuitBreaker", () => {
 
   it("counts whoever could not be kept waiting among those that were let through", () => {
     const breaker = new CircuitBreaker();
-    breaker.open(0, 1000, false);
+    breaker.open(0, 1000, 0);
     for (let request = 0; request < 3; request++) breaker.take(1000);
     breaker.giveBack(1000);
     breaker.giveBack(1000);
@@ -101,32 +101,32 @@ describe("CircuitBreaker", () => {
     expect(breaker.hasPermit(1001)).toBe(true);
   });
 
-  it("probes a guess of a day after 15 minutes, and as often again while it holds", () => {
+  it("probes a guess of a day after half an hour, and as often again while it holds", () => {
     const breaker = new CircuitBreaker();
     const day = 24 * 60 * minute;
     const looks: number[] = [];
     for (let now = 1; now < day; ) {
-      const at = breaker.open(now, day, true);
+      const at = breaker.open(now, day, 30 * minute);
       looks.push(at - now);
       now = at;
       if (now < day) expect(breaker.isProbeDue(now)).toBe(true);
       breaker.take(now);
       expect(breaker.onGranted(now)).toBe(true);
     }
-    expect(looks.slice(0, 3)).toEqual([15 * minute, 15 * minute, 15 * minute]);
+    expect(looks.slice(0, 3)).toEqual([30 * minute, 30 * minute, 30 * minute]);
     expect(Math.min(...looks)).toBeGreaterThan(0);
   });
 
   it("keeps the probe that is planned when the same guess is met again", () => {
     const breaker = new CircuitBreaker();
-    const planned = breaker.open(1, 10 * minute, true);
-    expect(breaker.open(planned - 10, 10 * minute, true)).toBe(planned);
-    expect(breaker.open(planned - 5, 10 * minute, false)).toBe(10 * minute);
+    const planned = breaker.open(1, 10 * minute, 30 * minute);
+    expect(breaker.open(planned - 10, 10 * minute, 30 * minute)).toBe(planned);
+    expect(breaker.open(planned - 5, 10 * minute, 0)).toBe(10 * minute);
   });
 
   it("is closed after sixteen succeeded together, and not after a refusal between them", () => {
     const breaker = new CircuitBreaker();
-    breaker.open(1, 1000, false);
+    breaker.open(1, 1000, 0);
     const succeed = (times: number): void => {
       for (let time = 0; time < times; time++) {
         breaker.take(3000);
@@ -135,7 +135,7 @@ describe("CircuitBreaker", () => {
     };
     succeed(30);
     expect([breaker.permits, breaker.isClosed]).toEqual([16, false]);
-    breaker.open(2000, 3000, false);
+    breaker.open(2000, 3000, 0);
     expect(breaker.permits).toBe(1);
     succeed(31);
     expect([breaker.permits, breaker.isClosed]).toEqual([0, true]);
