@@ -146,14 +146,12 @@ export class Dispatcher {
     arrival = this.#readiness.queue.arrive(),
     maxWaitMs = this.#maxWait(request),
   ): Promise<Lease> {
-    const { signal } = request;
-    if (signal?.aborted) return Promise.reject(abortReason(signal));
+    if (request.signal?.aborted) return Promise.reject(abortReason(request.signal));
     const { queue } = this.#readiness;
     const deadline = this.#options.clock.monotonic() + maxWaitMs;
     const isFull = queue.size >= this.#options.maxWaiting;
-    if (maxWaitMs <= 0 || isFull) return this.#atOnce(readySet, request, last);
-    if (this.#dueAt(readySet, request, last) > deadline) {
-      return Promise.reject(this.#exhausted(readySet, request, last));
+    if (maxWaitMs <= 0 || isFull || this.#dueAt(readySet, request, last) > deadline) {
+      return this.#atOnce(readySet, request, last);
     }
     return queue.wait(readySet, this.#waiting(readySet, request), deadline, arrival, last);
   }
@@ -176,13 +174,12 @@ export class Dispatcher {
     // What was held back may have been woken for somebody else since.
     const isWoken = last?.reason !== "limited" && last?.reason !== "refused" && mayServe(readySet);
     if (!isWoken && readySet.count(availability.blocked) === 0) return undefined;
+    readySet.wakeBlocked();
     return this.#asker.pick(readySet, request, true);
   }
 
   #waiting(readySet: ReadySet, request: AcquireRequest): WaitingRequest {
     const { model, account, exclude, signal, priority = 0 } = request;
-    const { shared } = this.#readiness;
-    const isTold = this.#events.isHeard && request.isTrial !== true;
     return {
       signal,
       priority,
@@ -191,12 +188,13 @@ export class Dispatcher {
       ask: () => this.#asker.pick(readySet, request),
       askLast: (last) => this.#askLast(readySet, request, last),
       dueAt: (last) => this.#dueAt(readySet, request, last),
-      queued: isTold ? (waiting) => this.#onQueued(request, waiting) : undefined,
+      queued:
+        this.#events.isHeard && request.isTrial !== true ? (waiting) => this.#onQueued(request, waiting) : undefined,
       exhausted: (last) => this.#exhausted(readySet, request, last),
       isBeside: () =>
         exclude !== undefined ||
         account !== undefined ||
-        (shared !== undefined && this.#readiness.readySets.for(model) !== readySet),
+        (this.#readiness.shared !== undefined && this.#readiness.readySets.for(model) !== readySet),
       isLike: (other) => !this.#pool.countsTokens && model === other.model && !other.isPinned,
     };
   }

@@ -141,8 +141,7 @@ export class Readiness {
     for (const readySet of readySets) {
       readySet.onReleased(account);
       if (readySet.waiting === 0) continue;
-      if (this.breakers.hasAddresses) readySet.wakeBlocked();
-      else if (this.#pool.countsTogether) readySet.wakeBlocked(1);
+      if (this.#pool.countsTogether || this.breakers.hasAddresses) readySet.wakeBlocked(this.breakers.mostWoken);
       this.queue.serve(readySet);
     }
   }

@@ -1,4 +1,4 @@
-import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.ts";
+import type { Candidate, Refusal, Reservation, ReserveOptions, Store } from "../../limits/store.ts";
 import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
 import { Lease } from "../lease.ts";
@@ -34,7 +34,6 @@ export class OneByOne implements Asker {
     if (readySet.wakes.nextAt !== Number.POSITIVE_INFINITY) readySet.wakeDue(options.clock.monotonic());
     // Buckets show a store the boundaries of the present, also where nothing was refused for long.
     if (tracker.hasCalendars) tracker.refresh(options.clock.wall());
-    if (isLast) readySet.wakeBlocked();
     let search = seen;
     let lease: Lease | undefined;
     for (;;) {
@@ -51,16 +50,14 @@ export class OneByOne implements Asker {
       }
       const account = pool.accountAt(slot);
       const key = account.only?.enabled ? account.only : choice.keyOf(account, readySet, request);
-      if (key === undefined) continue;
+      const how = key && (breakers.size === 0 ? questions.request : this.#entered(readySet, key, request, isLast));
+      if (key === undefined || how === undefined) continue;
       const own = readySet.candidateOf(key, tracker);
       const candidate = own.ofTokens === undefined ? own : this.#tokens.fill(own, request, this.#sameClock);
-      const isGuarded = breakers.size > 0;
-      const isProbe = isGuarded && breakers.isProbeDue(key, request.model);
-      if (isGuarded && !breakers.enter(readySet, key, request.model, isLast)) continue;
       lease ??= new Lease(owner, request);
       const answer = this.#sameClock
-        ? this.#store.reserve(this.#alone.fill(candidate), isProbe ? questions.probe : questions.request, lease)
-        : this.#store.reserve([candidate], isProbe ? questions.probe : questions.request);
+        ? this.#store.reserve(this.#alone.fill(candidate), how, lease)
+        : this.#store.reserve([candidate], how);
       // A promise of whatever class: stores bring their own.
       if ("then" in answer) return this.#afterAnswer(answer, readySet, key, lease, isLast, search);
       if (answer === lease || answer.granted) {
@@ -68,7 +65,6 @@ export class OneByOne implements Asker {
         const granted = this.#parts.grants.grant(readySet, key, answer as Reservation, lease);
         return granted === lease ? lease : this.#withSecret(granted, readySet, request);
       }
-      if (isGuarded) breakers.onRefused(key, request.model);
       if (refusals.isOutdated()) continue;
       search = refusals.apply(readySet, answer, [key], search);
       if (search?.isOver) return search.notNow(readySet, pool);
@@ -84,16 +80,26 @@ export class OneByOne implements Asker {
     seen: Search | undefined,
   ): Promise<Lease | NotNow> {
     const { breakers, grants, refusals, pool } = this.#parts;
+    // Meanwhile nobody else is let through in its place.
+    const { model } = lease.request;
+    if (breakers.size > 0) breakers.take(key, model);
     const answer = await asked;
+    if (breakers.size > 0) breakers.putBack(key, model);
     if (answer.granted) {
       readySet.onTaken(key.account.slot);
       const granted = grants.grant(readySet, key, answer, lease);
       return granted === lease ? lease : this.#withSecret(granted, readySet, lease.request);
     }
-    if (breakers.size > 0) breakers.onRefused(key, lease.request.model);
     if (refusals.isOutdated()) return this.pick(readySet, lease.request, isLast, seen);
     const search = refusals.apply(readySet, answer, [key], seen);
     return search?.isOver ? search.notNow(readySet, pool) : this.pick(readySet, lease.request, isLast, search);
+  }
+
+  /** How the store is asked; `undefined`: the key has just come back from a cooldown, and enough were let through. */
+  #entered(readySet: ReadySet, key: PooledKey, { model }: AcquireRequest, isLast: boolean): ReserveOptions | undefined {
+    const { breakers, questions } = this.#parts;
+    if (!breakers.enter(readySet, key, model, isLast)) return undefined;
+    return breakers.isProbeDue(key, model) ? questions.probe : questions.request;
   }
 
   /** Its secret is being fetched, or cannot be had: then another key is asked for. */

@@ -39,10 +39,6 @@ export function probedWithinMs(source: CooldownSource | undefined): number {
   return source === "heuristic" ? 1_800_000 : 0;
 }
 
-export function mayProbe(source: CooldownSource | undefined): boolean {
-  return probedWithinMs(source) > 0;
-}
-
 export class CircuitBreaker {
   /** Monotonic time of the next probe; 0: none is planned. */
   #probeAt = 0;

@@ -39,6 +39,10 @@ export class CircuitBreakers {
   /** How many of them are about models, and about addresses. */
   #ofModels = 0;
   #ofAddresses = 0;
+  /** Is any about an address, so that what one account gives back is another's chance? */
+  hasAddresses = false;
+  /** How many of those that wait for a release are woken by one of another account. */
+  mostWoken = 1;
   /** Until when origins are open, monotonic. */
   readonly #origins = new Map<string, number>();
   /** How many there are; 0: nobody need look. */
@@ -50,30 +54,22 @@ export class CircuitBreakers {
     this.#random = random;
   }
 
-  /** Is everybody let through together? */
-  get hasAddresses(): boolean {
-    return this.#ofAddresses > 0;
-  }
-
   isProbeDue(key: PooledKey, model: string | undefined): boolean {
     const now = this.#clock.monotonic();
     return this.#over(key, model).some((breaker) => breaker.isProbeDue(now));
   }
 
   /**
-   * Takes a permit for a request with this key. Without one the ready set has the key wait until one is given back.
+   * Is there a permit for a request with this key? Without one the ready set has the key wait until one is given back.
    * @param isLast it cannot be kept waiting
    */
   enter(readySet: ReadySet, key: PooledKey, model: string | undefined, isLast: boolean): boolean {
     const over = this.#over(key, model);
     const now = this.#clock.monotonic();
     const full = isLast ? undefined : over.find((breaker) => !breaker.hasPermit(now));
-    if (full === undefined) {
-      for (const breaker of over) breaker.take(now);
-      return true;
-    }
+    if (full === undefined) return true;
     if (full === this.#breakers.get(key)) readySet.limitKey(key, full.growsAt);
-    else readySet.block(key.account.slot, full.growsAt);
+    else readySet.holdBack(key.account.slot, full.growsAt);
     return false;
   }
 
@@ -90,22 +86,29 @@ export class CircuitBreakers {
     return some;
   }
 
+  /** While a store is asked, nobody else is let through in its place. */
+  take(key: PooledKey, model: string | undefined): void {
+    const now = this.#clock.monotonic();
+    for (const breaker of this.#over(key, model)) breaker.take(now);
+  }
+
+  /** It has answered: what it granted is let through. */
+  putBack(key: PooledKey, model: string | undefined): void {
+    for (const breaker of this.#over(key, model)) breaker.giveBack(Number.POSITIVE_INFINITY);
+  }
+
   /**
-   * A store granted what was let through.
+   * A store granted it: it is let through.
    * @returns is no permit left for its account?
    */
   onGranted(key: PooledKey, model: string | undefined, now: number): boolean {
     let isFull = false;
     for (const breaker of this.#over(key, model)) {
+      breaker.take(now);
       const isLast = breaker.onGranted(now);
       if (breaker === this.#breakers.get(key.account)) isFull = isLast;
     }
     return isFull;
-  }
-
-  /** A store refused what was to be let through. */
-  onRefused(key: PooledKey, model: string | undefined): void {
-    for (const breaker of this.#over(key, model)) breaker.giveBack(Number.POSITIVE_INFINITY);
   }
 
   /** An attempt has ended. What follows from a refusal comes after that. */
@@ -224,6 +227,8 @@ export class CircuitBreakers {
     if (typeof subject !== "string") return;
     if (isModelScope(subject)) this.#ofModels += change;
     else this.#ofAddresses += change;
+    this.hasAddresses = this.#ofAddresses > 0;
+    this.mostWoken = this.hasAddresses ? Number.POSITIVE_INFINITY : 1;
   }
 }
 

@@ -200,11 +200,15 @@ export class ReadySet {
   }
 
   /** Lets nobody through until a request of the group ends; at the latest until then. */
-  block(slot: number, until?: number): void {
+  holdBack(slot: number, until: number): void {
+    this.block(slot);
+    if (this.availabilityOf(slot) === availability.blocked) this.wakes.set(slot, until);
+  }
+
+  block(slot: number): void {
     if (this.availabilityOf(slot) === availability.absent) return;
     this.#leaveOrder(slot);
-    if (until === undefined) this.wakes.delete(slot);
-    else this.wakes.set(slot, until);
+    this.wakes.delete(slot);
     this.#note(slot, availability.blocked);
   }
 
