@@ -139,10 +139,7 @@ export interface RotatorEvents {
     /** How to say so for good: for the `errors` of `defineProvider`. */
     readonly rule: string;
   };
-  /**
-   * A health path answered well for a key whose credential the provider refuses: everybody may read it, and its good answers end
-   * nothing. Told once a path.
-   */
+  /** A health path answered well for a key whose credential is refused: everybody may read it. Told once a path. */
   "probe-proves-nothing": { readonly path: string };
   /** A store, a strategy, a secret function, a probe, the `classify` hook or a cache's `key` failed; the request went on. */
   "internal-error": {

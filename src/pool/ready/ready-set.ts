@@ -2,8 +2,9 @@ import type { OwnCandidate } from "../../limits/key-candidate.ts";
 import type { PoolLimits } from "../../limits/pool-limits.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
-import type { OrderContext, OrderingStrategy, ReadyOrder } from "../strategies/strategy.ts";
+import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import { type Availability, availability, type Parked } from "./availability.ts";
+import type { KnownCandidate, ReadySetKind, Tier } from "./ready-set-parts.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
@@ -13,26 +14,6 @@ const wakesPerPick = 8;
 const mostWoken = 64;
 
 const never = Number.POSITIVE_INFINITY;
-
-interface Tier {
-  readonly priority: number;
-  readonly order: ReadyOrder;
-}
-
-/** What tells a ready set from others. */
-export interface ReadySetKind {
-  readonly model?: string | undefined;
-  readonly coolsAlone?: boolean | undefined;
-  readonly accepts?: ((key: PooledKey) => boolean) | undefined;
-}
-
-/** A candidate, and what it was made of. */
-interface KnownCandidate {
-  readonly fingerprint: string | undefined;
-  readonly config: PooledKey["config"];
-  readonly secret: PooledKey["secret"];
-  readonly candidate: OwnCandidate;
-}
 
 /**
  * The ready ring and wake-up heap over the groups that can serve one kind of request. A ready set exists only where matching

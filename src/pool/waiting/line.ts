@@ -104,6 +104,12 @@ export class Line<Lease extends Granted> {
     this.readySet = readySet;
     this.servedAt = now;
   }
+
+  disarm(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    this.timerAt = Number.POSITIVE_INFINITY;
+  }
 }
 
 /** Is any group ready, if only where no other is? */

@@ -11,8 +11,7 @@
  * | in a round           | the answer takes its time    | asking: the next meanwhile, up to a bound                     |
  * | asking               | an answer                    | as above; the last one ends the round                         |
  * | asking               | `serve`                      | another round follows this one                                |
- * | at the end of it     |                              | refused is who cannot be served in time; a timer waits for    |
- * |                      |                              | the next wake-up, for room, or to poll                        |
+ * | at the end of it     |                              | refused is who cannot be served in time; a timer is set       |
  *
  * Whoever stands beside the line (wants certain accounts only) holds up nobody. A late answer is given to the first waiter that
  * would take it. Every waiter settles, once.
@@ -114,10 +113,10 @@ export class WaitQueue<Lease extends Granted> {
     waiters.splice(place, 0, waiter);
     this.#size++;
     line.readySet.waiting++;
-    const { signal } = waiter.request;
+    const { deadline, request, since } = waiter;
+    const { signal } = request;
     if (signal) waiter.onAbort = () => this.#refuse(line, waiter, abortReason(signal));
     signal?.addEventListener("abort", waiter.onAbort, { once: true });
-    const { deadline, since } = waiter;
     if (this.#clock.timersEndWithRequest === true) this.#watchAgain(line, waiter, since);
     else waiter.cancelTimer = this.#clock.timer(() => this.#onDeadline(line, waiter), deadline - since);
   }
@@ -137,7 +136,7 @@ export class WaitQueue<Lease extends Granted> {
 
   /** Nobody waits in it any more. While a store is being asked, it stays for the answers. */
   #close(line: Line<Lease>): void {
-    this.#disarm(line);
+    line.disarm();
     if (line.asking === 0) this.#lines.delete(line.readySet);
   }
 
@@ -274,21 +273,14 @@ export class WaitQueue<Lease extends Granted> {
     const now = this.#clock.monotonic();
     const at = timerFor(line, now, this.#host.pollMs(line.readySet));
     if (at === line.timerAt) return;
-    this.#disarm(line);
+    line.disarm();
     if (at === Number.POSITIVE_INFINITY) return;
     line.timerAt = at;
     line.cancelTimer = this.#clock.timer(() => this.#onDue(line), Math.max(0, at - now));
   }
 
-  #disarm(line: Line<Lease>): void {
-    line.cancelTimer?.();
-    line.cancelTimer = undefined;
-    line.timerAt = Number.POSITIVE_INFINITY;
-  }
-
   #onDue(line: Line<Lease>): void {
-    line.timerAt = Number.POSITIVE_INFINITY;
-    line.cancelTimer = undefined;
+    line.disarm();
     line.readySet.wakeDue(this.#clock.monotonic());
     line.readySet.wakeBlocked();
     this.#serve(line);
