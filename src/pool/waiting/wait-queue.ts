@@ -13,8 +13,7 @@
  * | asking               | `serve`                      | another round follows this one                                |
  * | at the end of it     |                              | refused is who cannot be served in time; a timer is set       |
  *
- * Whoever stands beside the line (wants certain accounts only) holds up nobody. A late answer is given to the first waiter that
- * would take it. Every waiter settles, once.
+ * Whoever wants certain accounts only holds up nobody. A late answer is given to the first who would take it. Every waiter settles.
  */
 
 import type { Awaitable, Clock } from "../../types.ts";
@@ -56,7 +55,6 @@ export class WaitQueue<Lease extends Granted> {
     return this.#size;
   }
 
-  /** Numbers a request by when it came. */
   arrive(): number {
     return ++this.#arrivals;
   }
@@ -113,8 +111,8 @@ export class WaitQueue<Lease extends Granted> {
     waiters.splice(place, 0, waiter);
     this.#size++;
     line.readySet.waiting++;
-    const { deadline, request, since } = waiter;
-    const { signal } = request;
+    const { deadline, since } = waiter;
+    const { signal } = waiter.request;
     if (signal) waiter.onAbort = () => this.#refuse(line, waiter, abortReason(signal));
     signal?.addEventListener("abort", waiter.onAbort, { once: true });
     if (this.#clock.timersEndWithRequest === true) this.#watchAgain(line, waiter, since);
