@@ -3,6 +3,7 @@ import { type PoolOwner, type PoolPort, portOf } from "../pool/pool-port.ts";
 import type { HealthCheck } from "../pool/rotator-options.ts";
 import { check, providersProbe } from "./check.ts";
 import type { KeyReport } from "./key-report.ts";
+import { unhealthy } from "./probe-key.ts";
 
 /** A key that fails where others do not is left alone until after the next round. */
 const unhealthyRounds = 1.5;
@@ -61,8 +62,8 @@ class HealthRounds {
   /** Where no key works the provider is down, and no key is to blame. */
   async #restUnhealthy(keys: readonly KeyReport[]): Promise<void> {
     if (!keys.some(({ verdict }) => verdict === "good")) return;
-    const unhealthy = keys.filter(({ verdict }) => verdict === "provider_trouble" || verdict === "unreachable");
+    const failing = keys.filter(({ verdict }) => verdict === "provider_trouble" || verdict === "unreachable");
     const forMs = this.#intervalMs * unhealthyRounds;
-    for (const { id } of unhealthy) await this.#port.settlement.cooldowns.guess(id, forMs, "unhealthy");
+    for (const { id } of failing) await this.#port.settlement.cooldowns.guess(id, forMs, unhealthy);
   }
 }

@@ -33,6 +33,9 @@ interface Shown {
 
 const shownBy = new WeakMap<PoolPort, Shown>();
 
+/** Why a key cools down that fails probes which others pass. */
+export const unhealthy = "unhealthy";
+
 /** A probe is nobody's request. */
 const noRequest = Object.freeze({});
 
@@ -79,6 +82,7 @@ async function settle(
   const proof = proofOf(port, key, request);
   lease.settle(proof === "nothing" ? { outcome: "aborted", sent: "yes" } : { outcome: "success" });
   if (proof === "request") await endRefuted(port, lease);
+  else if (proof === "nothing") await endUnhealthy(port, lease);
   // What an operator switched off stays off.
   if (proof !== "nothing" && key.troubles.givenUp) port.switches.on(key);
   return "good";
@@ -153,6 +157,14 @@ async function standingOf(
 }
 
 const isCooling = ({ until, now }: ScopeState): boolean => until > now;
+
+/** What probes found, a probe ends, whatever it proves of live requests. */
+async function endUnhealthy(port: PoolPort, lease: Lease): Promise<void> {
+  const scope = keyScope(lease.key.account.provider.id, lease.keyId);
+  const [state] = (await port.options.store.read([scope], [])).scopes;
+  if (state === undefined || !isCooling(state) || state.reason !== unhealthy) return;
+  port.settlement.follow([{ scope, set: "end", reason: "probe", source: "heuristic" }], lease);
+}
 
 /** The claim is a reservation of the key's one probe: over all processes of a store there is one at a time. */
 async function leaseFor(

@@ -258,7 +258,8 @@ describe("a free-pool proxy with OPENROUTER_API_KEYS", () => {
     const { emulator, keys } = provider;
     const running = await start(provider);
     const wrong = badRequest("No such field.");
-    emulator.key(keys[0] as string).script([wrong]);
+    // What no words explain, another key is asked about once; both say the same.
+    for (const place of [0, 1]) emulator.key(keys[place] as string).script([wrong]);
     const passed = await fetch(running.origin + chat, chatRequest());
     expect(passed.status).toBe(400);
     expect(await passed.json()).toEqual(wrong.body);
@@ -283,7 +284,7 @@ describe("a free-pool proxy with OPENROUTER_API_KEYS", () => {
     expect(refused.status).toBe(429);
     expect(await refused.json()).toEqual(limited);
     expect(Number(refused.headers.get("retry-after"))).toBeLessThanOrEqual(8);
-    expect(provider.chatsSince(from)).toEqual([0, 1, 2]);
+    expect(sorted(provider.chatsSince(from))).toEqual([0, 1, 2]);
     const [minute, day, stated] = await quotaOf(running);
     expect(minute).toMatchObject({ minute: { remaining: 0 }, available: false });
     expect(Math.abs((minute.minute.resetIn as number) - 40)).toBeLessThanOrEqual(6);

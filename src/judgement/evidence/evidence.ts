@@ -19,7 +19,6 @@ import { type Served, Wall } from "./wall.ts";
 const minute = 60_000;
 /** All is forgotten so long after the last refusal that evidence looked at, and the last cooldown it began. */
 const watchedMs = 5 * minute;
-/** Kinds of refusals that are told apart. */
 const mostFingerprints = 64;
 /** So unlikely (one in ten thousand) must an account's refusals be, if it were good, before it cools down for them. */
 const threshold = -Math.log(0.0001);
@@ -29,13 +28,13 @@ const kept = -Math.log(0.02);
 const suspicious = -Math.log(0.1);
 /** So many refusals, each after others were served, and another account's serving the last of them: that is no chance. */
 const manyRefusals = 4;
-/** So many accounts may one call put into cooldown on guesses. */
+/** Accounts that one call may put into cooldown on guesses. */
 const mostCooled = 2;
 /** How long an account comes last after another one served what it had refused. */
 const heldBackMs = 30_000;
 const longestCooldownMs = 60 * minute;
 /** Further accounts that a call is sent to for refusals known as a matter of accounts. */
-const mostFurther = 3;
+const mostFurther = 4;
 /** Statuses of outcomes: their requests are never sent again on a guess. */
 const outcomes: ReadonlySet<number | null> = new Set([402, 409]);
 
@@ -98,20 +97,19 @@ export class Evidence implements PoolObserver {
     const before = suspicion.score;
     this.#score(suspicion, refusal, counts, now);
     const alike = earlier.filter((other) => isAlike(other, refusal));
-    // Accounts that are dead in one wording say the same, too: where that is known, or where the pool served others between so many.
+    // Accounts that are dead in one wording say the same, too.
     const isOfAccounts = counts.isOfAccounts && earlier.length < mostFurther;
-    const isContrast = suspicion.count >= manyRefusals && alike.length === 1;
+    const isContrast = earlier.length < mostFurther && [refusal, ...alike].every((one) => this.#isFrequent(one));
     if (alike.length > 0 && !isOfAccounts && !isContrast)
       return this.#refusedAlike(refusal, alike, suspicion, before, counts, now);
     if (classification.failover) return undefined;
     const changes = this.#coolIfClear(suspicion, lease, [...earlier, refusal], now);
     if (outcomes.has(status) || !refusal.repeatable || counts.alikeBy === refusal.subject) return returned(changes);
     const guessed = earlier.filter(isLookedAt).length;
-    const asks = guessed === 0 && this.#asks(refusal, suspicion, counts, now);
     const isKnown = counts.isOfAccounts || suspicion.count >= manyRefusals || suspicion.wasCooled;
-    const goesOn = isContrast || (isKnown ? guessed < mostFurther : asks);
+    const goesOn = isKnown ? guessed < mostFurther : guessed === 0 && this.#asks(refusal, suspicion, counts, now);
     if (!goesOn || (classification.strength === "certain" && suspicion.count < manyRefusals)) return returned(changes);
-    return { advice: "next", except: this.#alsoRefusing(lease, refusal.fingerprint), changes };
+    return { advice: "next", except: this.#notToAsk(refusal, guessed), changes };
   }
 
   /** Another account served what these refused: the refusals were theirs. */
@@ -214,6 +212,12 @@ export class Evidence implements PoolObserver {
     return [{ scope, set: { forMs }, reason: "refused_alone", source: "heuristic" }];
   }
 
+  /** Does its account refuse so often what others are served between? */
+  #isFrequent({ lease, fingerprint }: RefusedAttempt): boolean {
+    const suspicion = this.#suspicions.find(lease.accountId, lease.model);
+    return suspicion?.fingerprint === fingerprint && suspicion.count >= manyRefusals;
+  }
+
   /** Accounts that a call with these refusals has put into cooldown on guesses: evidence, and the refusals' own. */
   #cooledIn(refusals: readonly RefusedAttempt[]): Set<string> {
     const [first] = refusals;
@@ -226,10 +230,13 @@ export class Evidence implements PoolObserver {
     return cooled;
   }
 
-  /** Who else is known to answer like this: another opinion is asked of one that is not, where there is one. */
-  #alsoRefusing({ accountId, model }: LeaseFacts, fingerprint: string): readonly string[] {
-    const refusing = this.#suspicions.withWords(model, fingerprint).filter((account) => account !== accountId);
-    return refusing.length + 1 < this.#parts.accountCount() ? refusing : [];
+  /** Whom not to ask next: those known to answer like this; in the end all but the one that served last. */
+  #notToAsk({ lease: { accountId, model }, fingerprint }: RefusedAttempt, guessed: number): readonly string[] {
+    const last = this.#servedLast?.accountId;
+    if (guessed === mostFurther - 1 && last !== undefined && last !== accountId)
+      return this.#parts.accountIds().filter((account) => account !== last);
+    const refusing = this.#suspicions.withWords(model, fingerprint);
+    return refusing.length < this.#parts.accountCount() ? refusing : [];
   }
 
   #countsOf({ lease, fingerprint }: RefusedAttempt, now: number): RefusalCounts {
