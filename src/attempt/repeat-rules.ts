@@ -63,7 +63,8 @@ export function impliedStatus({ kind }: Classification): number {
  * enough for what may run twice, and for providers whose own clients repeat it.
  */
 export function mayAskAnother(call: Call, { repeatsServerErrors }: Provider, retryUnsafe: boolean): boolean {
-  if (!call.replayable || call.account !== undefined) return false;
+  // What belongs together stays with its account.
+  if (!call.replayable || call.account !== undefined || call.affinity !== undefined) return false;
   return call.idempotent || retryUnsafe || repeatsServerErrors === true;
 }
 
