@@ -1,4 +1,5 @@
 import { Evidence } from "../judgement/evidence/evidence.ts";
+import type { Served } from "../judgement/evidence/wall.ts";
 import { AccountInference } from "../judgement/learning/account-inference.ts";
 import { CredentialWatch } from "../judgement/learning/credential-watch.ts";
 import { Latency } from "../judgement/learning/latency.ts";
@@ -64,9 +65,9 @@ export class Features {
       new Evidence({
         clock,
         attach: (observer) => observers.append(observer),
-        accountIds: () => Array.from(pool.accounts, ({ id }) => id),
+        accountIds: (name) => accountsOf(pool, name),
         accountCount: () => pool.accountCount,
-        servedLast: () => servedLast(pool),
+        servedLast: (name) => servedLast(pool, name),
         learned: (refusal) => events.emit("refusal-learned", refusal),
       }),
     );
@@ -104,10 +105,19 @@ export class Features {
   }
 }
 
-/** The account whose key served last, of those that served at all. */
-function servedLast({ keys }: KeyPool): { readonly accountId: string; readonly at: number } | undefined {
+function accountsOf({ accounts }: KeyPool, provider: string): readonly string[] {
+  const ids: string[] = [];
+  for (const account of accounts) if (account.provider.provider.name === provider) ids.push(account.id);
+  return ids;
+}
+
+/** The account of a provider whose key served last, of those that served at all. */
+function servedLast({ keys }: KeyPool, provider: string): Served | undefined {
   let last: PooledKey | undefined;
-  for (const key of keys.values()) if (last === undefined || key.lastSuccessAt > last.lastSuccessAt) last = key;
+  for (const key of keys.values()) {
+    if (key.account.provider.provider.name !== provider) continue;
+    if (last === undefined || key.lastSuccessAt > last.lastSuccessAt) last = key;
+  }
   if (last === undefined || last.lastSuccessAt === Number.NEGATIVE_INFINITY) return undefined;
   return { accountId: last.account.id, at: last.lastSuccessAt };
 }

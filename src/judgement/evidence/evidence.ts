@@ -10,11 +10,10 @@ import type {
   RefusedAttempt,
 } from "../../ports.ts";
 import { RecentMap } from "../../recent-map.ts";
-import type { Clock } from "../../types.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 import { type Suspicion, Suspicions } from "./suspicions.ts";
 import { isAlike, isLookedAt, isUncertain } from "./uncertain.ts";
-import { type Served, Wall } from "./wall.ts";
+import { Walls, type WallsParts } from "./walls.ts";
 
 const minute = 60_000;
 /** All is forgotten so long after the last refusal that evidence looked at, and the last cooldown it began. */
@@ -47,11 +46,7 @@ export interface LearnedRefusal {
   readonly rule: string;
 }
 
-export interface EvidenceParts {
-  readonly clock: Clock;
-  readonly accountIds: () => readonly string[];
-  /** Who was served last, as far as that is kept. */
-  readonly servedLast: () => Served | undefined;
+export interface EvidenceParts extends WallsParts {
   readonly attach: (observer: Observer) => () => void;
   readonly accountCount: () => number;
   readonly learned: (refusal: LearnedRefusal) => void;
@@ -65,12 +60,11 @@ export interface EvidenceParts {
  */
 export class Evidence implements PoolObserver {
   readonly #parts: EvidenceParts;
-  readonly #wall: Wall;
+  readonly #walls: Walls;
   readonly #refusals = new RecentMap<RefusalCounts>(mostFingerprints);
   readonly #suspicions = new Suspicions();
   /** Requests that the pool served while it was watched. */
   #served = 0;
-  #servedLast: Served | undefined;
   /** Accounts that each call put into cooldown on guesses, by its first refusal. */
   readonly #cooledBy = new WeakMap<RefusedAttempt, Set<string>>();
   #watchedUntil = Number.NEGATIVE_INFINITY;
@@ -78,7 +72,7 @@ export class Evidence implements PoolObserver {
 
   constructor(parts: EvidenceParts) {
     this.#parts = parts;
-    this.#wall = new Wall({ ...parts, servedLast: () => this.#servedLast });
+    this.#walls = new Walls(parts);
   }
 
   /** Begins to look, and to advise, with the first refusal whose meaning is not certain. */
@@ -89,7 +83,7 @@ export class Evidence implements PoolObserver {
   /** What a call does after a refusal whose meaning is not certain. */
   #advise(refusal: RefusedAttempt, earlier: readonly RefusedAttempt[]): Advice | undefined {
     const { classification, status, lease } = refusal;
-    if (!isLookedAt(refusal)) return this.#wall.advise(refusal, earlier);
+    if (!isLookedAt(refusal)) return this.#walls.advise(refusal, earlier);
     const now = this.#parts.clock.monotonic();
     const counts = this.#countsOf(refusal, now);
     counts.onAsked(lease.accountId, true, now);
@@ -106,7 +100,8 @@ export class Evidence implements PoolObserver {
     const changes = this.#coolIfClear(suspicion, lease, [...earlier, refusal], now);
     if (outcomes.has(status) || !refusal.repeatable || counts.alikeBy === refusal.subject) return returned(changes);
     const guessed = earlier.filter(isLookedAt).length;
-    const isKnown = counts.isOfAccounts || suspicion.count >= manyRefusals || suspicion.wasCooled;
+    const wasCooled = suspicion.cooldownUntil > Number.NEGATIVE_INFINITY;
+    const isKnown = counts.isOfAccounts || suspicion.count >= manyRefusals || wasCooled;
     const goesOn = isKnown ? guessed < mostFurther : guessed === 0 && this.#asks(refusal, suspicion, counts, now);
     if (!goesOn || (classification.strength === "certain" && suspicion.count < manyRefusals)) return returned(changes);
     return { advice: "next", except: this.#notToAsk(refusal, guessed), changes };
@@ -205,7 +200,6 @@ export class Evidence implements PoolObserver {
     const forMs = suspicion.cooldownMs;
     suspicion.score = threshold - kept;
     cooled.add(suspicion.account);
-    suspicion.wasCooled = true;
     suspicion.cooldownUntil = now + forMs;
     this.#watchedUntil = Math.max(this.#watchedUntil, suspicion.cooldownUntil + watchedMs);
     suspicion.cooldownMs = Math.min(4 * forMs, longestCooldownMs);
@@ -231,10 +225,13 @@ export class Evidence implements PoolObserver {
   }
 
   /** Whom not to ask next: those known to answer like this; in the end all but the one that served last. */
-  #notToAsk({ lease: { accountId, model }, fingerprint }: RefusedAttempt, guessed: number): readonly string[] {
-    const last = this.#servedLast?.accountId;
+  #notToAsk(
+    { lease: { accountId, model, provider }, fingerprint }: RefusedAttempt,
+    guessed: number,
+  ): readonly string[] {
+    const last = this.#walls.servedLast(provider)?.accountId;
     if (guessed === mostFurther - 1 && last !== undefined && last !== accountId)
-      return this.#parts.accountIds().filter((account) => account !== last);
+      return this.#parts.accountIds(provider).filter((account) => account !== last);
     const refusing = this.#suspicions.withWords(model, fingerprint);
     return refusing.length < this.#parts.accountCount() ? refusing : [];
   }
@@ -262,7 +259,6 @@ export class Evidence implements PoolObserver {
   #watch(): void {
     const now = this.#parts.clock.monotonic();
     if (now >= this.#watchedUntil) this.#forget();
-    if (this.#stopWatching === undefined) this.#servedLast = this.#parts.servedLast();
     this.#watchedUntil = Math.max(this.#watchedUntil, now + watchedMs);
     this.#stopWatching ??= this.#parts.attach({
       advise: (refusal, earlier) => this.#advise(refusal, earlier),
@@ -281,7 +277,7 @@ export class Evidence implements PoolObserver {
     }
     if (outcome !== "success") return [];
     this.#served++;
-    this.#servedLast = { accountId: lease.accountId, at: now };
+    this.#walls.onServed(lease.provider, { accountId: lease.accountId, at: now });
     for (const counts of this.#refusals.values()) counts.onAsked(lease.accountId, false, now);
     if (this.#suspicions.size > 0) this.#suspicions.clear(lease.accountId, lease.model);
     return [];
@@ -290,6 +286,7 @@ export class Evidence implements PoolObserver {
   #forget(): void {
     this.#refusals.clear();
     this.#suspicions.clearAll();
+    this.#walls.forget();
     this.#served = 0;
   }
 }

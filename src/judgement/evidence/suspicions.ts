@@ -20,9 +20,8 @@ export interface Suspicion {
   servedBefore: number;
   /** How long its next cooldown is, milliseconds. */
   cooldownMs: number;
+  /** `-Infinity`: it never cooled down for it. After that its next requests are trials. */
   cooldownUntil: number;
-  /** Did it cool down for it before? Then its next requests are trials. */
-  wasCooled: boolean;
 }
 
 const firstCooldownMs = 60_000;
@@ -60,7 +59,6 @@ export class Suspicions {
       servedBefore: -1,
       cooldownMs: firstCooldownMs,
       cooldownUntil: Number.NEGATIVE_INFINITY,
-      wasCooled: false,
     };
     const kept = all.filter((one) => one !== before).slice(1 - mostModels);
     this.#byAccount.set(account, [...kept, begun]);

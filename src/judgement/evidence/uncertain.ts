@@ -30,5 +30,7 @@ export function isLookedAt({ status, classification, fingerprint }: RefusedAttem
 }
 
 export function isAlike(one: RefusedAttempt, other: RefusedAttempt): boolean {
-  return one.fingerprint === other.fingerprint && one.lease.accountId !== other.lease.accountId && isLookedAt(one);
+  const { lease } = one;
+  const isSibling = lease.provider === other.lease.provider && lease.accountId !== other.lease.accountId;
+  return isSibling && one.fingerprint === other.fingerprint && isLookedAt(one);
 }
