@@ -101,10 +101,9 @@ export class Readiness {
 
   /** Takes over that an account's keys changed. */
   rejoin(account: Account): void {
-    if (account.keys.length === 0) {
-      this.breakers.forget(account);
-      this.readySets.leaveAll(account.slot);
-    } else this.readySets.joinAll(account);
+    this.breakers.onLeft(account);
+    if (account.keys.length === 0) this.readySets.leaveAll(account.slot);
+    else this.readySets.joinAll(account);
     this.shared?.onAccount(account);
     this.serveAll();
   }
@@ -141,7 +140,9 @@ export class Readiness {
     for (const readySet of readySets) {
       readySet.onReleased(account);
       if (readySet.waiting === 0) continue;
-      if (this.#pool.countsTogether || this.breakers.hasAddresses) readySet.wakeBlocked(this.breakers.mostWoken);
+      // Of a permit of the address's, any account may be the next.
+      if (this.breakers.ofAddresses > 0) readySet.wakeBlocked();
+      else if (this.#pool.countsTogether) readySet.wakeBlocked(1);
       this.queue.serve(readySet);
     }
   }

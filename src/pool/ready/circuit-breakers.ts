@@ -36,13 +36,10 @@ export class CircuitBreakers {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #breakers = new Map<Subject, CircuitBreaker>();
-  /** How many of them are about models, and about addresses. */
+  /** How many of them are about models. */
   #ofModels = 0;
-  #ofAddresses = 0;
-  /** Is any about an address, so that what one account gives back is another's chance? */
-  hasAddresses = false;
-  /** How many of those that wait for a release are woken by one of another account. */
-  mostWoken = 1;
+  /** How many are about addresses: then what one account gives back is another's chance. */
+  ofAddresses = 0;
   /** Until when origins are open, monotonic. */
   readonly #origins = new Map<string, number>();
   /** How many there are; 0: nobody need look. */
@@ -140,9 +137,15 @@ export class CircuitBreakers {
     if (this.size > 0) this.#drop(subjectOf(scope, account, key));
   }
 
-  /** It left the pool. */
-  forget(account: Account): void {
-    if (this.size > 0) this.#drop(account);
+  /** Keys of an account have left the pool, or all of it has. */
+  onLeft(account: Account): void {
+    if (this.size === 0) return;
+    const models = account.keys.length === 0 ? modelScope(account.id, "") : undefined;
+    for (const subject of [...this.#breakers.keys()]) {
+      if (typeof subject === "string") {
+        if (models !== undefined && subject.startsWith(models)) this.#drop(subject);
+      } else if (subject === account ? account.keys.length === 0 : isLeft(subject, account)) this.#drop(subject);
+    }
   }
 
   /** Takes over into a ready set what a store told of: the account is left alone until it ends, or is probed. */
@@ -198,7 +201,7 @@ export class CircuitBreakers {
     const { account } = key;
     const subjects: Subject[] = account.only === key ? [account] : [account, key];
     if (this.#ofModels > 0 && model !== undefined) subjects.push(modelScope(account.id, model));
-    if (this.#ofAddresses > 0) subjects.push(addressOf(account));
+    if (this.ofAddresses > 0) subjects.push(addressOf(account));
     return subjects;
   }
 
@@ -226,10 +229,13 @@ export class CircuitBreakers {
     this.size = this.#breakers.size;
     if (typeof subject !== "string") return;
     if (isModelScope(subject)) this.#ofModels += change;
-    else this.#ofAddresses += change;
-    this.hasAddresses = this.#ofAddresses > 0;
-    this.mostWoken = this.hasAddresses ? Number.POSITIVE_INFINITY : 1;
+    else this.ofAddresses += change;
   }
+}
+
+/** Is it a key that the account does not have any more? */
+function isLeft(subject: Account | PooledKey, account: Account): boolean {
+  return "account" in subject && subject.account === account && !account.keys.includes(subject);
 }
 
 /** Whom a cooldown of this scope is about. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Lease } from "../../../src/pool/lease.ts";
+import { portOf } from "../../../src/pool/pool-port.ts";
 import type { AcquireRequest } from "../../../src/pool/rotator-options.ts";
+import { newSecret } from "../../testing/emulator/fixture.ts";
 import { judged, named, RotatorWorld, rateLimit, settled, storeKinds, watch } from "./fixture.ts";
 
 /** Answers after 20 ms, and serves so many in a window; whom it refuses it tells when the window ends. */
@@ -154,5 +156,19 @@ describe.each(storeKinds)("what comes back from a cooldown, over $name", ({ make
     const some = numbers(8).map(() => watch(world.take()));
     await world.advance(1300);
     expect(some.filter(({ isDone }) => isDone)).toHaveLength(8);
+  });
+
+  it("keeps nothing of keys and accounts that have left the pool", async () => {
+    const world = new RotatorWorld(makeStore, named("stays"));
+    const { breakers } = portOf(world.rotator).readiness;
+    for (let round = 0; round < 20; round++) {
+      for (const id of ["x", "y"])
+        world.rotator.add({ id: `${id}${round}`, secret: newSecret(), account: `both${round}` });
+      await world.failKey(`x${round}`, judged({ sharedBy: "key", retryAfterMs: 1000 }));
+      await world.failKey(`y${round}`, judged({ scope: "model", retryAfterMs: 1000 }), { model: "m" });
+      for (const id of ["x", "y"]) world.rotator.remove(`${id}${round}`);
+      await settled();
+    }
+    expect(breakers.size).toBe(0);
   });
 });
