@@ -140,9 +140,7 @@ export class Readiness {
     for (const readySet of readySets) {
       readySet.onReleased(account);
       if (readySet.waiting === 0) continue;
-      // Of a permit of the address's, any account may be the next.
-      if (this.breakers.ofAddresses > 0) readySet.wakeBlocked();
-      else if (this.#pool.countsTogether) readySet.wakeBlocked(1);
+      if (this.#pool.countsTogether || this.breakers.ofAddresses > 0) readySet.wakeBlocked(this.breakers.mostWoken);
       this.queue.serve(readySet);
     }
   }

@@ -51,6 +51,11 @@ export class CircuitBreakers {
     this.#random = random;
   }
 
+  /** How many of those that wait for a release are woken by one of another account: a permit of the address's may serve any. */
+  get mostWoken(): number {
+    return this.ofAddresses > 0 ? Number.POSITIVE_INFINITY : 1;
+  }
+
   isProbeDue(key: PooledKey, model: string | undefined): boolean {
     const now = this.#clock.monotonic();
     return this.#over(key, model).some((breaker) => breaker.isProbeDue(now));
