@@ -88,6 +88,7 @@ export default defineConfig({
           name: "real time",
           include: realTimeTests,
           exclude: [...configDefaults.exclude, ...punctualTests],
+          isolate: false,
           sequence: { groupOrder: 1 },
         },
       },

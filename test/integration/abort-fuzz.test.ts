@@ -10,7 +10,7 @@ import { AbortRun } from "./abort-run.ts";
 import { UploadSources } from "./abort-uploads.ts";
 import { verdictOn } from "./abort-verdict.ts";
 
-const callCount = Number(process.env["ABORT_FUZZ_CALLS"] ?? 600);
+const callCount = Number(process.env["ABORT_FUZZ_CALLS"] ?? 300);
 const seed = Number(process.env["ABORT_FUZZ_SEED"] ?? Math.floor(Math.random() * 1e9));
 const callsAtOnce = 40;
 

@@ -8,9 +8,9 @@ import { judge, type Verdict } from "./verdicts.ts";
 import type { Purpose, World } from "./world.ts";
 import { generateWorld } from "./world-generator.ts";
 
-const worlds = Number(process.env["SIMULATOR_WORLDS"] ?? 20);
+const worlds = Number(process.env["SIMULATOR_WORLDS"] ?? 8);
 /** So many worlds are looked at to see whether the simulator notices a broken rotator. */
-const sabotaged = 12;
+const sabotaged = Number(process.env["SIMULATOR_SABOTAGED"] ?? 5);
 
 function report(world: World, { complaints }: Verdict): string {
   return [...complaints, describeWorld(world), `npm run simulate -- --seed ${world.seed}`].join("\n");

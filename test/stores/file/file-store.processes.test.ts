@@ -7,6 +7,8 @@ import { countOne, usedToday } from "./counted.ts";
 import { startsProgram } from "./processes.ts";
 
 const startStoreProcess = startsProgram(new URL("./store-process.ts", import.meta.url));
+/** So often a process is killed while it saves, a little later each time. */
+const kills = process.env["CI"] === undefined ? 8 : 20;
 let directory: string;
 let path: string;
 
@@ -31,7 +33,7 @@ function refusal(): StateFileError {
 describe("FileStore among processes", () => {
   it("loses nothing it had saved, and can always be read, however often its process is killed while saving", async () => {
     let before = 0;
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < kills; round++) {
       const child = await startStoreProcess("busy", path);
       expect(child.said).toBe("open");
       await new Promise((resolve) => setTimeout(resolve, round * 4));
