@@ -4,7 +4,7 @@ import { unlessHeldUp } from "../support/own-time.ts";
 import { chat, newSecret, startEmulator } from "../testing/emulator/fixture.ts";
 
 /** A hundred take two seconds. */
-const requests = Number(process.env["QUOTA_MODEL_REQUESTS"] ?? 300);
+const requests = Number(process.env["QUOTA_MODEL_REQUESTS"] ?? 500);
 const windowMs = 2000;
 /** A machine that runs other tests beside this one stalls for longer than 40 ms; where it does not, this costs nothing. */
 const guardMs = 250;

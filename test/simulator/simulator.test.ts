@@ -10,7 +10,7 @@ import { generateWorld } from "./world-generator.ts";
 
 const worlds = Number(process.env["SIMULATOR_WORLDS"] ?? 8);
 /** So many worlds are looked at to see whether the simulator notices a broken rotator. */
-const sabotaged = Number(process.env["SIMULATOR_SABOTAGED"] ?? 5);
+const sabotaged = Number(process.env["SIMULATOR_SABOTAGED"] ?? 8);
 
 function report(world: World, { complaints }: Verdict): string {
   return [...complaints, describeWorld(world), `npm run simulate -- --seed ${world.seed}`].join("\n");
