@@ -66,7 +66,9 @@ describe("judge", { timeout: 60_000 }, () => {
       ({ network }) => network.spreadMs > 10,
       () => ({ guardMs: 0 }),
     );
-    expect(found.flat().filter((complaint) => complaint.includes("overshoots")).length).toBeGreaterThanOrEqual(3);
+    expect(found.flat().filter((complaint) => complaint.includes("overshoots")).length).toBeGreaterThanOrEqual(
+      sabotaged / 4,
+    );
   });
 
   it("sees overshoots of a rotator that believes limits to be a little higher", async () => {
@@ -91,7 +93,9 @@ describe("judge", { timeout: 60_000 }, () => {
       return { keys: all.slice(0, Math.ceil(all.length / 2)) };
     };
     const refused = await complaintsAbout("mixed", isFit, half);
-    expect(refused.flat().filter((complaint) => complaint.includes("had room")).length).toBeGreaterThanOrEqual(3);
+    expect(refused.flat().filter((complaint) => complaint.includes("had room")).length).toBeGreaterThanOrEqual(
+      sabotaged / 4,
+    );
     const unused = await complaintsAbout("saturated", ofRequests, half);
     expect(unused.flat().join()).toContain("had served 0 requests");
   });
