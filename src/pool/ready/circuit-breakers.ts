@@ -9,6 +9,8 @@ import type { ReadySet } from "./ready-set.ts";
 const wakeJitterShare = 0.1;
 const wakeJitterMs = 100;
 
+const none: readonly CircuitBreaker[] = [];
+
 /** What cools down, as a store says. */
 export interface Cooldown {
   readonly scope: ScopeId;
@@ -36,6 +38,10 @@ export class CircuitBreakers {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #breakers = new Map<Subject, CircuitBreaker>();
+  /** Has an account a breaker? By slot: of a large pool most have none, and a look into the map would cost more than the pick. */
+  #guarded = new Uint8Array(0);
+  /** How many are about anything but accounts. */
+  #ofOthers = 0;
   /** How many of them are about models. */
   #ofModels = 0;
   /** How many are about addresses: then what one account gives back is another's chance. */
@@ -57,8 +63,10 @@ export class CircuitBreakers {
   }
 
   isProbeDue(key: PooledKey, model: string | undefined): boolean {
+    const over = this.#over(key, model);
+    if (over.length === 0) return false;
     const now = this.#clock.monotonic();
-    return this.#over(key, model).some((breaker) => breaker.isProbeDue(now));
+    return over.some((breaker) => breaker.isProbeDue(now));
   }
 
   /**
@@ -67,8 +75,9 @@ export class CircuitBreakers {
    */
   enter(readySet: ReadySet, key: PooledKey, model: string | undefined, isLast: boolean): boolean {
     const over = this.#over(key, model);
+    if (isLast || over.length === 0) return true;
     const now = this.#clock.monotonic();
-    const full = isLast ? undefined : over.find((breaker) => !breaker.hasPermit(now));
+    const full = over.find((breaker) => !breaker.hasPermit(now));
     if (full === undefined) return true;
     if (full === this.#breakers.get(key)) readySet.limitKey(key, full.growsAt);
     else readySet.holdBack(key.account.slot, full.growsAt);
@@ -115,11 +124,12 @@ export class CircuitBreakers {
 
   /** An attempt has ended. What follows from a refusal comes after that. */
   onEnd({ key, request, startedAt }: LetThrough, isSuccess: boolean): void {
-    for (const breaker of this.#over(key, request.model)) {
+    const over = this.#over(key, request.model);
+    for (const breaker of over) {
       if (isSuccess) breaker.onSuccess(startedAt);
       else breaker.giveBack(startedAt);
     }
-    if (!isSuccess) return;
+    if (!isSuccess || over.length === 0) return;
     for (const subject of this.#subjects(key, request.model)) {
       if (this.#breakers.get(subject)?.isClosed) this.#drop(subject);
     }
@@ -193,7 +203,8 @@ export class CircuitBreakers {
   }
 
   /** Those that have a say in what is let through with this key. */
-  #over(key: PooledKey, model: string | undefined): CircuitBreaker[] {
+  #over(key: PooledKey, model: string | undefined): readonly CircuitBreaker[] {
+    if (this.#ofOthers === 0 && this.#guarded[key.account.slot] !== 1) return none;
     const over: CircuitBreaker[] = [];
     for (const subject of this.#subjects(key, model)) {
       const breaker = this.#breakers.get(subject);
@@ -232,9 +243,21 @@ export class CircuitBreakers {
 
   #count(subject: Subject, change: 1 | -1): void {
     this.size = this.#breakers.size;
+    if (typeof subject === "object" && !("account" in subject)) {
+      if (subject.slot >= this.#guarded.length) this.#grow(subject.slot);
+      this.#guarded[subject.slot] = change === 1 ? 1 : 0;
+      return;
+    }
+    this.#ofOthers += change;
     if (typeof subject !== "string") return;
     if (isModelScope(subject)) this.#ofModels += change;
     else this.ofAddresses += change;
+  }
+
+  #grow(slot: number): void {
+    const larger = new Uint8Array(Math.max(slot + 1, this.#guarded.length * 2));
+    larger.set(this.#guarded);
+    this.#guarded = larger;
   }
 }
 
