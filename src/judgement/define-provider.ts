@@ -1,6 +1,7 @@
-import { expectKnown } from "../checks.ts";
-import type { CredentialPlacement, Provider } from "./provider.ts";
+import { expectKnown, unexpected } from "../checks.ts";
+import type { CredentialPlacement, ErrorRule, Provider } from "./provider.ts";
 import { expectProvider, providerShape } from "./provider-options.ts";
+import { isForSuccess } from "./provider-rules.ts";
 import { generic } from "./providers/generic.ts";
 
 type ProviderFields = { readonly [field in keyof Provider]?: Provider[field] | undefined };
@@ -38,8 +39,17 @@ export function defineProvider(definition: ProviderDefinition): Provider {
   const base = expectProvider("provider.extends", from);
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const provider = expectProvider("provider", { ...base, ...whereabouts(fields), ...given });
+  if (fields.errorsInside200 === false) expectNoneForSuccess(fields.errors ?? []);
   if (fields.errors === undefined || base.errors === undefined) return provider;
   return { ...provider, errors: [...fields.errors, ...base.errors] };
+}
+
+/** Rules of one's own would never be heard; those of the base may be switched off so. */
+function expectNoneForSuccess(rules: readonly ErrorRule[]): void {
+  const place = rules.findIndex(isForSuccess);
+  if (place === -1) return;
+  const wanted = `left out, or true, beside a rule for answers that say success (\`errors[${place}]\`)`;
+  throw unexpected("provider.errorsInside200", wanted, false);
 }
 
 /** What becomes of the base's own whereabouts. */

@@ -1,22 +1,19 @@
-import { expectFunction, expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
+import { expectFunction, expectHeaders, expectUrl, unexpected } from "../checks.ts";
 import { expectTimeZone, resolveLimits } from "../limits/limits.ts";
 import type {
   CredentialPlacement,
-  ErrorRule,
   HeaderCounter,
   HealthProbe,
   Provider,
   RequestShape,
-  ResetPlace,
   ResourceShape,
-  RuleVerdict,
   StreamShape,
   UsageShape,
 } from "./provider.ts";
+import { errorRule } from "./rule-options.ts";
 import {
   anyText,
   type Check,
-  durationMs,
   flag,
   headerName,
   listOf,
@@ -24,13 +21,12 @@ import {
   oneOrMore,
   optional,
   orNull,
+  pairOfTexts,
   type Shape,
   shaped,
   text,
 } from "./shape-checks.ts";
-import { dimension, kind, scope, sharedBy, windowName } from "./vocabulary.ts";
-
-const resetUnit = oneOf(["duration", "instant", "epoch-seconds", "epoch-ms", "seconds", "ms"]);
+import { dimension, resetUnit, sharedBy, windowName } from "./vocabulary.ts";
 
 const url: Check = (field, value) => {
   expectUrl(field, value);
@@ -48,16 +44,6 @@ const host: Check = (field, value) => {
 const path: Check = (field, value) => {
   if (typeof value === "string" && value.startsWith("/")) return;
   throw unexpected(field, 'a path that begins with "/"', value);
-};
-
-const status: Check = (field, value) => {
-  expectNumber(field, value, { min: 100, integer: true, finite: true });
-  if ((value as number) > 999) throw unexpected(field, "a status of three digits", value);
-};
-
-const pairOfTexts: Check = (field, value) => {
-  if (Array.isArray(value) && value.length === 2 && value.every((entry) => typeof entry === "string")) return;
-  throw unexpected(field, "a list of two strings", value);
 };
 
 /** It is put before the secret with a blank between; another one at its ends would be sent along. */
@@ -116,75 +102,6 @@ const counter: Check = (field, value) => {
   if ((limit ?? remaining ?? reset) === undefined) {
     throw unexpected(field, "a counter with `limit`, `remaining` or `reset`", value);
   }
-};
-
-const resetPlaceShape: Shape<ResetPlace> = { header: optional(headerName), field: optional(text), unit: resetUnit };
-const resetPlace = shaped(resetPlaceShape);
-const resetPeriod = oneOf(["day", "minute", "month"]);
-
-const resetRule: Check = (field, value) => {
-  if (typeof value === "number") return durationMs(field, value);
-  if (typeof value === "string") return resetPeriod(field, value);
-  resetPlace(field, value);
-  const { header, field: bodyField } = value as ResetPlace;
-  if ((header ?? bodyField) === undefined) throw unexpected(field, "a place with `header` or `field`", value);
-};
-
-const verdict: Shape<RuleVerdict> = {
-  kind,
-  scope: optional(scope),
-  sharedBy: optional(sharedBy),
-  window: optional(orNull(windowName)),
-  dimension: optional(orNull(dimension)),
-  retryable: optional(flag),
-  failover: optional(flag),
-  isDefinitive: optional(flag),
-  ignoresDelay: optional(flag),
-  reset: optional(oneOrMore("reset rules", resetRule)),
-  resetWins: optional(flag),
-};
-
-const ruleHeader: Check = (field, value) => {
-  if (!Array.isArray(value)) return headerName(field, value);
-  pairOfTexts(field, value);
-  headerName(`${field}[0]`, value[0]);
-};
-
-const plainTypes: ReadonlySet<string> = new Set(["string", "number", "boolean"]);
-
-const ruleField: Check = (field, value) => {
-  if (!Array.isArray(value)) return text(field, value);
-  const [name, ...wanted] = value as readonly unknown[];
-  text(`${field}[0]`, name);
-  for (const [place, entry] of wanted.entries()) {
-    if (entry === null || plainTypes.has(typeof entry)) continue;
-    throw unexpected(`${field}[${place + 1}]`, "a string, a number, true, false or null", entry);
-  }
-};
-
-const texts = oneOrMore("strings", text);
-
-const rule: Shape<ErrorRule> = {
-  status: optional(oneOrMore("statuses", status)),
-  code: optional(texts),
-  words: optional(texts),
-  unless: optional(texts),
-  header: optional(ruleHeader),
-  field: optional(ruleField),
-  window: optional(oneOrMore("windows", windowName)),
-  embedded: optional(flag),
-  verdict: shaped(verdict),
-};
-
-const ruleFields = shaped(rule);
-
-/** One that nothing is asked of would apply to every error. */
-const ruleWithCondition: Check = (field, value) => {
-  ruleFields(field, value);
-  const { status, code, words, unless, header, field: bodyField, window, embedded } = value as ErrorRule;
-  if ((status ?? code ?? words ?? unless ?? header ?? bodyField ?? window) !== undefined || embedded === true) return;
-  const conditions = "`status`, `code`, `words`, `unless`, `header`, `field`, `window` or `embedded: true`";
-  throw unexpected(field, `a rule with a condition (${conditions})`, value);
 };
 
 const probe: Shape<HealthProbe> = {
@@ -246,7 +163,7 @@ export const providerShape: Shape<Provider> = {
   perModel: optional(flag),
   tiers: optional(tiers),
   headers: optional(listOf("counters", counter)),
-  errors: optional(listOf("rules", ruleWithCondition)),
+  errors: optional(listOf("rules", errorRule)),
   dayZone: optional(timeZone),
   probe: optional(shaped(probe)),
   request: optional(shaped(request)),

@@ -2,6 +2,7 @@ import { idOfProvider } from "../limits/scopes.ts";
 import type { Classification } from "../types.ts";
 import type { Overrule } from "./classification-hooks.ts";
 import type { AnswerClassifier, ClassifierInput, CredentialPlacement, Provider, RequestShape } from "./provider.ts";
+import { isForSuccess } from "./provider-rules.ts";
 import { byStatus } from "./status-classifier.ts";
 import { HeaderGrammar } from "./waits/header-grammar.ts";
 
@@ -23,6 +24,8 @@ export class ProviderReading {
   readonly grammar: HeaderGrammar | undefined;
   /** May an answer that says success hold an error? */
   readonly hidesErrors: boolean;
+  /** Where else than in streams: in JSON; where rules of its own say so, in any text. */
+  readonly hidesErrorsIn: "json" | "text" | undefined;
   #classify: AnswerClassifier | undefined = undefined;
 
   constructor(provider: Provider) {
@@ -31,7 +34,8 @@ export class ProviderReading {
     this.credential = provider.credential;
     this.request = provider.request ?? noShape;
     this.grammar = (provider.headers ?? []).length > 0 ? new HeaderGrammar(provider) : undefined;
-    const looksInside = provider.stream !== undefined || provider.errorsInside200 === true;
+    this.hidesErrorsIn = hidingPlaceOf(provider);
+    const looksInside = provider.stream !== undefined || this.hidesErrorsIn !== undefined;
     this.hidesErrors = looksInside && provider.classifier !== undefined;
   }
 
@@ -41,6 +45,13 @@ export class ProviderReading {
     const classified = this.#classify(input);
     return overrule === undefined ? classified : overrule(classified, input);
   }
+}
+
+/** A rule for good answers is enough to have them looked into. */
+function hidingPlaceOf({ errors = [], errorsInside200 }: Provider): "json" | "text" | undefined {
+  if (errorsInside200 === false) return undefined;
+  if (errors.some(isForSuccess)) return "text";
+  return errorsInside200 === true ? "json" : undefined;
 }
 
 const readings = new WeakMap<Provider, ProviderReading>();

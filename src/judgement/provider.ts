@@ -107,22 +107,39 @@ export interface RuleVerdict {
  * also without punctuation.
  */
 export interface ErrorRule {
-  /** Status of the response, or the one that an error inside a success states itself. */
+  /**
+   * Status of the response, or the one that an error inside a success states itself. A rule for 200 to 299 has a fetch look into
+   * such answers; it must name `field`, `words`, `code` or `empty`.
+   */
   readonly status?: number | readonly number[] | undefined;
   /** A code, type, status name or reason of the body. */
   readonly code?: string | readonly string[] | undefined;
-  /** Words the message contains. */
+  /**
+   * Words the message contains; where `field` names a place without values, words that stand there. In a success without either,
+   * only what looks like a refusal is searched, and plain text.
+   */
   readonly words?: string | readonly string[] | undefined;
-  /** Words the message must not contain. */
+  /** Words that must not stand where `words` are looked for. */
   readonly unless?: string | readonly string[] | undefined;
   /** A header that is there, or is there with this value. */
   readonly header?: string | readonly [name: string, value: string] | undefined;
-  /** A field of the error, its details or the body (dots between names) that is there and not `null`, or has one of these values. */
+  /**
+   * A field of the error, its details or the body (dots between names; of a list as body in any element) that is there and not
+   * `null`, or has one of these values.
+   */
   readonly field?: string | readonly [path: string, ...values: (string | number | boolean | null)[]] | undefined;
   /** The limit's window, as quota details or the words name it. */
   readonly window?: WindowName | readonly WindowName[] | undefined;
-  /** Only for errors inside an answer that says success; with `field`, also where no error object stands. @default any */
+  /**
+   * Only for errors inside an answer that says success; with `field`, also where no error object stands. It has nobody look into
+   * answers that are not looked into anyway: for that, name the `status`. @default any
+   */
   readonly embedded?: boolean | undefined;
+  /**
+   * A completion that came with success and holds nothing: no choices, or no content and no tokens that came out. Not in streams, and
+   * not where it says why (a filter, a tool call). @default any
+   */
+  readonly empty?: true | undefined;
   readonly verdict: RuleVerdict;
 }
 
@@ -258,7 +275,7 @@ export interface Provider {
   /**
    * May a JSON answer with status 200 hold an error? Then a fetch reads JSON answers of up to 64 KiB before it hands them on,
    * and goes on to another key where there is one. `ErrorClassifier` finds such errors whatever is said here.
-   * @default false
+   * @default true where a rule of `errors` is for a status of success, else false
    */
   readonly errorsInside200?: boolean | undefined;
   /**

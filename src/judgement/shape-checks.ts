@@ -73,3 +73,8 @@ export const headerName: Check = (field, value) => {
   if (typeof value === "string" && /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(value)) return;
   throw unexpected(field, "a header name in lower case", value);
 };
+
+export const pairOfTexts: Check = (field, value) => {
+  if (Array.isArray(value) && value.length === 2 && value.every((entry) => typeof entry === "string")) return;
+  throw unexpected(field, "a list of two strings", value);
+};

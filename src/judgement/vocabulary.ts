@@ -49,6 +49,7 @@ export const scope = oneOf(scopes);
 export const sharedBy = oneOf(sharers);
 export const windowName = oneOf(windows);
 export const dimension = oneOf(dimensions);
+export const resetUnit = oneOf(["duration", "instant", "epoch-seconds", "epoch-ms", "seconds", "ms"]);
 
 const strengths = wordsOf<Strength>({ certain: true, likely: true, unknown: true });
 

@@ -34,8 +34,8 @@ export interface OpeningReply {
   prepare(): void;
 }
 
-/** A JSON answer longer than this is a success: errors are short. */
-const mostJsonBytes = 65_536;
+/** An answer longer than this is a success: errors are short. */
+const mostBytes = 65_536;
 
 /** An error that stood in an answer whose status says success. */
 export interface EmbeddedError {
@@ -44,8 +44,8 @@ export interface EmbeddedError {
   readonly text: string;
 }
 
-/** How a good answer may hold an error: in its events, or in its JSON. */
-export type Look = "events" | "json";
+/** How a good answer may hold an error: in its events, or in its whole body. */
+export type Look = "events" | "body";
 
 /** Is it a stream of server-sent events? */
 export function isEventStream(contentType: string | null): boolean {
@@ -65,15 +65,17 @@ export class Commitment {
     this.#options = options;
   }
 
-  lookAt(call: LookingCall, { provider }: ProviderReading, { status, headers }: StatedAnswer): Look | undefined {
-    const { stream, errorsInside200 } = provider;
-    if ((stream === undefined && errorsInside200 !== true) || this.#options.commitHoldMs <= 0) return undefined;
+  lookAt(call: LookingCall, reading: ProviderReading, { status, headers }: StatedAnswer): Look | undefined {
+    const { hidesErrorsIn } = reading;
+    const { stream } = reading.provider;
+    if ((stream === undefined && hidesErrorsIn === undefined) || this.#options.commitHoldMs <= 0) return undefined;
     if (status >= 300 || status === 204) return undefined;
     const type = headers.get("content-type");
     // A stream that is only listened to may have nothing to say for hours.
     if (isEventStream(type)) return stream === undefined || call.method === "GET" ? undefined : "events";
-    if (errorsInside200 !== true || type?.startsWith("application/json") !== true) return undefined;
-    return Number(headers.get("content-length") ?? 0) > mostJsonBytes ? undefined : "json";
+    const length = headers.get("content-length");
+    if (hidesErrorsIn === undefined || !mayHideError(type, length, hidesErrorsIn)) return undefined;
+    return Number(length ?? 0) > mostBytes ? undefined : "body";
   }
 
   /** Reads on until the answer is known to be good, or may not be kept back any longer. Returns the error that stood there. */
@@ -90,7 +92,7 @@ export class Commitment {
     try {
       return look === "events"
         ? await this.#openEvents(provider, reply, interrupt, context)
-        : await this.#openJson(provider, reply, interrupt, context);
+        : await this.#openBody(provider, reply, interrupt, context);
     } finally {
       end();
     }
@@ -114,7 +116,7 @@ export class Commitment {
     return found;
   }
 
-  async #openJson(
+  async #openBody(
     provider: ProviderReading,
     reply: OpeningReply,
     interrupt: Promise<"late">,
@@ -126,7 +128,7 @@ export class Commitment {
     const seen = await reply.readUntil((chunk) => {
       size += chunk.byteLength;
       text += decoder.decode(chunk, { stream: true });
-      return size > mostJsonBytes;
+      return size > mostBytes || isMarkup(text);
     }, interrupt);
     return seen === "end" ? this.#classified(provider, reply, text, text, context) : undefined;
   }
@@ -142,6 +144,18 @@ export class Commitment {
     const classification = provider.classify({ status, headers, body, now, context }, this.#overrule);
     return classification.kind === "none" ? undefined : { classification, text };
   }
+}
+
+/** Plain text that comes in pieces may be what a model writes, and is not kept back. */
+function mayHideError(type: string | null, length: string | null, where: "json" | "text"): boolean {
+  if (type === null) return where === "text";
+  if (type.startsWith("application/json")) return true;
+  if (where === "json") return false;
+  return type.startsWith("text/plain") ? length !== null : /^text\/|^application\/[\w.-]+\+json\b/.test(type);
+}
+
+function isMarkup(text: string): boolean {
+  return text.trimStart().startsWith("<");
 }
 
 /** Resolves when the time is over, rejects when the caller gives up. */

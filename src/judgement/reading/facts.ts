@@ -80,6 +80,11 @@ export class Facts {
     return this.#message;
   }
 
+  /** Where rules look for words: the message, and all that is said in a success, whose words may stand anywhere. */
+  get told(): string {
+    return this.isDoubtful ? `${this.message}\n${this.said.texts.join("\n").toLowerCase()}` : this.message;
+  }
+
   /** A body that is no structured data, in lower case: only the marks of a CDN are looked for in it. */
   get page(): string {
     const { format, body } = this;
@@ -105,6 +110,7 @@ export function gatherFacts(
 
 function successMarks({ format, value, isSalvaged }: DecodedBody, evenWithoutError: boolean): SuccessMarks | null {
   if (format === "markup") return { isDoubtful: false, looksRefused: true };
+  if (format === "text" && evenWithoutError) return { isDoubtful: true, looksRefused: false };
   // Pieces of an answer that was cut off may be anything, model output too.
   if (format !== "structured" || isSalvaged === true) return null;
   if (holdsError(value)) return { isDoubtful: false, looksRefused: true };

@@ -40,6 +40,22 @@ export function readIdentifier(value: unknown, name: string): string | null {
   return cutText(found, 128);
 }
 
+/** The texts of a value: its own, or those one level below. */
+export function textOf(value: unknown): string {
+  if (!isObject(value)) return plainText(value);
+  if (isList(value)) return readList(value).map(plainText).join("\n");
+  try {
+    return Object.values(value).slice(0, maxListLength).map(plainText).join("\n");
+  } catch {
+    return "";
+  }
+}
+
+function plainText(value: unknown): string {
+  if (typeof value === "string") return cutText(value, maxMessageLength);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
+}
+
 export function isObject(value: unknown): value is object {
   return typeof value === "object" && value !== null;
 }

@@ -1,5 +1,5 @@
 import { foldIdentifier } from "./envelope.ts";
-import { isList, isObject, readField } from "./guarded.ts";
+import { isList, isObject, readField, readList } from "./guarded.ts";
 
 /** Words that a status, code or result of a refusal consists of or ends with, folded. */
 const refusals = [
@@ -64,4 +64,83 @@ function isNote(value: object): boolean {
   if (names.length === 0 || names.length > 2) return false;
   if (!names.every((name) => isText(readField(value, name)))) return false;
   return names.some((name) => noteFields.has(name.toLowerCase()));
+}
+
+/** Fields of a message that are an answer, too. */
+const otherAnswers = ["tool_calls", "function_call", "refusal", "audio", "images", "reasoning", "reasoning_content"];
+/** Ends that say nothing of why. */
+const plainEnds = new Set(["stop", "end_turn", "finish_reason_unspecified", "completed", "other", "unknown"]);
+
+/**
+ * Is it a completion without content for which nothing was used? Providers answer so when a backend fell away behind a gateway.
+ * Whatever tells why there is nothing (a filter, a tool call, tokens spent on thinking) makes it an answer.
+ */
+export function holdsNothing(body: unknown): boolean {
+  const list = contentListOf(body);
+  if (list === undefined || hasUsed(readField(body, "usage") ?? readField(body, "usageMetadata"))) return false;
+  return readList(list).every(isEmptyPart);
+}
+
+/** Where a completion has its content; `undefined`: it is none. */
+function contentListOf(body: unknown): unknown {
+  if (!isObject(body) || isList(body)) return undefined;
+  const choices = readField(body, "choices");
+  if (choices === null || isList(choices)) return choices ?? [];
+  const candidates = readField(body, "candidates");
+  if (isList(candidates)) return isFilled(readField(body, "promptFeedback")) ? undefined : candidates;
+  if (readField(body, "type") === "message" && endsPlainly(readField(body, "stop_reason")))
+    return listOf(body, "content");
+  if (readField(body, "object") === "response" && readField(body, "status") === "completed")
+    return listOf(body, "output");
+  return undefined;
+}
+
+function listOf(body: unknown, name: string): unknown {
+  const value = readField(body, name);
+  return isList(value) ? value : undefined;
+}
+
+function hasUsed(usage: unknown): boolean {
+  return ["completion_tokens", "output_tokens", "candidatesTokenCount", "thoughtsTokenCount"].some((name) => {
+    const used = readField(usage, name);
+    return typeof used === "number" && used > 0;
+  });
+}
+
+/** One choice, candidate or block. */
+function isEmptyPart(part: unknown): boolean {
+  const message = readField(part, "message") ?? part;
+  const end = readField(part, "finish_reason") ?? readField(part, "finishReason");
+  if (!endsPlainly(end)) return false;
+  const type = readField(part, "type");
+  if (typeof type === "string" && !["text", "message", "output_text"].includes(type)) return false;
+  if (otherAnswers.some((name) => isFilled(readField(message, name)))) return false;
+  const content = readField(message, "content");
+  const parts = isObject(content) && !isList(content) ? readField(content, "parts") : content;
+  return isBlank(parts) && isBlank(readField(part, "text"));
+}
+
+function endsPlainly(end: unknown): boolean {
+  return typeof end !== "string" || plainEnds.has(end.toLowerCase());
+}
+
+/** Nothing, blanks, or parts that are. */
+function isBlank(value: unknown): boolean {
+  if (typeof value === "string") return value.trim() === "";
+  if (!isObject(value)) return true;
+  if (!isList(value)) return isEmptyBlock(value);
+  return readList(value).every((part) => (isObject(part) ? isEmptyBlock(part) : isBlank(part)));
+}
+
+/** A block of text that holds none; of any other kind it is an answer. */
+function isEmptyBlock(block: unknown): boolean {
+  const type = readField(block, "type");
+  if (typeof type === "string" && type !== "text" && type !== "output_text") return false;
+  const text = readField(block, "text");
+  return typeof text === "string" ? text.trim() === "" : !isObject(block) || Object.keys(block).length === 0;
+}
+
+function isFilled(value: unknown): boolean {
+  if (!isObject(value)) return value !== undefined && value !== null && value !== "";
+  return !isList(value) || readList(value).length > 0;
 }
