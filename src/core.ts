@@ -19,8 +19,9 @@ export type { AnswerClassifier, ClassifierInput, Provider } from "./judgement/pr
 export { MemoryStore } from "./limits/memory/memory-store.ts";
 export type { Store } from "./limits/store.ts";
 export { Lease } from "./pool/lease.ts";
-export type { AcquireRequest, TokenEstimate } from "./pool/rotator-options.ts";
+export type { AcquireRequest } from "./pool/rotator-options.ts";
 export type { ChoosingStrategy, OrderingStrategy, Strategy } from "./pool/strategies/strategy.ts";
+export type { TokenEstimate } from "./types.ts";
 
 /** Options of a rotator over objects. What operators do is in `rotating-fetch/operate`. */
 export interface RotatorOptions extends Omit<pool.RotatorOptions, "keyStore" | "healthCheck"> {}

@@ -108,7 +108,7 @@ export type {
 export { Lease } from "./pool/lease.ts";
 export type { ProbeRequest } from "./pool/pool-port.ts";
 export type { ModelStanding } from "./pool/readiness.ts";
-export type { AcquireRequest, HealthCheck, TokenEstimate } from "./pool/rotator-options.ts";
+export type { AcquireRequest, HealthCheck } from "./pool/rotator-options.ts";
 export type {
   ChoosingStrategy,
   GroupFacts,
@@ -117,6 +117,7 @@ export type {
   ReadyKey,
   ReadyOrder,
   Strategy,
+  StrategyRequest,
 } from "./pool/strategies/strategy.ts";
 export type {
   Advice,
@@ -168,6 +169,7 @@ export type {
   ScopeId,
   SharedBy,
   Strength,
+  TokenEstimate,
   Usage,
   WindowName,
 } from "./types.ts";

@@ -164,6 +164,14 @@ export interface Usage {
   readonly totalTokens?: number | undefined;
 }
 
+/** How many tokens a request may use. */
+export interface TokenEstimate {
+  /** Going in. @default 0 */
+  readonly input?: number | undefined;
+  /** Coming out, at most. @default 2000 */
+  readonly output?: number | undefined;
+}
+
 /** Growing cooldowns for refusals that name no time: `baseMs * factor ** strikes`, at most `maxMs`, jittered by the share `jitter`. */
 export interface LadderSpec {
   readonly baseMs: number;

@@ -6,7 +6,7 @@ import { timeoutReason } from "../pool/waiting/bounded-wait.ts";
 import type { Random } from "../types.ts";
 import { AnswerEnd, type AnswerEndOptions, success } from "./answer-end.ts";
 import { AttemptLog } from "./attempt-log.ts";
-import { type Answer, type Call, modelIn, type Reply, type Transport } from "./call.ts";
+import type { Answer, Call, Reply, Transport } from "./call.ts";
 import { FailedAttempts, type FailedAttemptsOptions } from "./failed-attempts.ts";
 import { FailoverWalk, type LoopSteps } from "./failover-walk.ts";
 import { FinalAnswer, type FinalAnswerOptions } from "./final-answer.ts";
@@ -135,7 +135,7 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
 
   /** A key for the call, as one that may wait until then. */
   acquire(call: C, endsAt: number): Lease | Promise<Lease> {
-    if (this.#pool.needsModel && call.model === undefined) call.model = modelIn(call, this.#pool.providers);
+    if (this.#pool.needsModel && call.model === undefined) this.#preparation.about(call);
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
     const hasWaited = call.history !== undefined && call.history.waitedMs > 0;
     if (hasWaited || endsAt !== Number.POSITIVE_INFINITY) call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);

@@ -2,9 +2,9 @@ import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { HeaderSource } from "../judgement/reading/headers.ts";
 import type { Lease } from "../pool/lease.ts";
-import type { AcquireRequest, TokenEstimate } from "../pool/rotator-options.ts";
+import type { AcquireRequest } from "../pool/rotator-options.ts";
 import type { RefusedAttempt } from "../ports.ts";
-import type { AttemptSummary, Classification } from "../types.ts";
+import type { AttemptSummary, Classification, TokenEstimate } from "../types.ts";
 import type { CallEnding } from "./telling/call-ending.ts";
 
 /** What a caller may say of one call, beside the request itself. */

@@ -1,7 +1,7 @@
 import type { CallPort } from "../pool/pool-port.ts";
-import type { TokenEstimate } from "../pool/rotator-options.ts";
 import { isPromise } from "../realms.ts";
-import type { Call } from "./call.ts";
+import type { TokenEstimate } from "../types.ts";
+import { type Call, modelIn } from "./call.ts";
 import type { PoolPins } from "./resource-pins.ts";
 
 export interface PreparationOptions<C> {
@@ -27,6 +27,12 @@ export class Preparation<C extends Call> {
     if (pins.isInUse) call.account = pins.accountFor(call);
     if (affinityOf !== undefined && call.affinity === undefined) call.affinity = this.#affinityOf(call, affinityOf);
     if (this.#pool.countsTokens) call.tokens = () => this.#estimateOf(call);
+  }
+
+  /** What a pool asks for that tells models apart. */
+  about(call: C): void {
+    call.model = modelIn(call, this.#pool.providers);
+    if (this.#pool.readsRequests) call.tokens ??= () => this.#estimateOf(call);
   }
 
   #affinityOf(call: C, affinityOf: (call: C) => string | undefined): string | undefined {

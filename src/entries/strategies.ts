@@ -13,5 +13,6 @@ export type {
   ReadyKey,
   ReadyOrder,
   Strategy,
+  StrategyRequest,
 } from "../pool/strategies/strategy.ts";
 export { weighted } from "../pool/strategies/weighted.ts";

@@ -1,6 +1,6 @@
 import type { OnExhausted } from "../attempt/final-answer.ts";
 import type { ClassifyHook, Policy } from "../judgement/classification-hooks.ts";
-import type { TokenEstimate } from "../pool/rotator-options.ts";
+import type { TokenEstimate } from "../types.ts";
 import type { CacheMaker } from "./call-cache.ts";
 import type { CallFacts } from "./call-facts.ts";
 

@@ -60,6 +60,8 @@ export interface CallPort extends PoolOwner {
   readonly options: ResolvedRotatorOptions;
   /** Does any limit count tokens? Then answers are read for what they used. */
   readonly countsTokens: boolean;
+  /** Does the strategy look at what requests are about? */
+  readonly readsRequests: boolean;
   /** Must leases last as long as the response's body? */
   readonly countsToTheEnd: boolean;
   readonly accountCount: number;

@@ -134,6 +134,10 @@ export class Pool implements PoolPort {
     return this.readiness.shared !== undefined || this.readiness.readySets.needModel;
   }
 
+  get readsRequests(): boolean {
+    return this.readiness.strategy.readsRequests === true;
+  }
+
   get sendProbe(): SendProbe | undefined {
     return this.#sendProbe;
   }

@@ -1,7 +1,7 @@
 import type { Provider } from "../judgement/provider.ts";
 import type { Store } from "../limits/store.ts";
 import type { Observer } from "../ports.ts";
-import type { Clock, KeySource, Limit, Logger, Random } from "../types.ts";
+import type { Clock, KeySource, Limit, Logger, Random, TokenEstimate } from "../types.ts";
 import type { PoolTerms } from "./keys/accounts.ts";
 import type { ResolvedKey } from "./keys/key-source.ts";
 import type { KeyStore } from "./keys/key-store.ts";
@@ -137,14 +137,6 @@ export interface ResolvedRotatorOptions extends PoolTerms {
   readonly logger: Logger | undefined;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** How many tokens a request may use. */
-export interface TokenEstimate {
-  /** Going in. @default 0 */
-  readonly input?: number | undefined;
-  /** Coming out, at most. @default 2000 */
-  readonly output?: number | undefined;
 }
 
 /** What a request asks of the rotator. */

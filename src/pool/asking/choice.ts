@@ -31,7 +31,7 @@ export class Choice {
     const { exclude, prefer, account } = request;
     const isPlain = exclude === undefined && prefer === undefined && account === undefined;
     if (isPlain && !this.#breakers.isAnyOriginOpen && (search === undefined || search.size === 0))
-      return readySet.first();
+      return readySet.first(request);
     return this.#chosenSlot(readySet, request, search);
   }
 
@@ -88,9 +88,9 @@ export class Choice {
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
     if (own !== undefined) return this.#ownSlot(readySet, own.slot, search);
     if (search === undefined || search.size === 0)
-      return this.#without(exclude, readySet.list((exclude?.size ?? 0) + most));
+      return this.#without(exclude, readySet.list((exclude?.size ?? 0) + most, request));
     // In the order of the beginning, listed once: every look at a strategy's order takes its time.
-    search.order ??= this.#without(exclude, readySet.list((exclude?.size ?? 0) + search.size + mostTooSmall));
+    search.order ??= this.#without(exclude, readySet.list((exclude?.size ?? 0) + search.size + mostTooSmall, request));
     const left = search.order.filter((slot) => !search.passes(slot) && serves(readySet, slot));
     if (left.length === 0 && search.size >= mostTooSmall) {
       search.noLaterThan(this.#clock.monotonic() + lookAgainMs);

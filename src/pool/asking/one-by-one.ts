@@ -43,7 +43,7 @@ export class OneByOne implements Asker {
         request.exclude === undefined &&
         request.prefer === undefined &&
         request.account === undefined;
-      const slot = isAny ? readySet.first() : choice.slotFor(readySet, request, search);
+      const slot = isAny ? readySet.first(request) : choice.slotFor(readySet, request, search);
       if (slot === -1) {
         if (this.#secondLook.at(readySet)) continue;
         return search?.notNow(readySet, pool) ?? parked(readySet, pool);

@@ -1,7 +1,8 @@
 import { fillTokens, type OwnCandidate } from "../../limits/key-candidate.ts";
 import { outputReserve } from "../../limits/limits.ts";
 import type { Candidate } from "../../limits/store.ts";
-import type { AcquireRequest, TokenEstimate } from "../rotator-options.ts";
+import type { TokenEstimate } from "../../types.ts";
+import type { AcquireRequest } from "../rotator-options.ts";
 
 /** What requests are expected to use, asked for once each and only where a limit counts tokens. */
 export class TokenAmounts {

@@ -210,6 +210,7 @@ export abstract class Accounts {
     return {
       id: key.id,
       account: account.name,
+      provider: account.provider.provider.name,
       weight: account.weight,
       priority: account.priority,
       note: key.config.note,

@@ -2,7 +2,7 @@ import type { OwnCandidate } from "../../limits/key-candidate.ts";
 import type { PoolLimits } from "../../limits/pool-limits.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
-import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
+import type { OrderContext, OrderedRequest, OrderingStrategy } from "../strategies/strategy.ts";
 import { type Availability, availability, type Parked } from "./availability.ts";
 import type { KnownCandidate, ReadySetKind, Tier } from "./ready-set-parts.ts";
 import { WakeHeap } from "./wake-heap.ts";
@@ -141,21 +141,21 @@ export class ReadySet {
   }
 
   /** The group to ask next, or -1: the first tier's choice, else one that is deprioritized. */
-  first(): number {
+  first(request?: OrderedRequest): number {
     if ((this.#counts[availability.ready] as number) > 0) {
       const tiers = this.#tiers;
-      if (tiers.length === 1) return (tiers[0] as Tier).order.first();
-      for (const { order } of tiers) if (order.size > 0) return order.first();
+      if (tiers.length === 1) return (tiers[0] as Tier).order.first(request);
+      for (const { order } of tiers) if (order.size > 0) return order.first(request);
     }
     return this.count(availability.deprioritized) > 0 ? this.#firstDeprioritized() : -1;
   }
 
   /** Up to `max` groups, the preferred one first. */
-  list(max: number): number[] {
+  list(max: number, request?: OrderedRequest): number[] {
     const slots: number[] = [];
     for (const { order } of this.#tiers) {
       if (slots.length >= max) break;
-      if (order.size > 0) slots.push(...order.list(max - slots.length));
+      if (order.size > 0) slots.push(...order.list(max - slots.length, request));
     }
     if (slots.length === 0) {
       const deprioritized = this.#firstDeprioritized();

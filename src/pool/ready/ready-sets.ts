@@ -31,7 +31,8 @@ export class ReadySets {
   readonly #made: (readySet: ReadySet) => void;
   readonly #cooling: () => Iterable<string>;
   #isHydrated = false;
-  #hasCooled = false;
+  /** Has a model cooled on its own, or does the strategy look at models? */
+  #tellsApart: boolean;
   /** Is there no other ready set? Spares the walk over ready sets in the usual case. */
   onlyGeneral = true;
   readonly general: ReadySet;
@@ -51,6 +52,7 @@ export class ReadySets {
     this.#cooling = cooling;
     this.#pool = pool;
     this.#strategy = strategy;
+    this.#tellsApart = strategy.readsRequests === true;
     this.#context = context;
     this.general = new ReadySet(pool, strategy, context);
     made(this.general);
@@ -64,13 +66,14 @@ export class ReadySets {
 
   useStrategy(strategy: OrderingStrategy): void {
     this.#strategy = strategy;
+    this.#tellsApart ||= strategy.readsRequests === true;
     for (const readySet of this) readySet.useStrategy(strategy);
   }
 
   /** Must a request's model be known to find its ready set? */
   get needModel(): boolean {
     if (!this.#isHydrated) this.#hydrate();
-    return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#hasCooled;
+    return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#tellsApart;
   }
 
   for(model: string | undefined): ReadySet {
@@ -115,7 +118,7 @@ export class ReadySets {
 
   /** From now on this model has a ready set of its own. */
   separate(model: string): void {
-    this.#hasCooled = true;
+    this.#tellsApart = true;
     this.#cooledModels.set(model, true);
   }
 

@@ -1,5 +1,33 @@
+import type { TokenEstimate } from "../../types.ts";
 import { SlotRing } from "./slot-ring.ts";
-import type { ChoosingStrategy, OrderContext, OrderingStrategy, ReadyKey, ReadyOrder } from "./strategy.ts";
+import type {
+  ChoosingStrategy,
+  OrderContext,
+  OrderedRequest,
+  OrderingStrategy,
+  ReadyKey,
+  ReadyOrder,
+  StrategyRequest,
+} from "./strategy.ts";
+
+const noTags = Object.freeze({});
+const noTokens: TokenEstimate = Object.freeze({});
+
+/** Nothing of a request but what a choice may depend on. */
+function seen(request: OrderedRequest | undefined): StrategyRequest {
+  const { model, affinity, priority = 0, tags = noTags, tokens } = request ?? {};
+  let estimate: TokenEstimate | undefined;
+  return {
+    model,
+    affinity,
+    priority,
+    tags,
+    get tokens() {
+      estimate ??= (typeof tokens === "function" ? tokens() : tokens) ?? noTokens;
+      return estimate;
+    },
+  };
+}
 
 class ChosenOrder implements ReadyOrder {
   readonly #ring = new SlotRing();
@@ -25,13 +53,13 @@ class ChosenOrder implements ReadyOrder {
     this.#ring.remove(slot);
   }
 
-  first(): number {
+  first(request?: OrderedRequest): number {
     if (this.#ring.size === 0) return -1;
     const slots: number[] = [];
     this.#ring.collect(this.#ring.size, slots);
     const views: ReadyKey[] = slots.map((slot) => this.#context.groups.view(slot));
     try {
-      const chosen = this.#strategy.choose(views);
+      const chosen = this.#strategy.choose(views, seen(request));
       const place = views.findIndex((view) => view.id === chosen?.id);
       if (place >= 0) return slots[place] as number;
       this.#onFailure(new TypeError(`Strategy \`${this.#strategy.name}\` did not return one of the ready keys`));
@@ -41,8 +69,8 @@ class ChosenOrder implements ReadyOrder {
     return slots[0] as number;
   }
 
-  list(max: number): number[] {
-    const first = this.first();
+  list(max: number, request?: OrderedRequest): number[] {
+    const first = this.first(request);
     if (first === -1) return [];
     const slots: number[] = [];
     this.#ring.collect(max, slots);
@@ -56,5 +84,9 @@ class ChosenOrder implements ReadyOrder {
 
 /** Gives a user's `choose` the shape of a built-in strategy; a failure of it is told and never reaches a request. */
 export function fromChoice(strategy: ChoosingStrategy, onFailure: (error: unknown) => void): OrderingStrategy {
-  return { name: strategy.name, createOrder: (context) => new ChosenOrder(strategy, context, onFailure) };
+  return {
+    name: strategy.name,
+    readsRequests: true,
+    createOrder: (context) => new ChosenOrder(strategy, context, onFailure),
+  };
 }

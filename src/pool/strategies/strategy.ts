@@ -1,4 +1,4 @@
-import type { Clock, Random } from "../../types.ts";
+import type { Clock, Random, TokenEstimate } from "../../types.ts";
 
 /**
  * What an order may ask about the quota groups it orders. A slot is the small integer a group goes by; slots are reused
@@ -34,10 +34,10 @@ export interface ReadyOrder {
   add(slot: number): void;
   /** A group stopped being ready. */
   remove(slot: number): void;
-  /** The group to use next, or -1. Asking changes nothing. */
-  first(): number;
+  /** The group to use next for a request, or -1. Asking changes nothing. */
+  first(request?: OrderedRequest): number;
   /** Up to `max` groups, the preferred one first. */
-  list(max: number): number[];
+  list(max: number, request?: OrderedRequest): number[];
   /** A request was given to this group. */
   took(slot: number): void;
   /** The group's number of requests in flight changed. */
@@ -48,6 +48,8 @@ export interface ReadyOrder {
 export interface ReadyKey {
   readonly id: string;
   readonly account: string;
+  /** The name of the account's provider. */
+  readonly provider: string;
   readonly weight: number;
   readonly priority: number;
   readonly note: string | undefined;
@@ -58,21 +60,46 @@ export interface ReadyKey {
   readonly used: number;
 }
 
+/** What an order may know of the request it is asked for. */
+export interface OrderedRequest {
+  readonly model?: string | undefined;
+  readonly affinity?: string | undefined;
+  readonly priority?: number | undefined;
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  readonly tokens?: TokenEstimate | (() => TokenEstimate) | undefined;
+}
+
+/** A request as a strategy of the user's own sees it. */
+export interface StrategyRequest {
+  /** The model it names, as the client calls it; `undefined`: none was found. */
+  readonly model: string | undefined;
+  /** Tokens it is expected to use. Worked out when it is looked at. */
+  readonly tokens: TokenEstimate;
+  /** The conversation it belongs to. */
+  readonly affinity: string | undefined;
+  /** Among those that wait, lower numbers are served first. */
+  readonly priority: number;
+  /** What the caller put beside it. */
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 /** A built-in kind of strategy: keeps an order of its own, so that picking does not depend on the number of keys. */
 export interface OrderingStrategy {
   readonly name: string;
   /** Does it ask for latencies? They are measured only then. @default false */
   readonly usesLatency?: boolean | undefined;
+  /** Does it look at what a request is about? That is found only then, where nothing else needs it. @default false */
+  readonly readsRequests?: boolean | undefined;
   createOrder(context: OrderContext): ReadyOrder;
 }
 
 /**
  * The simple kind, for users: it is shown the ready keys of the best priority tier (one per account, at least one) and
- * names the one to use. A throw, or an answer that is not one of them, falls back to the first.
+ * names the one to use for a request. A throw, or an answer that is not one of them, falls back to the first.
  */
 export interface ChoosingStrategy {
   readonly name: string;
-  choose(ready: readonly ReadyKey[]): ReadyKey | undefined;
+  choose(ready: readonly ReadyKey[], request: StrategyRequest): ReadyKey | undefined;
 }
 
 export type Strategy = OrderingStrategy | ChoosingStrategy;

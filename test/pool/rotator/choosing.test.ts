@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { tally } from "../strategies/fixture.ts";
 import { judged, named, RotatorWorld, rateLimit, storeKinds } from "./fixture.ts";
 
@@ -171,5 +171,37 @@ describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore })
     expect(lease.keyId).toBe("k119");
     await world.succeed(lease);
     expect([world.rotator.waiting, world.clock.pendingTimers]).toEqual([0, 0]);
+  });
+});
+
+describe("a strategy of one's own", () => {
+  it("is told what the request is about, and whose each key is", async () => {
+    const seen: unknown[] = [];
+    const asks = vi.fn(() => ({ input: 7, output: 3 }));
+    const world = new RotatorWorld(storeKinds[0]?.makeStore as never, named("a", "b"), {
+      strategy: {
+        name: "by-model",
+        choose: (ready, request) => {
+          const { model, affinity, priority, tags } = request;
+          seen.push({ model, affinity, priority, tags, providers: ready.map(({ provider }) => provider) });
+          if (model === "small") return ready[0];
+          return (request.tokens.input ?? 0) > 5 ? ready[1] : ready[0];
+        },
+      },
+    });
+    expect(world.rotator.needsModel).toBe(true);
+    expect((await world.take({ model: "large", tokens: asks, priority: -1, tags: { team: "x" } })).keyId).toBe("b");
+    expect(seen).toEqual([
+      {
+        model: "large",
+        affinity: undefined,
+        priority: -1,
+        tags: { team: "x" },
+        providers: ["generic", "generic"],
+      },
+    ]);
+    expect(asks).toHaveBeenCalledTimes(1);
+    expect((await world.take({ model: "small", tokens: asks })).keyId).toBe("a");
+    expect(asks, "it did not look").toHaveBeenCalledTimes(1);
   });
 });

@@ -41,6 +41,7 @@ class Groups implements GroupFacts {
     return {
       id: `key-${slot}`,
       account: `account-${slot}`,
+      provider: "generic",
       weight: this.weight(slot),
       priority: 0,
       note: undefined,
