@@ -108,7 +108,7 @@ export type {
 export { Lease } from "./pool/lease.ts";
 export type { ProbeRequest } from "./pool/pool-port.ts";
 export type { ModelStanding } from "./pool/readiness.ts";
-export type { AcquireRequest, HealthCheck } from "./pool/rotator-options.ts";
+export type { AcquireRequest, HealthCheck, SecondOpinion } from "./pool/rotator-options.ts";
 export type {
   ChoosingStrategy,
   GroupFacts,

@@ -215,7 +215,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     if (classification.kind === "aborted" || classification.kind === "none") return undefined;
     const { status, reply, body } = finding;
     const facts = this.#pool.factsOf(lease);
-    const repeatable = mayAskAnother(call, lease.provider.provider, this.#options.retryUnsafe);
+    const { secondOpinion } = this.#pool.options;
+    const repeatable = mayAskAnother(call, lease.provider.provider, this.#options.retryUnsafe, secondOpinion);
     const subject = call.affinity ?? call;
     const refusal = new Refusal(
       { lease: facts, status, classification, headers: reply?.headers, subject, repeatable },

@@ -1,4 +1,5 @@
 import type { Provider } from "../judgement/provider.ts";
+import type { SecondOpinion } from "../pool/rotator-options.ts";
 import type { Classification } from "../types.ts";
 import type { Call } from "./call.ts";
 
@@ -60,11 +61,17 @@ export function impliedStatus({ kind }: Classification): number {
 
 /**
  * May a request that was refused be sent to another account only to see what that one says? A refused one did not run, mostly:
- * enough for what may run twice, and for providers whose own clients repeat it.
+ * enough for what may run twice, and for providers whose own clients repeat it, unless the user says otherwise.
  */
-export function mayAskAnother(call: Call, { repeatsServerErrors }: Provider, retryUnsafe: boolean): boolean {
+export function mayAskAnother(
+  call: Call,
+  { repeatsServerErrors }: Provider,
+  retryUnsafe: boolean,
+  secondOpinion: SecondOpinion,
+): boolean {
   // What belongs together stays with its account.
   if (!call.replayable || call.account !== undefined || call.affinity !== undefined) return false;
+  if (secondOpinion !== "safe") return secondOpinion === "always";
   return call.idempotent || retryUnsafe || repeatsServerErrors === true;
 }
 

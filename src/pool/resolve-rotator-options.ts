@@ -82,6 +82,10 @@ export function resolveRotatorOptions(
     keyStore: options.keyStore,
     sentTo: (options as Addressed)[sentTo],
     homeOf,
+    secondOpinion:
+      options.secondOpinion === undefined
+        ? "safe"
+        : expectOneOf("secondOpinion", options.secondOpinion, ["safe", "always", "never"]),
     maxWaitMs: optionalNumber("maxWaitMs", options.maxWaitMs, 10_000),
     maxWaiting: optionalNumber("maxWaiting", options.maxWaiting, 10_000),
     stickyWaitMs: optionalNumber("stickyWaitMs", options.stickyWaitMs, 0),

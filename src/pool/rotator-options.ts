@@ -51,6 +51,14 @@ export interface RotatorOptions {
    * @default they hold until this rotator ends
    */
   readonly keyStore?: KeyStore | undefined;
+  /**
+   * May a request be sent to another account only to hear whether that one refuses it, too, where a refusal's words do not tell whose
+   * matter it is? `"safe"`: what may run twice (idempotent methods, `retryUnsafe`, and presets whose own clients repeat a `POST`).
+   * `"always"`: whatever can be sent again. `"never"`: then only different requests are compared. In no case after 402 or 409, or
+   * where a request belongs to a conversation or an account.
+   * @default "safe"
+   */
+  readonly secondOpinion?: SecondOpinion | undefined;
   /** Longest wait inside for a key to become free, milliseconds; 0 never waits. @default 10000 */
   readonly maxWaitMs?: number | undefined;
   /** How many requests may wait at once; one more is answered as exhausted. @default 10000 */
@@ -98,6 +106,9 @@ export interface RotatorOptions {
   readonly random?: Random | undefined;
 }
 
+/** Which requests may be sent to another account for its opinion of them. */
+export type SecondOpinion = "safe" | "always" | "never";
+
 export interface HealthCheck {
   /** Milliseconds between rounds, at least 1000; jittered by a tenth. */
   readonly intervalMs: number;
@@ -123,6 +134,7 @@ export interface ResolvedRotatorOptions extends PoolTerms {
   /** Where the fetch it is made for sends keys. */
   readonly sentTo: Address | undefined;
   readonly homeOf: HomeOf;
+  readonly secondOpinion: SecondOpinion;
   readonly maxWaitMs: number;
   readonly maxWaiting: number;
   readonly stickyWaitMs: number;
@@ -184,6 +196,7 @@ export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOpti
   limits: true,
   store: true,
   keyStore: true,
+  secondOpinion: true,
   maxWaitMs: true,
   maxWaiting: true,
   stickyWaitMs: true,
