@@ -89,8 +89,11 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
     const isBounded = this.#options.totalTimeoutMs !== undefined || call.options?.deadline !== undefined;
     const endsAt = isBounded ? this.#bounds.endsAt(call) : Number.POSITIVE_INFINITY;
     if (isBounded && endsAt <= this.#options.clock.monotonic()) return Promise.reject(timeoutReason(call.endedBy));
+    if (this.#prepares || this.#options.pins.isInUse || this.#pool.countsTokens) {
+      const asking = this.#preparation.prepare(call);
+      if (asking !== undefined) return asking.then(() => this.run(call));
+    }
     if (this.#events.isHeard) this.#log.begun(call);
-    if (this.#prepares || this.#options.pins.isInUse || this.#pool.countsTokens) this.#preparation.prepare(call);
     try {
       const acquired = this.acquire(call, endsAt);
       return acquired instanceof Promise

@@ -111,6 +111,8 @@ export class AttemptHistory<A extends Answer> {
   dead: Set<Reply<A>> | undefined;
   /** How many accounts it was refused by in words that name no owner. */
   guesses = 0;
+  /** How many accounts did not know what it is about. */
+  unknownTo = 0;
 }
 
 /**

@@ -9,11 +9,13 @@ import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, AttemptHistory, type Call, FinalFailure, type Reply, type Step } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
 import { impliedStatus, isDead, isGuess, mayAskAnother, nextStep } from "./repeat-rules.ts";
+import type { PoolPins } from "./resource-pins.ts";
 
 export interface FailedAttemptsOptions {
   readonly clock: Clock;
   /** Repeat also what may have been executed. */
   readonly retryUnsafe: boolean;
+  readonly pins: PoolPins;
 }
 
 /** How much of a refused body is read: enough for every error format, and the connection can be used again. */
@@ -21,6 +23,8 @@ const refusedBodyBytes = 65_536;
 /** So many accounts may one call put into cooldown on guesses, and ask so many in all. */
 const mostGuesses = 2;
 const mostGuessed = 5;
+/** So many that do not know what a call is about are asked before it is told so. */
+const mostUnknowing = 8;
 /** How long an account comes last that was the third, milliseconds. */
 const comesLastMs = 30_000;
 /** How long reading it may take: another account may be free meanwhile. Milliseconds. */
@@ -195,6 +199,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     history.lastReply = reply;
     history.lastFailedAt = reply === undefined ? "error" : "reply";
     if (reply !== undefined && reply.status >= 400) remember(history, reply, isDead(classification));
+    const elsewhere = status === 404 ? this.#soughtElsewhere(call, history, lease) : undefined;
+    if (elsewhere !== undefined) return elsewhere;
     const next = nextStep(classification, call, status, sent, lease.provider.provider, this.#options.retryUnsafe);
     const advised =
       this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, history, lease, finding);
@@ -206,6 +212,23 @@ export class FailedAttempts<C extends Call, A extends Answer> {
       call.exclude.add(lease.key.account.id);
     }
     return next;
+  }
+
+  /** Nobody knows whose it is: another account may be the one that made it. `undefined`: it is about nothing of that kind. */
+  #soughtElsewhere(call: C, history: AttemptHistory<A>, lease: Lease): Step<A>["next"] | undefined {
+    const { resources } = lease.provider.provider;
+    if (resources === undefined || call.account !== undefined || this.#pool.accountCount < 2) return undefined;
+    if (!this.#options.pins.mayBeElsewhere(call, resources)) return undefined;
+    if (history.unknownTo >= mostUnknowing) return "return";
+    history.unknownTo++;
+    call.exclude ??= new Set();
+    call.exclude.add(lease.key.account.id);
+    return "failover";
+  }
+
+  /** It was an account that was asked after others. */
+  foundAt({ provider: { provider }, key }: Lease, call: C): void {
+    if (provider.resources !== undefined) this.#options.pins.foundAt(key.account.id, call, provider.resources);
   }
 
   /** What follows on an advisor's word; `undefined`: none has anything to say, or a body cannot be sent again. */

@@ -52,6 +52,7 @@ export class FailoverWalk<C extends Call, A extends Answer> {
     let step = await first;
     for (;;) {
       if (step.answer !== undefined) {
+        if (call.history !== undefined && call.history.unknownTo > 0) this.#parts.failures.foundAt(step.lease, call);
         if (this.#parts.pool.observers.served !== undefined) this.#servedAfter(call, step.lease);
         return step.answer;
       }

@@ -22,11 +22,17 @@ export class Preparation<C extends Call> {
     this.#options = options;
   }
 
-  prepare(call: C): void {
+  /** Returns a promise where a store has to be asked; with what it answers, a call is prepared once more. */
+  prepare(call: C): Promise<unknown> | undefined {
     const { affinityOf, pins } = this.#options;
-    if (pins.isInUse) call.account = pins.accountFor(call);
+    if (pins.isInUse) {
+      const account = pins.accountFor(call);
+      if (account instanceof Promise) return account;
+      call.account = account;
+    }
     if (affinityOf !== undefined && call.affinity === undefined) call.affinity = this.#affinityOf(call, affinityOf);
     if (this.#pool.countsTokens) call.tokens = () => this.#estimateOf(call);
+    return undefined;
   }
 
   /** What a pool asks for that tells models apart. */

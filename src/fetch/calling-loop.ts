@@ -1,7 +1,7 @@
 import { AttemptLoop } from "../attempt/attempt-loop.ts";
 import type { Answer, Transport } from "../attempt/call.ts";
 import type { FinalAnswerOptions } from "../attempt/final-answer.ts";
-import { PoolPins } from "../attempt/resource-pins.ts";
+import { pinsOver } from "../attempt/resource-pins.ts";
 import { overruleBy } from "../judgement/classification-hooks.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import { type CallFacts, type ShowableCall, ShownCall } from "./call-facts.ts";
@@ -25,6 +25,7 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
   const { pool } = options;
   const { clock, random, maxWaitMs } = pool.options;
   const overrule = overruleBy(options, (error) => pool.emit("internal-error", { part: "classify", error }));
+  const failed = (error: unknown): void => pool.emit("internal-error", { part: "store", error });
   pool.useProbeSender(createProbeSender({ ...options, overrule, clock }));
   const providers = (): readonly ProviderReading[] => pool.providers;
   return new AttemptLoop<C, A>(pool, overrule, transport, {
@@ -36,7 +37,7 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
     maxWaitMs,
     // What callers are told is a matter of the API they speak.
     errorShape: pool.provider.errorShape,
-    pins: new PoolPins(),
+    pins: pinsOver(pool.options.store, { providers, failed }),
     affinityOf: shownTo(options.affinity, providers),
     estimateOf: shownTo(options.estimateTokens, providers),
   });

@@ -64,7 +64,11 @@ export const openai: Provider = {
     terminal: ["[DONE]", "response.completed", "response.failed", "response.incomplete"],
   },
   resources: {
-    prefixes: ["file-", "batch_", "resp_", "thread_", "asst_", "vs_", "conv_", "upload_", "cntr_", "ftjob-", "video_"],
+    prefixes: [
+      ...["file-", "batch_", "resp_", "thread_", "asst_", "vs_", "conv_", "upload_", "cntr_", "ftjob-", "video_"],
+      // Items of a conversation, and the content that only who made it can read: https://platform.openai.com/docs/guides/reasoning
+      ...["rs_", "msg_", "fc_", "ctc_", "ws_", "ci_", "ig_", "mcp_", "lsh_", "gAAAA"],
+    ],
     made: [
       "/files",
       "/batches",

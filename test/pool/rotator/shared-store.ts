@@ -2,6 +2,7 @@ import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type { StoreSharing } from "../../../src/limits/sharing.ts";
 import type {
   Candidate,
+  Pins,
   Refusal,
   Report,
   Reservation,
@@ -46,6 +47,20 @@ export class Door implements SharedStoreSeam {
   /** Candidates, over all questions. */
   proposed = 0;
   refused = 0;
+  /** How often it was asked which account something belongs to. */
+  pinsAsked = 0;
+  /** What it was told of that. */
+  readonly pinned: (readonly [name: string, account: string])[] = [];
+  readonly pins: Pins = {
+    put: async (name, value, forMs) => {
+      this.pinned.push([name, value]);
+      this.#inner.pins.put(name, value, forMs);
+    },
+    get: async (name) => {
+      this.pinsAsked++;
+      return this.#inner.pins.get(name);
+    },
+  };
   /** Stands between a reading and its answer. */
   beforeReading: () => Promise<void> | void = () => {};
   readonly #inner: MemoryStore;
