@@ -7,7 +7,8 @@ import { KeyRegistry } from "../src/pool/keys/key-registry.ts";
 import { availability } from "../src/pool/ready/availability.ts";
 import { ReadySet } from "../src/pool/ready/ready-set.ts";
 import { resolveStrategy } from "../src/pool/strategies/resolve-strategy.ts";
-import type { Clock, KeyConfig } from "../src/types.ts";
+import type { KeyConfig } from "../src/pool/keys/key-config.ts";
+import type { Clock } from "../src/types.ts";
 import { makeKeys, type StrategyName } from "./library.ts";
 import { shuffled } from "./measure.ts";
 
@@ -25,7 +26,7 @@ export const strategies: readonly StrategyName[] = [
 ];
 
 const generic = readingOf(providerNamed("generic"));
-const terms = { onlyProvider: generic, providerOf: () => generic, limitsOf: () => [] };
+const terms = { ownProvider: generic, readProvider: () => undefined, limitsOf: () => [] };
 
 /** Keys with ids of their own, so that no time goes into fingerprints, and with mixed weights. */
 export function makeConfigs(count: number): KeyConfig[] {

@@ -18,6 +18,7 @@ export { ErrorClassifier, type ErrorClassifierOptions } from "./judgement/error-
 export type { AnswerClassifier, ClassifierInput, Provider } from "./judgement/provider.ts";
 export { MemoryStore } from "./limits/memory/memory-store.ts";
 export type { Store } from "./limits/store.ts";
+export type { KeyConfig, KeyCredential, KeyList, KeySource } from "./pool/keys/key-config.ts";
 export { Lease } from "./pool/lease.ts";
 export type { AcquireRequest } from "./pool/rotator-options.ts";
 export type { ChoosingStrategy, OrderingStrategy, Strategy } from "./pool/strategies/strategy.ts";

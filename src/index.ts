@@ -17,7 +17,7 @@ export {
 export type { CacheOptions, CacheRequest } from "./fetch/cache/cache-options.ts";
 export type { CacheMaker, ResponseCache } from "./fetch/call-cache.ts";
 export type { CallFacts } from "./fetch/call-facts.ts";
-export type { CallingOptions, FetchFunction } from "./fetch/calling-options.ts";
+export type { CallingOptions } from "./fetch/calling-options.ts";
 export type { ClassificationChange, ClassifyHook, Policy, PolicyAction } from "./judgement/classification-hooks.ts";
 export type {
   AnswerClassifier,
@@ -81,7 +81,15 @@ export { createRotatingFetch, type RotatingFetch } from "./named/create-rotating
 export { defineProvider, type ProviderDefinition } from "./named/define-provider.ts";
 export { ErrorClassifier, type ErrorClassifierOptions } from "./named/error-classifier.ts";
 export { KeyRotator } from "./named/key-rotator.ts";
-export type { ProxyOptions, RotatingFetchOptions, RotatorOptions, SharedRotatorOptions } from "./named/options.ts";
+export type {
+  KeyConfig,
+  KeyList,
+  KeySource,
+  ProxyOptions,
+  RotatingFetchOptions,
+  RotatorOptions,
+  SharedRotatorOptions,
+} from "./named/options.ts";
 export type { ProviderName } from "./named/presets.ts";
 export type { StrategyName } from "./named/strategies.ts";
 export type { CheckOptions, CheckReport } from "./operate/check.ts";
@@ -96,6 +104,7 @@ export type {
   PoolSnapshot,
 } from "./operate/snapshot.ts";
 export type { RotatorEvents } from "./pool/events.ts";
+export type { KeyCredential } from "./pool/keys/key-config.ts";
 export type { KeySettings, KeyUpdate } from "./pool/keys/key-source.ts";
 export type {
   GivenCredential,
@@ -154,9 +163,7 @@ export type {
   CooldownSource,
   Dimension,
   DynamicSecret,
-  KeyConfig,
-  KeyList,
-  KeySource,
+  FetchFunction,
   Kind,
   LadderSpec,
   LearntLimit,

@@ -242,40 +242,5 @@ export interface DynamicSecret {
   readonly expiresAt?: number | undefined;
 }
 
-/** An API key with its settings. Key and endpoint are one unit where the provider makes them one. */
-export interface KeyConfig {
-  /** The credential, or a function that returns the current one. */
-  readonly secret: string | (() => Awaitable<string | DynamicSecret>);
-  /** Stable name; required when `secret` is a function. @default a 16-digit fingerprint of the secret */
-  readonly id?: string | undefined;
-  /** Share of the traffic under the `weighted` strategy, a number > 0. @default 1 */
-  readonly weight?: number | undefined;
-  /** Tier: all keys of the lowest number are tried before the next. @default 0 */
-  readonly priority?: number | undefined;
-  /** Quota group: keys of one provider account, organization or project. @default the key is its own */
-  readonly account?: string | undefined;
-  /** Models this key may serve, `*` matches any run of characters. @default all */
-  readonly models?: string | readonly string[] | undefined;
-  /** Limits of this key; each replaces the pool's limit of the same id. */
-  readonly limits?: readonly Limit[] | undefined;
-  /** Where requests with this key go instead of the call's own origin and base path. */
-  readonly baseURL?: string | undefined;
-  /** Headers added to requests with this key (organization, project, region). */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /** Query parameters added to requests with this key. */
-  readonly query?: Readonly<Record<string, string>> | undefined;
-  readonly note?: string | undefined;
-  /** Name of the import this key came with. */
-  readonly batch?: string | undefined;
-  /** @default true */
-  readonly enabled?: boolean | undefined;
-}
-
-/**
- * Secrets in one string, separated by commas or line breaks or as a JSON array; or a list of secrets, of key objects, or of both.
- * The same secret twice is one key, and must have the same settings.
- */
-export type KeyList = string | readonly (string | KeyConfig)[];
-
-/** Where keys come from. A function is read at first use and again on `reload()`. */
-export type KeySource = KeyList | (() => Awaitable<KeyList>);
+/** What sends requests and answers them. */
+export type FetchFunction = (input: string, init?: RequestInit) => Promise<Response>;

@@ -1,4 +1,4 @@
-import type { KeyConfig } from "../../src/types.ts";
+import type { KeyConfig } from "../../src/pool/keys/key-config.ts";
 import { heldBytes } from "../held-bytes.ts";
 import { type KeyRotator, library, makeKeys, twoLimits } from "../library.ts";
 import { roundsOf } from "../measure.ts";

@@ -1,11 +1,8 @@
 import type { OnExhausted } from "../attempt/final-answer.ts";
 import type { ClassifyHook, Policy } from "../judgement/classification-hooks.ts";
-import type { TokenEstimate } from "../types.ts";
+import type { FetchFunction, TokenEstimate } from "../types.ts";
 import type { CacheMaker } from "./call-cache.ts";
 import type { CallFacts } from "./call-facts.ts";
-
-/** What sends requests and answers them. */
-export type FetchFunction = (input: string, init?: RequestInit) => Promise<Response>;
 
 /** How calls are made, beside which keys they are made with. */
 export interface CallingOptions {

@@ -12,7 +12,6 @@ import { type CallCache, makeCache, type ResponseCache } from "./call-cache.ts";
 import { expectCallOptions } from "./call-options.ts";
 import { createCallingLoop } from "./calling-loop.ts";
 import { hasCredential } from "./credentials.ts";
-import { AllowedOrigins } from "./endpoints.ts";
 import { askForUsage, FetchCall, initOfRequest, withPlatformSignal } from "./fetch-call.ts";
 import {
   type MakeRotator,
@@ -66,7 +65,6 @@ class FetchAdapter {
   readonly cache: CallCache | undefined;
   readonly #pool: CallPort;
   readonly #options: ResolvedCallingOptions;
-  readonly #origins: AllowedOrigins;
   readonly #loop: AttemptLoop<FetchCall, Response>;
   /** Nothing is kept, and nothing asked for in a call's name. */
   readonly #runsPlainly: boolean;
@@ -78,12 +76,11 @@ class FetchAdapter {
     this.rotator = rotator;
     this.#pool = pool;
     this.#options = options;
-    this.#origins = new AllowedOrigins(options.origins);
     this.#runsPlainly = options.cache === undefined && !options.includeUsage;
-    const { fetch, baseURL, idleTimeoutMs } = options;
+    const { fetch, endpoints, idleTimeoutMs } = options;
     const { clock } = pool.options;
     const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
-    const transport = new FetchTransport({ fetch, baseURL, idle });
+    const transport = new FetchTransport({ fetch, endpoints, idle });
     const made = new WeakSet<Response>();
     const { onExhausted } = options;
     const noting = options.cache === undefined ? onExhausted : remembering(onExhausted, made);
@@ -173,7 +170,7 @@ class FetchAdapter {
   /** The allowed origin a URL has; `undefined` for any other, and for URLs that are not http(s). */
   #originOf(url: string): string | undefined {
     try {
-      return this.#origins.of(url);
+      return this.#options.endpoints.of(url);
     } catch {
       // Not absolute: whoever sends knows what to say of it.
       return undefined;
@@ -193,7 +190,7 @@ class FetchAdapter {
     const isHttp = protocol === "https:" || protocol === "http:";
     const placesOne = ({ credential }: ProviderReading): boolean => hasCredential(headers, credential);
     if (isHttp && !this.#options.passForeign && this.#pool.providers.some(placesOne)) {
-      return Promise.reject(new ForeignOriginError(origin, this.#origins.list));
+      return Promise.reject(new ForeignOriginError(origin, this.#options.endpoints.list));
     }
     const send = (this.#options.fetch ?? globalThis.fetch) as typeof globalThis.fetch;
     return init === undefined ? send(input) : send(input, init);

@@ -1,4 +1,4 @@
-import type { CredentialPlacement } from "../judgement/provider.ts";
+import type { CredentialPlacement, TokenPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import { hasParameter, withParameter } from "./endpoints.ts";
@@ -29,6 +29,31 @@ export type HeadersLike = HeadersInit | undefined;
 /** Where the credentials of several providers go. */
 export type Placements = Iterable<{ readonly credential: CredentialPlacement }>;
 
+/** Where one key's credential goes. */
+export interface Placement extends CredentialPlacement {
+  /** Is it accepted there only? Then it goes there, whatever the client used. */
+  readonly isFixed?: true | undefined;
+  /** Headers that go along with it. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * Where the key's own settings say, or where its provider wants a credential that begins so. What the client used is the way of the
+ * pool's provider: a key of another one goes where that wants it.
+ */
+export function placementOf(lease: Lease): Placement {
+  const { credential } = lease.provider;
+  const { route } = lease.key.config;
+  const own: Placement | undefined =
+    route?.credential ?? tokenPlacement(credential, lease) ?? (route?.provider === undefined ? undefined : credential);
+  if (own?.header === undefined) return credential;
+  return { header: own.header, scheme: own.scheme, query: credential.query, isFixed: true, headers: own.headers };
+}
+
+function tokenPlacement({ tokens }: CredentialPlacement, { secret }: Lease): TokenPlacement | undefined {
+  return tokens?.find(({ prefix }) => secret.startsWith(prefix));
+}
+
 /** Does the client send a credential along? One in the URL is not told from any other parameter. */
 export function hasCredential(headers: HeadersLike, { header = "" }: CredentialPlacement): boolean {
   for (const [name] of entriesOf(headers)) if (isCredentialHeader(name, header)) return true;
@@ -47,14 +72,14 @@ export function headerIn(headers: HeadersLike, wanted: string): string | undefin
 }
 
 /** Does the secret go into the URL? Where the client put its own there and in no header, or where there is no other place. */
-export function goesInQuery(url: string, headers: HeadersLike, placement: CredentialPlacement): boolean {
-  const { header, query } = placement;
-  if (query === undefined) return false;
+export function goesInQuery(url: string, headers: HeadersLike, placement: Placement): boolean {
+  const { header, query, isFixed } = placement;
+  if (query === undefined || isFixed) return false;
   return header === undefined || (hasParameter(url, query) && !hasCredential(headers, placement));
 }
 
 /** The URL with the secret in place of the client's credential, or without any where the secret is in a header. */
-export function placeInUrl(url: string, headers: HeadersLike, lease: Lease, placement: CredentialPlacement): string {
+export function placeInUrl(url: string, headers: HeadersLike, lease: Lease, placement: Placement): string {
   const { query } = placement;
   if (query === undefined) return url;
   return withParameter(url, query, goesInQuery(url, headers, placement) ? lease.secret : undefined);
@@ -82,12 +107,12 @@ function isOwnHeader(header: string): boolean {
 export function placeCredential(
   headers: HeadersLike,
   lease: Lease,
-  placement: CredentialPlacement,
+  placement: Placement,
   inQuery = false,
 ): Record<string, string> {
   const copy: Record<string, string> = {};
   const { header = "" } = placement;
-  const isElsewhere = inQuery || (header !== "authorization" && isOwnHeader(header));
+  const isElsewhere = inQuery || placement.isFixed === true || (header !== "authorization" && isOwnHeader(header));
   // Then whatever credential the client sends is left out.
   let placed = isElsewhere;
   const prototype: unknown = headers === undefined || headers === null ? null : Object.getPrototypeOf(headers);
@@ -117,7 +142,7 @@ export function placeCredential(
     }
   }
   if ((!placed || isElsewhere) && !inQuery) copy[header] = withScheme(placement.scheme, lease);
-  const own = lease.key.config.headers;
+  const own = lease.key.config.route?.headers;
   if (own !== undefined) addHeaders(copy, own);
   return copy;
 }
@@ -135,13 +160,29 @@ export function withoutCredential(
   return copy;
 }
 
-/** Adds headers in place of those of the same name, whatever their case. */
-function addHeaders(copy: Record<string, string>, added: Readonly<Record<string, string>>): void {
+/** Adds headers in place of those of the same name, whatever their case; to a list it adds what is not in it. */
+export function addHeaders(copy: Record<string, string>, added: Readonly<Record<string, string>>): void {
   for (const name in added) {
     const lower = name.toLowerCase();
-    for (const existing in copy) if (existing.toLowerCase() === lower) delete copy[existing];
-    copy[name] = added[name] as string;
+    let value = added[name] as string;
+    for (const existing in copy) {
+      if (existing.toLowerCase() !== lower) continue;
+      if (isList(lower)) value = joined(copy[existing] as string, value);
+      delete copy[existing];
+    }
+    copy[name] = value;
   }
+}
+
+/** A header that names features somebody takes part in: `anthropic-beta`, `openai-beta`. */
+function isList(lowerCaseName: string): boolean {
+  return /-betas?$/.test(lowerCaseName);
+}
+
+/** The entries of both, none twice, the first one's first. */
+function joined(one: string, other: string): string {
+  const entries = `${one},${other}`.split(",").map((entry) => entry.trim());
+  return [...new Set(entries)].filter((entry) => entry !== "").join(",");
 }
 
 function credentialLike(given: unknown, header: string, lease: Lease, placement: CredentialPlacement): string {

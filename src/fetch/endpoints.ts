@@ -1,22 +1,112 @@
+import { FinalFailure } from "../attempt/call.ts";
+import { InvalidOptionsError } from "../errors.ts";
 import type { Lease } from "../pool/lease.ts";
+import type { KeyEndpoints } from "../pool/pool-port.ts";
 
-/** Where a call's URL leads when a key has an endpoint or query parameters of its own. */
-export function urlFor(callUrl: string, lease: Lease, baseURL: URL | undefined): string {
-  const url = lease.baseURL === undefined ? new URL(callUrl) : moved(new URL(callUrl), lease.baseURL, baseURL);
-  for (const name in lease.query) url.searchParams.set(name, lease.query[name] as string);
-  return url.href;
+export interface EndpointOptions {
+  readonly keys: Pick<KeyEndpoints, "hasOwnEndpoints" | "endpoints">;
+  /** What keys without an endpoint of their own are sent to; empty where each has one. */
+  readonly origins: readonly string[];
+  /** Base URL of these. */
+  readonly home: URL | undefined;
 }
 
 /**
- * The call's path below the common base moves below the key's base. Without a common base the key's path is put before
- * the call's, unless it stands there already.
+ * Where calls go with which key. Clients know one address; below whichever base a call's URL is, it leads to the same place below the
+ * base of the key it is sent with, and a key never goes to an origin that is another's.
  */
-function moved(url: URL, to: URL, from: URL | undefined): URL {
+export class Endpoints {
+  readonly keys: EndpointOptions["keys"];
+  readonly #options: EndpointOptions;
+  readonly #own: AllowedOrigins;
+  /** Bases by origin, the longest first, of the keys' endpoints as they were last seen. */
+  #bases: ReadonlyMap<string, readonly string[]> = new Map();
+  #seen: readonly URL[] | undefined = undefined;
+
+  constructor(options: EndpointOptions) {
+    this.keys = options.keys;
+    this.#options = options;
+    this.#own = new AllowedOrigins(options.origins);
+  }
+
+  /** All origins that calls may name. */
+  get list(): readonly string[] {
+    const { list } = this.#own;
+    if (!this.keys.hasOwnEndpoints) return list;
+    return [...new Set([...list, ...this.keys.endpoints.map(({ origin }) => origin)])];
+  }
+
+  /** The origin of a URL that calls may name; `undefined`: no key is meant for it. */
+  of(url: string): string | undefined {
+    const own = this.#own.of(url);
+    if (own !== undefined || !this.keys.hasOwnEndpoints) return own;
+    const { origin } = new URL(url);
+    return this.#known().has(origin) ? origin : undefined;
+  }
+
+  /** Where a call leads with a key that has an endpoint or query parameters of its own, or among such keys. */
+  urlFor(callUrl: string, lease: Lease): string {
+    const url = new URL(callUrl);
+    const to = lease.baseURL ?? (this.#own.list.includes(url.origin) ? undefined : this.baseFor(lease));
+    const target = to === undefined ? url : moved(url, to, this.#baseOf(url));
+    for (const name in lease.query) target.searchParams.set(name, lease.query[name] as string);
+    return target.href;
+  }
+
+  /** May this key be sent to a URL? */
+  mayGo(url: string, { baseURL }: Lease): boolean {
+    return baseURL === undefined ? this.#own.of(url) !== undefined : new URL(url).origin === baseURL.origin;
+  }
+
+  /** Where this key may be sent. */
+  originsFor({ baseURL }: Lease): readonly string[] {
+    return baseURL === undefined ? this.#own.list : [baseURL.origin];
+  }
+
+  /** The base URL of a key's requests. */
+  baseFor(lease: Lease): URL {
+    if (lease.baseURL !== undefined) return lease.baseURL;
+    const { home, origins } = this.#options;
+    const base = home?.href ?? origins[0];
+    if (base !== undefined) return new URL(base);
+    const message = `Expected \`baseURL\` to be given, of the pool or of the key ${lease.keyId}: no endpoint is known for it`;
+    throw new FinalFailure(new InvalidOptionsError("baseURL", message));
+  }
+
+  #known(): ReadonlyMap<string, readonly string[]> {
+    const { endpoints } = this.keys;
+    if (this.#seen !== endpoints) {
+      this.#seen = endpoints;
+      this.#bases = basesByOrigin(endpoints, this.#options.home);
+    }
+    return this.#bases;
+  }
+
+  /** The path of the longest base that a URL is below. */
+  #baseOf({ origin, pathname }: URL): string | undefined {
+    return this.#known()
+      .get(origin)
+      ?.find((base) => isBelow(pathname, base));
+  }
+}
+
+function basesByOrigin(endpoints: readonly URL[], home: URL | undefined): ReadonlyMap<string, readonly string[]> {
+  const bases = new Map<string, string[]>();
+  for (const { origin, pathname } of home === undefined ? endpoints : [...endpoints, home]) {
+    const known = bases.get(origin);
+    if (known === undefined) bases.set(origin, [withoutEndSlash(pathname)]);
+    else known.push(withoutEndSlash(pathname));
+  }
+  for (const paths of bases.values()) paths.sort((one, other) => other.length - one.length);
+  return bases;
+}
+
+/** A path below a base moves below the key's. Without one the key's path is put before it, unless it stands there already. */
+function moved(url: URL, to: URL, base = ""): URL {
   const target = new URL(to);
-  const base = from === undefined || url.origin !== from.origin ? "" : withoutEndSlash(from.pathname);
   const own = withoutEndSlash(to.pathname);
   let rest = url.pathname;
-  if (base !== "" && isBelow(rest, base)) rest = rest.slice(base.length);
+  if (base !== "") rest = rest.slice(base.length);
   else if (own !== "" && isBelow(rest, own)) rest = rest.slice(own.length);
   target.pathname = `${own}${rest}`;
   target.search = url.search;

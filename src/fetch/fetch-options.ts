@@ -14,9 +14,10 @@ import { type ClassifyHook, expectPolicy, type Policy } from "../judgement/class
 import type { Provider } from "../judgement/provider.ts";
 import { type CallPort, isPoolOwner, type PoolOwner, portOf } from "../pool/pool-port.ts";
 import { type Addressed, knownRotatorOptions, type RotatorOptions, sentTo } from "../pool/rotator-options.ts";
+import type { FetchFunction } from "../types.ts";
 import { type CacheMaking, isCacheMaker } from "./call-cache.ts";
-import { type CallingOptions, type FetchFunction, knownCallingOptions } from "./calling-options.ts";
-import { leadsUp } from "./endpoints.ts";
+import { type CallingOptions, knownCallingOptions } from "./calling-options.ts";
+import { Endpoints, leadsUp } from "./endpoints.ts";
 
 /** Options of `createRotatingFetch`: keys and how they are used, and how calls are made. */
 export interface RotatingFetchOptions extends RotatorOptions, CallingOptions {}
@@ -37,7 +38,7 @@ export interface ResolvedCallingOptions {
   readonly rotator: PoolOwner;
   readonly pool: CallPort;
   readonly baseURL: URL | undefined;
-  readonly origins: readonly string[];
+  readonly endpoints: Endpoints;
   readonly passForeign: boolean;
   readonly fetch: FetchFunction | undefined;
   readonly maxAttempts: number | undefined;
@@ -74,13 +75,13 @@ export function resolveFetchOptions(
   const own = resolveOwnOrigins(options);
   const rotator = sharedRotator ?? makeRotator(rotatorPart(options as RotatingFetchOptions, calling.baseURL, own));
   const pool = portOf(rotator);
-  const origins = resolveOrigins(own, calling.baseURL, pool);
+  const endpoints = resolveEndpoints(own, calling.baseURL, pool);
   const { healthCheck } = options as RotatingFetchOptions;
-  if (healthCheck?.path !== undefined) expectReachable(healthCheck.path, origins, pool.provider);
-  return { ...calling, rotator, pool, origins };
+  if (healthCheck?.path !== undefined) expectReachable(healthCheck.path, endpoints.list, pool.provider);
+  return { ...calling, rotator, pool, endpoints };
 }
 
-function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "rotator" | "pool" | "origins"> {
+function resolveCalling(options: CallingOptions): Omit<ResolvedCallingOptions, "rotator" | "pool" | "endpoints"> {
   const foreign = options.foreignOrigins;
   return {
     baseURL: options.baseURL === undefined ? undefined : expectUrl("baseURL", options.baseURL),
@@ -176,14 +177,15 @@ function resolveOwnOrigins({ origins }: CallingOptions): readonly string[] {
   return origins.map((origin, place) => expectOrigin(`origins[${place}]`, origin));
 }
 
-function resolveOrigins(own: readonly string[], baseURL: URL | undefined, pool: CallPort): readonly string[] {
+function resolveEndpoints(own: readonly string[], baseURL: URL | undefined, pool: CallPort): Endpoints {
+  const { provider, keyEndpoints: keys } = pool;
   const origins = new Set(
-    baseURL === undefined ? pool.provider.origins.map((origin) => new URL(origin).origin) : [baseURL.origin],
+    baseURL === undefined ? provider.origins.map((origin) => new URL(origin).origin) : [baseURL.origin],
   );
   for (const origin of own) origins.add(origin);
-  for (const origin of pool.endpointOrigins()) origins.add(origin);
-  if (origins.size === 0) throw noOrigin(pool.provider);
-  return [...origins];
+  if (origins.size === 0 && (!keys.hasOwnEndpoints || keys.withoutEndpoint !== undefined)) throw noOrigin(provider);
+  const home = baseURL ?? (provider.baseURL === undefined ? undefined : new URL(provider.baseURL));
+  return new Endpoints({ keys, origins: [...origins], home });
 }
 
 /** Keys go to all of an origin: a path would promise what is not kept. */

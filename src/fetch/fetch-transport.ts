@@ -4,13 +4,21 @@ import type { CredentialPlacement } from "../judgement/provider.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import { isA } from "../realms.ts";
+import type { FetchFunction } from "../types.ts";
 import { giveUp, untilAborted } from "./bodies/abort-watch.ts";
 import type { IdleLimit } from "./bodies/passed-body.ts";
 import type { PreparedBody } from "./bodies/prepared-body.ts";
 import { withFields } from "./bodies/response-fields.ts";
-import type { FetchFunction } from "./calling-options.ts";
-import { goesInQuery, headerIn, placeCredential, shownUrl, withoutCredential, withoutSecret } from "./credentials.ts";
-import { withParameter } from "./endpoints.ts";
+import {
+  goesInQuery,
+  headerIn,
+  placeCredential,
+  placementOf,
+  shownUrl,
+  withoutCredential,
+  withoutSecret,
+} from "./credentials.ts";
+import { type Endpoints, withParameter } from "./endpoints.ts";
 import type { FetchCall } from "./fetch-call.ts";
 import { FetchReply } from "./fetch-reply.ts";
 import { keyedHeaders, keyedUrl } from "./keyed-request.ts";
@@ -18,7 +26,7 @@ import { type Hop, isRedirect, mostRedirects, nextHop, redirectFailure } from ".
 
 export interface FetchTransportOptions {
   readonly fetch: FetchFunction | undefined;
-  readonly baseURL: URL | undefined;
+  readonly endpoints: Endpoints;
   /** @default a body may be silent for as long as the transport lets it */
   readonly idle?: IdleLimit | undefined;
   /** Which redirects are followed; others are handed over. @default all */
@@ -36,19 +44,21 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
     const { credential } = lease.provider;
-    const { baseURL, query } = lease.key.config;
-    if (credential.query === undefined && baseURL === undefined && query === undefined) {
+    const { route } = lease.key.config;
+    const { endpoints } = this.#options;
+    const { query, tokens } = credential;
+    if (query === undefined && tokens === undefined && route === undefined && !endpoints.keys.hasOwnEndpoints) {
       return this.#fetch(call.url, initFor(call, placeCredential(call.headers, lease, credential), signal));
     }
-    const url = keyedUrl(call, lease, this.#options.baseURL);
+    const url = keyedUrl(call, lease, endpoints);
     const init = initFor(call, keyedHeaders(call, lease), signal);
-    return url === call.url ? this.#fetch(url, init) : this.#sendElsewhere(url, init, call, lease);
+    return url === call.url ? this.#fetch(url, init, route?.fetch) : this.#sendElsewhere(url, init, call, lease);
   }
 
   /** What a key adds to the URL is nothing the caller's logs should hold. */
   async #sendElsewhere(url: string, init: RequestInit, call: FetchCall, lease: Lease): Promise<Response> {
     try {
-      return renamed(await this.#fetch(url, init), url, call.url, lease.secret);
+      return renamed(await this.#fetch(url, init, lease.key.config.route?.fetch), url, call.url, lease.secret);
     } catch (error) {
       throw withoutSecret(error, lease.secret);
     }
@@ -66,10 +76,10 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   }
 
   async #follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
-    const placement = lease.provider.credential;
+    const placement = placementOf(lease);
     const inQuery = goesInQuery(call.url, call.headers, placement);
     let response = first;
-    let url = keyedUrl(call, lease, this.#options.baseURL);
+    let url = keyedUrl(call, lease, this.#options.endpoints);
     let init = initFor(call, keyedHeaders(call, lease), signal);
     let { method } = call;
     // Once it has been away, a chain does not get the key back.
@@ -87,7 +97,7 @@ export class FetchTransport implements Transport<FetchCall, Response> {
       if (hop.crossesOrigin) init.headers = withoutCredential(init.headers, secretNames(placement, lease));
       url = isAway ? urlWithoutKey(hop.url, lease, placement) : hop.url;
       if (inQuery && !isAway) url = withParameter(url, placement.query as string, lease.secret);
-      response = await this.#fetch(url, init);
+      response = await this.#fetch(url, init, lease.key.config.route?.fetch);
     }
     if (response === first) return first;
     call.isAway = isAway;
@@ -115,9 +125,9 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   }
 
   /** Looked up for every call, and called detached: some runtimes refuse fetch as a method. */
-  #fetch(url: string, init: RequestInit): Promise<Response> {
+  #fetch(url: string, init: RequestInit, own = this.#options.fetch): Promise<Response> {
     const platform = globalThis.fetch as FetchFunction;
-    const { fetch = platform } = this.#options;
+    const fetch = own ?? platform;
     // Somebody else's function may answer at once.
     const sent = Promise.resolve(fetch(url, init));
     if (fetch === platform) return sent;

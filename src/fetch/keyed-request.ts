@@ -1,7 +1,7 @@
 import type { CredentialPlacement } from "../judgement/provider.ts";
 import type { Lease } from "../pool/lease.ts";
-import { goesInQuery, type HeadersLike, placeCredential, placeInUrl } from "./credentials.ts";
-import { urlFor } from "./endpoints.ts";
+import { addHeaders, goesInQuery, type HeadersLike, placeCredential, placeInUrl, placementOf } from "./credentials.ts";
+import type { Endpoints } from "./endpoints.ts";
 
 /** What is sent of a call, without the body. */
 export interface KeylessRequest {
@@ -15,16 +15,18 @@ function mayBeInUrl({ url }: KeylessRequest, { header, query }: CredentialPlacem
 }
 
 /** Where a call goes with this key. */
-export function keyedUrl(call: KeylessRequest, lease: Lease, baseURL: URL | undefined): string {
-  const placement = lease.provider.credential;
+export function keyedUrl(call: KeylessRequest, lease: Lease, endpoints: Endpoints): string {
+  const placement = placementOf(lease);
   const url = mayBeInUrl(call, placement) ? placeInUrl(call.url, call.headers, lease, placement) : call.url;
-  // Most keys have no endpoint of their own.
-  return lease.baseURL === undefined && lease.query === undefined ? url : urlFor(url, lease, baseURL);
+  // Most pools have one endpoint.
+  return !endpoints.keys.hasOwnEndpoints && lease.query === undefined ? url : endpoints.urlFor(url, lease);
 }
 
 /** The headers it goes with: a copy, with the key where the client's own credential stood, or where the provider wants it. */
 export function keyedHeaders(call: KeylessRequest, lease: Lease): Record<string, string> {
-  const placement = lease.provider.credential;
+  const placement = placementOf(lease);
   const inQuery = mayBeInUrl(call, placement) && goesInQuery(call.url, call.headers, placement);
-  return placeCredential(call.headers, lease, placement, inQuery);
+  const headers = placeCredential(call.headers, lease, placement, inQuery);
+  if (placement.headers !== undefined) addHeaders(headers, placement.headers);
+  return headers;
 }

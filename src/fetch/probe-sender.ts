@@ -1,24 +1,22 @@
 import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { InvalidOptionsError } from "../errors.ts";
 import type { Overrule } from "../judgement/classification-hooks.ts";
-import type { CredentialPlacement, Provider } from "../judgement/provider.ts";
+import type { Provider } from "../judgement/provider.ts";
 import { normaliseEnvelope } from "../judgement/reading/envelope.ts";
 import { tellsSpent } from "../judgement/reading/spent-balance.ts";
 import { scrubSecrets } from "../mask.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort, ProbeAnswer, ProbeRequest, SendProbe } from "../pool/pool-port.ts";
-import type { Classification, ClassificationContext, Clock } from "../types.ts";
+import type { Classification, ClassificationContext, Clock, FetchFunction } from "../types.ts";
 import { giveUp, untilAborted } from "./bodies/abort-watch.ts";
-import type { FetchFunction } from "./calling-options.ts";
-import { goesInQuery, placeCredential, placeInUrl } from "./credentials.ts";
-import { AllowedOrigins, leadsUp } from "./endpoints.ts";
+import { addHeaders, goesInQuery, type Placement, placeCredential, placeInUrl, placementOf } from "./credentials.ts";
+import { type Endpoints, leadsUp } from "./endpoints.ts";
 import { FetchReply } from "./fetch-reply.ts";
 
 export interface ProbeSenderOptions {
   readonly pool: Pick<CallPort, "contextOf">;
   readonly overrule: Overrule | undefined;
-  readonly baseURL: URL | undefined;
-  readonly origins: readonly string[];
+  readonly endpoints: Endpoints;
   readonly fetch: FetchFunction | undefined;
   readonly clock: Clock;
 }
@@ -33,19 +31,20 @@ const longestMessage = 200;
  * The returned function throws InvalidOptionsError for a path that leads elsewhere.
  */
 export function createProbeSender(options: ProbeSenderOptions): SendProbe {
-  const allowed = new AllowedOrigins(options.origins);
+  const { endpoints } = options;
   return async (lease, probe) => {
-    const { credential, provider } = lease.provider;
-    const asked = probeUrl(probe, lease, options, allowed);
-    const url = placeInUrl(asked, probe.headers, lease, credential);
+    const { provider } = lease.provider;
+    const placement = placementOf(lease);
+    const asked = probeUrl(probe, lease, endpoints);
+    const url = placeInUrl(asked, probe.headers, lease, placement);
     lease.origin = new URL(url).origin;
     if (probe.body !== undefined) lease.model = topLevelString(probe.body, modelFieldOf(provider));
     const controller = new AbortController();
     const cancel = options.clock.timer(() => controller.abort(tooSlow()), longestProbeMs);
     try {
       const { signal } = controller;
-      const send = options.fetch ?? (globalThis.fetch as FetchFunction);
-      const sent = Promise.resolve(send(url, initOf(probe, headersOf(probe, asked, lease, credential), signal)));
+      const send = lease.key.config.route?.fetch ?? options.fetch ?? (globalThis.fetch as FetchFunction);
+      const sent = Promise.resolve(send(url, initOf(probe, headersOf(probe, asked, lease, placement), signal)));
       // Somebody else's function may not know of signals.
       const response = await untilAborted(sent, signal, giveUp);
       return await answerOf(
@@ -82,23 +81,18 @@ function circumstances(
 }
 
 /** Below the key's own endpoint, where it has one; an absolute path stays where it is. */
-function probeUrl(
-  { path }: ProbeRequest,
-  lease: Lease,
-  { baseURL }: ProbeSenderOptions,
-  allowed: AllowedOrigins,
-): string {
+function probeUrl({ path }: ProbeRequest, lease: Lease, endpoints: Endpoints): string {
   const { provider } = lease.provider;
-  const base = lease.baseURL?.href ?? baseURL?.href ?? provider.baseURL ?? `${allowed.list[0]}/`;
+  const base = endpoints.baseFor(lease).href;
   const url = /^https?:/i.test(path) ? path : below(base, path);
   // The presets know what lies beside their base; anybody else is more likely to be led astray.
   const isConfined = path === provider.probe?.path || !leadsUp(path);
-  if (isConfined && URL.canParse(url) && (allowed.of(url) !== undefined || isAtHome(new URL(url), base, provider))) {
+  if (isConfined && URL.canParse(url) && (endpoints.mayGo(url, lease) || isAtHome(new URL(url), base, provider))) {
     return withQuery(url, lease.query);
   }
   throw new InvalidOptionsError(
     "probe.path",
-    `Expected \`probe.path\` to lie below the base URL or on an origin keys may be sent to (${allowed.list.join(", ")}), got \`${path}\``,
+    `Expected \`probe.path\` to lie below the base URL or on an origin keys may be sent to (${endpoints.originsFor(lease).join(", ")}), got \`${path}\``,
   );
 }
 
@@ -127,10 +121,12 @@ function headersOf(
   { body, headers: own }: ProbeRequest,
   url: string,
   lease: Lease,
-  placement: CredentialPlacement,
+  placement: Placement,
 ): Record<string, string> {
   const type = body === undefined ? undefined : { "content-type": "application/json" };
-  return placeCredential({ ...type, ...own }, lease, placement, goesInQuery(url, own, placement));
+  const headers = placeCredential({ ...type, ...own }, lease, placement, goesInQuery(url, own, placement));
+  if (placement.headers !== undefined) addHeaders(headers, placement.headers);
+  return headers;
 }
 
 function initOf(

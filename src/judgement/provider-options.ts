@@ -8,6 +8,7 @@ import type {
   RequestShape,
   ResourceShape,
   StreamShape,
+  TokenPlacement,
   UsageShape,
 } from "./provider.ts";
 import { errorRule } from "./rule-options.ts";
@@ -66,12 +67,27 @@ const parameterName: Check = (field, value) => {
   throw unexpected(field, "the name of a parameter: letters, digits, `_`, `.`, `~` or `-`", value);
 };
 
+const headers: Check = (field, value) => {
+  expectHeaders(field, value);
+};
+
+const tokenShape: Shape<TokenPlacement> = {
+  prefix: text,
+  header: credentialHeader,
+  scheme: optional(scheme),
+  headers: optional(headers),
+};
+
 const credentialShape: Shape<CredentialPlacement> = {
   header: optional(credentialHeader),
   scheme: optional(scheme),
   query: optional(parameterName),
+  tokens: optional(listOf("kinds of credentials", shaped(tokenShape))),
 };
 const credentialFields = shaped(credentialShape);
+
+/** Where one key's credential goes: a header, and the word before it. */
+export const keyCredential: Check = shaped({ header: credentialHeader, scheme: optional(scheme) });
 
 const credential: Check = (field, value) => {
   credentialFields(field, value);
@@ -108,9 +124,7 @@ const probe: Shape<HealthProbe> = {
   method: oneOf(["GET", "POST"]),
   path: text,
   body: optional(anyText),
-  headers: optional((field, value) => {
-    expectHeaders(field, value);
-  }),
+  headers: optional(headers),
   proves: oneOf(["credential", "nothing"]),
   left: optional(text),
 };

@@ -38,6 +38,24 @@ export interface CredentialPlacement {
    * secret goes there. @default none
    */
   readonly query?: string | undefined;
+  /**
+   * Kinds of credentials that are known by how they begin and are accepted in one place only: they go there, whatever the client
+   * used. The first that fits counts.
+   * @default none: all go to the same place
+   */
+  readonly tokens?: readonly TokenPlacement[] | undefined;
+}
+
+/** Where credentials of one kind go. */
+export interface TokenPlacement {
+  /** What they begin with. */
+  readonly prefix: string;
+  /** Header name, lower case. */
+  readonly header: string;
+  /** @default "" */
+  readonly scheme?: string | undefined;
+  /** Headers the provider asks for beside such a credential; to lists of the client's (`anthropic-beta`) they are added. @default none */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 /**

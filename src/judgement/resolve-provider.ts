@@ -4,11 +4,11 @@ import { expectProvider } from "./provider-options.ts";
 import { generic } from "./providers/generic.ts";
 
 /** @throws InvalidOptionsError for what is no provider, naming the field that cannot be, and for rules that nobody would read. */
-export function resolveProvider(value: unknown): Provider {
+export function resolveProvider(value: unknown, field = "provider"): Provider {
   if (value === undefined) return generic;
-  const provider = expectProvider("provider", value);
+  const provider = expectProvider(field, value);
   if (provider.classifier !== undefined || (provider.errors ?? []).length === 0) return provider;
   const expected =
     "beside a `classifier` that reads them: extend a provider of `rotating-fetch/providers`, or pass its `lexicon`";
-  throw unexpected("provider.errors", expected, provider.errors);
+  throw unexpected(`${field}.errors`, expected, provider.errors);
 }

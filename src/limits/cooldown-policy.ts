@@ -116,8 +116,8 @@ export class CooldownPolicy {
     return shared ? accountScope(key.account.id) : keyScope(key.account.provider.id, key.id);
   }
 
-  #addressOf({ account }: ScopedKey): ScopeId {
-    return addressScope(account.provider.id, this.#egress);
+  #addressOf({ account, config }: ScopedKey): ScopeId {
+    return addressScope(account.provider.id, config.route?.egress ?? this.#egress);
   }
 }
 

@@ -21,7 +21,7 @@ export interface LimitedKey extends ScopedKey {
     /** Limits that hold for each of its keys. */
     readonly limits: readonly LimitTemplate[];
   };
-  readonly config: { readonly limits: readonly LimitTemplate[] | undefined };
+  readonly config: ScopedKey["config"] & { readonly limits: readonly LimitTemplate[] | undefined };
 }
 
 export interface PoolLimitsOptions extends CooldownPolicyOptions {

@@ -47,15 +47,25 @@ export interface ScopedKey {
   readonly id: string;
   readonly account: { readonly id: string; readonly provider: { readonly id: string } };
   readonly secret: { readonly fingerprint: string | undefined };
+  /** Its own name for the address that its requests leave from, where it has one. */
+  readonly config: { readonly route?: { readonly egress: string | undefined } | undefined };
 }
 
 /**
  * All that a key belongs to: a cooldown of any of these stops it.
  * @param model of a request, where it may cool down by itself
  */
-export function scopesOf({ id, account, secret }: ScopedKey, egress: string, model: string | undefined): ScopeId[] {
+export function scopesOf(
+  { id, account, secret, config }: ScopedKey,
+  egress: string,
+  model: string | undefined,
+): ScopeId[] {
   const { provider } = account;
-  const scopes = [`key:${provider.id}/${id}`, `account:${account.id}`, `ip:${provider.id}/${egress}`];
+  const scopes = [
+    `key:${provider.id}/${id}`,
+    `account:${account.id}`,
+    `ip:${provider.id}/${config.route?.egress ?? egress}`,
+  ];
   if (secret.fingerprint !== undefined) scopes.push(`credential:${provider.id}/${secret.fingerprint}`);
   if (model !== undefined) scopes.push(`model:${account.id}|${model}`);
   return scopes;
@@ -96,8 +106,8 @@ export function shownId(id: ScopeId): string {
   return id.replace(withProvider, "$1:");
 }
 
-export function ownerOf({ scope }: LimitTemplate, { id, account }: ScopedKey, egress: string): ScopeId {
-  if (scope === "ip") return addressScope(account.provider.id, egress);
+export function ownerOf({ scope }: LimitTemplate, { id, account, config }: ScopedKey, egress: string): ScopeId {
+  if (scope === "ip") return addressScope(account.provider.id, config.route?.egress ?? egress);
   return scope === "key" ? keyScope(account.provider.id, id) : accountScope(account.id);
 }
 

@@ -4,15 +4,36 @@ import type { CallingOptions } from "../fetch/calling-options.ts";
 import { withLexicon } from "../judgement/classifier.ts";
 import type { Provider } from "../judgement/provider.ts";
 import { generic } from "../judgement/providers/generic.ts";
+import { resolveProvider } from "../judgement/resolve-provider.ts";
+import type * as keys from "../pool/keys/key-config.ts";
 import type { PoolOwner } from "../pool/pool-port.ts";
 import type * as objects from "../pool/rotator-options.ts";
-import { type OfSeveralProviders, providerOfKey } from "../pool/rotator-options.ts";
+import { type NamingProviders, namedProvider } from "../pool/rotator-options.ts";
 import type { Strategy } from "../pool/strategies/strategy.ts";
 import type { ProxiedCallOptions, ProxyingOptions } from "../server/proxy/proxy-options.ts";
 import { type ProviderName, providerAt, providerNamed } from "./presets.ts";
 import { type StrategyName, strategyOf } from "./strategies.ts";
 
-export interface RotatorOptions extends Omit<objects.RotatorOptions, "provider" | "strategy"> {
+/** An API key with its settings. Key and endpoint are one unit where the provider makes them one. */
+export interface KeyConfig extends keys.KeyConfig<ProviderName> {}
+
+/**
+ * Secrets in one string, separated by commas or line breaks or as a JSON array; or a list of secrets, of key objects, or of both.
+ * The same secret twice is one key, and must have the same settings.
+ */
+export type KeyList = keys.KeyList<ProviderName>;
+
+/** Where keys come from. A function is read at first use and again on `reload()`. */
+export type KeySource = keys.KeySource<ProviderName>;
+
+export interface RotatorOptions extends Omit<objects.RotatorOptions, "keys" | "provider" | "strategy"> {
+  /**
+   * A string of secrets, a list of secrets or key objects, or a function that returns one of these; the function is read at
+   * first use and again on `reload()`. In a string, commas or line breaks separate; a JSON array of strings will do too, and
+   * quotes around the whole or around a secret are dropped. The same secret twice must come with the same settings. With a
+   * `keyStore` the list may be empty: operators bring the keys.
+   */
+  readonly keys: KeySource | undefined;
   /**
    * A preset's name or a `Provider` of your own. @default the preset known to live at the `baseURL` of a fetch, else "generic"
    */
@@ -53,7 +74,8 @@ interface Named {
 
 /** Options with objects where a name stood. What cannot be is left for whoever checks the whole. */
 export type WithObjects<Options> = Options extends unknown
-  ? Omit<Options, "provider" | "strategy"> & {
+  ? Omit<Options, "keys" | "provider" | "strategy"> & {
+      readonly keys: objects.RotatorOptions["keys"];
       readonly provider?: Provider | undefined;
       readonly strategy?: Strategy | undefined;
     }
@@ -71,7 +93,7 @@ export function withObjects<Options extends object>(options: Options): WithObjec
     provider: providerOf(provider, baseURL ?? target),
     ...(strategy === undefined ? undefined : { strategy: strategyOf(strategy) }),
   };
-  return { ...options, ...objects, ...ofSeveralProviders(options) } as unknown as WithObjects<Options>;
+  return { ...options, ...objects, ...naming } as unknown as WithObjects<Options>;
 }
 
 /** With what reads its answers: only over objects is that something to be passed in. */
@@ -82,15 +104,14 @@ function providerOf(given: Named["provider"], address: string | URL | undefined)
   return Array.isArray(given) ? given : withLexicon(given);
 }
 
-function ofSeveralProviders(options: OfSeveralProviders): OfSeveralProviders {
-  const ofKey = options[providerOfKey];
-  if (ofKey === undefined) return {};
-  return {
-    [providerOfKey]: (key) => {
-      const provider = ofKey(key);
-      return provider === undefined ? undefined : withLexicon(provider);
-    },
-  };
+/** Keys name providers as options do. */
+const naming: NamingProviders = {
+  [namedProvider]: (field, value) =>
+    resolveProvider(isObject(value) ? withLexicon(value as Provider) : withLexicon(providerNamed(value, field)), field),
+};
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function at(address: string | URL | undefined): Provider | undefined {

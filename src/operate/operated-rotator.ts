@@ -1,7 +1,7 @@
+import type { KeyConfig } from "../pool/keys/key-config.ts";
 import type { KeyUpdate } from "../pool/keys/key-source.ts";
 import { type ProbeRequest, portOf } from "../pool/pool-port.ts";
 import type { AcquireRequest, HomeOf, RotatorOptions } from "../pool/rotator-options.ts";
-import type { KeyConfig } from "../types.ts";
 import { type CheckOptions, type CheckReport, check } from "./check.ts";
 import { type Explanation, explain } from "./explain.ts";
 import { type Forecast, forecast } from "./forecast.ts";
@@ -77,7 +77,7 @@ export class OperatedRotator extends PoolRotator {
    * @throws InvalidOptionsError for what cannot be a key, or has the id of a key with another secret (`replace` gives a key
    * a new one); RotatorClosedError after `close()`.
    */
-  add(key: string | KeyConfig): string {
+  add(key: string | KeyConfig<string>): string {
     return this.#keys.add(key);
   }
 
@@ -86,7 +86,7 @@ export class OperatedRotator extends PoolRotator {
    * settings. Where none of them can be one, a `"replace"` leaves the keys there are.
    * @throws InvalidOptionsError for options that cannot work, and for an empty list; RotatorClosedError after `close()`.
    */
-  import(keys: string | readonly (string | KeyConfig)[], options?: ImportOptions): ImportReport {
+  import(keys: string | readonly (string | KeyConfig<string>)[], options?: ImportOptions): ImportReport {
     return this.#keys.import(keys, options);
   }
 

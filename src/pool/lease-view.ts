@@ -81,7 +81,7 @@ export class LeaseView implements LeaseFacts {
       case "account":
         return accountScope(this.accountId);
       case "ip":
-        return addressScope(id, this.#egress);
+        return addressScope(id, this.#lease.key.config.route?.egress ?? this.#egress);
       case "provider":
         return originScope(this.origin);
       default:

@@ -165,15 +165,15 @@ export class Lease {
   }
 
   get baseURL(): URL | undefined {
-    return this.key.config.baseURL;
+    return this.key.config.route?.baseURL;
   }
 
   get headers(): Readonly<Record<string, string>> | undefined {
-    return this.key.config.headers;
+    return this.key.config.route?.headers;
   }
 
   get query(): Readonly<Record<string, string>> | undefined {
-    return this.key.config.query;
+    return this.key.config.route?.query;
   }
 
   get answeredAt(): number {

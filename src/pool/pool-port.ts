@@ -8,6 +8,7 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { EventHub, RotatorEvents } from "./events.ts";
 import type { Features } from "./features.ts";
 import type { KeySwitches } from "./key-switches.ts";
+import type { KeyPool } from "./keys/key-pool.ts";
 import type { KeyRegistry } from "./keys/key-registry.ts";
 import type { Lease } from "./lease.ts";
 import type { Observers } from "./observing/observers.ts";
@@ -51,6 +52,9 @@ export interface PoolOwner {
   readonly waiting: number;
 }
 
+/** What keys bring along of endpoints. */
+export type KeyEndpoints = Pick<KeyPool, "hasOwnEndpoints" | "endpoints" | "withoutEndpoint">;
+
 /** What those who make calls with a pool need of it. */
 export interface CallPort extends PoolOwner {
   /** The one it was made for. */
@@ -83,8 +87,8 @@ export interface CallPort extends PoolOwner {
   /** Does anybody listen to this event? */
   wants(name: keyof RotatorEvents): boolean;
   emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void;
-  /** Origins of the endpoints that keys bring along. */
-  endpointOrigins(): ReadonlySet<string>;
+  /** What keys bring along of endpoints. */
+  readonly keyEndpoints: KeyEndpoints;
   /** Whoever can send requests says how probes are sent. The first one stays. */
   useProbeSender(send: SendProbe): void;
 }

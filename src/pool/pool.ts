@@ -14,7 +14,7 @@ import type { KeyStore } from "./keys/key-store.ts";
 import { SharedWork } from "./keys/shared-work.ts";
 import type { Lease } from "./lease.ts";
 import { Observers } from "./observing/observers.ts";
-import { own, type PoolPort, type SendProbe } from "./pool-port.ts";
+import { type KeyEndpoints, own, type PoolPort, type SendProbe } from "./pool-port.ts";
 import { Readiness } from "./readiness.ts";
 import { RequestNames } from "./request-names.ts";
 import type { AcquireRequest, ResolvedRotatorOptions } from "./rotator-options.ts";
@@ -181,13 +181,8 @@ export class Pool implements PoolPort {
     this.events.emit(name, event);
   }
 
-  endpointOrigins(): ReadonlySet<string> {
-    const origins = new Set<string>();
-    if (!this.registry.pool.hasOwnEndpoints) return origins;
-    for (const { config } of this.registry.pool.keys.values()) {
-      if (config.baseURL !== undefined) origins.add(config.baseURL.origin);
-    }
-    return origins;
+  get keyEndpoints(): KeyEndpoints {
+    return this.registry.pool;
   }
 
   useProbeSender(send: SendProbe): void {

@@ -23,8 +23,8 @@ import {
   type HealthCheck,
   type HomeOf,
   knownRotatorOptions,
-  type OfSeveralProviders,
-  providerOfKey,
+  type NamingProviders,
+  namedProvider,
   type ResolvedRotatorOptions,
   type RotatorOptions,
   sentTo,
@@ -120,16 +120,16 @@ function ownEgress(store: Store, random: Random): string {
 }
 
 /** Whose a key is, and what limits hold for it: a provider's own of the tier, and those of all keys. */
-function resolveTerms(provider: Provider, options: RotatorOptions & OfSeveralProviders): PoolTerms {
+function resolveTerms(provider: Provider, options: RotatorOptions & NamingProviders): PoolTerms {
   const own = readingOf(provider);
   const ofEveryKey = options.limits === undefined ? undefined : resolveLimits("limits", options.limits);
   const known = new Map([[own, limitsOfKey(tierLimits(provider, options.tier), ofEveryKey)]]);
-  const ofOther = options[providerOfKey];
+  const find = options[namedProvider] ?? ((field: string, value: unknown) => resolveProvider(value, field));
   return {
-    onlyProvider: ofOther === undefined ? own : undefined,
-    providerOf: (key) => {
-      const other = ofOther?.(key);
-      return other === undefined ? own : readingOf(other);
+    ownProvider: own,
+    readProvider: (field, value) => {
+      const found = find(field, value);
+      return found === provider ? undefined : found;
     },
     limitsOf: (reading) => {
       let limits = known.get(reading);

@@ -1,9 +1,9 @@
 import type { Provider } from "../judgement/provider.ts";
 import type { Store } from "../limits/store.ts";
 import type { Observer } from "../ports.ts";
-import type { Clock, KeySource, Limit, Logger, Random, TokenEstimate } from "../types.ts";
+import type { Clock, Limit, Logger, Random, TokenEstimate } from "../types.ts";
 import type { PoolTerms } from "./keys/accounts.ts";
-import type { ResolvedKey } from "./keys/key-source.ts";
+import type { KeySource } from "./keys/key-config.ts";
 import type { KeyStore } from "./keys/key-store.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
 
@@ -116,12 +116,11 @@ export interface HealthCheck {
   readonly path?: string | undefined;
 }
 
-/** Beside a rotator's options: whose each key is, where that is not the pool's own provider. */
-export const providerOfKey = Symbol("providerOfKey");
+/** Beside a rotator's options: finds the provider that a key names, where names stand for providers. */
+export const namedProvider = Symbol("namedProvider");
 
-export interface OfSeveralProviders {
-  /** `undefined`: the pool's own. */
-  readonly [providerOfKey]?: ((key: Pick<ResolvedKey, "id">) => Provider | undefined) | undefined;
+export interface NamingProviders {
+  readonly [namedProvider]?: ((field: string, value: unknown) => Provider) | undefined;
 }
 
 export interface ResolvedRotatorOptions extends PoolTerms {

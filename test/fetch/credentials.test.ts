@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defineProvider } from "../../src/index.ts";
 import type { ProviderName } from "../../src/named/presets.ts";
+import { newSecret } from "../testing/emulator/fixture.ts";
 import { chatUrl, ok, origin, post, type RigOptions, rig } from "./fixture.ts";
 
 /** What arrives at the provider when a client sends these headers; the key in it is called SECRET. */
@@ -119,4 +120,70 @@ describe("a header of the provider's own", () => {
       expect(sent[0]?.headers.get("authorization")).toBeNull();
     },
   );
+});
+
+/** Sent once with each of some keys, in order. */
+async function withKeys(keys: RigOptions["keys"], headers: HeadersInit | undefined, options: RigOptions = {}) {
+  const { fetch, sent } = rig(ok, { keys, ...options });
+  const count = (keys as readonly unknown[]).length;
+  for (let call = 0; call < count; call++) await fetch(chatUrl, headers === undefined ? undefined : { headers });
+  return sent.map((each) => Object.fromEntries(each.headers));
+}
+
+describe("where a key's credential goes", () => {
+  const [token, key] = [`sk-ant-oat01-${newSecret()}`, `sk-ant-api03-${newSecret()}`];
+
+  it.each([
+    ["x-api-key", { "x-api-key": "x" }],
+    ["authorization", { authorization: "Bearer x" }],
+    ["both", new Headers({ authorization: "Bearer x", "x-api-key": "y" })],
+    ["none", undefined],
+  ])("is where its kind is accepted, whatever the client used: %s", async (_what, headers) => {
+    const [ofToken, ofKey] = await withKeys([token, { secret: () => key, id: "fetched" }], headers, {
+      provider: "anthropic",
+    });
+    expect(ofToken).toEqual({ authorization: `Bearer ${token}`, "anthropic-beta": "oauth-2025-04-20" });
+    expect(ofKey).toEqual({ "x-api-key": key });
+  });
+
+  it("stays where the client has it for a key of no known kind", async () => {
+    const secret = newSecret();
+    const [sent] = await withKeys([secret], { authorization: "Bearer x" }, { provider: "anthropic" });
+    expect(sent).toEqual({ authorization: `Bearer ${secret}` });
+  });
+
+  it("is never the URL where a header is the only place", async () => {
+    const secret = `ya29.${newSecret()}`;
+    const { fetch, sent } = rig(ok, { keys: [secret], provider: "gemini" });
+    await fetch(`${chatUrl}?key=x&alt=sse`);
+    expect(sent[0]?.url).toBe(`${chatUrl}?alt=sse`);
+    expect(sent[0]?.headers.get("authorization")).toBe(`Bearer ${secret}`);
+  });
+
+  it("is where the key's own `credential` says", async () => {
+    const [plain, own] = [newSecret(), newSecret()];
+    const keys = [plain, { secret: own, credential: { header: "x-gateway-key", scheme: "Token" } }];
+    expect(await withKeys(keys, { authorization: "Bearer x" })).toEqual([
+      { authorization: `Bearer ${plain}` },
+      { "x-gateway-key": `Token ${own}` },
+    ]);
+  });
+
+  it("is its provider's own place for a key of another provider than the pool's", async () => {
+    const [plain, other] = [newSecret(), newSecret()];
+    const keys = [plain, { secret: other, provider: "openrouter" as const }];
+    expect(await withKeys(keys, { "x-api-key": "x" }, { provider: "kimi-coding" })).toEqual([
+      { "x-api-key": plain },
+      { authorization: `Bearer ${other}` },
+    ]);
+  });
+});
+
+describe("a key's headers", () => {
+  it("are added to lists of the client's, none twice and the client's first, and take the place of others", async () => {
+    const headers = { "anthropic-beta": "own,shared", "OpenAI-Beta": "v2", "x-team": "key" };
+    const client = { "Anthropic-Beta": "first, shared", "X-Team": "client", authorization: "Bearer x" };
+    const [sent] = await withKeys([{ secret: newSecret(), headers }], client);
+    expect(sent).toMatchObject({ "anthropic-beta": "first,shared,own", "openai-beta": "v2", "x-team": "key" });
+  });
 });

@@ -46,6 +46,51 @@ describe("urlFor", () => {
     );
   });
 
+  it("moves what a client asks of one key's base below the base of the key it is sent with", async () => {
+    const keys = [
+      { id: "one", secret: newSecret(), baseURL: "https://one.example.test/v1" },
+      { id: "two", secret: newSecret(), baseURL: "https://two.example.test/api/v1" },
+    ];
+    for (const [asked, path] of [
+      ["https://two.example.test/api/v1/models", "/models"],
+      ["https://one.example.test/v1/chat/completions?n=1", "/chat/completions?n=1"],
+    ]) {
+      const { fetch, sent } = rig(ok, { keys, baseURL: "https://llm.internal/v1" });
+      const answers = [await fetch(asked as string), await fetch(asked as string)];
+      expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+      expect(sent.map(({ url }) => url)).toEqual([
+        `https://one.example.test/v1${path}`,
+        `https://two.example.test/api/v1${path}`,
+      ]);
+    }
+  });
+
+  it("takes the longest base that a URL is below, whichever key it is of", async () => {
+    const keys = [
+      { secret: newSecret(), baseURL: "https://gateway.test/a" },
+      { secret: newSecret(), baseURL: "https://gateway.test/a/b" },
+    ];
+    const { fetch, sent } = rig(ok, { keys, baseURL: "https://llm.internal/v1" });
+    for (let call = 0; call < 2; call++) await fetch("https://gateway.test/a/b/models");
+    expect(sent.map(({ url }) => url)).toEqual(["https://gateway.test/a/models", "https://gateway.test/a/b/models"]);
+  });
+
+  it("never sends a key without an endpoint to another key's", async () => {
+    const [own, other] = [newSecret(), newSecret()];
+    const { fetch, sent } = rig(ok, {
+      keys: [own, { secret: other, baseURL: "https://other.example.test/v2" }],
+      baseURL: "https://api.example.test/v1",
+    });
+    for (let call = 0; call < 4; call++)
+      await fetch("https://other.example.test/v2/models", { headers: { authorization: "Bearer mine" } });
+    expect(sent.map(({ url, headers }) => [url, headers.get("authorization")])).toEqual([
+      ["https://api.example.test/v1/models", `Bearer ${own}`],
+      ["https://other.example.test/v2/models", `Bearer ${other}`],
+      ["https://api.example.test/v1/models", `Bearer ${own}`],
+      ["https://other.example.test/v2/models", `Bearer ${other}`],
+    ]);
+  });
+
   it("adds a key's query parameters in place of the call's", async () => {
     const query = { "api-version": "2", region: "eu & us" };
     expect(await target(`${call}&api-version=1`, { query })).toBe(

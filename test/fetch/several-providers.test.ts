@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch, defineProvider, KeyRotator, type RotatorOptions } from "../../src/index.ts";
-import { providerOfKey } from "../../src/pool/rotator-options.ts";
 import type { KeyBehaviour } from "../../src/testing/index.ts";
 import { chat, newSecret, startEmulator } from "../testing/emulator/fixture.ts";
 
@@ -38,11 +37,11 @@ async function pool(behaviours: Readonly<Record<"a" | "b", KeyBehaviour>>, optio
       secret: secrets[id],
       account: "acme",
       baseURL: places[id].baseURL,
+      provider: id === "a" ? own : undefined,
     })),
     maxWaitMs: 0,
     ...options,
-    [providerOfKey]: ({ id }: { id: string }) => (id === "a" ? own : undefined),
-  } as RotatorOptions);
+  });
   const fetch = createRotatingFetch({ rotator, baseURL: atOpenai.baseURL });
   const call = async (): Promise<number> => {
     const response = await fetch(`${atOpenai.baseURL}/chat/completions`, chat("any"));
@@ -113,5 +112,66 @@ describe("a pool whose accounts are of several providers", () => {
     const lease = await rotator.acquire({ account: "acme" });
     expect(lease.account).toBe("acme");
     lease.settle({ outcome: "success" });
+  });
+});
+
+describe("keys that say how they are sent", () => {
+  it("go out each through its own `fetch`, answers and probes alike", async () => {
+    const through: string[] = [];
+    const via =
+      (name: string) =>
+      async (url: string): Promise<Response> => {
+        through.push(`${name} ${new URL(url).host}`);
+        return Response.json({ data: [] });
+      };
+    const fetch = createRotatingFetch({
+      provider: "openai",
+      fetch: via("pool"),
+      keys: [newSecret(), { secret: newSecret(), provider: "groq", fetch: via("own") }],
+    });
+    for (let call = 0; call < 2; call++) await fetch("https://api.openai.com/v1/models");
+    await fetch.rotator.check();
+    expect(through).toEqual(["pool api.openai.com", "own api.groq.com", "pool api.openai.com", "own api.groq.com"]);
+  });
+
+  it("share what cools an address with those alone that leave from the same one", async () => {
+    const policy = { scope: "ip", kind: "rate_limit", sharedBy: "ip", failover: true, retryAfterMs: 60_000 } as const;
+    const fetch = createRotatingFetch({
+      provider: "openai",
+      maxWaitMs: 0,
+      keys: [
+        { id: "a", secret: newSecret() },
+        { id: "b", secret: newSecret() },
+        { id: "c", secret: newSecret(), egress: "tunnel" },
+      ],
+      fetch: async () => Response.json({}, { status: 429 }),
+      classify: ({ status }) => (status === 429 ? policy : undefined),
+    });
+    await fetch("https://api.openai.com/v1/models");
+    const { keys } = await fetch.rotator.explain();
+    expect(keys.map(({ id, by }) => [id, by])).toEqual([
+      ["a", "ip:local"],
+      ["b", "ip:local"],
+      ["c", "ip:tunnel"],
+    ]);
+  });
+
+  it.each([
+    ["fetch", { fetch: "https://proxy.example" }, "keys[0].fetch"],
+    ["credential", { credential: { header: "host" } }, "keys[0].credential.header"],
+    ["credential", { credential: "x-api-key" }, "keys[0].credential"],
+    ["credential", { credential: { header: "x-api-key", place: 1 } }, "keys[0].credential.place"],
+    ["provider", { provider: "openay" }, "keys[0].provider"],
+    ["provider", { provider: {} }, "keys[0].provider.name"],
+    ["egress", { egress: "" }, "keys[0].egress"],
+    ["baseURL", { provider: "azure-openai" }, "keys[0].baseURL"],
+  ])("are refused at once where `%s` cannot be: %o", (_what, setting, field) => {
+    const keys = [{ secret: newSecret(), ...setting }] as never;
+    expect(() => createRotatingFetch({ provider: "openai", keys })).toThrow(expect.objectContaining({ field }));
+  });
+
+  it("are refused where neither they nor the pool have an address", () => {
+    const keys = [newSecret(), { secret: newSecret(), baseURL: "https://one.example/v1" }];
+    expect(() => createRotatingFetch({ keys })).toThrow(expect.objectContaining({ field: "baseURL" }));
   });
 });

@@ -2,13 +2,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { KeyStoreError } from "../../src/errors.ts";
 import { KeyRotator } from "../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../src/named/options.ts";
+import type { KeyConfig, KeyList } from "../../src/pool/keys/key-config.ts";
 import type { KeyChangeAnswer, KeyChanges, KeyRecords, KeyStore } from "../../src/pool/keys/key-store.ts";
 import { portOf } from "../../src/pool/pool-port.ts";
 import { MemoryKeyStore } from "../../src/stores/memory-key-store.ts";
 import { expectNoSecrets } from "../../src/testing/expect-no-secrets.ts";
 import { FakeClock } from "../../src/testing/fake-clock.ts";
 import { nextMacrotask } from "../../src/testing/next-macrotask.ts";
-import type { KeyConfig, KeyList } from "../../src/types.ts";
 import { newSecret, newSecrets } from "../support/test-keys.ts";
 
 /** The same records behind a network: everything is a copy and takes a while. */

@@ -58,7 +58,7 @@ describe("docs/options.md", () => {
   const settled: readonly (readonly [heading: string, path: string, interfaceName: string])[] = [
     ["The pool", "src/pool/rotator-options.ts", "RotatorOptions"],
     ["The calls", "src/fetch/calling-options.ts", "CallingOptions"],
-    ["A key", "src/types.ts", "KeyConfig"],
+    ["A key", "src/pool/keys/key-config.ts", "KeyConfig"],
     ["A limit", "src/types.ts", "Limit"],
     ["A health check", "src/pool/rotator-options.ts", "HealthCheck"],
     ["A probe", "src/pool/pool-port.ts", "ProbeRequest"],

@@ -1,8 +1,8 @@
 import { MemoryStore } from "../../src/limits/memory/memory-store.ts";
 import { KeyRotator } from "../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../src/named/options.ts";
+import type { KeyConfig } from "../../src/pool/keys/key-config.ts";
 import { NastyStore } from "../../src/testing/nasty-store.ts";
-import type { KeyConfig } from "../../src/types.ts";
 import { newSecret } from "../support/test-keys.ts";
 import { ClearRoom } from "./clear-room.ts";
 import { Draws } from "./draws.ts";

@@ -1,5 +1,5 @@
 import type { KeyRotator } from "../../src/named/key-rotator.ts";
-import type { KeyConfig } from "../../src/types.ts";
+import type { KeyConfig } from "../../src/pool/keys/key-config.ts";
 import type { Incident } from "./world.ts";
 
 type KeyIncident = Extract<Incident, { key: number }>;

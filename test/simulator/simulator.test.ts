@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { RotatorOptions } from "../../src/named/options.ts";
-import type { KeyConfig } from "../../src/types.ts";
+import type { KeyConfig } from "../../src/pool/keys/key-config.ts";
 import { describeWorld } from "./description.ts";
 import { simulate } from "./engine.ts";
 import { newRun } from "./run.ts";

@@ -16,7 +16,19 @@ export const anthropic: Provider = {
   name: "anthropic",
   origins: ["https://api.anthropic.com"],
   baseURL: "https://api.anthropic.com/v1",
-  credential: { header: "x-api-key" },
+  credential: {
+    header: "x-api-key",
+    // Tokens of subscriptions are taken as Bearer only, with a beta of their own; keys as `x-api-key` only.
+    tokens: [
+      {
+        prefix: "sk-ant-oat",
+        header: "authorization",
+        scheme: "Bearer",
+        headers: { "anthropic-beta": "oauth-2025-04-20" },
+      },
+      { prefix: "sk-ant-", header: "x-api-key" },
+    ],
+  },
   sharedBy: "account",
   perModel: true,
   headers: [

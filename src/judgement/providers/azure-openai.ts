@@ -11,7 +11,11 @@ export const azureOpenai: Provider = {
   name: "azure-openai",
   origins: [],
   hosts: [".openai.azure.com"],
-  credential: { header: "api-key" },
+  credential: {
+    header: "api-key",
+    // Tokens of Entra ID: https://learn.microsoft.com/azure/ai-services/openai/reference#authentication
+    tokens: [{ prefix: "eyJ", header: "authorization", scheme: "Bearer" }],
+  },
   sharedBy: "account",
   perModel: true,
   headers: [

@@ -13,7 +13,12 @@ export const gemini: Provider = {
   name: "gemini",
   origins: ["https://generativelanguage.googleapis.com"],
   baseURL: "https://generativelanguage.googleapis.com/v1beta",
-  credential: { header: "x-goog-api-key", query: "key" },
+  credential: {
+    header: "x-goog-api-key",
+    query: "key",
+    // Access tokens of OAuth: https://developers.google.com/identity/protocols/oauth2
+    tokens: [{ prefix: "ya29.", header: "authorization", scheme: "Bearer" }],
+  },
   sharedBy: "project",
   perModel: true,
   headers: [],

@@ -1,12 +1,12 @@
 import { expectKnown, expectNumber, expectOneOf, expectString, unexpected } from "../../checks.ts";
 import { InvalidOptionsError, RotatorClosedError } from "../../errors.ts";
+import type { KeyConfig } from "../../pool/keys/key-config.ts";
 import { resolveKeys, toEntries } from "../../pool/keys/key-list.ts";
-import type { KeyChange } from "../../pool/keys/key-registry.ts";
+import type { KeyChange, KeyRegistry } from "../../pool/keys/key-registry.ts";
 import { expectUpdate, type KeyUpdate, type ResolvedKey } from "../../pool/keys/key-source.ts";
 import type { KeyStore } from "../../pool/keys/key-store.ts";
 import type { PooledKey } from "../../pool/keys/pooled-key.ts";
 import { type PoolOwner, type PoolPort, portOf } from "../../pool/pool-port.ts";
-import type { KeyConfig } from "../../types.ts";
 import { OperatorOverrides } from "./operator-overrides.ts";
 import { expectKeyStore, keyOwner } from "./override-records.ts";
 
@@ -87,9 +87,10 @@ export class KeyManager {
    * @throws InvalidOptionsError for what cannot be a key, or has the id of a key with another secret (`replace` gives a key
    * a new one); RotatorClosedError after `close()`.
    */
-  add(key: string | KeyConfig): string {
+  add(key: string | KeyConfig<string>): string {
     const overrides = this.#open();
-    const [config] = resolveKeys([key], this.#pool.registry.fingerprint) as [ResolvedKey];
+    const { fingerprint, readProvider } = this.#pool.registry;
+    const [config] = resolveKeys([key], fingerprint, readProvider) as [ResolvedKey];
     const { id, outcome, change } = overrides.admit(config);
     if (outcome === "taken") throw idTaken("key.id", false);
     this.#pool.switches.tell([change]);
@@ -101,13 +102,13 @@ export class KeyManager {
    * settings. Where none of them can be one, a `"replace"` leaves the keys there are.
    * @throws InvalidOptionsError for options that cannot work, and for an empty list; RotatorClosedError after `close()`.
    */
-  import(keys: string | readonly (string | KeyConfig)[], options: ImportOptions = {}): ImportReport {
+  import(keys: string | readonly (string | KeyConfig<string>)[], options: ImportOptions = {}): ImportReport {
     const { registry, switches, options: made } = this.#pool;
     const overrides = this.#open();
     expectKnown("options", options, { mode: true, batch: true });
     const mode = expectOneOf("mode", options.mode ?? "append", ["append", "replace"] as const);
     const batch = expectString("batch", options.batch ?? `batch_${Math.floor(made.clock.wall() / 1000)}`);
-    const { findings, ids, changes } = takeIn(overrides, registry.fingerprint, keys, batch);
+    const { findings, ids, changes } = takeIn(overrides, registry, keys, batch);
     switches.tell(changes);
     let removed = 0;
     const begin = (): void => {
@@ -222,7 +223,7 @@ export class KeyManager {
 /** Takes entries in, one after the other. What is wrong with one concerns no other. */
 function takeIn(
   overrides: OperatorOverrides,
-  fingerprint: (secret: string) => string,
+  { fingerprint, readProvider }: Pick<KeyRegistry, "fingerprint" | "readProvider">,
   keys: unknown,
   batch: string,
 ): { readonly findings: readonly Finding[]; readonly ids: readonly string[]; readonly changes: readonly KeyChange[] } {
@@ -245,7 +246,7 @@ function takeIn(
   };
   const findings = Array.from({ length: entries.count }, (_, place): Finding => {
     try {
-      return take(entries.field(place), entries.resolve(place, fingerprint));
+      return take(entries.field(place), entries.resolve(place, fingerprint, readProvider));
     } catch (error) {
       if (!InvalidOptionsError.isInstance(error)) throw error;
       return { outcome: "invalid", id: null, message: error.message };

@@ -1,10 +1,10 @@
 import { mayBeSecret, unexpectedSecret } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
+import type { KeyConfig } from "../../pool/keys/key-config.ts";
 import type { KeyChange, KeyOverrides, KeyRegistry } from "../../pool/keys/key-registry.ts";
 import { type KeySettings, type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
 import type { GivenCredential, KeyRecord } from "../../pool/keys/key-store.ts";
 import type { PooledKey } from "../../pool/keys/pooled-key.ts";
-import type { KeyConfig } from "../../types.ts";
 import { type JournalOptions, OverrideJournal } from "./override-journal.ts";
 import * as records from "./override-records.ts";
 
@@ -182,7 +182,7 @@ export class OperatorOverrides implements KeyOverrides {
   }
 
   #credentialOf(config: ResolvedKey): GivenCredential | undefined {
-    return this.kept.keepsSecrets ? records.credentialOf(config) : undefined;
+    return this.kept.keepsSecrets ? records.credentialOf(config, this.#registry.readProvider) : undefined;
   }
 
   /** The key that has this id or this secret, or had it and lost it. */
@@ -214,11 +214,11 @@ export class OperatorOverrides implements KeyOverrides {
 
   /** What an operator gave, in this process or another; without its secret where nobody kept that. */
   #givenFor(record: KeyRecord): ResolvedKey {
-    const { fingerprint } = this.#registry;
+    const { fingerprint, readProvider } = this.#registry;
     const own = this.#given.get(record.id);
     if (record.given !== undefined && own?.secret !== record.given.secret) {
       try {
-        const key = records.keyOfRecord(record, fingerprint);
+        const key = records.keyOfRecord(record, fingerprint, readProvider);
         this.#given.set(record.id, key);
         return key;
       } catch (error) {
@@ -226,7 +226,9 @@ export class OperatorOverrides implements KeyOverrides {
         this.#failed(error);
       }
     }
-    return this.#ownOrListed(record.id) ?? records.keyOfRecord({ ...record, given: undefined }, fingerprint);
+    return (
+      this.#ownOrListed(record.id) ?? records.keyOfRecord({ ...record, given: undefined }, fingerprint, readProvider)
+    );
   }
 
   #ownOrListed(id: string): ResolvedKey | undefined {

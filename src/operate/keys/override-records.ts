@@ -2,6 +2,7 @@ import { expectBoolean, expectFunction, expectMethods } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Provider } from "../../judgement/provider.ts";
 import type { LimitTemplate } from "../../limits/limits.ts";
+import type { KeyRoute, ReadProvider } from "../../pool/keys/key-config.ts";
 import { unknownSecret } from "../../pool/keys/key-secret.ts";
 import { type KeySettings, type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
 import type { GivenCredential, KeyChanges, KeyRecord, KeyStore } from "../../pool/keys/key-store.ts";
@@ -106,10 +107,27 @@ export function operatorRecord(
   };
 }
 
-/** `undefined` for a secret that is fetched: a function cannot be kept. */
-export function credentialOf({ secret, baseURL, headers, query, limits }: ResolvedKey): GivenCredential | undefined {
-  if (typeof secret !== "string") return undefined;
-  return { secret, baseURL: baseURL?.href, headers, query, limits: limits?.map(limitOf) };
+/** `undefined` where part of it cannot be kept: a function, or a provider that is not found again by its name. */
+export function credentialOf(
+  { secret, route, limits }: ResolvedKey,
+  readProvider: ReadProvider,
+): GivenCredential | undefined {
+  if (typeof secret !== "string" || route?.fetch !== undefined) return undefined;
+  const { provider, baseURL, credential, headers, query, egress } = route ?? plainRoute;
+  const name = provider?.provider.name;
+  if (name !== undefined && !isFound(name, provider?.provider, readProvider)) return undefined;
+  const kept = { secret, provider: name, baseURL: baseURL?.href, credential, headers, query, egress };
+  return Object.assign(kept, { limits: limits?.map(limitOf) });
+}
+
+const plainRoute: Partial<KeyRoute> = {};
+
+function isFound(name: string, provider: Provider | undefined, readProvider: ReadProvider): boolean {
+  try {
+    return readProvider("provider", name) === provider;
+  } catch {
+    return false;
+  }
 }
 
 /** A limit as it could have been declared. */
@@ -124,9 +142,13 @@ function limitOf({ id, dimension, limit, scope, models, perModel, window }: Limi
  * The key a record alone tells of. Without its secret it stands in the list, and serves nobody.
  * @throws InvalidOptionsError when what is kept cannot be a key.
  */
-export function keyOfRecord({ id, given, batch }: KeyRecord, hash: Fingerprint): ResolvedKey {
+export function keyOfRecord(
+  { id, given, batch }: KeyRecord,
+  hash: Fingerprint,
+  readProvider: ReadProvider,
+): ResolvedKey {
   const config = { id, secret: given?.secret ?? unknownSecret, ...given, batch: batch ?? undefined };
-  return resolveKey("record of key", config, hash);
+  return resolveKey("record of key", config, hash, readProvider);
 }
 
 /** What operators set, over what the key came with: `null` is nothing, and what is absent stays. */

@@ -2,15 +2,16 @@ import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import type { LimitTemplate } from "../../limits/limits.ts";
 import { type AccountTerms, QuotaGroup } from "./account.ts";
 import { isFingerprint } from "./fingerprint.ts";
+import type { ReadProvider } from "./key-config.ts";
 import type { KeyIndex } from "./key-index.ts";
 import type { Account, PooledKey } from "./pooled-key.ts";
 
 /** Whose keys they are, and what holds for them. */
 export interface PoolTerms {
-  /** Whose all keys are; `undefined`: it depends on the key. */
-  readonly onlyProvider: ProviderReading | undefined;
-  /** Whose key it is. */
-  readonly providerOf: (key: { readonly id: string }) => ProviderReading;
+  /** Whose keys are that name no provider of their own. */
+  readonly ownProvider: ProviderReading;
+  /** Finds the provider that a key names. */
+  readonly readProvider: ReadProvider;
   /** Limits that hold for every key of a provider. */
   readonly limitsOf: (provider: ProviderReading) => readonly LimitTemplate[];
 }
@@ -26,7 +27,7 @@ interface NamedAccounts extends AccountTerms {
  */
 export abstract class Accounts {
   abstract readonly keys: KeyIndex;
-  readonly #terms: Pick<PoolTerms, "onlyProvider" | "limitsOf">;
+  readonly #terms: Pick<PoolTerms, "ownProvider" | "limitsOf">;
   /** By slot; `undefined`: not made yet, `null`: gone. */
   #bySlot: (Account | undefined | null)[] = [];
   /** Is there any account that somebody gave a name? */
@@ -42,7 +43,7 @@ export abstract class Accounts {
   /** How long accounts take to answer, while a strategy asks; set by whoever measures. */
   latency: { of(account: string): number } | undefined = undefined;
 
-  constructor(terms: Pick<PoolTerms, "onlyProvider" | "limitsOf">) {
+  constructor(terms: Pick<PoolTerms, "ownProvider" | "limitsOf">) {
     this.#terms = terms;
   }
 
@@ -131,7 +132,7 @@ export abstract class Accounts {
   }
 
   #make(slot: number): Account {
-    const terms = this.termsFor(this.#terms.onlyProvider as ProviderReading);
+    const terms = this.termsFor(this.#terms.ownProvider);
     const account: Account = new QuotaGroup(terms, undefined, slot, slot);
     this.#bySlot[slot] = account;
     this.join(account);

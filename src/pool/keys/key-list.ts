@@ -1,7 +1,8 @@
 import { unexpected, unexpectedSecret } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
-import type { KeyConfig, KeyList } from "../../types.ts";
 import { isFingerprint } from "./fingerprint.ts";
+import type { KeyConfig, KeyList } from "./key-config.ts";
+import { type ReadProvider, routeAsGiven } from "./key-config.ts";
 import { keyFields, type ListedKey, type ResolvedKey, resolvedKey, resolveKey, usualKey } from "./key-source.ts";
 import { checkedElement, checkedPart, isPlainSecret, kindOf, notSet, refuseBraces, unquoted } from "./secret-text.ts";
 
@@ -25,23 +26,23 @@ export class KeyEntries {
   }
 
   /** @throws InvalidOptionsError naming the entry and the field, for what cannot be a key. */
-  resolve(place: number, fingerprint: (secret: string) => string): ResolvedKey {
-    return resolvedKey(this.read(place, fingerprint), fingerprint);
+  resolve(place: number, fingerprint: (secret: string) => string, readProvider?: ReadProvider): ResolvedKey {
+    return resolvedKey(this.read(place, fingerprint, readProvider), fingerprint);
   }
 
   /** The same, which leaves a key that is nothing but a secret as it is. */
-  read(place: number, fingerprint: (secret: string) => string): ListedKey {
+  read(place: number, fingerprint: (secret: string) => string, readProvider?: ReadProvider): ListedKey {
     const entry = this.#entries[place];
     if (typeof entry === "string") {
       return isPlainSecret(entry) ? entry : this.#check(this.field(place), entry);
     }
     const isObject =
       typeof entry === "object" && entry !== null && !Array.isArray(entry) && this.#check === checkedElement;
-    const usual = isObject ? usualKey(entry as KeyConfig) : undefined;
+    const usual = isObject ? usualKey(entry as KeyConfig<string>) : undefined;
     if (usual !== undefined) return usual;
     const field = this.field(place);
     if (this.#check !== checkedElement) return this.#check(field, entry);
-    if (isObject) return resolveKey(field, entry as KeyConfig, fingerprint);
+    if (isObject) return resolveKey(field, entry as KeyConfig<string>, fingerprint, readProvider);
     throw unexpectedSecret(field, "a string or a key object", kindOf(entry));
   }
 }
@@ -97,26 +98,34 @@ export function toEntries(list: unknown): KeyEntries {
  * Checks a list of keys. The same secret twice is one key, if it comes with the same settings.
  * @throws InvalidOptionsError naming the entry and the field.
  */
-export function resolveKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ResolvedKey[] {
-  return readKeys(list, fingerprint).map((key) => resolvedKey(key, fingerprint));
+export function resolveKeys(
+  list: KeyList<string> | undefined,
+  fingerprint: (secret: string) => string,
+  readProvider?: ReadProvider,
+): ResolvedKey[] {
+  return readKeys(list, fingerprint, readProvider).map((key) => resolvedKey(key, fingerprint));
 }
 
 /**
  * The same, which leaves keys that are nothing but a secret as they are.
  * @throws what `resolveKeys` throws
  */
-export function readKeys(list: KeyList | undefined, fingerprint: (secret: string) => string): ListedKey[] {
+export function readKeys(
+  list: KeyList<string> | undefined,
+  fingerprint: (secret: string) => string,
+  readProvider?: ReadProvider,
+): ListedKey[] {
   const entries = toEntries(list);
   const keys: ListedKey[] = [];
   const bySecret = new Map<ResolvedKey["secret"], ListedKey>();
   const ids = new Ids(keys, fingerprint);
   for (let place = 0; place < entries.count; place++) {
-    const key = entries.read(place, fingerprint);
+    const key = entries.read(place, fingerprint, readProvider);
     const secret = typeof key === "string" ? key : key.secret;
     if (typeof secret === "string") {
       const known = bySecret.get(secret);
       if (known !== undefined) {
-        if (known !== key) expectSameSettings(entries, place, key, known, fingerprint);
+        if (known !== key) expectSameSettings(entries, place, key, known, fingerprint, readProvider);
         continue;
       }
       bySecret.set(secret, key);
@@ -164,19 +173,26 @@ function expectSameSettings(
   listed: ListedKey,
   listedEarlier: ListedKey,
   fingerprint: (secret: string) => string,
+  readProvider: ReadProvider | undefined,
 ): void {
   const key = resolvedKey(listed, fingerprint);
   const earlier = resolvedKey(listedEarlier, fingerprint);
-  const names = Object.keys(keyFields) as (keyof ResolvedKey)[];
-  const other = names.find((name) => comparable(key[name]) !== comparable(earlier[name]));
-  if (other === undefined) return;
+  const [one, two] = [settingsOf(key), settingsOf(earlier)];
+  const other = Object.keys(keyFields).find((name) => comparable(one[name]) !== comparable(two[name]));
+  if (other === undefined && key.route?.fetch === earlier.route?.fetch) return;
   const field = entries.field(place);
-  const isIt = (_: unknown, at: number): boolean => entries.resolve(at, () => "").secret === earlier.secret;
+  const isIt = (_: unknown, at: number): boolean =>
+    entries.resolve(at, () => "", readProvider).secret === earlier.secret;
   const earlierField = entries.field(Array.from({ length: place }).findIndex(isIt));
   throw new InvalidOptionsError(
     field,
-    `Expected \`${field}\`, which has the secret of \`${earlierField}\`, to have the same settings, got another \`${other}\``,
+    `Expected \`${field}\`, which has the secret of \`${earlierField}\`, to have the same settings, got another \`${other ?? "fetch"}\``,
   );
+}
+
+/** By the names they were given under. */
+function settingsOf(key: ResolvedKey): Readonly<Record<string, unknown>> {
+  return { ...key, ...routeAsGiven(key.route) };
 }
 
 /** A setting as text: equal for equal ones, in whatever order names are given. */

@@ -32,6 +32,9 @@ export class KeyPool extends Accounts {
   countsTogether = false;
   /** Has any key an endpoint of its own? */
   hasOwnEndpoints = false;
+  /** Does any leave from an address of its own? */
+  hasOwnEgress = false;
+  #endpoints: readonly URL[] | undefined = undefined;
   /** Told of keys that come and go; set by whoever observes them. */
   watcher: ((what: "keyAdded" | "keyRemoved", key: ObservedKey) => void) | undefined = undefined;
 
@@ -47,14 +50,14 @@ export class KeyPool extends Accounts {
     this.#listed = listed;
     this.#entry = entry;
     this.beginAccounts(listed.length);
-    const { onlyProvider } = this.#terms;
+    const { ownProvider } = this.#terms;
     for (let place = 0; place < listed.length; place++) {
       const key = listed[place] as ListedKey;
       if (typeof key !== "string") this.#enterGiven(key, entry);
-      else if (onlyProvider === undefined || this.isNamedLikeKey) this.#enterNamed(key, entry);
+      else if (this.isNamedLikeKey) this.#enterNamed(key, entry);
       // Where several keys have one account, slots and places in the list part.
-      else if (this.positions !== place) this.#enterPlain(key, this.termsFor(onlyProvider), entry);
-      else this.#expect(onlyProvider);
+      else if (this.positions !== place) this.#enterPlain(key, this.termsFor(ownProvider), entry);
+      else this.#expect(ownProvider);
     }
     this.endAccounts();
   }
@@ -82,7 +85,7 @@ export class KeyPool extends Accounts {
   }
 
   #made(id: string, config: KeyTraits, secret: KeySecret, entry: KeyEntry): PooledKey {
-    const account = this.accountFor(this.#terms.providerOf({ id }), config.account, id);
+    const account = this.accountFor(config.route?.provider ?? this.#terms.ownProvider, config.account, id);
     const key = new PooledKey(account, this.#ordinals.for(id), config, id, secret, entry);
     account.join(key);
     this.noteRules(config);
@@ -145,10 +148,33 @@ export class KeyPool extends Accounts {
     }
   }
 
+  /** Base URLs that keys bring along, each once. */
+  get endpoints(): readonly URL[] {
+    this.#endpoints ??= this.hasOwnEndpoints ? this.#findEndpoints() : [];
+    return this.#endpoints;
+  }
+
+  #findEndpoints(): readonly URL[] {
+    const endpoints = new Map<string, URL>();
+    for (const { config } of this.keys.values()) {
+      const base = config.route?.baseURL;
+      if (base !== undefined) endpoints.set(base.href, base);
+    }
+    return [...endpoints.values()];
+  }
+
+  /** A key that has none of its own; `undefined`: each has one. */
+  get withoutEndpoint(): PooledKey | undefined {
+    for (const key of this.keys.values()) if (key.config.route?.baseURL === undefined) return key;
+    return undefined;
+  }
+
   noteRules(config: KeyTraits): void {
     this.noteLimits(config.limits);
+    if (config.route !== undefined) this.#endpoints = undefined;
     this.hasModelRules ||= config.models !== undefined;
-    this.hasOwnEndpoints ||= config.baseURL !== undefined;
+    this.hasOwnEndpoints ||= config.route?.baseURL !== undefined;
+    this.hasOwnEgress ||= config.route?.egress !== undefined;
   }
 
   /** Takes a key out; returns its account, which may be left without keys and is then gone from the pool. */
@@ -160,6 +186,7 @@ export class KeyPool extends Accounts {
 
   #leave(key: PooledKey): Account {
     const { account } = key;
+    if (key.config.route !== undefined) this.#endpoints = undefined;
     this.keys.delete(key);
     this.#ordinals.keep(key.id, key.ordinal);
     account.leave(key);

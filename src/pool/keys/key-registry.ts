@@ -1,9 +1,10 @@
 import { atMost } from "../../clock.ts";
 import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
 import { isPromise } from "../../realms.ts";
-import type { Awaitable, Clock, KeyList, KeySource } from "../../types.ts";
+import type { Awaitable, Clock } from "../../types.ts";
 import type { PoolTerms } from "./accounts.ts";
 import { createFingerprint } from "./fingerprint.ts";
+import type { KeyList, KeySource, ReadProvider } from "./key-config.ts";
 import { readKeys } from "./key-list.ts";
 import { KeyPool } from "./key-pool.ts";
 import { unknownSecret } from "./key-secret.ts";
@@ -76,6 +77,7 @@ const settingNames = ["weight", "priority", "account", "note", "models"] as cons
 export class KeyRegistry {
   readonly pool: KeyPool;
   readonly fingerprint: (secret: string) => string;
+  readonly readProvider: ReadProvider;
   overrides: KeyOverrides | undefined;
   readonly #options: KeyRegistryOptions;
   /** What the source lists, and the same by id once somebody asks for it so. */
@@ -89,6 +91,7 @@ export class KeyRegistry {
   constructor(options: KeyRegistryOptions) {
     this.#options = options;
     this.fingerprint = createFingerprint(options.idSecret);
+    this.readProvider = options.terms.readProvider;
     this.pool = new KeyPool(options.terms, { fingerprint: this.fingerprint, clock: options.clock });
   }
 
@@ -167,7 +170,15 @@ export class KeyRegistry {
   /** Where operators bring keys, a list may begin empty. */
   #read(list: KeyList | undefined): ListedKey[] {
     const isEmpty = Array.isArray(list) && list.length === 0;
-    return isEmpty && this.overrides?.kept.isKept === true ? [] : readKeys(list, this.fingerprint);
+    return isEmpty && this.overrides?.kept.isKept === true ? [] : this.read(list);
+  }
+
+  /**
+   * Checks a list of keys, each with the provider it names.
+   * @throws InvalidOptionsError naming the entry and the field.
+   */
+  read(list: KeyList<string> | undefined): ListedKey[] {
+    return readKeys(list, this.fingerprint, this.readProvider);
   }
 
   #ask(source: () => Awaitable<KeyList>): Promise<KeyList> {
@@ -233,7 +244,7 @@ export class KeyRegistry {
     const changed = settingNames.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(target[name]));
     const touched: Account[] = [];
     let now = key;
-    if (before.account !== target.account) {
+    if (before.account !== target.account || before.route?.provider !== target.route?.provider) {
       const [from, to] = this.pool.move(key, target);
       touched.push(from, to);
       now = this.pool.keys.get(key.id) as PooledKey;

@@ -1,6 +1,7 @@
 import { atMost } from "../../clock.ts";
 import { KeySourceError } from "../../errors.ts";
-import type { Awaitable, Clock, DynamicSecret, KeyConfig } from "../../types.ts";
+import type { Awaitable, Clock, DynamicSecret } from "../../types.ts";
+import type { KeyConfig } from "./key-config.ts";
 import { badCharacter } from "./secret-text.ts";
 import { SharedWork } from "./shared-work.ts";
 

@@ -1,15 +1,8 @@
-import {
-  expectBoolean,
-  expectHeaders,
-  expectKnown,
-  expectNumber,
-  expectString,
-  expectStringRecord,
-  expectUrl,
-  unexpected,
-} from "../../checks.ts";
+import { expectBoolean, expectKnown, expectNumber, expectString, unexpected } from "../../checks.ts";
 import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
-import type { KeyConfig, Limit } from "../../types.ts";
+import type { Limit } from "../../types.ts";
+import type { KeyConfig } from "./key-config.ts";
+import { type KeyRoute, type ReadProvider, resolveRoute } from "./key-config.ts";
 import { checkedSecret, isPlainSecret } from "./secret-text.ts";
 
 /** What holds for a key, apart from its name and its secret. Keys of which the same holds may share it. */
@@ -19,9 +12,7 @@ export interface KeyTraits {
   readonly account: string | undefined;
   readonly models: readonly string[] | undefined;
   readonly limits: readonly LimitTemplate[] | undefined;
-  readonly baseURL: URL | undefined;
-  readonly headers: Readonly<Record<string, string>> | undefined;
-  readonly query: Readonly<Record<string, string>> | undefined;
+  readonly route: KeyRoute | undefined;
   readonly note: string | undefined;
   readonly batch: string | undefined;
   readonly enabled: boolean;
@@ -43,15 +34,13 @@ export const plainTraits: KeyTraits = Object.freeze({
   account: undefined,
   models: undefined,
   limits: undefined,
-  baseURL: undefined,
-  headers: undefined,
-  query: undefined,
+  route: undefined,
   note: undefined,
   batch: undefined,
   enabled: true,
 });
 
-export const keyFields: { readonly [field in keyof Required<KeyConfig>]: true } = {
+export const keyFields: { readonly [field in keyof Required<KeyConfig<string>>]: true } = {
   secret: true,
   id: true,
   weight: true,
@@ -59,9 +48,13 @@ export const keyFields: { readonly [field in keyof Required<KeyConfig>]: true } 
   account: true,
   models: true,
   limits: true,
+  provider: true,
   baseURL: true,
+  credential: true,
   headers: true,
   query: true,
+  fetch: true,
+  egress: true,
   note: true,
   batch: true,
   enabled: true,
@@ -75,7 +68,6 @@ const otherNames = {
   api_key: isSecret,
   token: isSecret,
   value: isSecret,
-  credential: isSecret,
 };
 
 /** With the id it goes by. */
@@ -90,7 +82,7 @@ type Draft = { -readonly [field in keyof ResolvedKey]: ResolvedKey[field] };
  * A key object as most are, in one look and without a word for what could be wrong; `undefined`: it is to be looked at closely.
  * Only fields that are there are read: of objects that were spread and then added to, every other one costs a microsecond.
  */
-export function usualKey(config: KeyConfig): ResolvedKey | undefined {
+export function usualKey(config: KeyConfig<string>): ResolvedKey | undefined {
   const key: Draft = {
     id: "",
     secret: "",
@@ -99,14 +91,12 @@ export function usualKey(config: KeyConfig): ResolvedKey | undefined {
     account: undefined,
     models: undefined,
     limits: undefined,
-    baseURL: undefined,
-    headers: undefined,
-    query: undefined,
+    route: undefined,
     note: undefined,
     batch: undefined,
     enabled: true,
   };
-  for (const name in config) if (!takeUsual(key, name, config[name as keyof KeyConfig])) return undefined;
+  for (const name in config) if (!takeUsual(key, name, config[name as keyof KeyConfig<string>])) return undefined;
   return key.id === "" || key.secret === "" ? undefined : key;
 }
 
@@ -137,9 +127,15 @@ function takeUsual(key: Draft, name: string, value: unknown): boolean {
 
 /**
  * Checks one key object.
+ * @param readProvider finds the provider it names @default takes objects
  * @throws InvalidOptionsError naming the field.
  */
-export function resolveKey(field: string, config: KeyConfig, fingerprint: (secret: string) => string): ResolvedKey {
+export function resolveKey(
+  field: string,
+  config: KeyConfig<string>,
+  fingerprint: (secret: string) => string,
+  readProvider?: ReadProvider,
+): ResolvedKey {
   expectKnown(field, config, keyFields, otherNames);
   const dynamic = typeof config.secret === "function";
   const secret = dynamic ? config.secret : checkedSecret(`${field}.secret`, config.secret);
@@ -155,9 +151,7 @@ export function resolveKey(field: string, config: KeyConfig, fingerprint: (secre
     models: config.models === undefined ? undefined : resolveModels(`${field}.models`, config.models),
     limits:
       config.limits === undefined ? undefined : resolveLimits(`${field}.limits`, config.limits as readonly Limit[]),
-    baseURL: config.baseURL === undefined ? undefined : expectUrl(`${field}.baseURL`, config.baseURL),
-    headers: config.headers === undefined ? undefined : expectHeaders(`${field}.headers`, config.headers),
-    query: config.query === undefined ? undefined : expectStringRecord(`${field}.query`, config.query),
+    route: resolveRoute(field, config, readProvider),
     note: config.note === undefined ? undefined : expectString(`${field}.note`, config.note),
     batch: config.batch === undefined ? undefined : expectString(`${field}.batch`, config.batch),
     enabled: config.enabled === undefined ? true : expectBoolean(`${field}.enabled`, config.enabled),

@@ -2,14 +2,19 @@ import { expectBoolean, expectKnown, expectNumber, expectOneOf, expectString, un
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Unsubscribe } from "../../limits/store.ts";
 import type { Awaitable, Limit } from "../../types.ts";
+import type { KeyCredential } from "./key-config.ts";
 import { expectUpdate, type KeySettings, resolveKey } from "./key-source.ts";
 
 /** What is or may hold a credential. Only in a store that keeps secrets. */
 export interface GivenCredential {
   readonly secret: string;
+  /** Name of its provider, where that is not the pool's. */
+  readonly provider?: string | undefined;
   readonly baseURL?: string | undefined;
+  readonly credential?: KeyCredential | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly egress?: string | undefined;
   readonly limits?: readonly Limit[] | undefined;
 }
 
@@ -91,6 +96,17 @@ const knownFields: { readonly [field in keyof Required<KeyRecord>]: true } = {
   given: true,
 };
 
+const givenFields: { readonly [field in keyof Required<GivenCredential>]: true } = {
+  secret: true,
+  provider: true,
+  baseURL: true,
+  credential: true,
+  headers: true,
+  query: true,
+  egress: true,
+  limits: true,
+};
+
 /**
  * A record as somebody kept it, before it is believed.
  * @throws InvalidOptionsError naming the field that is not what it should be.
@@ -107,8 +123,10 @@ export function expectKeyRecord(field: string, value: unknown): KeyRecord {
   if (replaces !== undefined && replaces !== null) expectString(`${field}.replaces`, replaces);
   expectSettings(`${field}.settings`, settings);
   if (given === undefined) return value as KeyRecord;
-  expectKnown(`${field}.given`, given, { secret: true, baseURL: true, headers: true, query: true, limits: true });
-  resolveKey(`${field}.given`, { ...given, secret: expectString(`${field}.given.secret`, given.secret) }, () => id);
+  expectKnown(`${field}.given`, given, givenFields);
+  const { provider, ...key } = given;
+  if (provider !== undefined) expectString(`${field}.given.provider`, provider);
+  resolveKey(`${field}.given`, { ...key, secret: expectString(`${field}.given.secret`, given.secret) }, () => id);
   return value as KeyRecord;
 }
 

@@ -1,7 +1,7 @@
 import type { OwnCandidate } from "../../limits/key-candidate.ts";
 import type { ObservedKey } from "../../ports.ts";
-import type { KeyConfig } from "../../types.ts";
 import type { QuotaGroup } from "./account.ts";
+import type { KeyConfig } from "./key-config.ts";
 import type { KeySecret } from "./key-secret.ts";
 import type { KeyTraits, ResolvedKey } from "./key-source.ts";
 

@@ -217,7 +217,7 @@ export class CircuitBreakers {
     const { account } = key;
     const subjects: Subject[] = account.only === key ? [account] : [account, key];
     if (this.#ofModels > 0 && model !== undefined) subjects.push(modelScope(account.id, model));
-    if (this.ofAddresses > 0) subjects.push(addressOf(account));
+    if (this.ofAddresses > 0) subjects.push(addressOf(key));
     return subjects;
   }
 
@@ -268,19 +268,19 @@ function isLeft(subject: Account | PooledKey, account: Account): boolean {
 
 /** Whom a cooldown of this scope is about. */
 function subjectOf(scope: ScopeId, account: Account, key: PooledKey | undefined): Subject {
-  if (isAddressScope(scope)) return addressOf(account);
+  if (isAddressScope(scope)) return addressOf(key ?? (account.keys[0] as PooledKey));
   if (isModelScope(scope)) return scope;
   return isKeyScope(scope) && key !== undefined && account.only === undefined ? key : account;
 }
 
-/** Each provider counts a machine apart. */
-function addressOf({ provider }: Account): string {
-  return `ip:${provider.id}`;
+/** Each provider counts a machine apart, and each way out of it. */
+function addressOf({ account, config }: PooledKey): string {
+  return `ip:${account.provider.id}/${config.route?.egress ?? ""}`;
 }
 
 /** The origin of a key's own endpoint; empty when it uses the call's. */
 function endpointOf(key: PooledKey | undefined): string {
-  return key?.config.baseURL?.origin ?? "";
+  return key?.config.route?.baseURL?.origin ?? "";
 }
 
 /**

@@ -50,7 +50,7 @@ export class CooldownEffects {
     const origin = originIn(scope);
     if (origin === undefined || !this.#pool.hasOwnEndpoints) return;
     for (const { config } of this.#pool.keys.values()) {
-      if (config.baseURL?.origin !== origin) continue;
+      if (config.route?.baseURL?.origin !== origin) continue;
       this.#host.breakers.openOrigin(origin, forMs);
       return;
     }

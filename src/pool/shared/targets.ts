@@ -39,7 +39,7 @@ export class Targets {
     }
     const provider = name.slice(0, name.indexOf("/"));
     const own = name.slice(provider.length + 1);
-    if (kind === "ip") return own === this.#egress ? {} : undefined;
+    if (kind === "ip") return own === this.#egress || pool.hasOwnEgress ? {} : undefined;
     const key = kind === "key" ? pool.keys.get(own) : kind === "credential" ? this.#keyWith(own) : undefined;
     return key?.account.provider.id === provider ? { account: key.account, key } : undefined;
   }

@@ -55,16 +55,16 @@ async function throughPackage(
 
 function through(
   dispatcher: Dispatching,
-  { baseURL, idleTimeoutMs }: ResolvedCallingOptions,
+  { endpoints, idleTimeoutMs }: ResolvedCallingOptions,
   mayFollow: MayFollow,
 ): NodeTransport {
-  return new UndiciTransport({ dispatcher, baseURL, idleTimeoutMs, mayFollow });
+  return new UndiciTransport({ dispatcher, endpoints, idleTimeoutMs, mayFollow });
 }
 
 function throughFetch(
-  { pool, fetch, baseURL, idleTimeoutMs }: ResolvedCallingOptions,
+  { pool, fetch, endpoints, idleTimeoutMs }: ResolvedCallingOptions,
   mayFollow: MayFollow,
 ): NodeTransport {
   const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock: pool.options.clock };
-  return new FetchNodeTransport(new ProxyTransport({ fetch, baseURL, mayFollow }), idle);
+  return new FetchNodeTransport(new ProxyTransport({ fetch, endpoints, mayFollow }), idle);
 }

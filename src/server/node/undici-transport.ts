@@ -1,4 +1,5 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
+import type { Endpoints } from "../../fetch/endpoints.ts";
 import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
 import type { Lease } from "../../pool/lease.ts";
@@ -34,7 +35,7 @@ interface Controller {
 
 export interface UndiciTransportOptions {
   readonly dispatcher: Dispatching;
-  readonly baseURL: URL | undefined;
+  readonly endpoints: Endpoints;
   /** Which redirects are followed; others are handed over. */
   readonly mayFollow: (url: string) => boolean;
   /** Milliseconds; @default undici's own */
@@ -96,7 +97,7 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
 
   #outgoing(call: ProxiedCall, lease: Lease): Outgoing {
     return {
-      url: keyedUrl(call, lease, this.#options.baseURL),
+      url: keyedUrl(call, lease, this.#options.endpoints),
       method: call.method,
       headers: keyedHeaders(call, lease),
       body: (call.body ?? null) as Uint8Array | string | null,

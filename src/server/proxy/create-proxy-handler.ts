@@ -52,7 +52,7 @@ export class WebProxy {
 
   constructor(options: ResolvedProxyOptions) {
     const { calling } = options;
-    const { rotator, pool, fetch, baseURL, idleTimeoutMs, onExhausted } = calling;
+    const { rotator, pool, fetch, endpoints, idleTimeoutMs, onExhausted } = calling;
     const { clock } = pool.options;
     this.rotator = rotator;
     this.#options = options;
@@ -60,7 +60,7 @@ export class WebProxy {
     const idle = idleTimeoutMs === undefined ? undefined : { idleTimeoutMs, clock };
     const transport = new ProxyTransport({
       fetch,
-      baseURL,
+      endpoints,
       idle,
       mayFollow: (url) => this.#gate.mayFollow(url),
     });

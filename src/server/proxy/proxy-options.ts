@@ -8,6 +8,8 @@ import {
   type SharedRotatorOptions,
 } from "../../fetch/fetch-options.ts";
 import { resolveProvider } from "../../judgement/resolve-provider.ts";
+import type { KeyConfig } from "../../pool/keys/key-config.ts";
+import { isPoolOwner, type PoolOwner, portOf } from "../../pool/pool-port.ts";
 import type { RotatorOptions } from "../../pool/rotator-options.ts";
 import type { Awaitable } from "../../types.ts";
 import type { MakeDigest } from "../constant-time.ts";
@@ -75,34 +77,53 @@ export function resolveProxyOptions(
     if (name in options) throw unexpected(name, "absent: a proxy has its `target`", (options as never)[name]);
   }
   const { target, authorize, basePath, allowedPaths, maxBodyBytes = 10_485_760, headers, ...rest } = options;
-  const resolvedTarget = targetOf(target, rest);
+  const given = targetOf(target, rest);
   const bytes = expectNumber("maxBodyBytes", maxBodyBytes, { min: 0, integer: true });
+  const calling = resolveFetchOptions(
+    { ...(rest as RotatingFetchOptions), ...(given && { baseURL: given }), maxReplayBytes: bytes },
+    makeRotator,
+  );
   return {
     authorize: resolveAuthorize(authorize, makeDigest),
     takesTokens: Array.isArray(authorize),
-    target: resolvedTarget,
+    // Where each key has an endpoint of its own, paths are put behind that.
+    target: given ?? (calling.pool.keyEndpoints.endpoints[0] as URL),
     basePath: basePath === undefined ? "" : expectPrefix(basePath),
     allowedPaths: allowedPaths === undefined ? undefined : expectPaths(allowedPaths),
     maxBodyBytes: bytes,
     headers: headers === undefined ? {} : withLowerCaseNames(expectOwnHeaders(headers)),
-    calling: resolveFetchOptions(
-      { ...(rest as RotatingFetchOptions), baseURL: resolvedTarget, maxReplayBytes: bytes },
-      makeRotator,
-    ),
+    calling,
   };
 }
 
-function targetOf(target: unknown, rest: object): URL {
+/** `undefined`: each key has an endpoint of its own. */
+function targetOf(target: unknown, rest: object): URL | undefined {
   if (target !== undefined) {
     const url = expectUrl("target", target);
     if (url.search === "" && url.hash === "") return url;
     throw unexpected("target", "without a query; a key's `query` adds parameters", url.origin + url.pathname);
   }
-  const { rotator, provider } = rest as { rotator?: { provider?: unknown }; provider?: unknown };
+  const { rotator, provider, keys } = rest as {
+    rotator?: { provider?: unknown };
+    provider?: unknown;
+    keys?: unknown;
+  };
   const asked = rotator?.provider ?? provider;
   const { baseURL } = asked === undefined ? {} : resolveProvider(asked as never);
   if (baseURL !== undefined) return new URL(baseURL);
+  if (isPoolOwner(rotator) ? eachHasEndpoint(rotator) : eachNamesOne(keys)) return undefined;
   throw unexpected("target", "given: the base URL requests are sent below", target);
+}
+
+function eachHasEndpoint(rotator: PoolOwner): boolean {
+  const { hasOwnEndpoints, withoutEndpoint } = portOf(rotator).keyEndpoints;
+  return hasOwnEndpoints && withoutEndpoint === undefined;
+}
+
+/** Does each key of a list say where it goes? Whether it can be so is looked at with the rest of it. */
+function eachNamesOne(keys: unknown): boolean {
+  const names = (key: Partial<KeyConfig<string>> | null): boolean => (key?.baseURL ?? key?.provider) !== undefined;
+  return Array.isArray(keys) && keys.length > 0 && keys.every(names);
 }
 
 function expectPrefix(value: unknown): string {

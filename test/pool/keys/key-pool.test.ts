@@ -3,9 +3,9 @@ import { systemClock } from "../../../src/clock.ts";
 import { readingOf } from "../../../src/judgement/provider-reading.ts";
 import { providerNamed } from "../../../src/named/presets.ts";
 import { createFingerprint } from "../../../src/pool/keys/fingerprint.ts";
+import type { KeyConfig } from "../../../src/pool/keys/key-config.ts";
 import { readKeys } from "../../../src/pool/keys/key-list.ts";
 import { KeyPool } from "../../../src/pool/keys/key-pool.ts";
-import type { KeyConfig } from "../../../src/types.ts";
 import { newSecret } from "../../support/test-keys.ts";
 
 const fingerprintOf = createFingerprint();
@@ -18,7 +18,7 @@ function makePool(list: readonly (string | KeyConfig)[]) {
     return fingerprintOf(secret);
   };
   const generic = readingOf(providerNamed("generic"));
-  const terms = { onlyProvider: generic, providerOf: () => generic, limitsOf: () => [] };
+  const terms = { ownProvider: generic, readProvider: () => undefined, limitsOf: () => [] };
   const pool = new KeyPool(terms, { fingerprint, clock: systemClock });
   pool.begin(readKeys(list, fingerprint), 0);
   return { pool, hashed: () => hashed };

@@ -4,9 +4,9 @@ import { InvalidOptionsError } from "../../../src/errors.ts";
 import { KeyRotator } from "../../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../../src/named/options.ts";
 import { createFingerprint } from "../../../src/pool/keys/fingerprint.ts";
+import type { KeyConfig, KeyList } from "../../../src/pool/keys/key-config.ts";
 import { resolveKeys } from "../../../src/pool/keys/key-list.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
-import type { KeyConfig, KeyList } from "../../../src/types.ts";
 import { newSecret, newSecrets } from "../../support/test-keys.ts";
 
 const fingerprint = createFingerprint();
@@ -301,7 +301,7 @@ describe("KeyRotator options", () => {
   it("take headers that every fetch takes", () => {
     const headers = { "OpenAI-Organization": "org", x_team: "a b\tc", "x-name": "caf\u00e9", "x-empty": "" };
     const [resolved] = resolveKeys([{ secret, headers }], fingerprint);
-    expect(resolved?.headers).toEqual(headers);
+    expect(resolved?.route?.headers).toEqual(headers);
     expect(() => new Headers(headers)).not.toThrow();
   });
 

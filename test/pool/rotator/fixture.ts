@@ -3,13 +3,14 @@ import { MemoryStore } from "../../../src/limits/memory/memory-store.ts";
 import type { Store } from "../../../src/limits/store.ts";
 import { KeyRotator } from "../../../src/named/key-rotator.ts";
 import type { RotatorOptions } from "../../../src/named/options.ts";
+import type { KeyConfig } from "../../../src/pool/keys/key-config.ts";
 import type { Lease } from "../../../src/pool/lease.ts";
 import type { AcquireRequest } from "../../../src/pool/rotator-options.ts";
 import { FakeClock } from "../../../src/testing/fake-clock.ts";
 import { NastyStore } from "../../../src/testing/nasty-store.ts";
 import { nextMacrotask } from "../../../src/testing/next-macrotask.ts";
 import { seededRandom } from "../../../src/testing/seeded-random.ts";
-import type { Classification, Clock, KeyConfig, Random } from "../../../src/types.ts";
+import type { Classification, Clock, Random } from "../../../src/types.ts";
 import { newSecret } from "../../support/test-keys.ts";
 
 export interface StoreKind {

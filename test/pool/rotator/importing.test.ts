@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { InvalidOptionsError, RotatorClosedError } from "../../../src/errors.ts";
 import type { ImportReport } from "../../../src/operate/keys/manage-keys.ts";
+import type { KeyList } from "../../../src/pool/keys/key-config.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
-import type { KeyList } from "../../../src/types.ts";
 import { newSecret, newSecrets } from "../../support/test-keys.ts";
 import { named, RotatorWorld, rateLimit, storeKinds } from "./fixture.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { InvalidOptionsError, KeySourceError, RotatorClosedError } from "../../../src/errors.ts";
+import type { KeyList } from "../../../src/pool/keys/key-config.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
-import type { KeyList } from "../../../src/types.ts";
 import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
 

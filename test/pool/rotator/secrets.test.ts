@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { KeySourceError } from "../../../src/errors.ts";
+import type { KeyConfig } from "../../../src/pool/keys/key-config.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
-import type { DynamicSecret, KeyConfig } from "../../../src/types.ts";
+import type { DynamicSecret } from "../../../src/types.ts";
 import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { KeyConfig, KeyList } from "../../../src/pool/keys/key-config.ts";
 import { expectNoSecrets } from "../../../src/testing/expect-no-secrets.ts";
-import type { KeyConfig, KeyList } from "../../../src/types.ts";
 import { newSecret } from "../../support/test-keys.ts";
 import { invalidKey, judged, named, RotatorWorld, rateLimit, settled, storeKinds } from "./fixture.ts";
 

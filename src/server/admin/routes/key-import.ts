@@ -1,5 +1,5 @@
 import type { ImportReport, ImportResult } from "../../../operate/keys/manage-keys.ts";
-import type { KeyConfig } from "../../../types.ts";
+import type { KeyConfig } from "../../../pool/keys/key-config.ts";
 import { AdminError, badField, unknownName } from "../calls/admin-error.ts";
 import type { Channel } from "../calls/channel.ts";
 import type { RequestFields } from "../calls/request-fields.ts";

@@ -53,9 +53,12 @@ const recordTests: Tests<StoredRecord> = {
 
 const credentialTests: Tests<GivenCredential> = {
   secret: isName,
+  provider: orAbsent(isName),
   baseURL: orAbsent(isName),
+  credential: orAbsent(isObject),
   headers: orAbsent(isTexts),
   query: orAbsent(isTexts),
+  egress: orAbsent(isName),
   limits: orAbsent(listOf(isObject)),
 };
 
