@@ -70,7 +70,8 @@ export function mayAskAnother(
   secondOpinion: SecondOpinion,
 ): boolean {
   // What belongs together stays with its account.
-  if (!call.replayable || call.account !== undefined || call.affinity !== undefined) return false;
+  if (!call.replayable || call.account !== undefined) return false;
+  if (call.affinity !== undefined && isBinding(call.affinity)) return false;
   if (secondOpinion !== "safe") return secondOpinion === "always";
   return call.idempotent || retryUnsafe || repeatsServerErrors === true;
 }
@@ -83,4 +84,16 @@ export function isGuess({ failover, strength, retryAfterMs }: Classification): b
 /** Does it not pass with time? A refused credential does not; a spent balance only where the provider says when. */
 export function isDead({ kind, retryAfterMs }: Classification): boolean {
   return kind === "invalid_key" || ((kind === "quota_exhausted" || kind === "forbidden") && retryAfterMs === null);
+}
+
+const sessionPrefix = "client session ";
+
+/** The affinity of calls of a client's session: they are kept together for what it saves, and may be served by any account. */
+export function ofSession(session: string): string {
+  return sessionPrefix + session;
+}
+
+/** Must the calls of this affinity stay on one account, as far as anybody knows? */
+function isBinding(affinity: string): boolean {
+  return !affinity.startsWith(sessionPrefix);
 }

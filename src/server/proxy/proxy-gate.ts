@@ -6,6 +6,7 @@ import { withParameter } from "../../fetch/endpoints.ts";
 import { matchesModel } from "../../limits/model-pattern.ts";
 import { isPromise } from "../../realms.ts";
 import type { Awaitable } from "../../types.ts";
+import { withSession } from "./client-session.ts";
 import { type Admission, type ProxyRequest, tokenParameter } from "./proxy-authorize.ts";
 import { expectMethod, ProxyError } from "./proxy-error.ts";
 import { callOptionsHeader } from "./proxy-headers.ts";
@@ -58,7 +59,10 @@ export class ProxyGate {
       throw new ProxyError(401, "invalid_token", "This proxy needs a token of its own, in place of an API key.");
     }
     expectMethod(request.method);
-    return { url: this.#urlFor(request.url), options: optionsOf(request, admission) };
+    const options = optionsOf(request, admission);
+    // A function of the host's says what calls belong to.
+    const isNamed = this.#options.calling.affinity !== undefined;
+    return { url: this.#urlFor(request.url), options: isNamed ? options : withSession(options, request) };
   }
 
   /** Clients ask for the same few paths. What has a query is not kept: a secret may stand in it. */
