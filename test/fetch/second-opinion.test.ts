@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import { chatUrl, ok, post, type RigOptions, rig } from "./fixture.ts";
 
 /** The first key refuses everything, in words nobody knows. */
-function pool(options: RigOptions, status = 418) {
-  return rig(({ key }) => (key === 0 ? Response.json({ error: "E-7712" }, { status }) : ok()), {
+function pool(options: RigOptions, status = 418, refuses = (key: number, _number: number) => key === 0) {
+  return rig(({ key }, number) => (refuses(key, number) ? Response.json({ error: "E-7712" }, { status }) : ok()), {
     strategy: "fill_first",
     ...options,
   });
@@ -28,9 +28,14 @@ describe("secondOpinion", () => {
   ])(
     "%s, with %j, has a %s that was refused in unknown words asked of %j",
     async (secondOpinion, more, method, keys) => {
-      const { fetch, keysUsed } = pool({ ...more, ...(secondOpinion && { secondOpinion }) });
+      const { fetch, keysUsed } = pool(
+        { ...more, ...(secondOpinion && { secondOpinion }) },
+        418,
+        (_key, number) => number === 1,
+      );
       const { status } = await fetch(chatUrl, asked[method]);
-      expect(keysUsed()).toEqual(keys);
+      // A session begins on any of them.
+      expect(keysUsed()).toHaveLength(keys.length);
       expect(status).toBe(keys.length === 1 ? 418 : 200);
     },
   );
