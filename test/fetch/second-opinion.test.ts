@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { chatUrl, ok, post, type RigOptions, rig } from "./fixture.ts";
 
 /** The first key refuses everything, in words nobody knows. */
-function pool(options: RigOptions, status = 418, refuses = (key: number, _number: number) => key === 0) {
+function pool(options: RigOptions, status = 418, refuses = (key: number, _number: number): boolean => key === 0) {
   return rig(({ key }, number) => (refuses(key, number) ? Response.json({ error: "E-7712" }, { status }) : ok()), {
     strategy: "fill_first",
     ...options,
@@ -31,7 +31,7 @@ describe("secondOpinion", () => {
       const { fetch, keysUsed } = pool(
         { ...more, ...(secondOpinion && { secondOpinion }) },
         418,
-        (_key, number) => number === 1,
+        (_key: number, number: number): boolean => number === 1,
       );
       const { status } = await fetch(chatUrl, asked[method]);
       // A session begins on any of them.
