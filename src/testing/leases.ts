@@ -64,12 +64,11 @@ export class Leases {
 function release(hold: MemoryReservation, now: number): void {
   const memo = hold.receipt;
   if (!(memo instanceof CandidateMemo)) return;
-  const { counted } = memo;
-  const { all, amountsVary } = counted?.terms ?? { all: [], amountsVary: false };
+  const { all, amountsVary } = memo.terms;
   const tickets = all.map((_, place) => ticketOf(hold, place));
   for (const [place, bucket] of all.entries()) {
-    if (counted === undefined || bucket.kind !== "concurrency") continue;
-    counterAt(counted, place).settle(tickets[place] as number, 0, 0, bucket, now, 0);
+    if (bucket.kind !== "concurrency") continue;
+    counterAt(memo, place).settle(tickets[place] as number, 0, 0, bucket, now, 0);
     tickets[place] = 0;
   }
   hold.tickets = amountsVary ? [...tickets, ...(hold.tickets ?? []).slice(tickets.length)] : tickets;

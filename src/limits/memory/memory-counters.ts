@@ -1,8 +1,8 @@
 import { needsOf } from "../amounts.ts";
-import type { Bucket, Candidate, Need } from "../store.ts";
+import type { Bucket, OwnNeeds } from "../store.ts";
 import type { Counter, Instant } from "../windows/counter.ts";
 import { createCounter } from "../windows/create-counter.ts";
-import { CandidateMemo, CountedNeeds, type CountedTerms, countedTerms, NamedNeeds } from "./memory-reservation.ts";
+import { type CandidateMemo, type CountedTerms, countedTerms, NamedNeeds } from "./memory-reservation.ts";
 import { isOlder, olderIdOf } from "./older-ids.ts";
 
 /** How much longer than it counts a counter is kept: an answer that outlived its window may still be charged to it. */
@@ -15,7 +15,7 @@ const counterKeptMs = 15 * 60_000;
 export class MemoryCounters {
   /** Those that have a name; the others are kept with their candidates. */
   readonly named = new Map<string, Counter>();
-  #unnamed: CountedNeeds[] = [];
+  #unnamed: CandidateMemo[] = [];
   /** Whose those are; `null`: somebody else counts here, too, or asked by name, and all are found by name. */
   #sole: object | undefined | null = undefined;
   /** Of the candidate that was met last: most are counted alike. */
@@ -41,30 +41,32 @@ export class MemoryCounters {
     return this.#named().get(id) ?? (this.#hasOlder ? this.#adopt(id) : undefined);
   }
 
-  /** What is counted for a candidate that has needs. */
-  countedFor(candidate: Candidate): CountedNeeds | undefined {
-    const { memo } = candidate;
-    const known = memo instanceof CandidateMemo && memo.candidate === candidate ? memo.counted : undefined;
-    return known?.owner === this ? known : (this.#unnamedFor(candidate) ?? this.#namedFor(candidate));
+  /** Finds what is counted for a candidate that has needs. */
+  countFor(memo: CandidateMemo): void {
+    const { own, callerNeeds } = memo.candidate;
+    if (own != null && own.soleOf !== undefined && callerNeeds === undefined && this.#isSole(own.soleOf)) {
+      const terms = this.#termsOf(own);
+      memo.count(
+        terms,
+        own,
+        terms.all.map(({ kind }) => createCounter(kind)),
+      );
+      memo.owner = this;
+      this.#unnamed.push(memo);
+      return;
+    }
+    const needs = needsOf(memo.candidate);
+    const buckets = needs.map(({ bucket }) => bucket);
+    memo.count(
+      countedTerms(buckets),
+      new NamedNeeds(needs),
+      buckets.map((bucket) => this.of(bucket)),
+    );
   }
 
-  /** Where nobody asked for them by name yet. */
-  #unnamedFor({ own, callerNeeds }: Candidate): CountedNeeds | undefined {
-    if (own == null || own.soleOf === undefined || callerNeeds !== undefined || !this.#isSole(own.soleOf))
-      return undefined;
-    const { terms } = own;
+  #termsOf({ terms }: OwnNeeds): CountedTerms {
     if (this.#lastTerms === undefined || this.#lastTerms.all !== terms) this.#lastTerms = countedTerms(terms);
-    const counted = new CountedNeeds(this, this.#lastTerms, own);
-    this.#unnamed.push(counted);
-    return counted;
-  }
-
-  #namedFor(candidate: Candidate): CountedNeeds | undefined {
-    const needs = needsOf(candidate);
-    // The list of a caller's may be empty.
-    if (needs.length === 0) return undefined;
-    const terms = countedTerms(needs.map(({ bucket }) => bucket));
-    return new CountedNeeds(this, terms, new NamedNeeds(needs), (place) => this.of((needs[place] as Need).bucket));
+    return this.#lastTerms;
   }
 
   /** Has nobody counted here whose buckets may have the names of these? */
@@ -101,7 +103,7 @@ export class MemoryCounters {
   #named(): Map<string, Counter> {
     this.#sole = null;
     if (this.#unnamed.length === 0) return this.named;
-    for (const counted of this.#unnamed) counted.nameAll(this.named);
+    for (const memo of this.#unnamed) memo.nameAll(this.named);
     this.#unnamed = [];
     return this.named;
   }

@@ -2,7 +2,6 @@ import { amountVaries } from "../amounts.ts";
 import type { CooldownRecord } from "../cooldown-rules.ts";
 import type { BucketTerms, Candidate, Hold, Need, OwnNeeds } from "../store.ts";
 import type { Counter } from "../windows/counter.ts";
-import { createCounter } from "../windows/create-counter.ts";
 
 /** A scope's record in a cell that candidates can hold on to while the record in it changes. */
 export class ScopeCell {
@@ -32,52 +31,48 @@ export interface CountedTerms {
 /** The amounts that are wanted now, and the names of what they are wanted of. */
 export type Wanted = Pick<OwnNeeds, "amounts" | "idOf">;
 
-/** What is counted for a candidate, and by which counters. */
-export class CountedNeeds {
-  /** Who keeps counters that have no name yet; `undefined`: they are found by name, and may have been dropped there. */
-  owner: object | undefined;
-  readonly terms: CountedTerms;
-  readonly wanted: Wanted;
-  // Most keys have one or two limits, and need no list.
-  readonly first: Counter;
-  readonly second: Counter | undefined;
-  readonly others: readonly Counter[] | undefined;
+const nothing: CountedTerms = { all: [], holdsPermits: false, amountsVary: false };
+const nobodyWants: Wanted = { amounts: undefined, idOf: () => "" };
 
-  /** @param byName finds the counter of a need, by its place; without it they are new, and `owner` keeps them */
-  constructor(owner: object, terms: CountedTerms, wanted: Wanted, byName?: (place: number) => Counter) {
-    const { all } = terms;
-    const counterOf = byName ?? ((place: number) => createCounter((all[place] as BucketTerms).kind));
-    this.owner = byName === undefined ? owner : undefined;
-    this.terms = terms;
-    this.wanted = wanted;
-    this.first = counterOf(0);
-    this.second = all.length > 1 ? counterOf(1) : undefined;
-    this.others = all.length > 2 ? all.slice(2).map((_, place) => counterOf(place + 2)) : undefined;
+/**
+ * What was looked up for a candidate: a reservation's receipt. It is one object, and what every question looks at comes first: of a
+ * large pool it is not in the cache.
+ */
+export class CandidateMemo {
+  readonly candidate: Candidate;
+  /** It is good for as long as the store's is the same; set again with the cells by the store. */
+  layout: Layout;
+  cells: readonly ScopeCell[];
+  // What is counted for it, and by which counters: set where it was made. Most keys have one or two limits, and need no list.
+  terms = nothing;
+  first: Counter | undefined = undefined;
+  second: Counter | undefined = undefined;
+  wanted = nobodyWants;
+  others: readonly Counter[] | undefined = undefined;
+  /** Who keeps counters that have no name yet; `undefined`: they are found by name, and may have been dropped there. */
+  owner: object | undefined = undefined;
+
+  constructor(layout: Layout, candidate: Candidate, cells: readonly ScopeCell[]) {
+    this.candidate = candidate;
+    this.layout = layout;
+    this.cells = cells;
   }
 
-  /** From here on they may be dropped. */
+  count(terms: CountedTerms, wanted: Wanted, counters: readonly Counter[]): void {
+    this.terms = terms;
+    this.wanted = wanted;
+    this.first = counters[0];
+    this.second = counters[1];
+    this.others = counters.length > 2 ? counters.slice(2) : undefined;
+  }
+
+  /** From here on its counters may be dropped. */
   nameAll(named: Map<string, Counter>): void {
     const counters = [this.first, this.second, ...(this.others ?? [])];
     for (const [place, counter] of counters.entries()) {
       if (counter !== undefined) named.set(this.wanted.idOf(place), counter);
     }
     this.owner = undefined;
-  }
-}
-
-/** What was looked up for a candidate, good for as long as the layout is the same; a reservation's receipt. */
-export class CandidateMemo {
-  readonly layout: Layout;
-  readonly candidate: Candidate;
-  readonly cells: readonly ScopeCell[];
-  /** `undefined`: nothing is. */
-  readonly counted: CountedNeeds | undefined;
-
-  constructor(layout: Layout, candidate: Candidate, cells: readonly ScopeCell[], counted: CountedNeeds | undefined) {
-    this.layout = layout;
-    this.candidate = candidate;
-    this.cells = cells;
-    this.counted = counted;
   }
 }
 

@@ -24,13 +24,7 @@ import type { Instant } from "../windows/counter.ts";
 import { MemoryCooldowns } from "./memory-cooldowns.ts";
 import { MemoryCounters } from "./memory-counters.ts";
 import type { LoadedContents, MemoryContents } from "./memory-dump.ts";
-import {
-  CandidateMemo,
-  type CountedNeeds,
-  type Layout,
-  MemoryReservation,
-  type ScopeCell,
-} from "./memory-reservation.ts";
+import { CandidateMemo, type Layout, MemoryReservation, type ScopeCell } from "./memory-reservation.ts";
 import { MemoryPins } from "./pins.ts";
 import { counterAt, full, readyInMs, settleCounters, takeAll } from "./reserved-amounts.ts";
 
@@ -42,7 +36,6 @@ export interface MemoryStoreOptions {
 }
 
 const nothing: readonly ScopeState[] = Object.freeze([]);
-const noTerms: readonly BucketTerms[] = [];
 const noCells: readonly ScopeCell[] = [];
 
 /** Counters and cooldowns of one process, in memory: what a pool counts in that was given no store. Every answer is synchronous. */
@@ -75,7 +68,7 @@ export class ProcessStore implements Store {
     for (let index = 0; index < candidates.length; index++) {
       const candidate = candidates[index] as Candidate;
       const memo = this.#memoOf(candidate);
-      const mayRefuse = memo.counted !== undefined || memo.cells.length > 0;
+      const mayRefuse = memo.first !== undefined || memo.cells.length > 0;
       const refused = mayRefuse ? this.#refusalOf(memo, index, at, options.purpose) : undefined;
       if (refused === undefined) return this.#take(memo, index, options, into ?? new MemoryReservation());
       blocked ??= [];
@@ -93,9 +86,8 @@ export class ProcessStore implements Store {
       // It was settled already, or is another store's.
       if (!(memo instanceof CandidateMemo) || memo.layout.store !== this) continue;
       hold.receipt = undefined;
-      const { counted } = memo;
-      if (counted !== undefined) settleCounters(hold, counted, report, this.clock);
-      if (counted?.terms.holdsPermits || this.#cooldowns.probing > 0) this.#release(hold, memo);
+      if (memo.first !== undefined) settleCounters(hold, memo, report, this.clock);
+      if (memo.terms.holdsPermits || this.#cooldowns.probing > 0) this.#release(hold, memo);
       if (report.outcome === "success" && this.#cooldowns.cells.size > 0) {
         touched = this.#cooldowns.onSuccess(this.#memoOf(memo.candidate).cells, hold.reservedAt, touched);
       }
@@ -161,14 +153,22 @@ export class ProcessStore implements Store {
 
   #memoOf(candidate: Candidate): CandidateMemo {
     const { memo } = candidate;
-    if (memo instanceof CandidateMemo && memo.candidate === candidate && memo.layout === this.#layout) return memo;
+    const isOurs = memo instanceof CandidateMemo && memo.candidate === candidate && memo.layout.store === this;
+    if (isOurs && memo.layout === this.#layout) return memo;
     // Before anything is looked up: what is dropped must not be in a memo.
     this.#sweepIfLarge();
     const cells = this.#cooldowns.cells.size === 0 ? noCells : this.#cooldowns.of(candidate.scopes);
+    if (isOurs && (memo.first === undefined || memo.owner === this.#counters)) {
+      // Its counters stay with it.
+      memo.layout = this.#layout;
+      memo.cells = cells;
+      return memo;
+    }
+    const found = new CandidateMemo(this.#layout, candidate, cells);
     const isCounted = candidate.own === undefined ? candidate.needs.length > 0 : candidate.own !== null;
-    const counted = isCounted || candidate.callerNeeds !== undefined ? this.#counters.countedFor(candidate) : undefined;
-    candidate.memo = new CandidateMemo(this.#layout, candidate, cells, counted);
-    return candidate.memo as CandidateMemo;
+    if (isCounted || candidate.callerNeeds !== undefined) this.#counters.countFor(found);
+    candidate.memo = found;
+    return found;
   }
 
   #refusalOf(memo: CandidateMemo, index: number, at: Instant, purpose: ReserveOptions["purpose"]): Blocked | undefined {
@@ -180,13 +180,12 @@ export class ProcessStore implements Store {
       if (purpose === "probe" && mayEndEarly(record.source) && cell.probe === undefined) continue;
       return { index, by: record.scope, until: record.until, source: record.source, reason: record.reason };
     }
-    const counted = memo.counted as CountedNeeds;
-    const all = memo.counted?.terms.all ?? noTerms;
+    const { all } = memo.terms;
     for (let place = 0; place < all.length; place++) {
       const bucket = all[place] as BucketTerms;
       if (at.wall < 0 && (bucket.kind === "calendar" || bucket.kind === "anchored")) this.#readWall(at);
-      const waitMs = counterAt(counted, place).waitFor(counted.wanted.amounts?.[place]?.amount ?? 1, bucket, at);
-      if (waitMs !== 0) return full(index, counted, place, waitMs, at);
+      const waitMs = counterAt(memo, place).waitFor(memo.wanted.amounts?.[place]?.amount ?? 1, bucket, at);
+      if (waitMs !== 0) return full(index, memo, place, waitMs, at);
     }
     return undefined;
   }
@@ -211,9 +210,9 @@ export class ProcessStore implements Store {
     hold.readyInMs = 0;
     if (options.dryRun !== true) {
       hold.receipt = memo;
-      if (memo.counted !== undefined) {
-        takeAll(hold, memo.counted, at);
-        hold.readyInMs = readyInMs(memo.counted, at);
+      if (memo.first !== undefined) {
+        takeAll(hold, memo, at);
+        hold.readyInMs = readyInMs(memo, at);
       }
       if (options.purpose === "probe") this.#cooldowns.claim(memo.cells, hold);
     }
@@ -221,9 +220,9 @@ export class ProcessStore implements Store {
   }
 
   /** Gives back permits and a probe's claim, which somebody may wait for. */
-  #release(hold: Hold, { cells, counted }: CandidateMemo): void {
+  #release(hold: Hold, { cells, terms }: CandidateMemo): void {
     const isProbe = cells.length > 0 && this.#cooldowns.release(cells, hold);
-    if (!isProbe && counted?.terms.holdsPermits !== true) return;
+    if (!isProbe && !terms.holdsPermits) return;
     for (const listener of this.#cooldowns.listeners) listener({ type: "freed", scope: null });
   }
 
