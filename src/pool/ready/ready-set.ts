@@ -9,7 +9,6 @@ import { WakeHeap } from "./wake-heap.ts";
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
 const wakesPerPick = 8;
-
 /** So many that are listed as deprioritized and are not any more are no matter. */
 const mostWoken = 64;
 
@@ -38,8 +37,11 @@ export class ReadySet {
   readonly #accepts: ((key: PooledKey) => boolean) | undefined;
   /** Those that wait for a time, by when they wake. */
   readonly wakes = new WakeHeap();
-  #tiers: Tier[] = [];
-  #tierOf: (Tier | undefined)[] = [];
+  /** By priority. */
+  #tiers: readonly Tier[] = [];
+  #firstMade: Tier | undefined = undefined;
+  /** Those of ready groups, by slot, once there are several; of groups that were ready before it is the one made first. */
+  #tierOf: (Tier | undefined)[] | undefined = undefined;
   #availabilities = new Uint8Array(16);
   #counts = new Int32Array(6);
   #deprioritized: number[] = [];
@@ -68,7 +70,7 @@ export class ReadySet {
   useStrategy(strategy: OrderingStrategy): void {
     this.#strategy = strategy;
     this.#tiers = [];
-    this.#tierOf = [];
+    this.#tierOf = undefined;
     this.countsBusy = false;
     for (const slot of this.#pool.slots()) if (this.availabilityOf(slot) === availability.ready) this.#ready(slot);
   }
@@ -91,8 +93,8 @@ export class ReadySet {
       return key.candidate;
     }
     const known = this.#candidates.get(key);
-    const isSame = known?.fingerprint === fingerprint && known?.config === config && known.secret === secret;
-    if (isSame) return known.candidate;
+    if (known?.fingerprint === fingerprint && known?.config === config && known.secret === secret)
+      return known.candidate;
     const candidate = limits.candidateFor(key, this.model, this.coolsAlone);
     this.#candidates.set(key, { fingerprint, config, secret, candidate });
     return candidate;
@@ -110,13 +112,10 @@ export class ReadySet {
   join(account: Account): void {
     const { slot } = account;
     const before = this.availabilityOf(slot);
-    if (!account.keys.some((key) => this.accepts(key))) {
-      this.leave(slot);
-      return;
-    }
-    if (before !== availability.absent && before !== availability.ready) return;
-    if (before === availability.ready) this.leave(slot);
-    this.#ready(slot);
+    const mayServe = account.keys.some((key) => this.accepts(key));
+    if (mayServe && before !== availability.absent && before !== availability.ready) return;
+    if (!mayServe || before === availability.ready) this.leave(slot);
+    if (mayServe) this.#ready(slot);
   }
 
   /** A key alone is at a limit; its group's others may serve. */
@@ -143,9 +142,8 @@ export class ReadySet {
   /** The group to ask next, or -1: the first tier's choice, else one that is deprioritized. */
   first(request?: OrderedRequest): number {
     if ((this.#counts[availability.ready] as number) > 0) {
-      const tiers = this.#tiers;
-      if (tiers.length === 1) return (tiers[0] as Tier).order.first(request);
-      for (const { order } of tiers) if (order.size > 0) return order.first(request);
+      if (this.#tierOf === undefined) return (this.#firstMade as Tier).order.first(request);
+      for (const { order } of this.#tiers) if (order.size > 0) return order.first(request);
     }
     return this.count(availability.deprioritized) > 0 ? this.#firstDeprioritized() : -1;
   }
@@ -165,11 +163,13 @@ export class ReadySet {
   }
 
   onTaken(slot: number): void {
-    this.#tierOf[slot]?.order.took(slot);
+    if (this.#availabilities[slot] !== availability.ready) return;
+    (this.#tierOf?.[slot] ?? (this.#firstMade as Tier)).order.took(slot);
   }
 
   onBusyChanged(slot: number): void {
-    this.#tierOf[slot]?.order.busyChanged?.(slot);
+    if (this.#availabilities[slot] !== availability.ready) return;
+    (this.#tierOf?.[slot] ?? (this.#firstMade as Tier)).order.busyChanged?.(slot);
   }
 
   /** @param freeAt when it is free again, as far as is known; Infinity: it wakes only to be probed */
@@ -199,14 +199,12 @@ export class ReadySet {
     this.#leaveOrder(slot);
     if (until !== undefined) this.wakes.set(slot, until);
     this.#note(slot, availability.deprioritized);
-    if (this.#deprioritized.length > mostWoken + 2 * this.count(availability.deprioritized)) this.#dropWoken();
+    if (this.#deprioritized.length > mostWoken + 2 * this.count(availability.deprioritized)) {
+      // Those that were woken since stay listed until somebody looks, which may be never.
+      const listed = [...new Set(this.#deprioritized)];
+      this.#deprioritized = listed.filter((each) => this.availabilityOf(each) === availability.deprioritized);
+    }
     this.#deprioritized.push(slot);
-  }
-
-  /** Those that were woken since they were deprioritized stay listed until somebody looks, which may be never. */
-  #dropWoken(): void {
-    const listed = new Set(this.#deprioritized);
-    this.#deprioritized = [...listed].filter((slot) => this.availabilityOf(slot) === availability.deprioritized);
   }
 
   /** Something may have changed for this group: it is asked again at its next turn. */
@@ -252,14 +250,14 @@ export class ReadySet {
 
   #ready(slot: number): void {
     const tier = this.#tier(this.#pool.priority(slot));
-    this.#tierOf[slot] = tier;
+    if (this.#tierOf !== undefined) this.#tierOf[slot] = tier;
     tier.order.add(slot);
     this.#note(slot, availability.ready);
   }
 
   #leaveOrder(slot: number): void {
-    this.#tierOf[slot]?.order.remove(slot);
-    this.#tierOf[slot] = undefined;
+    if (this.#availabilities[slot] !== availability.ready) return;
+    (this.#tierOf?.[slot] ?? (this.#firstMade as Tier)).order.remove(slot);
   }
 
   #firstDeprioritized(): number {
@@ -276,6 +274,8 @@ export class ReadySet {
     if (tier === undefined) {
       tier = { priority, order: this.#strategy.createOrder(this.#context) };
       this.countsBusy = tier.order.busyChanged !== undefined;
+      if (this.#tiers.length === 0) this.#firstMade = tier;
+      else this.#tierOf ??= new Array(Math.max(this.#availabilities.length, this.#pool.accountCount));
       this.#tiers = [...this.#tiers, tier].sort((a, b) => a.priority - b.priority);
     }
     return tier;

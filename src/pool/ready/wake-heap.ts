@@ -1,3 +1,6 @@
+const noSlots = new Int32Array(0);
+const noTimes = new Float64Array(0);
+
 /**
  * Parked slots by the time they wake, soonest first: a heap with four children a node, in typed arrays, with each slot's
  * place kept so that a time can be changed.
@@ -6,9 +9,9 @@ export class WakeHeap {
   size = 0;
   /** Time of the soonest, or Infinity. */
   nextAt = Number.POSITIVE_INFINITY;
-  #slots = new Int32Array(16);
-  #places = new Int32Array(16).fill(-1);
-  #times = new Float64Array(16);
+  #slots = noSlots;
+  #places = noSlots;
+  #times = noTimes;
   /** Slots that wake to be probed: when one of their limits ends, and Infinity where no limit keeps them. */
   #freeAt: Map<number, number> | undefined;
 
@@ -132,7 +135,7 @@ export class WakeHeap {
   }
 
   #grow(slot: number): void {
-    const length = Math.max(slot + 1, this.#places.length * 2);
+    const length = Math.max(slot + 1, this.#places.length * 2, 8);
     const slots = new Int32Array(length);
     const places = new Int32Array(length).fill(-1);
     const times = new Float64Array(length);
