@@ -134,16 +134,17 @@ const noNeeds: readonly Need[] = [];
 
 /** A key's candidate for requests of any model. Scopes and buckets are named when a store asks: while nothing cools, none does. */
 export class KeyCandidate implements OwnCandidate, OwnNeeds {
+  // What every question looks at comes first: of a large pool a candidate is not in the cache.
+  memo: unknown = undefined;
+  ofTokens: readonly OwnAmount[] | undefined = undefined;
+  amounts: readonly OwnAmount[] | undefined = undefined;
+  readonly own: OwnNeeds | null;
   readonly #common: KeyTerms;
   readonly #key: ScopedKey;
-  readonly own: OwnNeeds | null;
   #scopes: readonly ScopeId[] | undefined = undefined;
   #needs: readonly Need[] | undefined;
   /** Of its buckets, where somebody asked. */
   #ids: readonly string[] | undefined = undefined;
-  amounts: readonly OwnAmount[] | undefined = undefined;
-  ofTokens: readonly OwnAmount[] | undefined = undefined;
-  memo: unknown = undefined;
 
   constructor(common: KeyTerms, key: ScopedKey) {
     this.#common = common;

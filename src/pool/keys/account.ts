@@ -23,13 +23,18 @@ export interface AccountTerms {
  * same name at two providers is two accounts.
  */
 export class QuotaGroup<Key extends MemberKey> {
+  // What every pick looks at comes first: of a large pool an account is not in the cache, and these are in one line of it.
   readonly provider: ProviderReading;
-  /** Limits that hold for each of its keys. */
-  readonly limits: readonly LimitTemplate[];
   readonly slot: number;
-  readonly position: number;
   /** The key of an account that has just one, as most have: spares the way over the list. */
   only: Key | undefined = undefined;
+  /** Requests and probes under way; written by `Readiness`, which counts them for all. */
+  inFlight = 0;
+  /** Requests given to its keys; counted by them. */
+  used = 0;
+  readonly position: number;
+  /** Limits that hold for each of its keys. */
+  readonly limits: readonly LimitTemplate[];
   #several: Key[] | undefined = undefined;
   #name: string | undefined;
   #id: string | undefined = undefined;
@@ -37,10 +42,6 @@ export class QuotaGroup<Key extends MemberKey> {
   priority = 0;
   /** Which of its keys comes next. */
   cursor = 0;
-  /** Requests and probes under way; written by `Readiness`, which counts them for all. */
-  inFlight = 0;
-  /** Requests given to its keys; counted by them. */
-  used = 0;
   /** Models of this account that were put into cooldown on their own. */
   coolingModels: Set<string> | undefined = undefined;
 

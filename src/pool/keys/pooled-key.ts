@@ -66,14 +66,12 @@ const noTroubles: KeyTroubles = Object.freeze({
 
 /** A key in the pool, with what picking needs. What others learn of it they keep themselves, by its id. */
 export class PooledKey {
+  // What every pick looks at comes first: of a large pool a key is not in the cache.
   readonly account: Account;
-  /** Its number, from 1 in the order in which keys came; never another key's of the same list. */
-  ordinal: number;
-  config: KeyTraits;
-  secret: KeySecret;
+  enabled: boolean;
   /** Is its secret fetched? */
   isDynamic: boolean;
-  enabled: boolean;
+  secret: KeySecret;
   /** What a store is asked for, and the secret's fingerprint it was made with. */
   candidate: OwnCandidate | undefined = undefined;
   candidateFor: string | undefined = undefined;
@@ -81,6 +79,9 @@ export class PooledKey {
   /** Monotonic time, whole milliseconds: small numbers need no memory of their own. 0: never. */
   lastUsedAt = 0;
   #lastSuccessAt = -1;
+  /** Its number, from 1 in the order in which keys came; never another key's of the same list. */
+  ordinal: number;
+  config: KeyTraits;
   readonly #entry: KeyEntry;
   #id: string | undefined;
   #troubles: KeyTroubles | undefined = undefined;
