@@ -74,8 +74,7 @@ export class Batched implements Asker {
       if (first === undefined) continue;
       readySet.onTaken(first.account.slot);
       const candidates = keys.map((key) => this.#candidate(key, readySet, request));
-      if (isGuarded) breakers.take(first, request.model);
-      const how = isGuarded && breakers.isProbeDue(first, request.model) ? questions.probe : questions.request;
+      const how = questions[isGuarded ? breakers.take(first, request.model) : "request"];
       const answer = await this.#store.reserve(candidates, how);
       if (isGuarded) breakers.putBack(first, request.model);
       this.#width = widthAfter(answer, this.#width, this.#most);

@@ -98,8 +98,8 @@ export class OneByOne implements Asker {
   /** How the store is asked; `undefined`: the key has just come back from a cooldown, and enough were let through. */
   #entered(readySet: ReadySet, key: PooledKey, { model }: AcquireRequest, isLast: boolean): ReserveOptions | undefined {
     const { breakers, questions } = this.#parts;
-    if (!breakers.enter(readySet, key, model, isLast)) return undefined;
-    return breakers.isProbeDue(key, model) ? questions.probe : questions.request;
+    const purpose = breakers.enter(readySet, key, model, isLast);
+    return purpose && questions[purpose];
   }
 
   /** Its secret is being fetched, or cannot be had: then another key is asked for. */

@@ -23,6 +23,9 @@ export interface Cooldown {
 /** Whom a breaker is about: an account, one of its keys, the name of a model's scope, or that of an address. */
 type Subject = Account | PooledKey | string;
 
+/** As what a store is asked for a key. */
+type Purpose = "request" | "probe";
+
 /** What was let through, as breakers look at it. */
 interface LetThrough {
   readonly key: PooledKey;
@@ -62,26 +65,20 @@ export class CircuitBreakers {
     return this.ofAddresses > 0 ? Number.POSITIVE_INFINITY : 1;
   }
 
-  isProbeDue(key: PooledKey, model: string | undefined): boolean {
-    const over = this.#over(key, model);
-    if (over.length === 0) return false;
-    const now = this.#clock.monotonic();
-    return over.some((breaker) => breaker.isProbeDue(now));
-  }
-
   /**
    * Is there a permit for a request with this key? Without one the ready set has the key wait until one is given back.
    * @param isLast it cannot be kept waiting
+   * @returns as what a store is asked for it; `undefined`: there is none
    */
-  enter(readySet: ReadySet, key: PooledKey, model: string | undefined, isLast: boolean): boolean {
+  enter(readySet: ReadySet, key: PooledKey, model: string | undefined, isLast: boolean): Purpose | undefined {
     const over = this.#over(key, model);
-    if (isLast || over.length === 0) return true;
+    if (over.length === 0) return "request";
     const now = this.#clock.monotonic();
-    const full = over.find((breaker) => !breaker.hasPermit(now));
-    if (full === undefined) return true;
+    const full = isLast ? undefined : over.find((breaker) => !breaker.hasPermit(now));
+    if (full === undefined) return over.some((breaker) => breaker.isProbeDue(now)) ? "probe" : "request";
     if (full === this.#breakers.get(key)) readySet.limitKey(key, full.growsAt);
     else readySet.holdBack(key.account.slot, full.growsAt);
-    return false;
+    return undefined;
   }
 
   /**
@@ -92,15 +89,17 @@ export class CircuitBreakers {
     const some: PooledKey[] = [];
     for (const key of keys) {
       const isFree = this.#over(key, model).length === 0;
-      if (isFree || (some.length === 0 && this.enter(readySet, key, model, isLast))) some.push(key);
+      if (isFree || (some.length === 0 && this.enter(readySet, key, model, isLast) !== undefined)) some.push(key);
     }
     return some;
   }
 
-  /** While a store is asked, nobody else is let through in its place. */
-  take(key: PooledKey, model: string | undefined): void {
+  /** While a store is asked, nobody else is let through in its place. Returns as what it is asked. */
+  take(key: PooledKey, model: string | undefined): Purpose {
     const now = this.#clock.monotonic();
-    for (const breaker of this.#over(key, model)) breaker.take(now);
+    const over = this.#over(key, model);
+    for (const breaker of over) breaker.take(now);
+    return over.some((breaker) => breaker.isProbeDue(now)) ? "probe" : "request";
   }
 
   /** It has answered: what it granted is let through. */
