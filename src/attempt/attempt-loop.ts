@@ -138,7 +138,10 @@ export class AttemptLoop<C extends Call, A extends Answer> implements LoopSteps<
 
   /** A key for the call, as one that may wait until then. */
   acquire(call: C, endsAt: number): Lease | Promise<Lease> {
-    if (this.#pool.needsModel && call.model === undefined) this.#preparation.about(call);
+    if (this.#pool.needsModel && call.model === undefined) {
+      const reading = this.#preparation.about(call);
+      if (reading !== undefined) return reading.then(() => this.acquire(call, endsAt));
+    }
     if (endsAt !== Number.POSITIVE_INFINITY) call.endsAt = endsAt;
     const hasWaited = call.history !== undefined && call.history.waitedMs > 0;
     if (hasWaited || endsAt !== Number.POSITIVE_INFINITY) call.maxWaitMs = this.#bounds.patienceMs(call, endsAt);

@@ -1,6 +1,7 @@
 import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
 import type { HeaderSource } from "../judgement/reading/headers.ts";
+import type { RotatorEvents } from "../pool/events.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AcquireRequest } from "../pool/rotator-options.ts";
 import type { RefusedAttempt } from "../ports.ts";
@@ -183,6 +184,12 @@ export abstract class Call implements AcquireRequest {
 
   /** The body as far as it is text. */
   abstract readonly text: string | undefined;
+
+  /** Unpacks or fetches what has to be before anything can be found in the body. `undefined`: nothing is left to do. */
+  abstract makeReadable(): Promise<void> | undefined;
+
+  /** Why nothing can be found in the body; `undefined`: it can be, or there is none. */
+  abstract readonly unreadable: RotatorEvents["model-unknown"]["reason"] | undefined;
 
   /** Guesses how many tokens it will use. */
   abstract estimateTokens(): TokenEstimate;

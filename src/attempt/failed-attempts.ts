@@ -75,16 +75,9 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     const { status, headers } = reply;
     const input = { status, headers, body, now: clock.wall(), context: this.#pool.contextOf(lease) };
     const classification = lease.provider.classify(input, this.#overrule);
-    return this.#conclude(call, lease, {
-      status,
-      reply,
-      error: undefined,
-      classification,
-      sent: "yes",
-      body,
-      elapsedMs,
-      endsAt,
-    });
+    if (classification.scope === "model" || classification.limit !== undefined) await call.makeReadable();
+    const finding = { status, reply, error: undefined, classification, sent: "yes", body, elapsedMs, endsAt } as const;
+    return this.#conclude(call, lease, finding);
   }
 
   /** An answer whose status says success and whose body says no. */

@@ -12,6 +12,9 @@ export interface PreparationOptions<C> {
   readonly pins: PoolPins;
 }
 
+/** Pools that were told of a model nobody could read. */
+const toldOfModels = new WeakSet<CallPort>();
+
 /** What has to be known of a call before a key is asked for, and only where a pool needs it. */
 export class Preparation<C extends Call> {
   readonly #pool: CallPort;
@@ -22,8 +25,10 @@ export class Preparation<C extends Call> {
     this.#options = options;
   }
 
-  /** Returns a promise where a store has to be asked; with what it answers, a call is prepared once more. */
+  /** Returns a promise where a body is unpacked or a store has to be asked; when it is over, a call is prepared once more. */
   prepare(call: C): Promise<unknown> | undefined {
+    const reading = call.makeReadable();
+    if (reading !== undefined) return reading;
     const { affinityOf, pins } = this.#options;
     if (pins.isInUse) {
       const account = pins.accountFor(call);
@@ -35,10 +40,24 @@ export class Preparation<C extends Call> {
     return undefined;
   }
 
-  /** What a pool asks for that tells models apart. */
-  about(call: C): void {
+  /** What a pool asks for that tells models apart; a promise: ask again when it is over. */
+  about(call: C): Promise<void> | undefined {
+    const reading = call.makeReadable();
+    if (reading !== undefined) return reading;
     call.model = modelIn(call, this.#pool.providers);
+    if (call.model === undefined) this.#onUnknownModel(call);
     if (this.#pool.readsRequests) call.tokens ??= () => this.#estimateOf(call);
+    return undefined;
+  }
+
+  /** A model matters, and the request names none: is that because nobody could read it? */
+  #onUnknownModel(call: C): void {
+    if (!this.#pool.wants("model-unknown") || toldOfModels.has(this.#pool)) return;
+    const reason = call.unreadable;
+    if (reason === undefined) return;
+    toldOfModels.add(this.#pool);
+    call.requestId ??= this.#pool.nameOf(call);
+    this.#pool.emit("model-unknown", { requestId: call.requestId, reason });
   }
 
   #affinityOf(call: C, affinityOf: (call: C) => string | undefined): string | undefined {

@@ -4,18 +4,16 @@ import { estimateTokens } from "../attempt/reading/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.ts";
 import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
-import { isA, isError } from "../realms.ts";
+import { isError } from "../realms.ts";
 import type { TokenEstimate } from "../types.ts";
 import { isPlatformSignal, platformSignal } from "./bodies/abort-watch.ts";
 import type { PreparedBody } from "./bodies/prepared-body.ts";
+import { makeReadable, readableBody, textFieldOf, type Unreadable, unreadableOf } from "./bodies/readable-body.ts";
 import { type HeadersLike, headerIn } from "./credentials.ts";
 
 const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"]);
 
 const decoder = new TextDecoder();
-
-/** A model's name stands near the beginning of a body. */
-const searchedBytes = 65_536;
 
 /** A fetch call taken apart. Nothing the caller passed is changed. */
 export class FetchCall extends Call {
@@ -76,30 +74,36 @@ export class FetchCall extends Call {
   }
 
   get text(): string | undefined {
-    const { body } = this;
-    return typeof body === "string" ? body : undefined;
+    const { body, rebuilt } = this;
+    if (typeof body === "string") return body;
+    return rebuilt?.plain === undefined || isMultipart(this) ? undefined : decoder.decode(rebuilt.plain.bytes);
+  }
+
+  makeReadable(): Promise<void> | undefined {
+    return typeof this.body === "string" ? undefined : makeReadable(this);
+  }
+
+  get unreadable(): Unreadable | undefined {
+    return unreadableOf(this);
   }
 
   estimateTokens(): TokenEstimate {
     const { body } = this;
     // What is uploaded is no text, whatever it is made of.
     if (this.rebuilt !== undefined && isMultipart(this)) return {};
-    const known = typeof body === "string" || isA(body, "Uint8Array") ? body : undefined;
-    if (known !== undefined || body === undefined || body === null) return estimateTokens(known, { path: this.url });
-    return isA(body, "ArrayBuffer") ? estimateTokens(new Uint8Array(body), { path: this.url }) : {};
+    if (body === undefined || body === null) return estimateTokens(undefined, { path: this.url });
+    const known = readableBody(this);
+    const isText = typeof known === "string" || known instanceof Uint8Array;
+    return isText ? estimateTokens(known, { path: this.url }) : {};
   }
 
   findModel({ modelField = "model", modelInPath }: RequestShape): string | undefined {
-    return (modelInPath && textBetween(this.url, modelInPath)) ?? this.#modelInBody(modelField);
+    return (modelInPath && textBetween(this.url, modelInPath)) ?? this.#textField(modelField);
   }
 
-  #modelInBody(field: string): string | undefined {
+  #textField(field: string): string | undefined {
     const { body } = this;
-    const { form } = this.rebuilt ?? {};
-    if (form !== undefined) return textField(form, field);
-    if (typeof body === "string") return topLevelString(body, field);
-    if (isA(body, "Uint8Array")) return topLevelString(decoder.decode(body.subarray(0, searchedBytes)), field);
-    return undefined;
+    return typeof body === "string" && body.startsWith("{") ? topLevelString(body, field) : textFieldOf(this, field);
   }
 }
 
@@ -119,12 +123,15 @@ function textBetween(url: string, [before, after]: readonly [string, string]): s
   if (found === -1) return undefined;
   const start = found + before.length;
   const end = path.indexOf(after, start);
-  return end > start ? path.slice(start, end) : undefined;
+  return end > start ? decodedSegment(path.slice(start, end)) : undefined;
 }
 
-function textField(form: FormData, field: string): string | undefined {
-  const value = form.get(field);
-  return typeof value === "string" ? value : undefined;
+function decodedSegment(written: string): string {
+  try {
+    return decodeURIComponent(written);
+  } catch {
+    return written;
+  }
 }
 
 function isMultipart({ rebuilt, headers }: FetchCall): boolean {

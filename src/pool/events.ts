@@ -105,6 +105,15 @@ export interface RotatorEvents {
   /** The body could be sent only once, so the call got one attempt. */
   "body-not-replayable": { readonly requestId: string; readonly maxReplayBytes: number };
   /**
+   * Keys or limits speak of models, and a request's could not be read: it was served as one of no model. Told once a pool. `encoding`:
+   * packed in a way this platform cannot unpack; `broken`: packed, and not to its end; `too-large`: it stands behind the first
+   * 1,048,576 bytes of what was unpacked; `stream`: longer than is kept; `format`: neither JSON nor a form.
+   */
+  "model-unknown": {
+    readonly requestId: string;
+    readonly reason: "encoding" | "broken" | "too-large" | "stream" | "format";
+  };
+  /**
    * The shared store cannot be asked, or processes of a later version count beside this one: it decides alone, or refuses, as the
    * store was told to.
    */
@@ -183,6 +192,7 @@ const known: { readonly [name in keyof RotatorEvents]: true } = {
   "request-queued": true,
   "pool-exhausted": true,
   "body-not-replayable": true,
+  "model-unknown": true,
   "store-degraded": true,
   "store-shared": true,
   "store-data-lost": true,
@@ -207,6 +217,7 @@ const levels: Readonly<Partial<Record<keyof RotatorEvents, keyof Logger>>> = {
   "keys-reload-failed": "error",
   "pool-exhausted": "error",
   "body-not-replayable": "warn",
+  "model-unknown": "warn",
   "store-degraded": "warn",
   "store-shared": "info",
   "store-data-lost": "warn",

@@ -48,6 +48,7 @@ const eventNames = Object.keys({
   "request-queued": true,
   "pool-exhausted": true,
   "body-not-replayable": true,
+  "model-unknown": true,
   "store-degraded": true,
   "store-shared": true,
   "store-data-lost": true,

@@ -1,4 +1,4 @@
-/** How much of a body is looked through unless told otherwise; the fields wanted stand near its beginning. */
+/** How much of a body is looked through for numbers, and at first for a text; what is wanted mostly stands near its beginning. */
 const scanLimit = 65_536;
 
 const quote = 34;
@@ -15,14 +15,21 @@ const closeBrace = 125;
  * there, not a string, or the text is not a JSON object.
  */
 export function topLevelString(text: string, field: string): string | undefined {
-  const head = beginningOf(text);
   let found: string | undefined;
-  forEachMember(head, 0, head.length, (name, valueAt) => {
-    if (name !== field) return true;
-    found = stringAt(head, valueAt, head.length);
-    return false;
-  });
-  return found;
+  // Some clients write it behind all that was said so far.
+  for (let end = Math.min(text.length, scanLimit); ; end = text.length) {
+    forEachMember(text, 0, end, (name, valueAt) => {
+      if (name !== field && !(name.includes("\\") && unescaped(name) === field)) return true;
+      found = stringAt(text, valueAt, end);
+      return false;
+    });
+    if (found !== undefined || end === text.length) return found;
+  }
+}
+
+/** A name as it is meant: any letter of it may be written as an escape. */
+function unescaped(name: string): string | undefined {
+  return stringAt(`"${name}"`, 0, name.length + 2);
 }
 
 /**

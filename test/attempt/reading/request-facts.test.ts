@@ -64,10 +64,16 @@ describe("topLevelString", () => {
     expect(topLevelString(text, "model")).toBeUndefined();
   });
 
-  it("looks only at the beginning of a long body", () => {
+  it("finds what stands behind a long text, where clients put it that name the messages first", () => {
     const filler = "x".repeat(100_000);
     expect(topLevelString(`{"model":"near","text":"${filler}"}`, "model")).toBe("near");
-    expect(topLevelString(`{"text":"${filler}","model":"far"}`, "model")).toBeUndefined();
+    expect(topLevelString(`{"text":"${filler}","model":"far"}`, "model")).toBe("far");
+    expect(topLevelString(`{"text":"${filler}","list":["model","no"]}`, "model")).toBeUndefined();
+  });
+
+  it("reads a name that is written with escapes", () => {
+    expect(topLevelString('{"\\u006dodel":"m"}', "model")).toBe("m");
+    expect(topLevelString('{"\\u006eodel":"m"}', "model")).toBeUndefined();
   });
 });
 

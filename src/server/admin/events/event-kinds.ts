@@ -15,6 +15,7 @@ const kinds: { readonly [name in EventName]: "kept" | "live" } = {
   "attempt-failed": "kept",
   "client-retry": "kept",
   "body-not-replayable": "kept",
+  "model-unknown": "kept",
   "key-cooled": "kept",
   "key-recovered": "kept",
   "accounts-merged": "kept",
