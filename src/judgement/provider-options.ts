@@ -1,4 +1,4 @@
-import { expectFunction, expectHeaders, expectUrl, unexpected } from "../checks.ts";
+import { expectFunction, expectHeaders, expectNumber, expectUrl, unexpected } from "../checks.ts";
 import { expectTimeZone, resolveLimits } from "../limits/limits.ts";
 import type {
   CredentialPlacement,
@@ -97,6 +97,10 @@ const credential: Check = (field, value) => {
   if (word !== undefined) throw unexpected(`${field}.scheme`, "given with `header` only", word);
 };
 
+const wholeNumber: Check = (field, value) => {
+  expectNumber(field, value, { min: 0, integer: true, finite: true });
+};
+
 const counterShape: Shape<HeaderCounter> = {
   dimension,
   window: orNull(windowName),
@@ -106,6 +110,8 @@ const counterShape: Shape<HeaderCounter> = {
   unit: optional(resetUnit),
   resetIsFull: optional(flag),
   scope: optional(oneOf(["key", "account", "model"])),
+  entry: optional(wholeNumber),
+  unlimited: optional(wholeNumber),
 };
 const counterFields = shaped(counterShape);
 

@@ -78,6 +78,10 @@ export interface HeaderCounter {
   readonly resetIsFull?: boolean | undefined;
   /** What the counter counts for. @default the provider's `sharedBy` */
   readonly scope?: "key" | "account" | "model" | undefined;
+  /** Where these headers are lists with a number for each counter (`1, 15000`), which is this one's, from 0. @default they are no lists */
+  readonly entry?: number | undefined;
+  /** The limit by which the provider says that there is none: what is left of it means nothing. @default none: 0 allows nothing */
+  readonly unlimited?: number | undefined;
 }
 
 /** Where an answer says when the limit ends, besides the places that are read in every answer. */

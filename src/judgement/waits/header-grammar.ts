@@ -1,7 +1,7 @@
 import { periodMs } from "../../limits/limits.ts";
 import type { HeaderReader } from "../../ports.ts";
 import type { HeaderCounter, Provider } from "../provider.ts";
-import { calendarResetMs, type DeclaredBucket, readDeclaredBuckets } from "./stated-resets.ts";
+import { calendarResetMs, type DeclaredBucket, readDeclaredBuckets, textOfCounter } from "./stated-resets.ts";
 
 /** A counter that says that nothing is left. */
 export interface DryCounter {
@@ -48,11 +48,12 @@ export class HeaderGrammar {
   /** Looks at all that an answer says is left; `undefined`: it says nothing. */
   leftIn(headers: HeaderReader): LeftCounts | undefined {
     let left: { -readonly [field in keyof LeftCounts]: LeftCounts[field] } | undefined;
-    for (const { remaining, limit } of this.counters) {
-      const text = remaining === undefined ? null : headers.get(remaining);
+    for (const { remaining, limit, entry, unlimited } of this.counters) {
+      const text = textOfCounter(headers, remaining, entry);
       if (remaining === undefined || text === null) continue;
       const count = Number(text);
-      const total = limit === undefined ? null : headers.get(limit);
+      const total = textOfCounter(headers, limit, entry);
+      if (unlimited !== undefined && total !== null && Number(total) === unlimited) continue;
       const little = total === null ? fewLeft : Math.max(fewLeft, Number(total) * smallShare);
       left ??= { header: remaining, little, isLittle: false, isNothing: false };
       // What is no number says nothing good.

@@ -20,24 +20,40 @@ export function readDeclaredBuckets(
 ): readonly DeclaredBucket[] {
   const buckets: DeclaredBucket[] = [];
   for (const counter of counters) {
-    const remaining = numberIn(headers, counter.remaining);
+    const { dimension, window, entry, unlimited } = counter;
+    const remaining = numberIn(headers, counter.remaining, entry);
     const resetMs = resetIn(headers, counter, now);
     if (remaining === null && resetMs === null) continue;
-    const { dimension, window } = counter;
-    buckets.push({ counter, dimension, window, remaining, resetMs, limit: numberIn(headers, counter.limit) });
+    const limit = numberIn(headers, counter.limit, entry);
+    if (limit !== null && limit === unlimited) continue;
+    buckets.push({ counter, dimension, window, remaining, resetMs, limit });
   }
   return buckets;
 }
 
-function numberIn(headers: Pick<HeaderView, "get">, name: string | undefined): number | null {
+/** What a header says of one counter; `null`: nothing. */
+export function textOfCounter(
+  headers: Pick<HeaderView, "get">,
+  name: string | undefined,
+  entry: number | undefined,
+): string | null {
   const text = name === undefined ? null : headers.get(name);
+  return text === null || entry === undefined ? text : (text.split(",")[entry] ?? null);
+}
+
+function numberIn(
+  headers: Pick<HeaderView, "get">,
+  name: string | undefined,
+  entry: number | undefined,
+): number | null {
+  const text = textOfCounter(headers, name, entry);
   if (text === null) return null;
   const trimmed = text.trim();
   return trimmed.startsWith("-") ? 0 : parseDecimal(trimmed);
 }
 
-function resetIn(headers: Pick<HeaderView, "get">, { reset, unit }: HeaderCounter, now: number): number | null {
-  const text = reset === undefined ? null : headers.get(reset);
+function resetIn(headers: Pick<HeaderView, "get">, { reset, unit, entry }: HeaderCounter, now: number): number | null {
+  const text = textOfCounter(headers, reset, entry);
   return text === null || unit === undefined ? null : parseDeclaredReset(text.trim(), unit, now);
 }
 
