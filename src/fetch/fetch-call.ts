@@ -122,7 +122,7 @@ function textBetween(url: string, [before, after]: readonly [string, string]): s
   const found = path.indexOf(before);
   if (found === -1) return undefined;
   const start = found + before.length;
-  const end = path.indexOf(after, start);
+  const end = after === "" ? path.length : path.indexOf(after, start);
   return end > start ? decodedSegment(path.slice(start, end)) : undefined;
 }
 

@@ -189,7 +189,7 @@ export interface HealthProbe {
 export interface RequestShape {
   /** Top-level field of a JSON body with the model. @default "model" */
   readonly modelField?: string | undefined;
-  /** The model stands in the path, between these two texts. @default in the body */
+  /** The model stands in the path, between these two texts; an empty second one is the path's end. @default in the body */
   readonly modelInPath?: readonly [before: string, after: string] | undefined;
   /** Top-level field of a JSON body that asks for a stream. @default "stream" */
   readonly streamField?: string | undefined;
