@@ -194,7 +194,9 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     if (reply !== undefined && reply.status >= 400) remember(history, reply, isDead(classification));
     const elsewhere = status === 404 ? this.#soughtElsewhere(call, history, lease) : undefined;
     if (elsewhere !== undefined) return elsewhere;
-    const next = nextStep(classification, call, status, sent, lease.provider.provider, this.#options.retryUnsafe);
+    const { provider } = lease.provider;
+    const next = nextStep(classification, call, status, sent, provider, this.#options.retryUnsafe);
+    if (next !== "failover" && provider.bindsToAccount === true) call.account ??= lease.key.account.id;
     const advised =
       this.#pool.observers.advisors === undefined ? undefined : this.#advised(call, history, lease, finding);
     if (advised !== undefined) return advised;

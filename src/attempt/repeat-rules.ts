@@ -1,10 +1,11 @@
 import type { Provider } from "../judgement/provider.ts";
 import type { SecondOpinion } from "../pool/rotator-options.ts";
-import type { Classification } from "../types.ts";
+import type { Classification, Kind } from "../types.ts";
 import type { Call } from "./call.ts";
 
 const neverExecuted = new Set([429, 503, 529]);
 const serverErrors = new Set([500, 502]);
+const ofCredentials = new Set<Kind>(["invalid_key", "forbidden"]);
 
 /**
  * May this request be sent a second time after that answer? What provably did not run may; what may have run only if
@@ -38,7 +39,8 @@ export function nextStep(
   retryUnsafe: boolean,
 ): "return" | "failover" | "repeat" {
   if (classification.kind === "aborted" || classification.kind === "none") return "return";
-  if (classification.failover) return call.replayable ? "failover" : "return";
+  const mayLeave = provider.bindsToAccount !== true || ofCredentials.has(classification.kind);
+  if (classification.failover && mayLeave) return call.replayable ? "failover" : "return";
   return classification.retryable && mayRepeat(call, status, sent, provider, retryUnsafe) ? "repeat" : "return";
 }
 

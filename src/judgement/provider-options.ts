@@ -192,6 +192,7 @@ export const providerShape: Shape<Provider> = {
   resources: optional(shaped(resources)),
   errorsInside200: optional(flag),
   repeatsServerErrors: optional(flag),
+  bindsToAccount: optional(flag),
   errorShape: optional(oneOf(["openai", "anthropic", "gemini"])),
 };
 

@@ -305,6 +305,11 @@ export interface Provider {
    * @default false
    */
   readonly repeatsServerErrors?: boolean | undefined;
+  /**
+   * Is a request another one with another account's key, as a payment is with another merchant's? Then trouble and limits are waited
+   * out with the account it was sent with, and only a refused credential leaves it for another. @default false
+   */
+  readonly bindsToAccount?: boolean | undefined;
   /** Shape of a made error answer. @default "openai" */
   readonly errorShape?: "openai" | "anthropic" | "gemini" | undefined;
 }
