@@ -266,9 +266,10 @@ describe("ErrorClassifier under hostile input", { timeout }, () => {
 });
 
 const presetsFolder = new URL("../../src/judgement/providers/", import.meta.url);
+const files = readdirSync(presetsFolder, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"));
 const presets: readonly Provider[] = (
   await Promise.all(
-    readdirSync(presetsFolder).map(async (file) => {
+    files.map(async (file) => {
       const module = (await import(new URL(file, presetsFolder).href)) as object;
       return Object.values(module).filter(isProvider);
     }),

@@ -72,6 +72,8 @@ export const importPicture: Readonly<Record<string, Room>> = {
   "judgement/rate-limit-tracker.ts": { may: [...judgement, "limits/memory"] },
   // Data: one file a provider.
   "judgement/providers": { may: words, mayTypes: ["judgement/provider.ts"] },
+  // Those that no name finds, so that nobody carries them along unasked.
+  "judgement/providers/services": { may: words, mayTypes: ["judgement/provider.ts"] },
   "judgement/learning": { may: judgement },
   "judgement/evidence": { may: judgement },
 
@@ -144,7 +146,7 @@ export const importPicture: Readonly<Record<string, Room>> = {
   },
   "node.ts": { may: [...words, "named/create-node-proxy.ts", "server/node", "stores/file"], onNode: true },
   "core.ts": { may: [...fetch, "limits/memory", "operate/pool-rotator.ts"] },
-  "entries/providers.ts": { may: ["judgement", "judgement/providers"] },
+  "entries/providers.ts": { may: ["judgement", "judgement/providers", "judgement/providers/services"] },
   "entries/strategies.ts": { may: ["pool/strategies"] },
   "entries/cache.ts": { may: ["fetch", "fetch/cache"] },
   "entries/operate.ts": { may: operate },

@@ -10,7 +10,7 @@ const source = fileURLToPath(new URL("../../src/", import.meta.url));
 /** More than these in a folder is a hall. */
 const mostFilesInFolder = 15;
 /** Folders of data: a file each. */
-const dataFolders = new Set(["judgement/providers"]);
+const dataFolders = new Set(["judgement/providers", "judgement/providers/services"]);
 
 const files: Readonly<Record<string, string>> = Object.fromEntries(
   readdirSync(source, { recursive: true, encoding: "utf8" })
