@@ -14,6 +14,7 @@ import { SecretOverlaps } from "./keys/secret-overlap.ts";
 import type { Lease } from "./lease.ts";
 import { LeaseView } from "./lease-view.ts";
 import type { Observers } from "./observing/observers.ts";
+import type { CircuitBreakers } from "./ready/circuit-breakers.ts";
 import type { ResolvedRotatorOptions } from "./rotator-options.ts";
 import type { OrderingStrategy } from "./strategies/strategy.ts";
 
@@ -24,7 +25,7 @@ export interface FeatureParts {
   readonly observers: Observers;
   readonly switches: { giveUp(keyId: string): void };
   readonly settlement: { readonly workedAt: number };
-  readonly readiness: { wake(slot: number): void };
+  readonly readiness: { readonly breakers: Pick<CircuitBreakers, "wallOf">; wake(slot: number): void };
 }
 
 /** What a pool learns by itself: the list where its own observers are made. Whoever needs one by name finds it here. */
@@ -68,6 +69,7 @@ export class Features {
         accountIds: (name) => accountsOf(pool, name),
         accountCount: () => pool.accountCount,
         servedLast: (name) => servedLast(pool, name),
+        wallOf: (address) => readiness.breakers.wallOf(address),
         learned: (refusal) => events.emit("refusal-learned", refusal),
       }),
     );

@@ -61,7 +61,7 @@ export class Readiness {
     this.#options = options;
     this.#pool = pool;
     this.strategy = strategy;
-    this.breakers = new CircuitBreakers(clock, random);
+    this.breakers = new CircuitBreakers(clock, random, options.egress);
     this.shared = isShared(store) ? new SharedCooldowns(parts, this) : undefined;
     const failed = (error: unknown): void => parts.events.emit("internal-error", { part: "store", error });
     this.renewal = isShared(store) ? new LeaseRenewal(store, options, failed) : undefined;

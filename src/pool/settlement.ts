@@ -2,7 +2,7 @@ import { amountsOf } from "../limits/amounts.ts";
 import type { PoolLimits } from "../limits/pool-limits.ts";
 import type { Report, Store } from "../limits/store.ts";
 import type { HeaderReader, LeaseFacts, LeaseResult, PoolChange } from "../ports.ts";
-import type { Clock, CooldownChange } from "../types.ts";
+import type { Classification, Clock, CooldownChange } from "../types.ts";
 import { Cooldowns } from "./cooldowns.ts";
 import type { EventHub } from "./events.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
@@ -103,7 +103,8 @@ export class Settlement implements LeaseOwner {
       this.workedAt = now;
       key.onSuccess(now);
     } else if (outcome === "failure") key.onFailure(now);
-    if (this.#readiness.breakers.size > 0) this.#readiness.breakers.onEnd(lease, outcome === "success");
+    if (this.#readiness.breakers.size > 0)
+      this.#readiness.breakers.onEnd(lease, outcome === "success", mayBeWall(result.classification));
     const isWatched = result.classification !== undefined || this.observers.ended !== undefined;
     const changes = isWatched ? this.#changesAfter(lease, result) : undefined;
     const isUsual = outcome === "success" && notes === undefined && sent === undefined && usage === undefined;
@@ -197,6 +198,12 @@ export class Settlement implements LeaseOwner {
   #storeFailed(error: unknown): void {
     this.#parts.events.emit("internal-error", { part: "store", error });
   }
+}
+
+/** A rate limit of whatever owner and length. */
+function mayBeWall(classification: Classification | undefined): boolean {
+  if (classification?.kind !== "rate_limit") return false;
+  return classification.strength !== "certain" && classification.retryAfterMs === null;
 }
 
 function joined(changes: readonly PoolChange[], more: readonly PoolChange[]): readonly PoolChange[] {

@@ -1,5 +1,5 @@
 import type { Advice, LeaseFacts, PoolChange, RefusedAttempt } from "../../ports.ts";
-import type { Clock } from "../../types.ts";
+import type { Clock, ScopeId } from "../../types.ts";
 
 const second = 1000;
 /** Refusals of several accounts make a wall only if they come within this time. */
@@ -31,17 +31,29 @@ export interface Served {
   readonly at: number;
 }
 
+/** A wall that stands or stood, whichever process met it. Monotonic. */
+export interface KnownWall {
+  readonly endsAt: number;
+  readonly lengthMs: number;
+}
+
 export interface WallParts {
   readonly clock: Clock;
   readonly accountIds: () => readonly string[];
   readonly servedLast: () => Served | undefined;
+  /** The latest that the pool knows of, from one address. */
+  readonly known: (address: ScopeId) => KnownWall | undefined;
 }
+
+/** The store's end of a wall is a little later than ours. */
+const laterMs = 250;
 
 /**
  * A wall is what all accounts meet and none has earned: an address that is throttled, an outage said as 429. Three accounts that are
  * refused alike, without a stated time, within two seconds make one, if the account that served last is refused, too: three at their
  * own limits would look the same. Then the cooldowns made on the way are taken back, and the address cools down as a whole, for as
  * long as sufficed last time. A refusal after that makes it twice as long; what is let through first the circuit breaker decides.
+ * Processes that share a store and an address share their walls: each knows of the last one, and how long it was.
  */
 export class Wall {
   readonly #parts: WallParts;
@@ -60,6 +72,7 @@ export class Wall {
     const isBare = status === 429 && classification.strength !== "certain" && classification.retryAfterMs === null;
     if (!isBare || classification.kind !== "rate_limit") return undefined;
     const now = this.#parts.clock.monotonic();
+    this.#hear(lease.scopeOf("ip"));
     if (now < this.#until) return this.#wait(now, [refusal, ...earlier].map(undone));
     const served = this.#parts.servedLast();
     if (this.#isTrial(now, served?.at))
@@ -78,6 +91,14 @@ export class Wall {
     }
     if (alike.subjects.size > 1) return this.#raise(now, this.#lengthMs, refusal, earlier);
     return alike.refused.size >= mostAccounts ? this.#ofOneRequest(now, refusal, earlier) : undefined;
+  }
+
+  /** Another process may have met it. */
+  #hear(address: ScopeId | undefined): void {
+    const known = address === undefined ? undefined : this.#parts.known(address);
+    if (known === undefined || known.endsAt <= this.#until + laterMs) return;
+    this.#until = known.endsAt;
+    this.#lengthMs = known.lengthMs;
   }
 
   /** Is it the first that was let through after the wall, or one sent together with it? */

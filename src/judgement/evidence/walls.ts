@@ -1,6 +1,6 @@
 import type { Advice, RefusedAttempt } from "../../ports.ts";
-import type { Clock } from "../../types.ts";
-import { type Served, Wall } from "./wall.ts";
+import type { Clock, ScopeId } from "../../types.ts";
+import { type KnownWall, type Served, Wall } from "./wall.ts";
 
 export interface WallsParts {
   readonly clock: Clock;
@@ -8,6 +8,8 @@ export interface WallsParts {
   readonly accountIds: (provider: string) => readonly string[];
   /** Which of a provider's accounts was served last, as far as that is kept. */
   readonly servedLast: (provider: string) => Served | undefined;
+  /** The latest that the pool knows of, from one address. */
+  readonly wallOf: (address: ScopeId) => KnownWall | undefined;
 }
 
 /** The walls of a pool, one for each provider, and who was served last there. */
@@ -42,11 +44,12 @@ export class Walls {
   #wallOf(provider: string): Wall {
     let wall = this.#walls.get(provider);
     if (wall === undefined) {
-      const { clock, accountIds } = this.#parts;
+      const { clock, accountIds, wallOf } = this.#parts;
       wall = new Wall({
         clock,
         accountIds: () => accountIds(provider),
         servedLast: () => this.servedLast(provider),
+        known: wallOf,
       });
       this.#walls.set(provider, wall);
     }

@@ -168,7 +168,7 @@ function typeOf(error: object, root: object): string | null {
 
 function detailsOf(error: object, root: object): readonly unknown[] {
   const details: unknown[] = [];
-  for (const name of ["details", "metadata", "innererror", "extensions"]) {
+  for (const name of ["details", "errors", "metadata", "innererror", "extensions"]) {
     const value = readField(error, name);
     if (isList(value)) details.push(...readList(value));
     else if (isObject(value)) details.push(value);

@@ -4,6 +4,7 @@ import type { Candidate, Refusal, Reservation, Store } from "../../limits/store.
 import type { Awaitable } from "../../types.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
 import { Lease } from "../lease.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import { type NotNow, parked } from "../ready/not-now.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { ReadySets } from "../ready/ready-sets.ts";
@@ -45,7 +46,7 @@ export class Batched implements Asker {
   }
 
   async pick(from: ReadySet, request: AcquireRequest, isLast = false): Promise<Lease | NotNow> {
-    const { breakers, choice, options, pool, questions, refusals, tracker } = this.#parts;
+    const { breakers, choice, options, pool, questions, refusals, shared, tracker } = this.#parts;
     let readySet = from;
     let search: Search | undefined;
     const asked = new Set<PooledKey>();
@@ -60,7 +61,7 @@ export class Batched implements Asker {
       let keys = choice.keysFor(readySet, request, search, width, this.#most);
       if (keys.length === 0) {
         if (this.#secondLook.at(readySet)) continue;
-        const verifying = this.#parts.shared?.verify();
+        const verifying = shared?.verify();
         if (verifying === undefined) break;
         await verifying;
         readySet.wakeDue(options.clock.monotonic());
@@ -75,6 +76,8 @@ export class Batched implements Asker {
       readySet.onTaken(first.account.slot);
       const candidates = keys.map((key) => this.#candidate(key, readySet, request));
       const how = questions[isGuarded ? breakers.take(first, request.model) : "request"];
+      if (isGuarded && shared !== undefined && !isLast)
+        candidates[0] = withPermit(candidates[0] as Candidate, first, breakers);
       const answer = await this.#store.reserve(candidates, how);
       if (isGuarded) breakers.putBack(first, request.model);
       this.#width = widthAfter(answer, this.#width, this.#most);
@@ -139,6 +142,14 @@ export class Batched implements Asker {
     }
     return tokens.fill(last.candidate, request, false);
   }
+}
+
+/** The first of them is the only one that may have come back from a cooldown. What all processes let through together the store counts. */
+function withPermit(candidate: Candidate, key: PooledKey, breakers: CircuitBreakers): Candidate {
+  const permit = breakers.permitOf(key);
+  if (permit === undefined) return candidate;
+  const { scopes, needs, callerNeeds = [] } = candidate;
+  return { scopes, needs, callerNeeds: [...callerNeeds, permit] };
 }
 
 function widthAfter(answer: Reservation | Refusal, width: number, most: number): number {

@@ -39,6 +39,14 @@ export function probedWithinMs(source: CooldownSource | undefined): number {
   return source === "heuristic" ? 1_800_000 : 0;
 }
 
+/**
+ * Does a cooldown end only because somebody tries again? Of a refused credential, a spent balance or an account that may not, nobody
+ * knows that it is back then; limits end by themselves.
+ */
+export function endsByProbe(source: CooldownSource, reason: string | undefined): boolean {
+  return source === "credit" || reason === "invalid_key" || (reason === "forbidden" && source === "heuristic");
+}
+
 export class CircuitBreaker {
   /** Monotonic time of the next probe; 0: none is planned. */
   #probeAt = 0;

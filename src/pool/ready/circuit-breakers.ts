@@ -1,8 +1,11 @@
-import { isAddressScope, isKeyScope, isModelScope, modelScope } from "../../limits/scopes.ts";
-import type { Clock, CooldownSource, Random, ScopeId } from "../../types.ts";
+import { addressScope, isAddressScope, isKeyScope, isModelScope, modelScope } from "../../limits/scopes.ts";
+import type { Need } from "../../limits/store.ts";
+import type { Clock, Random, ScopeId } from "../../types.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
+import { Addresses, type KnownWall } from "./addresses.ts";
 import { availability } from "./availability.ts";
-import { CircuitBreaker, probedWithinMs } from "./circuit-breaker.ts";
+import { type Cooldown, isLeft, type Subject, subjectOf } from "./breaker-subjects.ts";
+import { CircuitBreaker, endsByProbe, probedWithinMs } from "./circuit-breaker.ts";
 import type { ReadySet } from "./ready-set.ts";
 
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its cooldown, and at most so long. */
@@ -10,18 +13,7 @@ const wakeJitterShare = 0.1;
 const wakeJitterMs = 100;
 
 const none: readonly CircuitBreaker[] = [];
-
-/** What cools down, as a store says. */
-export interface Cooldown {
-  readonly scope: ScopeId;
-  /** Milliseconds from now. */
-  readonly forMs: number;
-  readonly source: CooldownSource;
-  readonly reason: string | undefined;
-}
-
-/** Whom a breaker is about: an account, one of its keys, the name of a model's scope, or that of an address. */
-type Subject = Account | PooledKey | string;
+const closed = { permits: 0 };
 
 /** As what a store is asked for a key. */
 type Purpose = "request" | "probe";
@@ -38,6 +30,7 @@ interface LetThrough {
  * refuses nothing: keys with another one come first.
  */
 export class CircuitBreakers {
+  readonly #egress: string;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #breakers = new Map<Subject, CircuitBreaker>();
@@ -49,13 +42,16 @@ export class CircuitBreakers {
   #ofModels = 0;
   /** How many are about addresses: then what one account gives back is another's chance. */
   ofAddresses = 0;
+  #addresses: Addresses | undefined;
   /** Until when origins are open, monotonic. */
   readonly #origins = new Map<string, number>();
   /** How many there are; 0: nobody need look. */
   size = 0;
   isAnyOriginOpen = false;
 
-  constructor(clock: Clock, random: Random) {
+  /** @param egress names the address requests leave from, of keys that name none of their own */
+  constructor(clock: Clock, random: Random, egress: string) {
+    this.#egress = egress;
     this.#clock = clock;
     this.#random = random;
   }
@@ -121,12 +117,16 @@ export class CircuitBreakers {
     return isFull;
   }
 
-  /** An attempt has ended. What follows from a refusal comes after that. */
-  onEnd({ key, request, startedAt }: LetThrough, isSuccess: boolean): void {
+  /**
+   * An attempt has ended. What follows from a refusal comes after that.
+   * @param mayBeWall it was refused, perhaps for the address: until that is known nobody else is let through in its place
+   */
+  onEnd({ key, request, startedAt }: LetThrough, isSuccess: boolean, mayBeWall: boolean): void {
     const over = this.#over(key, request.model);
+    const kept = mayBeWall && this.ofAddresses > 0 ? this.#breakers.get(this.#addressOf(key)) : undefined;
     for (const breaker of over) {
       if (isSuccess) breaker.onSuccess(startedAt);
-      else breaker.giveBack(startedAt);
+      else if (breaker !== kept) breaker.giveBack(startedAt);
     }
     if (!isSuccess || over.length === 0) return;
     for (const subject of this.#subjects(key, request.model)) {
@@ -139,6 +139,35 @@ export class CircuitBreakers {
     const { scope, forMs, source } = cooldown;
     const endsAt = this.#clock.monotonic() + forMs;
     this.#open(subjectOf(scope, account, key), cooldown, endsAt, isKeyScope(scope) ? 0 : probedWithinMs(source));
+  }
+
+  /** Another process had an address cool down: what comes back from that comes back here, too. */
+  onAddressCooled(cooldown: Cooldown): void {
+    const { scope, forMs, source } = cooldown;
+    this.#open(scope, cooldown, this.#clock.monotonic() + forMs, probedWithinMs(source));
+  }
+
+  /** What a request takes of the permits that all processes of its address have together; `undefined`: there is no bound. */
+  permitOf(key: PooledKey): Need | undefined {
+    if (this.ofAddresses === 0) return undefined;
+    const address = this.#addressOf(key);
+    const { permits } = this.#breakers.get(address) ?? closed;
+    return permits === 0 ? undefined : this.#known.permitOf(address, permits);
+  }
+
+  /** The wall that was met last from this address, in whatever process. */
+  wallOf(address: ScopeId): KnownWall | undefined {
+    return this.#addresses?.wallOf(address);
+  }
+
+  get #known(): Addresses {
+    this.#addresses ??= new Addresses();
+    return this.#addresses;
+  }
+
+  /** Each provider counts a machine apart, and each way out of it. */
+  #addressOf({ account, config }: PooledKey): ScopeId {
+    return addressScope(account.provider.id, config.route?.egress ?? this.#egress);
   }
 
   /** A cooldown was ended. */
@@ -216,14 +245,17 @@ export class CircuitBreakers {
     const { account } = key;
     const subjects: Subject[] = account.only === key ? [account] : [account, key];
     if (this.#ofModels > 0 && model !== undefined) subjects.push(modelScope(account.id, model));
-    if (this.ofAddresses > 0) subjects.push(addressOf(key));
+    if (this.ofAddresses > 0) subjects.push(this.#addressOf(key));
     return subjects;
   }
 
-  #open(subject: Subject, { reason }: Cooldown, endsAt: number, longestProbeMs: number): number {
+  #open(subject: Subject, cooldown: Cooldown, endsAt: number, longestProbeMs: number): number {
+    const { scope, forMs, reason } = cooldown;
+    const now = this.#clock.monotonic();
+    if (isAddressScope(scope)) this.#known.onCooled(scope, forMs, reason, now);
     // Nobody was refused: it was counted down to nothing, and holds as much as ever at its end.
     const permits = reason === "no_quota_left" ? 0 : undefined;
-    return this.#breakerOf(subject).open(this.#clock.monotonic(), endsAt, longestProbeMs, permits);
+    return this.#breakerOf(subject).open(now, endsAt, longestProbeMs, permits);
   }
 
   #breakerOf(subject: Subject): CircuitBreaker {
@@ -260,32 +292,7 @@ export class CircuitBreakers {
   }
 }
 
-/** Is it a key that the account does not have any more? */
-function isLeft(subject: Account | PooledKey, account: Account): boolean {
-  return "account" in subject && subject.account === account && !account.keys.includes(subject);
-}
-
-/** Whom a cooldown of this scope is about. */
-function subjectOf(scope: ScopeId, account: Account, key: PooledKey | undefined): Subject {
-  if (isAddressScope(scope)) return addressOf(key ?? (account.keys[0] as PooledKey));
-  if (isModelScope(scope)) return scope;
-  return isKeyScope(scope) && key !== undefined && account.only === undefined ? key : account;
-}
-
-/** Each provider counts a machine apart, and each way out of it. */
-function addressOf({ account, config }: PooledKey): string {
-  return `ip:${account.provider.id}/${config.route?.egress ?? ""}`;
-}
-
 /** The origin of a key's own endpoint; empty when it uses the call's. */
 function endpointOf(key: PooledKey | undefined): string {
   return key?.config.route?.baseURL?.origin ?? "";
-}
-
-/**
- * Does a cooldown end only because somebody tries again? Of a refused credential, a spent balance or an account that may not, nobody
- * knows that it is back then; limits end by themselves.
- */
-function endsByProbe(source: CooldownSource, reason: string | undefined): boolean {
-  return source === "credit" || reason === "invalid_key" || (reason === "forbidden" && source === "heuristic");
 }

@@ -1,4 +1,4 @@
-import { isKeyScope, originIn } from "../../limits/scopes.ts";
+import { isAddressScope, isKeyScope, originIn } from "../../limits/scopes.ts";
 import type { ScopeId } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
@@ -44,6 +44,12 @@ export class CooldownEffects {
       this.#host.breakers.end(scope, account, key);
       this.#host.wake(account.slot);
     }
+  }
+
+  /** Whoever asks is refused by the store. What is let through at the end is few, whoever met it. */
+  coolAddress({ cooldown, endsAt }: KnownCooldown, now: number): void {
+    const { scope, source, reason } = cooldown;
+    if (isAddressScope(scope)) this.#host.breakers.onAddressCooled({ scope, forMs: endsAt - now, source, reason });
   }
 
   coolOrigin(scope: ScopeId, forMs: number): void {

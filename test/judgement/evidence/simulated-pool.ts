@@ -83,6 +83,7 @@ export class SimulatedPool {
       accountCount: () => accounts,
       accountIds: () => Array.from({ length: accounts }, (_, account) => String(account)),
       servedLast: () => undefined,
+      wallOf: () => undefined,
       learned: (refusal) => this.learned.push(refusal),
       attach: (observer) => {
         this.attached++;
