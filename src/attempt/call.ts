@@ -16,6 +16,10 @@ export interface CallOptions {
   readonly priority?: number | undefined;
   /** Calls with the same text are kept on one account while it can serve them: a session, a user. @default none */
   readonly affinity?: string | undefined;
+  /** The account whose keys alone may serve them, by its name. @default any */
+  readonly account?: string | undefined;
+  /** The provider whose keys alone may serve them, by its name. @default any */
+  readonly provider?: string | undefined;
   /** Told with every event of the call. @default none */
   readonly tags?: Readonly<Record<string, string>> | undefined;
 }
@@ -144,6 +148,8 @@ export abstract class Call implements AcquireRequest {
   declare endedBy: "totalTimeoutMs" | "deadline";
   /** The account that made what the call is about. */
   declare account: string | undefined;
+  /** Whose keys alone may serve it. */
+  declare readonly only: CallOptions | undefined;
   /** Something is left to do when there is no key for it. */
   declare isTrial: boolean;
   /** Did a redirect lead to another origin, without the key? */
@@ -164,6 +170,7 @@ export abstract class Call implements AcquireRequest {
     this.endsAt = undefined;
     this.endedBy = "totalTimeoutMs";
     this.account = undefined;
+    this.only = options?.account === undefined && options?.provider === undefined ? undefined : options;
     this.isTrial = false;
     this.isAway = false;
     this.affinity = options?.affinity;

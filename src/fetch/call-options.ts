@@ -5,6 +5,8 @@ const known: { readonly [name in keyof Required<CallOptions>]: true } = {
   deadline: true,
   priority: true,
   affinity: true,
+  account: true,
+  provider: true,
   tags: true,
 };
 
@@ -14,10 +16,12 @@ const firstInstant = 1e11;
 /** @throws InvalidOptionsError naming the option below `field`. */
 export function expectCallOptions(field: string, value: unknown): CallOptions {
   expectKnown(field, value, known);
-  const { deadline, priority, affinity, tags } = value as CallOptions;
+  const { deadline, priority, affinity, account, provider, tags } = value as CallOptions;
   if (deadline !== undefined) expectDeadline(`${field}.deadline`, deadline);
   if (priority !== undefined) expectNumber(`${field}.priority`, priority);
   if (affinity !== undefined) expectString(`${field}.affinity`, affinity);
+  if (account !== undefined) expectString(`${field}.account`, account);
+  if (provider !== undefined) expectString(`${field}.provider`, provider);
   if (tags !== undefined) expectStringRecord(`${field}.tags`, tags);
   return value as CallOptions;
 }

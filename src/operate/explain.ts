@@ -56,6 +56,7 @@ const knownFields: { readonly [field in keyof Required<AcquireRequest>]: true } 
   priority: true,
   affinity: true,
   account: true,
+  only: true,
   isTrial: true,
   exclude: true,
   prefer: true,

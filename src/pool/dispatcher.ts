@@ -86,7 +86,7 @@ export class Dispatcher {
   }
 
   acquire(request: AcquireRequest, isNear = request.affinity !== undefined): Lease | Promise<Lease> {
-    const readySet = this.#readiness.readySets.for(request.model);
+    const readySet = this.#readiness.readySets.for(request.model, request.only);
     if (isNear) return this.#near().acquire(readySet, request, this.#stickyWait(request));
     if (readySet.waiting > 0) return this.#wait(readySet, request, undefined);
     const got = this.#asker.pick(readySet, request);
@@ -96,7 +96,7 @@ export class Dispatcher {
 
   /** Where a request stands, and takes nothing. */
   outlook(request: AcquireRequest): Outlook {
-    const readySet = this.#readiness.readySets.for(request.model);
+    const readySet = this.#readiness.readySets.for(request.model, request.only);
     readySet.wakeDue(this.#options.clock.monotonic());
     const home = request.affinity === undefined ? undefined : this.#near().homeOf(readySet, request);
     return { readySet, home, tokens: this.#tokens, reserveOptions: this.questions.request };
@@ -126,7 +126,7 @@ export class Dispatcher {
     return this.#unlessEnded(got, request).then((answer) => {
       if (answer instanceof Lease) return answer;
       // The answer may have shown that its model has a ready set of its own.
-      const own = readySet.coolsAlone ? readySet : this.#readiness.readySets.for(request.model);
+      const own = readySet.coolsAlone ? readySet : this.#readiness.readySets.for(request.model, request.only);
       return this.#wait(own, request, answer, arrival);
     });
   }
@@ -194,7 +194,7 @@ export class Dispatcher {
       isBeside: () =>
         exclude !== undefined ||
         account !== undefined ||
-        (this.#readiness.shared !== undefined && this.#readiness.readySets.for(model) !== readySet),
+        (this.#readiness.shared !== undefined && this.#readiness.readySets.for(model, request.only) !== readySet),
       isLike: (other) => !this.#pool.countsTokens && model === other.model && !other.isPinned,
     };
   }

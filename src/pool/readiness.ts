@@ -157,7 +157,7 @@ export class Readiness {
   availabilityOfModels(): readonly ModelStanding[] {
     const models: ModelStanding[] = [];
     for (const readySet of this.readySets) {
-      if (readySet.model === undefined) continue;
+      if (readySet.model === undefined || readySet.only !== undefined) continue;
       const { ready, limited, refused, wakeInMs } = this.availability(readySet);
       models.push({ model: readySet.model, ready, limited, refused, nextReadyInMs: wakeInMs });
     }

@@ -5,6 +5,7 @@ import type { Clock, Limit, Logger, Random, TokenEstimate } from "../types.ts";
 import type { PoolTerms } from "./keys/accounts.ts";
 import type { KeySource } from "./keys/key-config.ts";
 import type { KeyStore } from "./keys/key-store.ts";
+import type { OnlyThese } from "./ready/ready-set-parts.ts";
 import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
 
 /** Beside a rotator's options: where the fetch it is made for sends keys. */
@@ -175,6 +176,8 @@ export interface AcquireRequest {
   readonly affinity?: string | undefined;
   /** The account to be given, and no other: the one that holds what the request is about. Ignored when there is none of that name. */
   readonly account?: string | undefined;
+  /** Whose keys alone may serve it: an account's, a provider's, or both. There is nothing for it where no key is of these. */
+  readonly only?: OnlyThese | undefined;
   /** Nobody is told when there is nothing for it: something else will be tried. @internal */
   readonly isTrial?: boolean | undefined;
   /** Accounts not to be given again. */

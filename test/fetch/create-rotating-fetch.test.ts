@@ -198,7 +198,7 @@ describe("RotatingFetch.with", () => {
     [{ affinity: 5 }, "Expected `with.affinity` to be a non-empty string, got `5` (number)"],
     [
       { prio: 1 },
-      "Expected `with` to have only known fields, got `prio`. Known are deadline, priority, affinity, tags",
+      "Expected `with` to have only known fields, got `prio`. Known are deadline, priority, affinity, account, provider, tags",
     ],
     [undefined, "Expected `with` to be an object, got `undefined`"],
   ])("refuses %j", (options, message) => {

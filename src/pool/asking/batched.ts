@@ -93,12 +93,12 @@ export class Batched implements Asker {
   }
 
   /** Waits for what other processes know. What was learnt may have given the model a ready set of its own. */
-  #known(readySet: ReadySet, { model }: AcquireRequest, round: number): Awaitable<ReadySet> | undefined {
+  #known(readySet: ReadySet, { model, only }: AcquireRequest, round: number): Awaitable<ReadySet> | undefined {
     const { shared, host, options } = this.#parts;
     if (shared === undefined) return undefined;
     shared.look();
     const own = (): ReadySet => {
-      const found = readySet.coolsAlone ? readySet : host.readySets.for(model);
+      const found = readySet.coolsAlone ? readySet : host.readySets.for(model, only);
       if (found !== readySet) found.wakeDue(options.clock.monotonic());
       return found;
     };

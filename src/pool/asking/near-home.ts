@@ -67,8 +67,9 @@ export class NearHome {
 
 /** The same request, for one account only, which nobody is told of. */
 function pinnedTo(account: string, request: AskedRequest): AskedRequest {
-  const { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline, tags, origin } = request;
+  const { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline, tags, origin, only } =
+    request;
   const findModel = (shape: RequestShape): string | undefined => request.findModel?.(shape);
   const asked = { model, signal, tokens, priority, requestId, endsAt, endedBy, exclude, deadline };
-  return Object.assign(asked, { tags, origin, findModel, account, isTrial: true });
+  return Object.assign(asked, { tags, origin, only, findModel, account, isTrial: true });
 }

@@ -8,10 +8,19 @@ export interface Tier {
   readonly order: ReadyOrder;
 }
 
+/** Whose keys alone may serve a request. */
+export interface OnlyThese {
+  /** By its name. */
+  readonly account?: string | undefined;
+  /** By its name. */
+  readonly provider?: string | undefined;
+}
+
 /** What tells a ready set from others. */
 export interface ReadySetKind {
   readonly model?: string | undefined;
   readonly coolsAlone?: boolean | undefined;
+  readonly only?: OnlyThese | undefined;
   readonly accepts?: ((key: PooledKey) => boolean) | undefined;
 }
 

@@ -4,7 +4,7 @@ import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderedRequest, OrderingStrategy } from "../strategies/strategy.ts";
 import { type Availability, availability, type Parked } from "./availability.ts";
-import type { KnownCandidate, ReadySetKind, Tier } from "./ready-set-parts.ts";
+import type { KnownCandidate, OnlyThese, ReadySetKind, Tier } from "./ready-set-parts.ts";
 import { WakeHeap } from "./wake-heap.ts";
 
 /** Groups woken in one pick, so that a boundary at which all wake is not paid for by one request. */
@@ -23,6 +23,8 @@ export class ReadySet {
   readonly model: string | undefined;
   /** Is the ready set for this model alone, whose own cooldown stops it? */
   readonly coolsAlone: boolean;
+  /** Whose keys alone it holds; `undefined`: anybody's. */
+  readonly only: OnlyThese | undefined;
   /** How many requests wait in it; written by the wait queue. */
   waiting = 0;
   /** Is its order told of requests that end? */
@@ -51,13 +53,14 @@ export class ReadySet {
     pool: KeyPool,
     strategy: OrderingStrategy,
     context: OrderContext,
-    { model, coolsAlone = false, accepts }: ReadySetKind = {},
+    { model, coolsAlone = false, only, accepts }: ReadySetKind = {},
   ) {
     this.#pool = pool;
     this.#strategy = strategy;
     this.#context = context;
     this.model = model;
     this.coolsAlone = coolsAlone;
+    this.only = only;
     this.#accepts = accepts;
     for (const slot of pool.slots()) {
       // Of an account that nobody asked for yet, nothing is known that keeps it from serving.

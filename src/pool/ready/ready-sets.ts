@@ -5,6 +5,7 @@ import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import { ReadySet } from "./ready-set.ts";
+import type { OnlyThese, ReadySetKind } from "./ready-set-parts.ts";
 
 /** Model names come from outside: ready sets for them are capped. With many accounts a ready set is large, so fewer are kept. */
 const mostReadySets = 64;
@@ -76,17 +77,43 @@ export class ReadySets {
     return this.#pool.hasModelRules || this.#pool.modelLimits.length > 0 || this.#tellsApart;
   }
 
-  for(model: string | undefined): ReadySet {
+  for(model: string | undefined, only?: OnlyThese): ReadySet {
+    if (only !== undefined) return this.#of(only, model);
     if (model === undefined || !this.needModel) return this.general;
     const coolsAlone = this.#cooledModels.has(model);
     const isOwn = coolsAlone || this.#pool.hasModelRules;
     const limited = this.#pool.modelLimits.length === 0 ? "" : this.#limitsFor(model);
     if (!isOwn && limited === "") return this.general;
-    const name = isOwn ? `model ${model}` : limited;
+    return this.#named(isOwn ? `model ${model}` : limited, () => {
+      return { model, coolsAlone: isOwn, accepts: (key) => serves(key, model) };
+    });
+  }
+
+  /** Those of a model, whoever may serve it. */
+  *ofModel(model: string): Generator<ReadySet> {
+    yield this.for(model);
+    for (const readySet of this) if (readySet.only !== undefined && readySet.model === model) yield readySet;
+  }
+
+  /** The part of a request's ready set that it may be served from. */
+  #of(only: OnlyThese, model: string | undefined): ReadySet {
+    const { coolsAlone } = this.for(model);
+    const { account, provider } = only;
+    return this.#named(`only ${JSON.stringify([account, provider])} ${coolsAlone} ${model ?? ""}`, () => ({
+      model: this.for(model).model,
+      coolsAlone,
+      only,
+      accepts: (key) =>
+        (account === undefined || key.account.name === account) &&
+        (provider === undefined || key.account.provider.provider.name === provider) &&
+        (model === undefined || serves(key, model)),
+    }));
+  }
+
+  #named(name: string, kind: () => ReadySetKind): ReadySet {
     let readySet = this.#ofModels.get(name);
     if (readySet === undefined) {
-      const kind = { model, coolsAlone: isOwn, accepts: (key: PooledKey) => serves(key, model) };
-      readySet = new ReadySet(this.#pool, this.#strategy, this.#context, kind);
+      readySet = new ReadySet(this.#pool, this.#strategy, this.#context, kind());
       this.#ofModels.set(name, readySet);
       this.onlyGeneral = false;
       this.#made(readySet);

@@ -266,7 +266,7 @@ export class SharedCooldowns {
     const now = this.#now();
     this.#effects.coolOrigin(cooldown.scope, cooldown.until - cooldown.now);
     this.#effects.coolAddress(known, now);
-    for (const readySet of model === undefined ? readySets : [readySets.for(model)])
+    for (const readySet of model === undefined ? readySets : readySets.ofModel(model))
       this.#effects.park(readySet, known, target, now);
     return true;
   }
