@@ -151,7 +151,7 @@ export type CooldownSource = "authoritative" | "heuristic" | "credit" | "operato
 
 /**
  * Name of something that can be limited or cooled: `key:<provider>/<id>`, `account:<provider>/<name>`,
- * `model:<provider>/<account>|<model>`, `credential:<provider>/<fingerprint>`, `ip:<provider>/<egress>`, `provider:<origin>`. Opaque to a store. Never contains a secret.
+ * `model:<provider>/<account>|<model>`, `credential:<provider>/<fingerprint>`, `ip:<provider>/<egress>`, `provider:<origin>` (with `|<model>` for one that is overloaded there). Opaque to a store. Never contains a secret.
  */
 export type ScopeId = string;
 

@@ -101,6 +101,8 @@ export class AttemptHistory<A extends Answer> {
   waitedMs = 0;
   /** Has the stage of repeating on the same key been through? */
   repeated = false;
+  /** Endpoints that were in trouble. */
+  declare troubled: Set<string> | undefined;
   /** Monotonic time before which no further attempt is made, on an advisor's word. */
   waitUntil: number | undefined;
   /** The refusals so far, as advisors see them. */
@@ -136,6 +138,8 @@ export abstract class Call implements AcquireRequest {
   declare history: AttemptHistory<Answer> | undefined;
   /** Accounts that are not to be asked again. */
   declare exclude: Set<string> | undefined;
+  /** Endpoints in trouble, while another one is asked for: few calls ever have it. */
+  declare avoid?: ReadonlySet<string> | undefined;
   /** The key that is repeated on. */
   declare prefer: string | undefined;
   /** Overrides the rotator's `maxWaitMs` for the next acquire. */

@@ -130,7 +130,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
   #conclude(call: C, lease: Lease, found: Finding<A>): Step<A> {
     const { reply, error, classification, sent, elapsedMs, endsAt } = found;
     // Nobody else asks for it.
-    if (classification.scope === "model" || classification.limit !== undefined) lease.findModel(lease.provider.request);
+    const { scope, limit, kind } = classification;
+    if (scope === "model" || limit !== undefined || kind === "overloaded") lease.findModel(lease.provider.request);
     const outcome =
       classification.kind === "none" ? "success" : classification.kind === "aborted" ? "aborted" : "failure";
     const settled = this.#withinBounds(call, lease, classification);

@@ -1,6 +1,7 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { CallPort } from "../pool/pool-port.ts";
+import { endpointOf } from "../pool/ready/origin-cooldowns.ts";
 import type { Clock, Random } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import type { Answer, AttemptHistory, Call, Reply, Step, Transport } from "./call.ts";
@@ -60,9 +61,10 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       const history = call.history as AttemptHistory<A>;
       if (this.#parts.options.clock.monotonic() >= endsAt) return this.#parts.final.after(step, call);
       if (history.attempts >= this.#mostAttempts) return this.#spent(call, step);
-      if (step.next === "repeat" && history.repeated) return this.#parts.final.after(step, call);
       if (step.next === "repeat") {
-        step = await this.#repeat(call, step, endsAt);
+        const again = await this.#again(call, step, endsAt);
+        if (again === undefined) return this.#parts.final.after(step, call);
+        step = again;
         continue;
       }
       if (history.waitUntil !== undefined) {
@@ -186,6 +188,41 @@ export class FailoverWalk<C extends Call, A extends Answer> {
       throw error;
     }
     return good(this.#loop.succeeded(call, lease, answer, reply), lease);
+  }
+
+  /** At another origin at once, else on the same key after pauses; `undefined`: neither is left. */
+  async #again(call: C, failed: Step<A>, endsAt: number): Promise<Step<A> | undefined> {
+    const elsewhere = this.#parts.pool.keyEndpoints.hasOwnEndpoints
+      ? await this.#atAnotherOrigin(call, failed, endsAt)
+      : undefined;
+    return elsewhere ?? (call.history?.repeated ? undefined : this.#repeat(call, failed, endsAt));
+  }
+
+  /** Leaves an origin in trouble for one that was not seen in any, at once; `undefined`: no key with another one is ready. */
+  async #atAnotherOrigin(call: C, failed: Step<A>, endsAt: number): Promise<Step<A> | undefined> {
+    // What the call is about is known to one account only.
+    if (call.account !== undefined) return undefined;
+    const history = call.history as AttemptHistory<A>;
+    history.troubled ??= new Set();
+    history.troubled.add(endpointOf(failed.lease.key));
+    call.avoid = history.troubled;
+    call.exclude ??= new Set();
+    call.prefer = undefined;
+    call.maxWaitMs = 0;
+    call.isTrial = true;
+    let lease: Lease;
+    try {
+      lease = await this.#parts.pool.acquire(call);
+    } catch (error) {
+      if (!AllKeysExhaustedError.isInstance(error)) throw error;
+      return undefined;
+    } finally {
+      call.avoid = undefined;
+      call.maxWaitMs = undefined;
+      call.isTrial = false;
+    }
+    failed.reply?.discard();
+    return this.#attempt(call, lease, endsAt);
   }
 
   /** Repeats on the same key after pauses, then once on another account. */

@@ -43,22 +43,21 @@ export class FetchTransport implements Transport<FetchCall, Response> {
 
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
-    const { credential } = lease.provider;
-    const { route } = lease.key.config;
-    const { endpoints } = this.#options;
-    const { query, tokens } = credential;
-    if (query === undefined && tokens === undefined && route === undefined && !endpoints.keys.hasOwnEndpoints) {
-      return this.#fetch(call.url, initFor(call, placeCredential(call.headers, lease, credential), signal));
+    const { provider, key } = lease;
+    if (provider.hasOnePlace && key.config.route === undefined && !this.#options.endpoints.keys.hasOwnEndpoints) {
+      return this.#fetch(call.url, initFor(call, placeCredential(call.headers, lease, provider.credential), signal));
     }
-    const url = keyedUrl(call, lease, endpoints);
-    const init = initFor(call, keyedHeaders(call, lease), signal);
-    return url === call.url ? this.#fetch(url, init, route?.fetch) : this.#sendElsewhere(url, init, call, lease);
+    return this.#sendElsewhere(call, lease, signal);
   }
 
   /** What a key adds to the URL is nothing the caller's logs should hold. */
-  async #sendElsewhere(url: string, init: RequestInit, call: FetchCall, lease: Lease): Promise<Response> {
+  async #sendElsewhere(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
+    const own = lease.key.config.route?.fetch;
+    const url = keyedUrl(call, lease, this.#options.endpoints);
+    const init = initFor(call, keyedHeaders(call, lease), signal);
+    if (url === call.url) return this.#fetch(url, init, own);
     try {
-      return renamed(await this.#fetch(url, init, lease.key.config.route?.fetch), url, call.url, lease.secret);
+      return renamed(await this.#fetch(url, init, own), url, call.url, lease.secret);
     } catch (error) {
       throw withoutSecret(error, lease.secret);
     }

@@ -18,6 +18,8 @@ export class ProviderReading {
   readonly id: string;
   /** Where its credential goes. */
   readonly credential: CredentialPlacement;
+  /** Does every credential go into the same header? */
+  readonly hasOnePlace: boolean;
   /** Where requests say what they ask for. */
   readonly request: RequestShape;
   /** Reads the counters that its answers carry in headers; `undefined`: they carry none, or nobody knows how they are called. */
@@ -32,6 +34,7 @@ export class ProviderReading {
     this.provider = provider;
     this.id = idOfProvider(provider.name);
     this.credential = provider.credential;
+    this.hasOnePlace = provider.credential.query === undefined && provider.credential.tokens === undefined;
     this.request = provider.request ?? noShape;
     this.grammar = (provider.headers ?? []).length > 0 ? new HeaderGrammar(provider) : undefined;
     this.hidesErrorsIn = hidingPlaceOf(provider);

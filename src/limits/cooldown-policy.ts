@@ -88,7 +88,7 @@ export class CooldownPolicy {
         return cool(
           classification,
           startedAt,
-          scope === "ip" ? this.#addressOf(attempt.key) : originScope(attempt.origin),
+          scope === "ip" ? this.#addressOf(attempt.key) : originScope(attempt.origin, overloadedModel(kind, attempt)),
           providerBackoff,
         );
       default:
@@ -119,6 +119,11 @@ export class CooldownPolicy {
   #addressOf({ account, config }: ScopedKey): ScopeId {
     return addressScope(account.provider.id, config.route?.egress ?? this.#egress);
   }
+}
+
+/** Capacity is a model's mostly; other trouble is of the whole origin. */
+function overloadedModel(kind: Classification["kind"], { model }: ClassifiedAttempt): string | undefined {
+  return kind === "overloaded" ? model : undefined;
 }
 
 /** For as long as was stated, or by the schedule. */

@@ -37,9 +37,12 @@ export function addressScope(provider: string, egress: string): ScopeId {
   return `ip:${provider}/${egress}`;
 }
 
-/** Where requests go to: a provider in trouble is in trouble for everybody. */
-export function originScope(origin: string): ScopeId {
-  return `provider:${origin}`;
+/**
+ * Where requests go to: a provider in trouble is in trouble for everybody.
+ * @param model the one that is overloaded there @default all
+ */
+export function originScope(origin: string, model?: string | undefined): ScopeId {
+  return model === undefined ? `provider:${origin}` : `provider:${origin}|${model}`;
 }
 
 /** What a key is known by. */
@@ -55,17 +58,11 @@ export interface ScopedKey {
  * All that a key belongs to: a cooldown of any of these stops it.
  * @param model of a request, where it may cool down by itself
  */
-export function scopesOf(
-  { id, account, secret, config }: ScopedKey,
-  egress: string,
-  model: string | undefined,
-): ScopeId[] {
+export function scopesOf(key: ScopedKey, egress: string, model: string | undefined): ScopeId[] {
+  const { id, account, secret, config } = key;
   const { provider } = account;
-  const scopes = [
-    `key:${provider.id}/${id}`,
-    `account:${account.id}`,
-    `ip:${provider.id}/${config.route?.egress ?? egress}`,
-  ];
+  const from = config.route?.egress ?? egress;
+  const scopes = [`key:${provider.id}/${id}`, `account:${account.id}`, `ip:${provider.id}/${from}`];
   if (secret.fingerprint !== undefined) scopes.push(`credential:${provider.id}/${secret.fingerprint}`);
   if (model !== undefined) scopes.push(`model:${account.id}|${model}`);
   return scopes;
@@ -94,9 +91,16 @@ export function nameInScope(scope: ScopeId): string {
   return scope.slice(scope.indexOf(":") + 1);
 }
 
-/** The origin that a scope is about, where it is about one. */
-export function originIn(scope: ScopeId): string | undefined {
-  return scope.startsWith("provider:") ? nameInScope(scope) : undefined;
+/** Is this scope about an origin, or a model at one? */
+export function isOriginScope(id: string): boolean {
+  return id.startsWith("provider:");
+}
+
+/** The origin that such a scope is about, and the model. */
+export function originIn(scope: ScopeId): { readonly origin: string; readonly model: string | undefined } {
+  const name = nameInScope(scope);
+  const end = name.indexOf("|");
+  return end === -1 ? { origin: name, model: undefined } : { origin: name.slice(0, end), model: name.slice(end + 1) };
 }
 
 const withProvider = /^(key|account|model|credential|ip):[^/]*\//;

@@ -59,6 +59,7 @@ const knownFields: { readonly [field in keyof Required<AcquireRequest>]: true } 
   only: true,
   isTrial: true,
   exclude: true,
+  avoid: true,
   prefer: true,
   requestId: true,
   attempt: true,

@@ -3,6 +3,7 @@ import {
   accountScope,
   isKeyScope,
   isModelScope,
+  isOriginScope,
   keyScope,
   modelScope,
   nameInScope,
@@ -127,12 +128,19 @@ export class Cooldowns {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     // Only where keys have endpoints of their own is there another origin to prefer.
-    if (originIn(scope) === undefined) readiness.breakers.onCooled(account, key, { scope, forMs, source, reason });
-    else if (pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, forMs);
+    if (!isOriginScope(scope)) readiness.breakers.onCooled(account, key, { scope, forMs, source, reason });
+    else if (pool.hasOwnEndpoints) this.#openOrigin(scope, forMs, key);
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
-    if (!events.isHeard || (originIn(scope) !== undefined && this.#wasTold(state))) return;
+    if (!events.isHeard || (isOriginScope(scope) && this.#wasTold(state))) return;
     events.emit("key-cooled", { scope: shownId(scope), keyId: key.id, forMs: Math.ceil(forMs), source, reason });
+  }
+
+  #openOrigin(scope: string, forMs: number, key: PooledKey): void {
+    const { breakers, readySets } = this.#parts.readiness;
+    const { model } = originIn(scope);
+    if (model !== undefined) readySets.askForModels();
+    breakers.openOriginOf(key, model, forMs);
   }
 
   /** Is a cooldown of this origin under way that was told? Only one that begins after it is news. */
@@ -148,7 +156,7 @@ export class Cooldowns {
     const { readiness, events, pool } = this.#parts;
     const account = this.#accountOf(scope, key);
     if (account === key.account) key.endCooldown();
-    if (originIn(scope) !== undefined && pool.hasOwnEndpoints) readiness.breakers.openOriginOf(key, 0);
+    if (isOriginScope(scope) && pool.hasOwnEndpoints) this.#openOrigin(scope, 0, key);
     readiness.breakers.end(scope, account, key);
     readiness.wake(account.slot);
     if (events.isHeard) events.emit("key-recovered", { scope: shownId(scope), keyId: key.id });

@@ -1,6 +1,6 @@
 import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
-import { originIn } from "../limits/scopes.ts";
+import { isOriginScope } from "../limits/scopes.ts";
 import type { Reservation } from "../limits/store.ts";
 import type { LeaseFacts, LeaseResult } from "../ports.ts";
 import type { CooldownChange } from "../types.ts";
@@ -225,7 +225,7 @@ export class Lease {
 
   /** Did its failure put this key or its account into cooldown? One of a whole origin only orders keys. */
   get marked(): boolean {
-    return this.notes?.marks.some(({ scope }) => originIn(scope) === undefined) === true;
+    return this.notes?.marks.some(({ scope }) => !isOriginScope(scope)) === true;
   }
 
   /** A secret that was fetched for this lease alone. @internal */

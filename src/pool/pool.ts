@@ -42,6 +42,7 @@ export class Pool implements PoolPort {
   readonly observers: Observers;
   readonly switches: KeySwitches;
   readonly features: Features;
+  readonly keyEndpoints: KeyEndpoints;
   readonly #names: RequestNames;
   /** The first read of what takes its time; a failure leaves the next request to try again. */
   readonly #loading: SharedWork<void>;
@@ -68,6 +69,7 @@ export class Pool implements PoolPort {
     });
     this.registry = new KeyRegistry({ keys, clock, idSecret, terms: options });
     const { pool } = this.registry;
+    this.keyEndpoints = pool;
     if (keyStore !== undefined) this.registry.overrides = makeOverrides?.(this, keyStore);
     this.registry.open();
     this.switches = new KeySwitches(this);
@@ -179,10 +181,6 @@ export class Pool implements PoolPort {
 
   emit<Name extends keyof RotatorEvents>(name: Name, event: RotatorEvents[Name]): void {
     this.events.emit(name, event);
-  }
-
-  get keyEndpoints(): KeyEndpoints {
-    return this.registry.pool;
   }
 
   useProbeSender(send: SendProbe): void {

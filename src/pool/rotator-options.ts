@@ -182,6 +182,8 @@ export interface AcquireRequest {
   readonly isTrial?: boolean | undefined;
   /** Accounts not to be given again. */
   readonly exclude?: ReadonlySet<string> | undefined;
+  /** Endpoints whose keys are not to be given. @internal */
+  readonly avoid?: ReadonlySet<string> | undefined;
   /** The key to be given if it is ready. */
   readonly prefer?: string | undefined;
   /** Ties events of one request together. @default made up when somebody listens */

@@ -3,6 +3,7 @@ import type { KeyPool } from "../keys/key-pool.ts";
 import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import { availability } from "../ready/availability.ts";
 import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
+import { nextEndpointOf } from "../ready/origin-cooldowns.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 import type { Search } from "./search.ts";
@@ -11,8 +12,10 @@ import type { Search } from "./search.ts";
 const mostTooSmall = 64;
 /** And looks again after so long where there are more; milliseconds. */
 const lookAgainMs = 50;
-/** How many accounts are looked at for one whose origin is not open. */
-const mostWithOpenOrigin = 16;
+/** So many accounts are looked at for one whose origin is not in trouble, then so many times as many, and so many at most. */
+const firstLook = 16;
+const looksMore = 8;
+const mostLooked = 4096;
 
 /** Which account is next for a request, and which of its keys, by what the ready set believes. */
 export class Choice {
@@ -28,9 +31,9 @@ export class Choice {
 
   /** The account to ask next; -1: none. */
   slotFor(readySet: ReadySet, request: AcquireRequest, search: Search | undefined): number {
-    const { exclude, prefer, account } = request;
-    const isPlain = exclude === undefined && prefer === undefined && account === undefined;
-    if (isPlain && !this.#breakers.isAnyOriginOpen && (search === undefined || search.size === 0))
+    const { exclude, prefer, account, avoid } = request;
+    const isPlain = exclude === undefined && avoid === undefined && prefer === undefined && account === undefined;
+    if (isPlain && !this.#breakers.origins.isAny && (search === undefined || search.size === 0))
       return readySet.first(request);
     return this.#chosenSlot(readySet, request, search);
   }
@@ -44,11 +47,12 @@ export class Choice {
     most: number,
   ): PooledKey[] {
     const keys: PooledKey[] = [];
-    const any = this.#breakers.isAnyOriginOpen;
+    const any = this.#breakers.origins.isAny;
     const wanted = this.#preferredSlot(readySet, request, search);
-    const listed = this.#slotsFor(readySet, request, search, any ? most : width);
+    const looked = request.avoid !== undefined ? mostLooked : any ? Math.max(most, firstLook * looksMore) : width;
+    const listed = this.#slotsFor(readySet, request, search, looked);
     const slots = wanted === -1 ? listed : [wanted, ...listed.filter((slot) => slot !== wanted)];
-    for (const slot of any ? this.#openOriginsLast(slots, wanted) : slots) {
+    for (const slot of any ? this.#openOriginsLast(slots, wanted, request) : slots) {
       const key = this.keyOf(this.#pool.accountAt(slot), readySet, request);
       if (key !== undefined && keys.length < width) keys.push(key);
     }
@@ -56,9 +60,9 @@ export class Choice {
   }
 
   /** An open origin only comes after the others. */
-  #openOriginsLast(slots: readonly number[], wanted: number): readonly number[] {
-    const isLast = (slot: number): boolean =>
-      slot !== wanted && this.#breakers.isOriginOpen(this.#pool.accountAt(slot));
+  #openOriginsLast(slots: readonly number[], wanted: number, { model }: AcquireRequest): readonly number[] {
+    const { origins } = this.#breakers;
+    const isLast = (slot: number): boolean => slot !== wanted && origins.isOpen(this.#pool.accountAt(slot), model);
     return [...slots.filter((slot) => !isLast(slot)), ...slots.filter(isLast)];
   }
 
@@ -66,12 +70,19 @@ export class Choice {
   #chosenSlot(readySet: ReadySet, request: AcquireRequest, search: Search | undefined): number {
     const wanted = this.#preferredSlot(readySet, request, search);
     if (wanted !== -1) return wanted;
+    const { origins } = this.#breakers;
+    const most =
+      origins.isAny || request.avoid !== undefined ? Math.min(this.#pool.accountCount, mostLooked) : firstLook;
     let fallback = -1;
-    for (const slot of this.#slotsFor(readySet, request, search, mostWithOpenOrigin)) {
-      if (!this.#breakers.isOriginOpen(this.#pool.accountAt(slot))) return slot;
-      if (fallback === -1) fallback = slot;
+    for (let count = Math.min(firstLook, most); ; count = Math.min(count * looksMore, most)) {
+      const slots = this.#slotsFor(readySet, request, search, count);
+      for (const slot of slots) {
+        if (!origins.isOpen(this.#pool.accountAt(slot), request.model)) return slot;
+        if (fallback === -1) fallback = slot;
+      }
+      // All of them are at origins in trouble: others may come after, in later tiers too.
+      if (count >= most) return fallback;
     }
-    return fallback;
   }
 
   /** Of the account whose key is wanted, while it is ready; -1: there is none. */
@@ -84,13 +95,16 @@ export class Choice {
 
   /** Accounts of the ready set that a request may have, in order. */
   #slotsFor(readySet: ReadySet, request: AcquireRequest, search: Search | undefined, most: number): readonly number[] {
-    const { account, exclude } = request;
+    const { account, exclude, avoid } = request;
     const own = account === undefined ? undefined : this.#pool.accountOf(account);
     if (own !== undefined) return this.#ownSlot(readySet, own.slot, search);
     if (search === undefined || search.size === 0)
-      return this.#without(exclude, readySet.list((exclude?.size ?? 0) + most, request));
+      return this.#without(request, readySet.list((exclude?.size ?? 0) + most, request));
     // In the order of the beginning, listed once: every look at a strategy's order takes its time.
-    search.order ??= this.#without(exclude, readySet.list((exclude?.size ?? 0) + search.size + mostTooSmall, request));
+    search.order ??= this.#without(
+      request,
+      readySet.list((exclude?.size ?? 0) + search.size + (avoid === undefined ? mostTooSmall : mostLooked), request),
+    );
     const left = search.order.filter((slot) => !search.passes(slot) && serves(readySet, slot));
     if (left.length === 0 && search.size >= mostTooSmall) {
       search.noLaterThan(this.#clock.monotonic() + lookAgainMs);
@@ -103,8 +117,13 @@ export class Choice {
     return serves(readySet, slot) && search?.passes(slot) !== true ? [slot] : [];
   }
 
-  #without(exclude: ReadonlySet<string> | undefined, slots: readonly number[]): readonly number[] {
-    return exclude === undefined ? slots : slots.filter((slot) => !this.#pool.accountAt(slot).isIn(exclude));
+  #without({ exclude, avoid }: AcquireRequest, slots: readonly number[]): readonly number[] {
+    if (exclude === undefined && avoid === undefined) return slots;
+    return slots.filter((slot) => {
+      const account = this.#pool.accountAt(slot);
+      if (exclude !== undefined && account.isIn(exclude)) return false;
+      return avoid === undefined || !avoid.has(nextEndpointOf(account));
+    });
   }
 
   /** The account's next key that does not cool down; parks the account when there is none. */

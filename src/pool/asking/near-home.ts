@@ -6,7 +6,9 @@ import type { Account } from "../keys/pooled-key.ts";
 import { type AskedRequest, Lease } from "../lease.ts";
 import { Affinity } from "../ready/affinity.ts";
 import { availability } from "../ready/availability.ts";
+import type { CircuitBreakers } from "../ready/circuit-breakers.ts";
 import type { NotNow } from "../ready/not-now.ts";
+import { nextEndpointOf } from "../ready/origin-cooldowns.ts";
 import type { ReadySet } from "../ready/ready-set.ts";
 import type { AcquireRequest } from "../rotator-options.ts";
 
@@ -18,13 +20,18 @@ export interface Giver {
   acquire(request: AcquireRequest): Awaitable<Lease>;
 }
 
+export interface NearHomeHost {
+  readonly inFlight: number;
+  readonly breakers: CircuitBreakers;
+}
+
 /** Has requests of one conversation served where the last one was, while that account can. */
 export class NearHome {
   readonly #giver: Giver;
-  readonly #host: { readonly inFlight: number };
+  readonly #host: NearHomeHost;
   readonly #affinity: Affinity;
 
-  constructor(pool: KeyPool, host: { readonly inFlight: number }, giver: Giver) {
+  constructor(pool: KeyPool, host: NearHomeHost, giver: Giver) {
     this.#giver = giver;
     this.#host = host;
     this.#affinity = new Affinity(pool);
@@ -43,16 +50,21 @@ export class NearHome {
   }
 
   /** The account a conversation belongs to. */
-  homeOf(readySet: ReadySet, { affinity, account, exclude }: AcquireRequest): Account | undefined {
+  homeOf(readySet: ReadySet, request: AcquireRequest): Account | undefined {
+    const { affinity, account, exclude, avoid, model } = request;
     if (affinity === undefined || account !== undefined) return undefined;
+    const { origins } = this.#host.breakers;
     const mayServe = (of: Account): boolean =>
-      readySet.availabilityOf(of.slot) !== availability.absent && (exclude === undefined || !of.isIn(exclude));
+      readySet.availabilityOf(of.slot) !== availability.absent &&
+      (exclude === undefined || !of.isIn(exclude)) &&
+      avoid?.has(nextEndpointOf(of)) !== true &&
+      !origins.isOpen(of, model);
     return this.#affinity.accountFor(affinity, this.#host.inFlight, mayServe);
   }
 
   /** A key of this account: now, or as soon as a conversation may wait for it. */
   async #acquireAt(home: Account, readySet: ReadySet, request: AcquireRequest, waitMs: number): Promise<Lease | null> {
-    const trial = pinnedTo(home.name, request);
+    const trial = pinnedTo(home.id, request);
     const got = await this.#giver.pick(readySet, trial);
     if (got instanceof Lease) return got;
     if (waitMs <= 0) return null;

@@ -39,7 +39,7 @@ export class OneByOne implements Asker {
     for (;;) {
       const isAny =
         search === undefined &&
-        !breakers.isAnyOriginOpen &&
+        !breakers.origins.isAny &&
         request.exclude === undefined &&
         request.prefer === undefined &&
         request.account === undefined;

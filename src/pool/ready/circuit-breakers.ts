@@ -6,6 +6,7 @@ import { Addresses, type KnownWall } from "./addresses.ts";
 import { availability } from "./availability.ts";
 import { type Cooldown, isLeft, type Subject, subjectOf } from "./breaker-subjects.ts";
 import { CircuitBreaker, endsByProbe, probedWithinMs } from "./circuit-breaker.ts";
+import { endpointOf, OriginCooldowns } from "./origin-cooldowns.ts";
 import type { ReadySet } from "./ready-set.ts";
 
 /** Spreads the moments at which waiters try a key that comes back: up to this share of its cooldown, and at most so long. */
@@ -26,8 +27,7 @@ interface LetThrough {
 }
 
 /**
- * The breakers of a pool, in this process. One is made when something cools down, and dropped once it is closed. An open origin
- * refuses nothing: keys with another one come first.
+ * The breakers of a pool, in this process. One is made when something cools down, and dropped once it is closed.
  */
 export class CircuitBreakers {
   readonly #egress: string;
@@ -43,17 +43,17 @@ export class CircuitBreakers {
   /** How many are about addresses: then what one account gives back is another's chance. */
   ofAddresses = 0;
   #addresses: Addresses | undefined;
-  /** Until when origins are open, monotonic. */
-  readonly #origins = new Map<string, number>();
+  /** Origins in trouble, which only order keys. */
+  readonly origins: OriginCooldowns;
   /** How many there are; 0: nobody need look. */
   size = 0;
-  isAnyOriginOpen = false;
 
   /** @param egress names the address requests leave from, of keys that name none of their own */
   constructor(clock: Clock, random: Random, egress: string) {
     this.#egress = egress;
     this.#clock = clock;
     this.#random = random;
+    this.origins = new OriginCooldowns(clock);
   }
 
   /** How many of those that wait for a release are woken by one of another account: a permit of the address's may serve any. */
@@ -114,6 +114,7 @@ export class CircuitBreakers {
       const isLast = breaker.onGranted(now);
       if (breaker === this.#breakers.get(key.account)) isFull = isLast;
     }
+    if (this.origins.isAny) this.origins.onGranted(key, model, now);
     return isFull;
   }
 
@@ -122,6 +123,7 @@ export class CircuitBreakers {
    * @param mayBeWall it was refused, perhaps for the address: until that is known nobody else is let through in its place
    */
   onEnd({ key, request, startedAt }: LetThrough, isSuccess: boolean, mayBeWall: boolean): void {
+    if (this.origins.isAny) this.#onEndSomewhere(key, request.model, isSuccess, startedAt);
     const over = this.#over(key, request.model);
     const kept = mayBeWall && this.ofAddresses > 0 ? this.#breakers.get(this.#addressOf(key)) : undefined;
     for (const breaker of over) {
@@ -132,6 +134,11 @@ export class CircuitBreakers {
     for (const subject of this.#subjects(key, request.model)) {
       if (this.#breakers.get(subject)?.isClosed) this.#drop(subject);
     }
+  }
+
+  #onEndSomewhere(key: PooledKey, model: string | undefined, isSuccess: boolean, startedAt: number): void {
+    this.origins.onEnd(key, model, isSuccess, startedAt);
+    this.size = this.#breakers.size + this.origins.size;
   }
 
   /** A cooldown began that an answer to this process asked for. What a key alone is probed for shows when a store refuses it. */
@@ -207,27 +214,15 @@ export class CircuitBreakers {
     readySet.park(account.slot, wakeAt, isCredentialRefused ? availability.refused : availability.limited, freeAt);
   }
 
-  /** Opens the origin that a key's requests go to; 0: it is closed again. */
-  openOriginOf(key: PooledKey, forMs: number): void {
-    this.openOrigin(endpointOf(key), forMs);
+  /** Opens the origin that a key's requests go to, for one model or for all; 0: its trouble is over. */
+  openOriginOf(key: PooledKey, model: string | undefined, forMs: number): void {
+    this.openOrigin(endpointOf(key), model, forMs);
   }
 
   /** @param origin empty for that of keys without an endpoint of their own */
-  openOrigin(origin: string, forMs: number): void {
-    if (forMs > 0) this.#origins.set(origin, this.#clock.monotonic() + forMs);
-    else this.#origins.delete(origin);
-    this.isAnyOriginOpen = this.#origins.size > 0;
-  }
-
-  /** Is the origin open that the account's next request would go to? */
-  isOriginOpen({ keys, cursor }: Account): boolean {
-    if (!this.isAnyOriginOpen) return false;
-    const origin = endpointOf(keys[cursor % keys.length]);
-    const until = this.#origins.get(origin);
-    if (until === undefined) return false;
-    if (until > this.#clock.monotonic()) return true;
-    this.openOrigin(origin, 0);
-    return false;
+  openOrigin(origin: string, model: string | undefined, forMs: number): void {
+    this.origins.open(origin, model, forMs);
+    this.size = this.#breakers.size + this.origins.size;
   }
 
   /** Those that have a say in what is let through with this key. */
@@ -273,7 +268,7 @@ export class CircuitBreakers {
   }
 
   #count(subject: Subject, change: 1 | -1): void {
-    this.size = this.#breakers.size;
+    this.size = this.#breakers.size + this.origins.size;
     if (typeof subject === "object" && !("account" in subject)) {
       if (subject.slot >= this.#guarded.length) this.#grow(subject.slot);
       this.#guarded[subject.slot] = change === 1 ? 1 : 0;
@@ -290,9 +285,4 @@ export class CircuitBreakers {
     larger.set(this.#guarded);
     this.#guarded = larger;
   }
-}
-
-/** The origin of a key's own endpoint; empty when it uses the call's. */
-function endpointOf(key: PooledKey | undefined): string {
-  return key?.config.route?.baseURL?.origin ?? "";
 }

@@ -149,6 +149,11 @@ export class ReadySets {
     this.#cooledModels.set(model, true);
   }
 
+  /** From now on requests are asked for their models: one is in trouble. */
+  askForModels(): void {
+    this.#tellsApart = true;
+  }
+
   *[Symbol.iterator](): Generator<ReadySet> {
     yield this.general;
     for (const readySet of this.#ofModels.values()) yield readySet;

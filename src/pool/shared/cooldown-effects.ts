@@ -1,4 +1,4 @@
-import { isAddressScope, isKeyScope, originIn } from "../../limits/scopes.ts";
+import { isAddressScope, isKeyScope, isOriginScope, originIn } from "../../limits/scopes.ts";
 import type { ScopeId } from "../../types.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
 import type { PooledKey } from "../keys/pooled-key.ts";
@@ -53,14 +53,10 @@ export class CooldownEffects {
   }
 
   coolOrigin(scope: ScopeId, forMs: number): void {
-    const origin = originIn(scope);
-    if (origin === undefined || !this.#pool.hasOwnEndpoints) return;
-    for (const { config } of this.#pool.keys.values()) {
-      if (config.route?.baseURL?.origin !== origin) continue;
-      this.#host.breakers.openOrigin(origin, forMs);
-      return;
-    }
-    // Where keys without an endpoint of their own send to.
-    this.#host.breakers.openOrigin("", forMs);
+    if (!isOriginScope(scope) || !this.#pool.hasOwnEndpoints) return;
+    const { origin, model } = originIn(scope);
+    const isOwn = this.#pool.endpoints.some((endpoint) => endpoint.origin === origin);
+    // What is no key's own is where keys without an endpoint send to.
+    this.#host.breakers.openOrigin(isOwn ? origin : "", model, forMs);
   }
 }
