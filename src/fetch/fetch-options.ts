@@ -166,7 +166,7 @@ function rotatorPart(
 ): RotatorOptions & Addressed {
   const part = Object.entries(options).filter(([name]) => name in knownRotatorOptions);
   // A key store holds the keys of one address.
-  const address = { base: baseURL?.origin, own };
+  const address = { url: baseURL, base: baseURL?.origin, own };
   return { keys: options.keys, ...Object.fromEntries(part), [sentTo]: address };
 }
 

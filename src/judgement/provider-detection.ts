@@ -1,4 +1,5 @@
-import type { Provider } from "./provider.ts";
+import { unexpectedSecret } from "../checks.ts";
+import type { Protocol, Provider } from "./provider.ts";
 
 /**
  * The provider known to live at a base URL: by its host and, where a provider shares its hosts, by the path. The most
@@ -43,4 +44,29 @@ function hostRankOf(host: string, known: string): number {
 function pathRankOf(path: string, known: string): number {
   const start = known.endsWith("/") ? known.slice(0, -1) : known;
   return path === start || path.startsWith(`${start}/`) ? start.length + 2 : 0;
+}
+
+/** What a provider speaks at a base URL; empty: nobody knows. */
+export function protocolsAt({ protocols = [] }: Provider, baseURL: URL | undefined): readonly Protocol[] {
+  const path = `${baseURL?.pathname ?? ""}/`;
+  const here = protocols.filter((place) => place.path !== undefined && path.includes(`${place.path}/`));
+  const found = here.length > 0 ? here : protocols.filter((place) => place.path === undefined);
+  return found.map(({ protocol }) => protocol);
+}
+
+/** Holds keys of one pool to what all of them speak: the same request may go to any of them. */
+export class CommonProtocol {
+  #common: readonly Protocol[] = [];
+
+  /** @throws InvalidOptionsError for what speaks nothing that those before it do. */
+  expect(field: string, provider: Provider, baseURL: URL | undefined): void {
+    const spoken = protocolsAt(provider, baseURL);
+    if (spoken.length === 0) return;
+    const common = this.#common.length === 0 ? spoken : this.#common.filter((one) => spoken.includes(one));
+    if (common.length === 0) {
+      const wanted = `one that speaks what the other keys' speak (${this.#common.join(", ")}), or \`protocol\` to be "any"`;
+      throw unexpectedSecret(field, wanted, `"${provider.name}", which speaks ${spoken.join(", ")} there`);
+    }
+    this.#common = common;
+  }
 }

@@ -4,6 +4,7 @@ import type {
   CredentialPlacement,
   HeaderCounter,
   HealthProbe,
+  ProtocolPlace,
   Provider,
   RequestShape,
   ResourceShape,
@@ -170,6 +171,11 @@ const timeZone: Check = (field, value) => {
   expectTimeZone(field, value);
 };
 
+const protocolShape: Shape<ProtocolPlace> = {
+  protocol: oneOf(["openai", "anthropic", "gemini"]),
+  path: optional(path),
+};
+
 /** A check for every field of a provider. */
 export const providerShape: Shape<Provider> = {
   name: text,
@@ -177,6 +183,7 @@ export const providerShape: Shape<Provider> = {
   origins: listOf("origins", url),
   hosts: optional(listOf("hosts", host)),
   paths: optional(listOf("paths", path)),
+  protocols: optional(listOf("protocols", shaped(protocolShape))),
   baseURL: optional(url),
   credential,
   sharedBy: optional(sharedBy),

@@ -240,6 +240,16 @@ export interface StreamShape {
   readonly terminal: readonly string[];
 }
 
+/** The APIs that many providers speak: chat completions, messages, `generateContent`. */
+export type Protocol = "openai" | "anthropic" | "gemini";
+
+/** What a provider speaks at a base URL. */
+export interface ProtocolPlace {
+  readonly protocol: Protocol;
+  /** Only where the base URL's path has this in it, in whole segments; elsewhere what has no path holds. @default everywhere else */
+  readonly path?: string | undefined;
+}
+
 /** What the library knows of a provider: data, and what reads its answers. No code here does I/O. */
 export interface Provider {
   readonly name: string;
@@ -259,6 +269,11 @@ export interface Provider {
   readonly hosts?: readonly string[] | undefined;
   /** Paths, one of which a base URL on such a host must begin with to be recognised, in whole segments. @default any */
   readonly paths?: readonly string[] | undefined;
+  /**
+   * What it speaks, and below which paths where that differs: keys of several providers serve the same requests only where they speak
+   * the same. @default unknown
+   */
+  readonly protocols?: readonly ProtocolPlace[] | undefined;
   /** Base URL as the provider documents it. */
   readonly baseURL?: string | undefined;
   /**

@@ -120,13 +120,16 @@ function ownEgress(store: Store, random: Random): string {
 }
 
 /** Whose a key is, and what limits hold for it: a provider's own of the tier, and those of all keys. */
-function resolveTerms(provider: Provider, options: RotatorOptions & NamingProviders): PoolTerms {
+function resolveTerms(provider: Provider, options: RotatorOptions & NamingProviders & Addressed): PoolTerms {
   const own = readingOf(provider);
   const ofEveryKey = options.limits === undefined ? undefined : resolveLimits("limits", options.limits);
   const known = new Map([[own, limitsOfKey(tierLimits(provider, options.tier), ofEveryKey)]]);
   const find = options[namedProvider] ?? ((field: string, value: unknown) => resolveProvider(value, field));
+  const isAnyProtocol = options.protocol !== undefined && expectOneOf("protocol", options.protocol, ["any"]) === "any";
   return {
     ownProvider: own,
+    home: options[sentTo]?.url ?? (provider.baseURL === undefined ? undefined : new URL(provider.baseURL)),
+    isAnyProtocol,
     readProvider: (field, value) => {
       const found = find(field, value);
       return found === provider ? undefined : found;

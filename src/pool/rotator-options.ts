@@ -12,6 +12,8 @@ import type { OrderingStrategy, Strategy } from "./strategies/strategy.ts";
 export const sentTo = Symbol("sentTo");
 
 export interface Address {
+  /** The pool's base URL. */
+  readonly url?: URL | undefined;
   /** Origin that takes the place of the provider's. */
   readonly base?: string | undefined;
   /** Further origins. */
@@ -35,6 +37,11 @@ export interface RotatorOptions {
   readonly keys: KeySource | undefined;
   /** Whose keys these are. @default what holds for every API */
   readonly provider?: Provider | undefined;
+  /**
+   * `"any"`: keys may be of providers that speak different protocols, because each request fits all that `models` and `provider` send it
+   * to. @default the keys of a pool must speak the same, as far as presets tell
+   */
+  readonly protocol?: "any" | undefined;
   /** How the next key is chosen among those that are ready. @default one after the other */
   readonly strategy?: Strategy | undefined;
   /**
@@ -195,6 +202,7 @@ export interface AcquireRequest {
 export const knownRotatorOptions: { readonly [name in keyof Required<RotatorOptions>]: true } = {
   keys: true,
   provider: true,
+  protocol: true,
   strategy: true,
   tier: true,
   limits: true,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createRotatingFetch, defineProvider, KeyRotator, type RotatorOptions } from "../../src/index.ts";
+import type { ProviderName } from "../../src/named/presets.ts";
 import type { KeyBehaviour } from "../../src/testing/index.ts";
 import { chat, newSecret, startEmulator } from "../testing/emulator/fixture.ts";
 
@@ -173,5 +174,49 @@ describe("keys that say how they are sent", () => {
   it("are refused where neither they nor the pool have an address", () => {
     const keys = [newSecret(), { secret: newSecret(), baseURL: "https://one.example/v1" }];
     expect(() => createRotatingFetch({ keys })).toThrow(expect.objectContaining({ field: "baseURL" }));
+  });
+});
+
+describe("keys of providers that speak different protocols", () => {
+  const key = (provider: ProviderName, more: object = {}) => ({ secret: newSecret(), provider, ...more });
+
+  it.each<[string, RotatorOptions["keys"], string]>([
+    ["beside the pool's own", [newSecret(), newSecret(), key("anthropic")], "keys[2].provider"],
+    ["beside each other", [key("groq"), key("anthropic")], "keys[1].provider"],
+    ["at another base path", [key("openai"), key("gemini")], "keys[1].provider"],
+    ["of which one speaks both", [key("openrouter"), key("anthropic"), key("mistral")], "keys[2].provider"],
+  ])("are refused %s, with key and field", (_what, keys, field) => {
+    expect(() => createRotatingFetch({ provider: "openai", keys })).toThrow(
+      expect.objectContaining({ field, message: expect.stringContaining("speak") }),
+    );
+  });
+
+  it.each<[string, RotatorOptions["keys"], Partial<RotatorOptions>]>([
+    ["with `protocol`", [newSecret(), key("anthropic")], { protocol: "any" }],
+    ["where one speaks both", [key("openrouter"), key("anthropic")], {}],
+    [
+      "at a base path that speaks the other's",
+      [key("anthropic"), key("deepseek", { baseURL: "https://api.deepseek.com/anthropic" })],
+      {},
+    ],
+    [
+      "at a base path of its own for it",
+      [key("groq"), key("gemini", { baseURL: "https://generativelanguage.googleapis.com/v1beta/openai" })],
+      {},
+    ],
+    ["where nobody knows", [newSecret(), key("cohere")], {}],
+  ])("are taken %s", (_what, keys, options) => {
+    const provider = options.protocol === "any" ? "openai" : "generic";
+    expect(() => createRotatingFetch({ provider, baseURL: "https://llm.internal/v1", keys, ...options })).not.toThrow();
+  });
+
+  it("are refused by a function that lists them, when it is first read", async () => {
+    const fetch = createRotatingFetch({ provider: "openai", keys: async () => [newSecret(), key("anthropic")] });
+    await expect(fetch("https://api.openai.com/v1/models")).rejects.toThrow("keys[1].provider");
+  });
+
+  it("must be told of by the one word there is for it", () => {
+    const options = { provider: "openai", keys: newSecret(), protocol: "all" as "any" } as const;
+    expect(() => createRotatingFetch(options)).toThrow(expect.objectContaining({ field: "protocol" }));
   });
 });

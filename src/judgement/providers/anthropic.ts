@@ -15,6 +15,7 @@ const windowReset = { header: "anthropic-ratelimit-unified-reset", unit: "epoch-
 export const anthropic: Provider = {
   name: "anthropic",
   origins: ["https://api.anthropic.com"],
+  protocols: [{ protocol: "anthropic" }],
   baseURL: "https://api.anthropic.com/v1",
   credential: {
     header: "x-api-key",

@@ -11,6 +11,7 @@ export const azureOpenai: Provider = {
   name: "azure-openai",
   origins: [],
   hosts: [".openai.azure.com"],
+  protocols: [{ protocol: "openai" }],
   credential: {
     header: "api-key",
     // Tokens of Entra ID: https://learn.microsoft.com/azure/ai-services/openai/reference#authentication

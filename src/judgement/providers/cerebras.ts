@@ -8,6 +8,7 @@ import type { Provider } from "../provider.ts";
 export const cerebras: Provider = {
   name: "cerebras",
   origins: ["https://api.cerebras.ai"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://api.cerebras.ai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -16,6 +16,7 @@ export const cloudflareWorkersAi: Provider = {
   name: "cloudflare-workers-ai",
   origins: ["https://api.cloudflare.com"],
   paths: ["/client/v4/accounts/"],
+  protocols: [{ protocol: "openai", path: "/ai/v1" }],
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",
   tiers: { "text-generation": [{ requests: 300, per: "minute" }] },

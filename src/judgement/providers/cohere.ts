@@ -11,6 +11,7 @@ import type { Provider } from "../provider.ts";
 export const cohere: Provider = {
   name: "cohere",
   origins: ["https://api.cohere.com", "https://api.cohere.ai"],
+  protocols: [{ protocol: "openai", path: "/compatibility/v1" }],
   baseURL: "https://api.cohere.com/v2",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

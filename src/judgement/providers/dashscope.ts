@@ -21,6 +21,10 @@ export const dashscope: Provider = {
     "cn-hongkong.dashscope.aliyuncs.com",
     ".maas.aliyuncs.com",
   ],
+  protocols: [
+    { protocol: "openai", path: "/compatible-mode/v1" },
+    { protocol: "anthropic", path: "/apps/anthropic" },
+  ],
   baseURL: "https://dashscope.aliyuncs.com/compatible-mode/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

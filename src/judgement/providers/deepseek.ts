@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const deepseek: Provider = {
   name: "deepseek",
   origins: ["https://api.deepseek.com"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic", path: "/anthropic" }],
   baseURL: "https://api.deepseek.com",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -10,6 +10,7 @@ import type { Provider } from "../provider.ts";
 export const fireworks: Provider = {
   name: "fireworks",
   origins: ["https://api.fireworks.ai"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }],
   baseURL: "https://api.fireworks.ai/inference/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

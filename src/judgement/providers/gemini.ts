@@ -12,6 +12,7 @@ import type { Provider } from "../provider.ts";
 export const gemini: Provider = {
   name: "gemini",
   origins: ["https://generativelanguage.googleapis.com"],
+  protocols: [{ protocol: "gemini" }, { protocol: "openai", path: "/openai" }],
   baseURL: "https://generativelanguage.googleapis.com/v1beta",
   credential: {
     header: "x-goog-api-key",

@@ -11,6 +11,7 @@ import type { Provider } from "../provider.ts";
 export const githubModels: Provider = {
   name: "github-models",
   origins: ["https://models.github.ai"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://models.github.ai/inference",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

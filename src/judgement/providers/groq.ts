@@ -10,6 +10,7 @@ import type { Provider } from "../provider.ts";
 export const groq: Provider = {
   name: "groq",
   origins: ["https://api.groq.com"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://api.groq.com/openai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

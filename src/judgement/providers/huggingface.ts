@@ -12,6 +12,7 @@ import type { Provider } from "../provider.ts";
 export const huggingface: Provider = {
   name: "huggingface",
   origins: ["https://router.huggingface.co", "https://huggingface.co"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://router.huggingface.co/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

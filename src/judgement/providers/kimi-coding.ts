@@ -11,6 +11,7 @@ export const kimiCoding: Provider = {
   name: "kimi-coding",
   origins: ["https://api.kimi.com", "https://api.kimi.ai"],
   paths: ["/coding"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }],
   baseURL: "https://api.kimi.com/coding/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const litellmProxy: Provider = {
   name: "litellm-proxy",
   origins: [],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }, { protocol: "gemini" }],
   credential: { header: "authorization", scheme: "Bearer" },
   errors: [
     {

@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const minimax: Provider = {
   name: "minimax",
   origins: ["https://api.minimaxi.com", "https://api.minimax.io"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic", path: "/anthropic" }],
   baseURL: "https://api.minimaxi.com/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const mistral: Provider = {
   name: "mistral",
   origins: ["https://api.mistral.ai"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://api.mistral.ai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -12,6 +12,7 @@ export const modelscope: Provider = {
   name: "modelscope",
   origins: ["https://api-inference.modelscope.cn", "https://modelscope.cn"],
   hosts: ["api-inference.modelscope.cn"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }],
   baseURL: "https://api-inference.modelscope.cn/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -12,6 +12,7 @@ import type { Provider } from "../provider.ts";
 export const moonshot: Provider = {
   name: "moonshot",
   origins: ["https://api.moonshot.ai", "https://api.moonshot.cn"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic", path: "/anthropic" }],
   baseURL: "https://api.moonshot.ai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -10,6 +10,7 @@ import type { Provider } from "../provider.ts";
 export const newapiRelay: Provider = {
   name: "newapi-relay",
   origins: [],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }, { protocol: "gemini" }],
   credential: { header: "authorization", scheme: "Bearer" },
   errors: [
     {

@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const nvidiaNim: Provider = {
   name: "nvidia-nim",
   origins: ["https://integrate.api.nvidia.com"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://integrate.api.nvidia.com/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

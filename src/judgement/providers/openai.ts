@@ -12,6 +12,7 @@ export const openai: Provider = {
   name: "openai",
   origins: ["https://api.openai.com", "https://us.api.openai.com", "https://eu.api.openai.com"],
   hosts: ["api.openai.com", ".api.openai.com"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://api.openai.com/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -32,6 +32,7 @@ const keyLimit = {
 export const openrouter: Provider = {
   name: "openrouter",
   origins: ["https://openrouter.ai"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }],
   baseURL: "https://openrouter.ai/api/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

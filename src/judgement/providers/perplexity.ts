@@ -13,6 +13,7 @@ import type { Provider } from "../provider.ts";
 export const perplexity: Provider = {
   name: "perplexity",
   origins: ["https://api.perplexity.ai"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://api.perplexity.ai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -11,6 +11,7 @@ import type { Provider } from "../provider.ts";
 export const siliconflow: Provider = {
   name: "siliconflow",
   origins: ["https://api.siliconflow.cn", "https://api.siliconflow.com"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }],
   baseURL: "https://api.siliconflow.cn/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

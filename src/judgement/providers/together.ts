@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const together: Provider = {
   name: "together",
   origins: ["https://api.together.ai", "https://api.together.xyz"],
+  protocols: [{ protocol: "openai" }],
   baseURL: "https://api.together.ai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -13,6 +13,11 @@ export const vertex: Provider = {
   name: "vertex",
   origins: [],
   hosts: ["aiplatform.googleapis.com", "-aiplatform.googleapis.com"],
+  protocols: [
+    { protocol: "gemini" },
+    { protocol: "openai", path: "/endpoints/openapi" },
+    { protocol: "anthropic", path: "/publishers/anthropic" },
+  ],
   credential: { header: "authorization", scheme: "Bearer", query: "key" },
   sharedBy: "project",
   perModel: true,

@@ -8,6 +8,11 @@ import type { Provider } from "../provider.ts";
 export const volcengineArk: Provider = {
   name: "volcengine-ark",
   origins: ["https://ark.cn-beijing.volces.com"],
+  protocols: [
+    { protocol: "openai" },
+    { protocol: "anthropic", path: "/api/compatible" },
+    { protocol: "anthropic", path: "/api/coding" },
+  ],
   baseURL: "https://ark.cn-beijing.volces.com/api/v3",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

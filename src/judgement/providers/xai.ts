@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const xai: Provider = {
   name: "xai",
   origins: ["https://api.x.ai"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic" }],
   baseURL: "https://api.x.ai/v1",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

@@ -9,6 +9,7 @@ import type { Provider } from "../provider.ts";
 export const zhipu: Provider = {
   name: "zhipu",
   origins: ["https://open.bigmodel.cn", "https://api.z.ai"],
+  protocols: [{ protocol: "openai" }, { protocol: "anthropic", path: "/anthropic" }],
   baseURL: "https://open.bigmodel.cn/api/paas/v4",
   credential: { header: "authorization", scheme: "Bearer" },
   sharedBy: "account",

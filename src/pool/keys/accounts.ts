@@ -10,6 +10,10 @@ import type { Account, PooledKey } from "./pooled-key.ts";
 export interface PoolTerms {
   /** Whose keys are that name no provider of their own. */
   readonly ownProvider: ProviderReading;
+  /** Where they go that have no endpoint of their own. */
+  readonly home?: URL | undefined;
+  /** May keys speak what others do not? */
+  readonly isAnyProtocol?: boolean | undefined;
   /** Finds the provider that a key names. */
   readonly readProvider: ReadProvider;
   /** Limits that hold for every key of a provider. */

@@ -114,6 +114,7 @@ export function readKeys(
   list: KeyList<string> | undefined,
   fingerprint: (secret: string) => string,
   readProvider?: ReadProvider,
+  check?: (field: string, key: ListedKey) => void,
 ): ListedKey[] {
   const entries = toEntries(list);
   const keys: ListedKey[] = [];
@@ -134,6 +135,7 @@ export function readKeys(
       const field = `${entries.field(place)}.id`;
       throw new InvalidOptionsError(field, `Expected \`${field}\` to be unique, got one that an earlier key has`);
     }
+    check?.(entries.field(place), key);
     keys.push(key);
   }
   return keys;

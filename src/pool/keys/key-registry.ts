@@ -1,5 +1,6 @@
 import { atMost } from "../../clock.ts";
 import { InvalidOptionsError, KeySourceError } from "../../errors.ts";
+import { CommonProtocol } from "../../judgement/provider-detection.ts";
 import { isPromise } from "../../realms.ts";
 import type { Awaitable, Clock } from "../../types.ts";
 import type { PoolTerms } from "./accounts.ts";
@@ -178,7 +179,16 @@ export class KeyRegistry {
    * @throws InvalidOptionsError naming the entry and the field.
    */
   read(list: KeyList<string> | undefined): ListedKey[] {
-    return readKeys(list, this.fingerprint, this.readProvider);
+    const { ownProvider, home, isAnyProtocol } = this.#options.terms;
+    if (isAnyProtocol) return readKeys(list, this.fingerprint, this.readProvider);
+    const common = new CommonProtocol();
+    let isPlainSeen = false;
+    return readKeys(list, this.fingerprint, this.readProvider, (field, key) => {
+      const route = typeof key === "string" ? undefined : key.route;
+      if (route?.baseURL === undefined && isPlainSeen) return;
+      isPlainSeen ||= route?.baseURL === undefined;
+      common.expect(`${field}.provider`, (route?.provider ?? ownProvider).provider, route?.baseURL ?? home);
+    });
   }
 
   #ask(source: () => Awaitable<KeyList>): Promise<KeyList> {
