@@ -62,6 +62,8 @@ export type Dimension = "requests" | "tokens" | "inputTokens" | "outputTokens" |
 export interface AttemptSummary {
   /** The key's number in its pool: it tells nothing of the key itself. */
   readonly key: number;
+  /** Name of the key's provider. @default the pool has one */
+  readonly provider?: string | undefined;
   /** `"none"`: it was answered well. */
   readonly outcome: Kind;
   /** `null`: no answer came. */

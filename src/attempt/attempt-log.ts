@@ -57,10 +57,12 @@ export class AttemptLog {
     readonly requestId: string;
     readonly attempt: number;
     readonly keyId: string;
+    readonly provider: string;
     readonly tags: Readonly<Record<string, string>> | undefined;
   } {
     call.requestId ??= this.#pool.nameOf(call);
     const { requestId, tags } = call;
-    return { requestId, attempt: call.history?.attempts ?? 1, keyId: lease.keyId, tags };
+    const { name: provider } = lease.provider.provider;
+    return { requestId, attempt: call.history?.attempts ?? 1, keyId: lease.keyId, provider, tags };
   }
 }

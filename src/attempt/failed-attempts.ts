@@ -188,7 +188,15 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     const history = call.history as unknown as AttemptHistory<A>;
     history.waitedMs += lease.waitedMs;
     const elapsedMs = Math.ceil(finding.elapsedMs);
-    history.tried.push({ key: lease.ordinal, outcome: classification.kind, status: reply?.status ?? null, elapsedMs });
+    const key = lease.ordinal;
+    const whose = this.#pool.providers.length > 1 ? lease.provider.provider.name : undefined;
+    history.tried.push({
+      key,
+      provider: whose,
+      outcome: classification.kind,
+      status: reply?.status ?? null,
+      elapsedMs,
+    });
     history.lastError = error;
     history.lastReply = reply;
     history.lastFailedAt = reply === undefined ? "error" : "reply";

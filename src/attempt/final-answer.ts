@@ -1,5 +1,6 @@
 import { AllKeysExhaustedError } from "../errors.ts";
 import type { Provider } from "../judgement/provider.ts";
+import type { ProviderReading } from "../judgement/provider-reading.ts";
 import { isForLimits } from "../pool/exhaustion.ts";
 import type { Lease } from "../pool/lease.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
@@ -13,6 +14,8 @@ export interface FinalAnswerOptions<A> {
   readonly onExhausted: OnExhausted<A>;
   /** How the API that callers speak writes its errors. @default as OpenAI does */
   readonly errorShape: Provider["errorShape"];
+  /** Whose keys there are. */
+  readonly providers: () => readonly ProviderReading[];
   /** Say in a header of every answer how it came about? */
   readonly trace: boolean;
   readonly clock: Clock;
@@ -43,7 +46,8 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     if (!this.#options.trace) return undefined;
     const answeredAt = lease.answeredAt === 0 ? this.#options.clock.monotonic() : lease.answeredAt;
     const elapsedMs = Math.ceil(answeredAt - lease.startedAt);
-    const last: AttemptSummary = { key: lease.ordinal, outcome: "none", status, elapsedMs };
+    const provider = this.#options.providers().length > 1 ? lease.provider.provider.name : undefined;
+    const last: AttemptSummary = { key: lease.ordinal, provider, outcome: "none", status, elapsedMs };
     return { [traceHeader]: traceOf([...(call.history?.tried ?? []), last]) };
   }
 

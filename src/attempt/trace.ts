@@ -11,7 +11,14 @@ export function traceOf(tried: readonly AttemptSummary[]): string {
   return tried.map(textOf).join(", ");
 }
 
-function textOf({ key, outcome, status, elapsedMs }: AttemptSummary): string {
+/** As a token of a structured field, or as a string where it cannot be one. */
+function tokenOf(text: string): string {
+  if (/^[A-Za-z*][\w!#$%&'*+.^`|~:/-]*$/.test(text)) return text;
+  return `"${text.replaceAll(/[^\x20-\x7e]/g, "?").replaceAll(/["\\]/g, "\\$&")}"`;
+}
+
+function textOf({ key, provider, outcome, status, elapsedMs }: AttemptSummary): string {
+  const whose = provider === undefined ? "" : `;provider=${tokenOf(provider)}`;
   const answered = status === null ? "" : `;status=${status}`;
-  return `key-${key};outcome=${outcome === "none" ? "success" : outcome}${answered};ms=${elapsedMs}`;
+  return `key-${key}${whose};outcome=${outcome === "none" ? "success" : outcome}${answered};ms=${elapsedMs}`;
 }

@@ -36,6 +36,7 @@ export function createCallingLoop<C extends ShowableCall, A extends Answer>(
     random,
     maxWaitMs,
     // What callers are told is a matter of the API they speak.
+    providers,
     errorShape: pool.provider.errorShape,
     pins: pinsOver(pool.options.store, { providers, failed }),
     affinityOf: shownTo(options.affinity, providers),

@@ -12,6 +12,8 @@ import type { LearntLimit } from "../types.ts";
 
 export interface KeyExplanation {
   readonly id: string;
+  /** Name of its provider: the same account at two providers is two. @default the pool has one */
+  readonly provider?: string | undefined;
   readonly account: string;
   /** `null`: it could serve now. */
   readonly reason: string | null;
@@ -89,7 +91,9 @@ export async function explain(owner: PoolOwner, request: AcquireRequest = {}): P
     const learnt = features.limits
       .of(key.account.id)
       .filter(({ model }) => own === null || model === null || model === own);
-    keys.push({ id: key.id, account: key.account.name, ...verdict, learnt });
+    const { id, account } = key;
+    const provider = port.providers.length > 1 ? account.provider.provider.name : undefined;
+    keys.push({ id, provider, account: account.name, ...verdict, learnt });
   }
   return { ...choiceOf(request, parts, free), strategy, keys };
 }

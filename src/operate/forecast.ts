@@ -7,6 +7,8 @@ import type { Dimension } from "../types.ts";
 
 /** What is left of a limit for one account or key. */
 export interface AccountForecast {
+  /** Name of its provider. */
+  readonly provider: string;
   readonly account: string;
   /** The key, where the limit counts each key apart; else `null`. */
   readonly keyId: string | null;
@@ -44,6 +46,7 @@ export interface Forecast {
 }
 
 interface Counted extends LimitedBucket {
+  readonly provider: string;
   readonly account: string;
   readonly keyId: string;
 }
@@ -82,7 +85,8 @@ function bucketsOf(pool: KeyPool, tracker: PoolLimits): Counted[] {
     for (const limited of tracker.bucketsOf(key)) {
       if (seen.has(limited.bucket.id)) continue;
       seen.add(limited.bucket.id);
-      counted.push({ ...limited, account: key.account.name, keyId: key.id });
+      const { name, provider } = key.account;
+      counted.push({ ...limited, provider: provider.provider.name, account: name, keyId: key.id });
     }
   }
   return counted;
@@ -101,6 +105,7 @@ function forecastLimit(group: readonly { counted: Counted; state: BucketState }[
   const { template, model = null } = (group[0] as { counted: Counted }).counted;
   const { id, dimension, models = null, scope } = template;
   const accounts = group.map(({ counted, state }) => ({
+    provider: counted.provider,
     account: counted.account,
     keyId: scope === "key" ? counted.keyId : null,
     limit: counted.bucket.limit,

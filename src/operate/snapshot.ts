@@ -43,6 +43,8 @@ export interface KeyFacts {
   readonly ordinal: number;
   /** The key's two ends; `null` for a secret not fetched yet. */
   readonly masked: string | null;
+  /** Name of its provider. The same account at two providers is two. */
+  readonly provider: string;
   readonly account: string;
   readonly enabled: boolean;
   /**
@@ -159,7 +161,10 @@ function standingOf(
 ): Pick<PoolSnapshot, "accounts" | "ready" | "limited" | "refused" | "disabled" | "nextReadyInMs"> {
   const counts = { ready: 0, limited: 0, refused: 0, disabled: 0 };
   const byAccount = new Map<string, KeySnapshot[]>();
-  for (const key of keys) byAccount.set(key.account, [...(byAccount.get(key.account) ?? []), key]);
+  for (const key of keys) {
+    const account = JSON.stringify([key.provider, key.account]);
+    byAccount.set(account, [...(byAccount.get(account) ?? []), key]);
+  }
   const dueIn: number[] = [];
   for (const own of byAccount.values()) {
     const is = (...states: KeySnapshot["state"][]): boolean => own.some(({ state }) => states.includes(state));
@@ -229,6 +234,7 @@ function factsOf(key: PooledKey, clock: Clock): KeyFacts {
     id: key.id,
     ordinal: key.ordinal,
     masked: secret === undefined ? null : maskSecret(secret),
+    provider: key.account.provider.provider.name,
     account: key.account.name,
     enabled: key.enabled,
     disabledReason: key.enabled ? null : (key.troubles.offReason ?? null),

@@ -11,6 +11,8 @@ export interface RotatorEvents {
     readonly requestId: string;
     readonly attempt: number;
     readonly keyId: string;
+    /** Name of its provider. */
+    readonly provider: string;
     readonly account: string;
     /** Milliseconds the request has waited inside for a key. */
     readonly waitedMs: number;
@@ -20,6 +22,7 @@ export interface RotatorEvents {
     readonly requestId: string;
     readonly attempt: number;
     readonly keyId: string;
+    readonly provider: string;
     readonly status: number;
     /** Milliseconds to response headers. */
     readonly elapsedMs: number;
@@ -44,6 +47,7 @@ export interface RotatorEvents {
     readonly requestId: string;
     readonly attempt: number;
     readonly keyId: string;
+    readonly provider: string;
     /** `null`: no answer came. Below 300: the error stood inside a success. */
     readonly status: number | null;
     readonly kind: Kind;

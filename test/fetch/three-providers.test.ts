@@ -142,9 +142,9 @@ describe("one pool of three providers", () => {
         const [first, second, third] = providers as [EmulatedProvider, EmulatedProvider, EmulatedProvider];
         if (trouble === "refusing") await first.leave();
         else first.trouble = () => trouble;
-        const ask = poolOf(providers);
+        const ask = poolOf(providers, { trace: true });
         const began = performance.now();
-        const { status, text } = await ask(stream ? { stream } : {});
+        const { status, text, trace } = await ask(stream ? { stream } : {});
         expect(performance.now() - began).toBeLessThan(1000);
         expect([status, text.includes(`from ${second.name}`)]).toEqual([200, true]);
         expect([first.seen.length, second.seen.length, third.seen.length]).toEqual([
@@ -152,6 +152,11 @@ describe("one pool of three providers", () => {
           1,
           0,
         ]);
+        expect(trace?.replaceAll(/;ms=\d+/g, "")).toMatch(
+          new RegExp(
+            `^key-1;provider=${first.name};outcome=\\w+(;status=\\d+)?, key-2;provider=${second.name};outcome=success`,
+          ),
+        );
         expect(second.seen[0]?.url).toBe(`${paths[second.name]}/chat/completions`);
       }
     },
@@ -170,5 +175,36 @@ describe("one pool of three providers", () => {
     }
     expect(statuses.filter((status) => status !== 200)).toEqual([]);
     expect(statuses).toHaveLength(300);
+  });
+});
+
+describe("accounts of one name at several providers", () => {
+  it("are told apart wherever they are told of", async () => {
+    const providers = await started("groq", "mistral");
+    const keys = providers.map((each) => each.key({ account: "acme" }));
+    const limits = [{ requests: 1, per: "hour" }] as const;
+    const { rotator } = createRotatingFetch({ baseURL: "https://llm.internal/v1", keys, limits, maxWaitMs: 0 });
+    const lease = await rotator.acquire();
+    const [one, other] = [
+      ["groq", "acme"],
+      ["mistral", "acme"],
+    ];
+    const named = (each: { readonly provider?: string | undefined; readonly account: string }) => [
+      each.provider,
+      each.account,
+    ];
+    const explained = await rotator.explain();
+    expect(explained.keys.map((each) => [...named(each), each.by])).toEqual([
+      [...(one as string[]), "account:acme#requests-hour-rolling"],
+      [...(other as string[]), null],
+    ]);
+    const { keys: shown, accounts, ready, limited } = await rotator.snapshot();
+    expect([shown.map(named), accounts, ready, limited]).toEqual([[one, other], 2, 1, 1]);
+    const [forecast] = (await rotator.forecast()).limits;
+    expect(forecast?.accounts.map((each) => [...named(each), each.left])).toEqual([
+      [...(one as string[]), 0],
+      [...(other as string[]), 1],
+    ]);
+    lease.settle({ outcome: "success" });
   });
 });

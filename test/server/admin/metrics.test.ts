@@ -68,7 +68,15 @@ describe("GET /metrics", () => {
 
   it("counts failures by kind, cooldowns by source and requests without a key", async () => {
     const made = rig();
-    const failed = { requestId: "r", attempt: 1, keyId: "k", status: 429, scope: "key", retryAfterMs: null } as const;
+    const failed = {
+      requestId: "r",
+      attempt: 1,
+      keyId: "k",
+      provider: "generic",
+      status: 429,
+      scope: "key",
+      retryAfterMs: null,
+    } as const;
     for (const kind of ["rate_limit", "rate_limit", "timeout"] as const) {
       portOf(made.rotator).emit("attempt-failed", { ...failed, kind, failover: true, elapsedMs: 1, tags: undefined });
     }

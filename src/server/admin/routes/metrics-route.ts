@@ -95,11 +95,13 @@ function addPool(text: MetricText, readings: readonly Reading[]): void {
 }
 
 function addKeys(text: MetricText, readings: readonly Reading[]): void {
-  const shown = readings.flatMap(({ channel, pool }) =>
-    pool.keys
-      .slice(0, mostKeySeries)
-      .map((key) => ({ key, labels: { channel: channel.id, key: key.id, account: key.account } })),
-  );
+  const shown = readings.flatMap(({ channel, pool }) => {
+    // Where keys are of several providers, accounts of one name are told apart.
+    const isMixed = new Set(pool.keys.map(({ provider }) => provider)).size > 1;
+    const labelsOf = ({ id, provider, account }: KeySnapshot) =>
+      isMixed ? { channel: channel.id, key: id, provider, account } : { channel: channel.id, key: id, account };
+    return pool.keys.slice(0, mostKeySeries).map((key) => ({ key, labels: labelsOf(key) }));
+  });
   const each = (value: (key: KeySnapshot) => number): readonly Sample[] =>
     shown.map(({ key, labels }) => [labels, value(key)]);
   text
