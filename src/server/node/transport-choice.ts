@@ -53,12 +53,10 @@ async function throughPackage(
   }
 }
 
-function through(
-  dispatcher: Dispatching,
-  { endpoints, idleTimeoutMs }: ResolvedCallingOptions,
-  mayFollow: MayFollow,
-): NodeTransport {
-  return new UndiciTransport({ dispatcher, endpoints, idleTimeoutMs, mayFollow });
+function through(dispatcher: Dispatching, calling: ResolvedCallingOptions, mayFollow: MayFollow): NodeTransport {
+  const { endpoints, idleTimeoutMs } = calling;
+  const own = throughFetch(calling, mayFollow);
+  return new UndiciTransport({ dispatcher, endpoints, idleTimeoutMs, mayFollow, throughFetch: own });
 }
 
 function throughFetch(

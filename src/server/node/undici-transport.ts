@@ -38,6 +38,8 @@ export interface UndiciTransportOptions {
   readonly endpoints: Endpoints;
   /** Which redirects are followed; others are handed over. */
   readonly mayFollow: (url: string) => boolean;
+  /** For keys that are sent through a `fetch` of their own. */
+  readonly throughFetch: Transport<ProxiedCall, NodeAnswer>;
   /** Milliseconds; @default undici's own */
   readonly idleTimeoutMs: number | undefined;
 }
@@ -58,6 +60,7 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
   }
 
   send(call: ProxiedCall, lease: Lease, signal: AbortSignal | undefined): Promise<NodeAnswer> {
+    if (lease.key.config.route?.fetch !== undefined) return this.#options.throughFetch.send(call, lease, signal);
     call.secrets.add(lease.secret);
     return this.#dispatch(this.#outgoing(call, lease), signal);
   }
@@ -68,6 +71,8 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
     first: NodeAnswer,
     signal: AbortSignal | undefined,
   ): Promise<NodeAnswer> {
+    if (lease.key.config.route?.fetch !== undefined)
+      return this.#options.throughFetch.follow(call, lease, first, signal);
     let answer = first;
     let outgoing = this.#outgoing(call, lease);
     for (let hops = 0; isRedirect(answer.status); hops++) {
