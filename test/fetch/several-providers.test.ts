@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { createRotatingFetch, defineProvider, KeyRotator, type RotatorOptions } from "../../src/index.ts";
+import {
+  createRotatingFetch,
+  defineProvider,
+  KeyRotator,
+  MemoryKeyStore,
+  type RotatorOptions,
+} from "../../src/index.ts";
 import type { ProviderName } from "../../src/named/presets.ts";
 import type { KeyBehaviour } from "../../src/testing/index.ts";
 import { chat, newSecret, startEmulator } from "../testing/emulator/fixture.ts";
@@ -218,5 +224,37 @@ describe("keys of providers that speak different protocols", () => {
   it("must be told of by the one word there is for it", () => {
     const options = { provider: "openai", keys: newSecret(), protocol: "all" as "any" } as const;
     expect(() => createRotatingFetch(options)).toThrow(expect.objectContaining({ field: "protocol" }));
+  });
+});
+
+describe("a key of another provider that an operator brings", () => {
+  it("is one of that provider in the next process too, and is kept without its secret where its provider has no known name", async () => {
+    const keyStore = new MemoryKeyStore({ storeSecrets: true });
+    const options = { provider: "openai" as const, keys: [newSecret()], keyStore };
+    const before = createRotatingFetch(options);
+    const [named, unnamed] = [newSecret(), newSecret()];
+    before.rotator.add({
+      id: "named",
+      secret: named,
+      provider: "groq",
+      credential: { header: "x-key" },
+      egress: "tunnel",
+    });
+    before.rotator.add({ id: "unnamed", secret: unnamed, provider: own, baseURL: "https://gateway.example/v1" });
+    await before.rotator.flushed();
+    const sent: [string, string | null][] = [];
+    const network = async (url: string, init: RequestInit = {}): Promise<Response> => {
+      sent.push([url, new Headers(init.headers).get("x-key")]);
+      return Response.json({});
+    };
+    const after = createRotatingFetch({ ...options, fetch: network });
+    const { keys } = await after.rotator.snapshot();
+    expect(keys.map(({ id, provider, state }) => [id, provider, state]).slice(1)).toEqual([
+      ["named", "groq", "ready"],
+      ["unnamed", "openai", "disabled"],
+    ]);
+    for (let call = 0; call < 2; call++) await after("https://api.openai.com/v1/models");
+    expect(sent[1]).toEqual(["https://api.groq.com/openai/v1/models", named]);
+    expect(JSON.stringify(await keyStore.load())).not.toContain(unnamed);
   });
 });

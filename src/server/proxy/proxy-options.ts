@@ -20,7 +20,7 @@ import { confinedPath } from "./proxy-path.ts";
 export interface ProxyingOptions {
   /**
    * Base URL that requests are sent below: the path of a request, without `basePath`, is put behind its path.
-   * @default the base URL of the `provider`
+   * @default the base URL of the `provider`; none is needed where each key has an endpoint of its own
    */
   readonly target?: string | URL | undefined;
   /**
