@@ -1,3 +1,4 @@
+import { picksByHand } from "../picks-by-hand.ts";
 import { acquiring } from "./acquiring.ts";
 import { firstTouch } from "./first-touch.ts";
 import { indexPicks } from "./index-picks.ts";
@@ -7,6 +8,7 @@ import { minuteBoundary } from "./minute-boundary.ts";
 export async function picking(): Promise<void> {
   await indexPicks();
   await acquiring();
+  await picksByHand();
   await firstTouch();
   minuteBoundary();
 }
