@@ -51,6 +51,8 @@ interface ExhaustedDetails {
   readonly reasons: BlockedReasons;
   /** The account a request belongs to. */
   readonly account?: string | undefined;
+  /** What it asked for, where no key serves that, and what there is. */
+  readonly unserved?: { readonly model: string; readonly models: readonly string[] } | undefined;
   readonly cause?: unknown;
 }
 
@@ -99,7 +101,15 @@ const inWords: { readonly [reason in keyof BlockedReasons]-?: (count: number) =>
   store: () => "kept back, as the store cannot be asked",
 };
 
-function exhaustedMessage({ retryAfterMs, reasons, account, cause }: ExhaustedDetails): string {
+/** A message lists so many names at most. */
+const mostNamed = 50;
+
+function exhaustedMessage({ retryAfterMs, reasons, account, unserved, cause }: ExhaustedDetails): string {
+  if (unserved !== undefined) {
+    const { model, models } = unserved;
+    const more = models.length > mostNamed ? `, and ${models.length - mostNamed} more` : "";
+    return `No API key serves the model "${model}". There are: ${models.slice(0, mostNamed).join(", ")}${more}.`;
+  }
   const counted = Object.entries(reasons)
     .filter(([, count]) => count > 0)
     .map(([reason, count]) => `${count} ${inWords[reason as keyof BlockedReasons](count)}`)

@@ -34,7 +34,7 @@ export interface LeaseFacts {
   readonly accountId: string;
   /** The provider's name. */
   readonly provider: string;
-  /** Looked for in the request when it is asked for; `undefined`: it names none. */
+  /** As its provider knows it. Looked for in the request when it is asked for; `undefined`: it names none. */
   readonly model: string | undefined;
   /** Where the request goes; empty where nobody said so. */
   readonly origin: string;
@@ -157,7 +157,10 @@ export type CallOutcome = "served" | "cached" | "passed_on" | "aborted" | "never
 export interface EndedCall {
   readonly requestId: string;
   readonly outcome: CallOutcome;
+  /** As the request names it. */
   readonly model: string | undefined;
+  /** As the provider of the last attempt knows it. */
+  readonly realModel: string | undefined;
   /** The request's path, without its query. */
   readonly path: string;
   /** Of the last attempt; `null`: there was none. */

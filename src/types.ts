@@ -70,6 +70,8 @@ export interface AttemptSummary {
   readonly status: number | null;
   /** Milliseconds to response headers, or to the failure. */
   readonly elapsedMs: number;
+  /** What the request calls its model, and the name it was sent under. @default the key renames none */
+  readonly renamed?: { readonly model: string; readonly realModel: string } | undefined;
 }
 
 /** The judgement on one answer. Decisions follow `failover`, `scope` and `disableKey`; `kind` is for reporting. */

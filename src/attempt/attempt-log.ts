@@ -58,11 +58,15 @@ export class AttemptLog {
     readonly attempt: number;
     readonly keyId: string;
     readonly provider: string;
+    readonly model: string | undefined;
+    readonly realModel: string | undefined;
     readonly tags: Readonly<Record<string, string>> | undefined;
   } {
     call.requestId ??= this.#pool.nameOf(call);
     const { requestId, tags } = call;
+    const { keyId, model: realModel } = lease;
     const { name: provider } = lease.provider.provider;
-    return { requestId, attempt: call.history?.attempts ?? 1, keyId: lease.keyId, provider, tags };
+    const attempt = call.history?.attempts ?? 1;
+    return { requestId, attempt, keyId, provider, model: call.model ?? realModel, realModel, tags };
   }
 }

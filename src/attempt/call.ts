@@ -196,8 +196,11 @@ export abstract class Call implements AcquireRequest {
   /** The body as far as it is text. */
   abstract readonly text: string | undefined;
 
-  /** Unpacks or fetches what has to be before anything can be found in the body. `undefined`: nothing is left to do. */
-  abstract makeReadable(): Promise<void> | undefined;
+  /**
+   * Unpacks or fetches what has to be before anything can be found in the body. `undefined`: nothing is left to do.
+   * @param pool where it renames models, only all of the body will do, as it may be written anew
+   */
+  abstract makeReadable(pool: { readonly renamesModels: boolean } | undefined): Promise<void> | undefined;
 
   /** Why nothing can be found in the body; `undefined`: it can be, or there is none. */
   abstract readonly unreadable: RotatorEvents["model-unknown"]["reason"] | undefined;

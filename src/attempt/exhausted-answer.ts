@@ -14,6 +14,11 @@ const words: Readonly<Record<number, ErrorWords>> = {
     anthropic: "authentication_error",
     gemini: "UNAUTHENTICATED",
   },
+  404: {
+    openai: { type: "invalid_request_error", code: "model_not_found" },
+    anthropic: "not_found_error",
+    gemini: "NOT_FOUND",
+  },
   429: {
     openai: { type: "requests", code: "rate_limit_exceeded" },
     anthropic: "rate_limit_error",
@@ -43,7 +48,9 @@ export function exhaustedAnswer(
 }
 
 /** Nothing of how many keys there are and how they stand. */
-function discreet({ status, retryAfterMs }: AllKeysExhaustedError): Said {
+function discreet({ status, retryAfterMs, message }: AllKeysExhaustedError): Said {
+  // What models there are is what clients are to know.
+  if (status === 404) return { status, retryAfterMs, message };
   const hint = retryAfterMs === null ? "" : ` Please try again in ${Math.ceil(retryAfterMs / 1000)}s.`;
   return status === 429
     ? { status, retryAfterMs, message: `All API keys are rate limited.${hint}` }

@@ -10,6 +10,7 @@ import { type Answer, AttemptHistory, type Call, FinalFailure, type Reply, type 
 import type { EmbeddedError } from "./reading/commitment.ts";
 import { impliedStatus, isDead, isGuess, mayAskAnother, nextStep } from "./repeat-rules.ts";
 import type { PoolPins } from "./resource-pins.ts";
+import { withNames } from "./trace.ts";
 
 export interface FailedAttemptsOptions {
   readonly clock: Clock;
@@ -75,7 +76,7 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     const { status, headers } = reply;
     const input = { status, headers, body, now: clock.wall(), context: this.#pool.contextOf(lease) };
     const classification = lease.provider.classify(input, this.#overrule);
-    if (classification.scope === "model" || classification.limit !== undefined) await call.makeReadable();
+    if (classification.scope === "model" || classification.limit !== undefined) await call.makeReadable(undefined);
     const finding = { status, reply, error: undefined, classification, sent: "yes", body, elapsedMs, endsAt } as const;
     return this.#conclude(call, lease, finding);
   }
@@ -190,13 +191,8 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     const elapsedMs = Math.ceil(finding.elapsedMs);
     const key = lease.ordinal;
     const whose = this.#pool.providers.length > 1 ? lease.provider.provider.name : undefined;
-    history.tried.push({
-      key,
-      provider: whose,
-      outcome: classification.kind,
-      status: reply?.status ?? null,
-      elapsedMs,
-    });
+    const tried = { key, provider: whose, outcome: classification.kind, status: reply?.status ?? null, elapsedMs };
+    history.tried.push(lease.key.config.models === undefined ? tried : withNames(tried, lease, call.model));
     history.lastError = error;
     history.lastReply = reply;
     history.lastFailedAt = reply === undefined ? "error" : "reply";

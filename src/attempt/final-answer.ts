@@ -6,7 +6,7 @@ import type { Lease } from "../pool/lease.ts";
 import type { AttemptSummary, Clock } from "../types.ts";
 import type { Answer, AttemptHistory, Call, Reply, Step, Transport } from "./call.ts";
 import { exhaustedAnswer } from "./exhausted-answer.ts";
-import { traceHeader, traceOf } from "./trace.ts";
+import { renamedBy, traceHeader, traceOf } from "./trace.ts";
 
 export type OnExhausted<A> = "respond" | "throw" | ((error: AllKeysExhaustedError) => A | Promise<A>);
 
@@ -27,7 +27,7 @@ type AddedHeaders = Readonly<Record<string, string>> | undefined;
 
 /** A stranger would take a 401 for a word on the token that was meant for us. */
 function discreet(error: AllKeysExhaustedError): AllKeysExhaustedError {
-  const status = error.status === 429 ? 429 : 503;
+  const status = error.status === 429 || error.status === 404 ? error.status : 503;
   return Object.assign(error, { status, statusCode: status });
 }
 
@@ -47,7 +47,8 @@ export class FinalAnswer<C extends Call, A extends Answer> {
     const answeredAt = lease.answeredAt === 0 ? this.#options.clock.monotonic() : lease.answeredAt;
     const elapsedMs = Math.ceil(answeredAt - lease.startedAt);
     const provider = this.#options.providers().length > 1 ? lease.provider.provider.name : undefined;
-    const last: AttemptSummary = { key: lease.ordinal, provider, outcome: "none", status, elapsedMs };
+    const renamed = renamedBy(lease, call.model);
+    const last: AttemptSummary = { key: lease.ordinal, provider, outcome: "none", status, elapsedMs, renamed };
     return { [traceHeader]: traceOf([...(call.history?.tried ?? []), last]) };
   }
 

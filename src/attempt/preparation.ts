@@ -27,7 +27,7 @@ export class Preparation<C extends Call> {
 
   /** Returns a promise where a body is unpacked or a store has to be asked; when it is over, a call is prepared once more. */
   prepare(call: C): Promise<unknown> | undefined {
-    const reading = call.makeReadable();
+    const reading = call.makeReadable(this.#pool);
     if (reading !== undefined) return reading;
     const { affinityOf, pins } = this.#options;
     if (pins.isInUse) {
@@ -42,7 +42,7 @@ export class Preparation<C extends Call> {
 
   /** What a pool asks for that tells models apart; a promise: ask again when it is over. */
   about(call: C): Promise<void> | undefined {
-    const reading = call.makeReadable();
+    const reading = call.makeReadable(this.#pool);
     if (reading !== undefined) return reading;
     call.model = modelIn(call, this.#pool.providers);
     if (call.model === undefined) this.#onUnknownModel(call);

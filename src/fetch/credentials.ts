@@ -201,7 +201,7 @@ function withScheme(scheme: string | undefined, lease: Lease): string {
   return scheme === undefined || scheme === "" ? lease.secret : `${scheme} ${lease.secret}`;
 }
 
-function entriesOf(headers: HeadersLike): Iterable<readonly [string, string]> {
+export function entriesOf(headers: HeadersLike): Iterable<readonly [string, string]> {
   if (headers === undefined || headers === null) return [];
   if (Symbol.iterator in headers) return headers as Iterable<[string, string]>;
   return Object.entries(headers as Record<string, string>).filter(([, value]) => value !== undefined && value !== null);

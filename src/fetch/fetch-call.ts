@@ -1,4 +1,5 @@
 import { Call, type CallOptions } from "../attempt/call.ts";
+import type { Place } from "../attempt/reading/form-fields.ts";
 import { topLevelString } from "../attempt/reading/request-facts.ts";
 import { estimateTokens } from "../attempt/reading/token-estimate.ts";
 import { asksForUsage, withUsageAsked } from "../attempt/reading/usage-request.ts";
@@ -79,8 +80,8 @@ export class FetchCall extends Call {
     return rebuilt?.plain === undefined || isMultipart(this) ? undefined : decoder.decode(rebuilt.plain.bytes);
   }
 
-  makeReadable(): Promise<void> | undefined {
-    return typeof this.body === "string" ? undefined : makeReadable(this);
+  makeReadable(pool: { readonly renamesModels: boolean } | undefined): Promise<void> | undefined {
+    return typeof this.body === "string" ? undefined : makeReadable(this, pool?.renamesModels === true);
   }
 
   get unreadable(): Unreadable | undefined {
@@ -98,7 +99,7 @@ export class FetchCall extends Call {
   }
 
   findModel({ modelField = "model", modelInPath }: RequestShape): string | undefined {
-    return (modelInPath && textBetween(this.url, modelInPath)) ?? this.#textField(modelField);
+    return (modelInPath && modelInUrl(this.url, modelInPath)) ?? this.#textField(modelField);
   }
 
   #textField(field: string): string | undefined {
@@ -116,14 +117,20 @@ export function askForUsage(call: FetchCall, providers: readonly ProviderReading
 }
 
 /** What stands in a URL's path between two texts. */
-function textBetween(url: string, [before, after]: readonly [string, string]): string | undefined {
+export function modelInUrl(url: string, between: readonly [before: string, after: string]): string | undefined {
+  const place = modelPlace(url, between);
+  return place && decodedSegment(url.slice(...place));
+}
+
+/** Where it stands. */
+export function modelPlace(url: string, [before, after]: readonly [string, string]): Place | undefined {
   const query = url.indexOf("?");
   const path = query === -1 ? url : url.slice(0, query);
   const found = path.indexOf(before);
   if (found === -1) return undefined;
   const start = found + before.length;
   const end = after === "" ? path.length : path.indexOf(after, start);
-  return end > start ? decodedSegment(path.slice(start, end)) : undefined;
+  return end > start ? [start, end] : undefined;
 }
 
 function decodedSegment(written: string): string {

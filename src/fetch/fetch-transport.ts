@@ -21,7 +21,7 @@ import {
 import { type Endpoints, withParameter } from "./endpoints.ts";
 import type { FetchCall } from "./fetch-call.ts";
 import { FetchReply } from "./fetch-reply.ts";
-import { keyedHeaders, keyedUrl } from "./keyed-request.ts";
+import { type KeysRequest, keyedHeaders, keyedUrl, requestFor } from "./keyed-request.ts";
 import { type Hop, isRedirect, mostRedirects, nextHop, redirectFailure } from "./redirects.ts";
 
 export interface FetchTransportOptions {
@@ -44,7 +44,12 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   /** Not an async function: the usual call must not pay for a promise it does not need. */
   send(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
     const { provider, key } = lease;
-    if (provider.hasOnePlace && key.config.route === undefined && !this.#options.endpoints.keys.hasOwnEndpoints) {
+    if (
+      provider.hasOnePlace &&
+      key.config.route === undefined &&
+      key.config.models === undefined &&
+      !this.#options.endpoints.keys.hasOwnEndpoints
+    ) {
       return this.#fetch(call.url, initFor(call, placeCredential(call.headers, lease, provider.credential), signal));
     }
     return this.#sendElsewhere(call, lease, signal);
@@ -53,8 +58,9 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   /** What a key adds to the URL is nothing the caller's logs should hold. */
   async #sendElsewhere(call: FetchCall, lease: Lease, signal: AbortSignal | undefined): Promise<Response> {
     const own = lease.key.config.route?.fetch;
-    const url = keyedUrl(call, lease, this.#options.endpoints);
-    const init = initFor(call, keyedHeaders(call, lease), signal);
+    const sent = requestFor(call, lease);
+    const url = keyedUrl(sent, lease, this.#options.endpoints);
+    const init = initFor(sent, keyedHeaders(sent, lease), signal);
     if (url === call.url) return this.#fetch(url, init, own);
     try {
       return renamed(await this.#fetch(url, init, own), url, call.url, lease.secret);
@@ -77,9 +83,10 @@ export class FetchTransport implements Transport<FetchCall, Response> {
   async #follow(call: FetchCall, lease: Lease, first: Response, signal: AbortSignal | undefined): Promise<Response> {
     const placement = placementOf(lease);
     const inQuery = goesInQuery(call.url, call.headers, placement);
+    const sent = requestFor(call, lease);
     let response = first;
-    let url = keyedUrl(call, lease, this.#options.endpoints);
-    let init = initFor(call, keyedHeaders(call, lease), signal);
+    let url = keyedUrl(sent, lease, this.#options.endpoints);
+    let init = initFor(sent, keyedHeaders(sent, lease), signal);
     let { method } = call;
     // Once it has been away, a chain does not get the key back.
     let isAway = false;
@@ -92,7 +99,7 @@ export class FetchTransport implements Transport<FetchCall, Response> {
       if (hop.keepsBody && !call.replayable) throw redirectFailure("the body was sent and cannot be sent again");
       isAway ||= hop.crossesOrigin;
       ({ method } = hop);
-      init = initAfter(hop, init, call);
+      init = initAfter(hop, init, sent);
       if (hop.crossesOrigin) init.headers = withoutCredential(init.headers, secretNames(placement, lease));
       url = isAway ? urlWithoutKey(hop.url, lease, placement) : hop.url;
       if (inQuery && !isAway) url = withParameter(url, placement.query as string, lease.secret);
@@ -175,8 +182,8 @@ function urlWithoutKey(url: string, { secret, query: own }: Lease, { query }: Cr
 
 const noInit: RequestInit = {};
 
-function initFor(call: FetchCall, headers: Record<string, string>, signal: AbortSignal | undefined): RequestInit {
-  const given = (call.init ?? noInit) as Record<string, unknown>;
+function initFor(sent: KeysRequest, headers: Record<string, string>, signal: AbortSignal | undefined): RequestInit {
+  const given = (sent.init ?? noInit) as Record<string, unknown>;
   // Fields in one order, whatever the caller's: an object of a shape that is known is quicker to make, and to read for `fetch`.
   // To `fetch` a method of `null` is one of that name.
   const init: Record<string, unknown> = {
@@ -187,7 +194,7 @@ function initFor(call: FetchCall, headers: Record<string, string>, signal: Abort
     signal: signal ?? given["signal"],
   };
   for (const name in given) if (!(name in init)) init[name] = given[name];
-  if (call.rebuilt !== undefined) putBody(init, headers, call.rebuilt);
+  if (sent.rebuilt !== undefined) putBody(init, headers, sent.rebuilt);
   return init as RequestInit;
 }
 
@@ -207,7 +214,7 @@ function putBody(init: Record<string, unknown>, headers: Record<string, string>,
   else delete init["duplex"];
 }
 
-function initAfter(hop: Hop, init: RequestInit, { rebuilt }: FetchCall): RequestInit {
+function initAfter(hop: Hop, init: RequestInit, { rebuilt }: KeysRequest): RequestInit {
   const next: RequestInit & { duplex?: unknown } = { ...init };
   if (hop.keepsBody) {
     if (rebuilt?.make === undefined) return next;

@@ -4,6 +4,7 @@ import { Calendar, type Edges } from "./calendar.ts";
 import { CooldownPolicy, type CooldownPolicyOptions } from "./cooldown-policy.ts";
 import type { OwnCandidate, OwnNeed } from "./key-candidate.ts";
 import { countsModel, defaultGuardMs, type LimitTemplate, lengthOf, limitsOfKey } from "./limits.ts";
+import { realName, type ServedModels } from "./model-names.ts";
 import {
   KeyCandidate,
   type KeyTerms,
@@ -21,7 +22,10 @@ export interface LimitedKey extends ScopedKey {
     /** Limits that hold for each of its keys. */
     readonly limits: readonly LimitTemplate[];
   };
-  readonly config: ScopedKey["config"] & { readonly limits: readonly LimitTemplate[] | undefined };
+  readonly config: ScopedKey["config"] & {
+    readonly limits: readonly LimitTemplate[] | undefined;
+    readonly models?: ServedModels | undefined;
+  };
 }
 
 export interface PoolLimitsOptions extends CooldownPolicyOptions {
@@ -88,7 +92,7 @@ export class PoolLimits implements KeyTermsHome {
 
   /**
    * What must be free for this key to serve, with the scopes whose cooldown stops it.
-   * @param model whose limits count
+   * @param model whose limits count, as requests name it: its provider's own name for it counts as well
    * @param coolsAlone may the model itself be in cooldown?
    */
   candidateFor(
@@ -96,11 +100,13 @@ export class PoolLimits implements KeyTermsHome {
     model: string | undefined,
     coolsAlone = true,
   ): OwnCandidate & { needs: readonly OwnNeed[] } {
-    const needs = templatesOf(key, model).map((template) => ({
-      bucket: this.#bucketOf(template, key, model),
+    const name = model === undefined || key.config.models === undefined ? model : realName(key.config.models, model);
+    const needs = templatesOf(key, model, name).map((template) => ({
+      // What counts each model apart counts what the provider counts, unless it was written for the name in requests.
+      bucket: this.#bucketOf(template, key, name === model || countsModel(template, name) ? name : model),
       amount: 1,
     }));
-    const scopes = scopesOf(key, this.#options.egress, coolsAlone ? model : undefined);
+    const scopes = scopesOf(key, this.#options.egress, coolsAlone ? name : undefined);
     return { scopes, needs, ofTokens: ofTokens(needs), memo: undefined };
   }
 
@@ -151,7 +157,7 @@ export class PoolLimits implements KeyTermsHome {
     const { account, config } = key;
     const known = config.limits === undefined ? this.#keyTerms.get(account.limits) : undefined;
     if (known !== undefined) return known;
-    const templates = templatesOf(key, undefined);
+    const templates = templatesOf(key, undefined, undefined);
     if (templates.some(({ scope }) => scope === "ip")) return undefined;
     const terms = templates.map((template) => this.#termsOf(template, key));
     const common: KeyTerms = {
@@ -243,12 +249,16 @@ export class PoolLimits implements KeyTermsHome {
   }
 }
 
-/** The limits of a key that count requests for this model. */
-function templatesOf({ account, config }: LimitedKey, model: string | undefined): readonly LimitTemplate[] {
+/** The limits of a key that count requests for this model, under either of its names. */
+function templatesOf(
+  { account, config }: LimitedKey,
+  model: string | undefined,
+  name: string | undefined,
+): readonly LimitTemplate[] {
   const templates = config.limits === undefined ? account.limits : limitsOfKey(account.limits, config.limits);
-  return templates.every((template) => countsModel(template, model))
+  return templates.every((template) => countsModel(template, model) || (name !== model && countsModel(template, name)))
     ? templates
-    : templates.filter((template) => countsModel(template, model));
+    : templates.filter((template) => countsModel(template, model) || (name !== model && countsModel(template, name)));
 }
 
 function bucketFrom(id: string, { kind, dimension, limit, windowMs, edges, guardMs }: BucketTerms): Bucket {

@@ -1,4 +1,5 @@
 import { lengthOf } from "../limits/limits.ts";
+import { modelsAsGiven } from "../limits/model-names.ts";
 import type { LimitedBucket, PoolLimits } from "../limits/pool-limits.ts";
 import { modelScope, shownId } from "../limits/scopes.ts";
 import type { StoreSharing } from "../limits/sharing.ts";
@@ -54,8 +55,8 @@ export interface KeyFacts {
   readonly disabledReason: string | null;
   readonly weight: number;
   readonly priority: number;
-  /** Models it may serve; `null`: all. */
-  readonly models: readonly string[] | null;
+  /** Models it may serve, or its provider's name for each; `null`: all. */
+  readonly models: readonly string[] | Readonly<Record<string, string>> | null;
   readonly note: string | null;
   readonly batch: string | null;
   /** Requests given to this key by this process. */
@@ -240,7 +241,7 @@ function factsOf(key: PooledKey, clock: Clock): KeyFacts {
     disabledReason: key.enabled ? null : (key.troubles.offReason ?? null),
     weight: config.weight,
     priority: config.priority,
-    models: config.models ?? null,
+    models: config.models === undefined ? null : modelsAsGiven(config.models),
     note: config.note ?? null,
     batch: config.batch ?? null,
     used: key.used,

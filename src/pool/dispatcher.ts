@@ -9,7 +9,7 @@ import { OneByOne } from "./asking/one-by-one.ts";
 import { Refusals } from "./asking/refusals.ts";
 import { TokenAmounts } from "./asking/token-amounts.ts";
 import type { EventHub } from "./events.ts";
-import { exhaustedError } from "./exhaustion.ts";
+import { exhaustedError, unservedModel } from "./exhaustion.ts";
 import type { KeyPool } from "./keys/key-pool.ts";
 import type { Account } from "./keys/pooled-key.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
@@ -234,9 +234,10 @@ export class Dispatcher {
       request.account,
       last?.roomAt ?? Number.POSITIVE_INFINITY,
     );
-    const pool = { ...availability, isStoreAway: last?.storeAway };
+    const unserved = unservedModel(request.model, this.#pool);
+    const pool = { ...availability, isStoreAway: last?.storeAway, unserved };
     const error = exhaustedError(pool, this.#options.clock, this.#grants.secretFailure());
-    if (request.isTrial !== true && this.#events.wants("pool-exhausted")) {
+    if (request.isTrial !== true && unserved === undefined && this.#events.wants("pool-exhausted")) {
       const { retryAfterMs, reasons } = error;
       this.#events.emit("pool-exhausted", { requestId: this.#names.of(request), retryAfterMs, reasons });
     }

@@ -6,7 +6,10 @@ import type { CooldownSource, Kind, Logger, Scope } from "../types.ts";
 
 /** What a rotator tells, by event name. Keys go by their id; a secret is in none of them. */
 export interface RotatorEvents {
-  /** A key was chosen for an attempt. */
+  /**
+   * A key was chosen for an attempt. `model` is the request's, where somebody had to know it, and `realModel` the name its provider
+   * knows it by.
+   */
   "key-selected": {
     readonly requestId: string;
     readonly attempt: number;
@@ -16,6 +19,8 @@ export interface RotatorEvents {
     readonly account: string;
     /** Milliseconds the request has waited inside for a key. */
     readonly waitedMs: number;
+    readonly model: string | undefined;
+    readonly realModel: string | undefined;
     readonly tags: Readonly<Record<string, string>> | undefined;
   };
   "attempt-succeeded": {
@@ -26,6 +31,8 @@ export interface RotatorEvents {
     readonly status: number;
     /** Milliseconds to response headers. */
     readonly elapsedMs: number;
+    readonly model: string | undefined;
+    readonly realModel: string | undefined;
     readonly tags: Readonly<Record<string, string>> | undefined;
   };
   /**
@@ -55,6 +62,8 @@ export interface RotatorEvents {
     readonly retryAfterMs: number | null;
     readonly failover: boolean;
     readonly elapsedMs: number;
+    readonly model: string | undefined;
+    readonly realModel: string | undefined;
     readonly tags: Readonly<Record<string, string>> | undefined;
   };
   /** A scope was put into cooldown. */

@@ -1,6 +1,14 @@
 import { AllKeysExhaustedError } from "../errors.ts";
+import { aliasesOf, servesModel } from "../limits/model-names.ts";
 import type { Clock } from "../types.ts";
 import type { SecretFailure } from "./asking/grants.ts";
+import type { KeyPool } from "./keys/key-pool.ts";
+
+/** A model that no key is meant for, whatever state it is in, and those that some are. */
+export interface UnservedModel {
+  readonly model: string;
+  readonly models: readonly string[];
+}
 
 /** How a ready set stands, counted in accounts. */
 export interface PoolAvailability {
@@ -16,6 +24,8 @@ export interface PoolAvailability {
   readonly isLimited: boolean;
   /** The one account that counts, where the request belongs to it. */
   readonly only?: string | undefined;
+  /** The request's model, where no key serves it, and those that are. */
+  readonly unserved?: UnservedModel | undefined;
   /** Do the ready ones not serve because the store cannot be asked? */
   readonly isStoreAway?: boolean | undefined;
 }
@@ -28,7 +38,7 @@ const limitMark: unique symbol = Symbol.for("rotating-fetch.for-limits") as neve
 
 /**
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
- * refused credentials, 401; all switched off, unfit, without a secret or kept back by a store that cannot be asked, 503.
+ * refused credentials, 401; a model that no key serves, 404; all switched off, unfit, without a secret or kept back by a store that cannot be asked, 503.
  */
 export function exhaustedError(pool: PoolAvailability, clock: Clock, failure?: SecretFailure): AllKeysExhaustedError {
   const { limited, refused, disabled, unsuitable } = pool;
@@ -36,7 +46,8 @@ export function exhaustedError(pool: PoolAvailability, clock: Clock, failure?: S
   const hasNoSecrets = failure !== undefined && failure.accounts >= limited + pool.ready;
   const store = pool.isStoreAway ? pool.ready : 0;
   const isForStore = store > 0 && limited === 0 && !hasNoSecrets;
-  const status = isForStore ? 503 : recovers && !hasNoSecrets ? 429 : refused > 0 ? 401 : 503;
+  const status =
+    pool.unserved !== undefined ? 404 : isForStore ? 503 : recovers && !hasNoSecrets ? 429 : refused > 0 ? 401 : 503;
   const wakeInMs = isForStore ? storeRetryMs : pool.wakeInMs;
   const retryAfterMs = recovers && wakeInMs !== null ? Math.ceil(wakeInMs) : null;
   const error = new AllKeysExhaustedError({
@@ -51,6 +62,7 @@ export function exhaustedError(pool: PoolAvailability, clock: Clock, failure?: S
       ...(store > 0 && { store }),
     },
     account: pool.only,
+    unserved: pool.unserved,
     cause: failure?.cause,
   });
   if (pool.isLimited) Object.defineProperty(error, limitMark, { value: true });
@@ -60,4 +72,21 @@ export function exhaustedError(pool: PoolAvailability, clock: Clock, failure?: S
 /** Does the error speak for a key that comes back by itself? Then no refusal of a dead or spent one fits it. */
 export function isForLimits(error: AllKeysExhaustedError): boolean {
   return (error as { [limitMark]?: unknown })[limitMark] === true;
+}
+
+/** Names come from outside: an answer repeats so much of one, characters. */
+const longestName = 100;
+
+/** `undefined` where some key is meant for the model: then it is a matter of time, or of an operator's. */
+export function unservedModel(
+  model: string | undefined,
+  { hasModelRules, keys }: Pick<KeyPool, "hasModelRules" | "keys">,
+): UnservedModel | undefined {
+  if (model === undefined || !hasModelRules) return undefined;
+  const models = new Set<string>();
+  for (const { config } of keys.values()) {
+    if (servesModel(config.models, model)) return undefined;
+    for (const alias of aliasesOf(config.models ?? [])) models.add(alias);
+  }
+  return models.size === 0 ? undefined : { model: model.slice(0, longestName), models: [...models] };
 }

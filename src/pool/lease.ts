@@ -1,5 +1,6 @@
 import type { RequestShape } from "../judgement/provider.ts";
 import type { ProviderReading } from "../judgement/provider-reading.ts";
+import { realName } from "../limits/model-names.ts";
 import { isOriginScope } from "../limits/scopes.ts";
 import type { Reservation } from "../limits/store.ts";
 import type { LeaseFacts, LeaseResult } from "../ports.ts";
@@ -189,9 +190,10 @@ export class Lease {
     noteOn(this).waitedMs = waitedMs;
   }
 
-  /** Found when it is needed; at the latest when the answer is classified. */
+  /** As its provider knows it. Found when it is needed; at the latest when the answer is classified. */
   get model(): string | undefined {
-    return this.notes?.model ?? this.request.model;
+    const noted = this.notes?.model ?? undefined;
+    return noted ?? (this.#key?.config.models === undefined ? this.request.model : realModel(this));
   }
 
   set model(model: string | undefined) {
@@ -201,7 +203,8 @@ export class Lease {
   /** Looks for the model in the request, where nobody did. @internal */
   findModel(shape: RequestShape): void {
     if (this.model === undefined && this.notes?.model !== null) {
-      noteOn(this).model = this.request.findModel?.(shape) ?? null;
+      const found = this.request.findModel?.(shape) ?? null;
+      noteOn(this).model = found === null || this.#key.config.models === undefined ? found : nameOf(this, found);
     }
   }
 
@@ -257,4 +260,14 @@ export class Lease {
 function noteOn(lease: Lease): LeaseNotes {
   lease.notes ??= new LeaseNotes();
   return lease.notes;
+}
+
+/** What its key's provider calls a model. */
+function nameOf({ key }: Lease, model: string): string {
+  return realName(key.config.models, model);
+}
+
+function realModel(lease: Lease): string | undefined {
+  const { model } = lease.request;
+  return model === undefined ? undefined : nameOf(lease, model);
 }

@@ -71,6 +71,8 @@ export interface CallPort extends PoolOwner {
   readonly accountCount: number;
   /** Must the model of a request be known to serve it? Spares looking for it. */
   readonly needsModel: boolean;
+  /** Has any key names of its own for models? */
+  readonly renamesModels: boolean;
   /** Whoever looks at this pool. */
   readonly observers: Observers;
   /** Shows observers the headers of a good answer. */

@@ -136,6 +136,10 @@ export class Pool implements PoolPort {
     return this.readiness.shared !== undefined || this.readiness.readySets.needModel;
   }
 
+  get renamesModels(): boolean {
+    return this.registry.pool.renamesModels;
+  }
+
   get readsRequests(): boolean {
     return this.readiness.strategy.readsRequests === true;
   }

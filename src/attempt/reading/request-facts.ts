@@ -1,3 +1,5 @@
+import type { Place } from "./form-fields.ts";
+
 /** How much of a body is looked through for numbers, and at first for a text; what is wanted mostly stands near its beginning. */
 const scanLimit = 65_536;
 
@@ -30,6 +32,21 @@ export function topLevelString(text: string, field: string): string | undefined 
 /** A name as it is meant: any letter of it may be written as an escape. */
 function unescaped(name: string): string | undefined {
   return stringAt(`"${name}"`, 0, name.length + 2);
+}
+
+/**
+ * Where the strings of this name stand at the top level of a JSON object, quotes included: of a name that occurs twice, both, as
+ * readers differ in which one counts. A text may have one character for each byte.
+ */
+export function topLevelStrings(text: string, field: string): Place[] {
+  const places: Place[] = [];
+  forEachMember(text, 0, text.length, (name, valueAt) => {
+    const isString = text.charCodeAt(valueAt) === quote && (name === field || unescaped(name) === field);
+    const close = isString ? stringEnd(text, valueAt, text.length) : -1;
+    if (close !== -1) places.push([valueAt, close + 1]);
+    return true;
+  });
+  return places;
 }
 
 /**

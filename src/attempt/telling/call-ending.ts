@@ -100,11 +100,13 @@ export class CallEnding {
     const call = this.#call;
     const lease = this.#lease;
     call.requestId ??= this.#pool.nameOf(call);
+    const realModel = lease === undefined ? undefined : this.#pool.factsOf(lease).model;
     const { requestId, tags, url, history } = call;
     return {
       requestId,
       outcome,
-      model: lease === undefined ? call.model : this.#pool.factsOf(lease).model,
+      model: call.model ?? realModel,
+      realModel,
       path: URL.canParse(url) ? new URL(url).pathname : url,
       keyId: lease?.keyId ?? null,
       account: lease?.account ?? null,

@@ -7,8 +7,8 @@ import {
 } from "../../attempt/reading/form-fields.ts";
 import { topLevelString } from "../../attempt/reading/request-facts.ts";
 import { isA } from "../../realms.ts";
-import type { PreparedBody } from "./prepared-body.ts";
-import { encodingsIn, mostUnpacked, unpacked } from "./unpacked-body.ts";
+import type { PreparedBody, UnpackedBody } from "./prepared-body.ts";
+import { encodingsIn, mostRewritten, mostUnpacked, unpacked } from "./unpacked-body.ts";
 
 /** A body in a shape that can be looked into at once. */
 export type ReadableBody = string | Uint8Array<ArrayBuffer> | FormData | URLSearchParams;
@@ -39,41 +39,47 @@ export function readableBody({ body, rebuilt }: Pick<BodyOwner, "body" | "rebuil
 /**
  * Makes a body readable that is packed, or has to be fetched from where it lies. What is sent stays as it is. `undefined`: nothing
  * is left to do.
+ * @param isWhole only all of it will do, as it may be written anew
  */
-export function makeReadable(owner: BodyOwner): Promise<void> | undefined {
+export function makeReadable(owner: BodyOwner, isWhole: boolean): Promise<void> | undefined {
   const { body, rebuilt } = owner;
-  if (body === undefined || body === null || typeof body === "string") return undefined;
-  if (rebuilt?.plain !== undefined || rebuilt?.form !== undefined) return undefined;
-  const encodings = encodingsIn(owner.headerText("content-encoding"));
+  if (body === undefined || body === null || typeof body === "string" || rebuilt?.plain !== undefined) return undefined;
+  // The bytes of a form were kept in a Blob; one that is too long for that is written anew from its fields.
+  if (rebuilt?.form !== undefined) return isWhole && isA(body, "Blob") ? readBlob(owner, body, true) : undefined;
   const bytes = bytesOf(body);
-  if (bytes !== undefined) return encodings === undefined ? undefined : unpack(owner, bytes, encodings);
-  return isA(body, "Blob") ? readBlob(owner, body, encodings) : undefined;
+  if (bytes === undefined) return isA(body, "Blob") ? readBlob(owner, body, isWhole) : undefined;
+  return encodingsIn(owner.headerText("content-encoding")) === undefined ? undefined : unpack(owner, bytes, isWhole);
 }
 
-async function readBlob(owner: BodyOwner, blob: Blob, encodings: readonly string[] | undefined): Promise<void> {
+async function readBlob(owner: BodyOwner, blob: Blob, isWhole: boolean): Promise<void> {
   try {
-    const bytes = new Uint8Array(await blob.slice(0, mostUnpacked).arrayBuffer());
-    if (encodings !== undefined) await unpack(owner, bytes, encodings);
-    else keep(owner, { bytes, trouble: blob.size > bytes.length ? "too-large" : undefined });
+    const bytes = new Uint8Array(await blob.slice(0, isWhole ? mostRewritten : mostUnpacked).arrayBuffer());
+    const isCut = blob.size > bytes.length;
+    if (encodingsIn(owner.headerText("content-encoding")) !== undefined) await unpack(owner, bytes, isWhole);
+    else keep(owner, { bytes, trouble: isCut ? "too-large" : undefined }, isWhole);
   } catch {
     // A file that is gone: whoever sends it says so.
-    keep(owner, { bytes: new Uint8Array(0), trouble: "broken" });
+    keep(owner, { bytes: new Uint8Array(0), trouble: "broken" }, isWhole);
   }
 }
 
-async function unpack(owner: BodyOwner, bytes: Uint8Array<ArrayBuffer>, encodings: readonly string[]): Promise<void> {
-  keep(owner, await unpacked(bytes, encodings, mostUnpacked));
+async function unpack(owner: BodyOwner, bytes: Uint8Array<ArrayBuffer>, isWhole: boolean): Promise<void> {
+  const encodings = encodingsIn(owner.headerText("content-encoding")) ?? [];
+  keep(owner, await unpacked(bytes, encodings, isWhole ? mostRewritten : mostUnpacked), isWhole);
 }
 
-function keep(owner: BodyOwner, plain: PreparedBody["plain"]): void {
+function keep(owner: BodyOwner, found: UnpackedBody, isWhole: boolean): void {
   const { body, rebuilt } = owner;
+  // Nothing may be read of what could not be written: it would go out under a name its provider does not know.
+  const isUseless = isWhole && found.trouble !== undefined;
   owner.rebuilt = {
     body,
     replayable: rebuilt?.replayable ?? true,
     contentType: rebuilt?.contentType,
+    form: rebuilt?.form,
     make: rebuilt?.make,
     abandon: rebuilt?.abandon,
-    plain,
+    plain: isUseless ? { bytes: new Uint8Array(0), trouble: found.trouble } : found,
   };
 }
 
@@ -121,7 +127,7 @@ export function unreadableOf(owner: BodyOwner): Unreadable | undefined {
 }
 
 /** What the body is, by the header, or where that is silent by itself. */
-function contentTypeOf(owner: BodyOwner): string | undefined {
+export function contentTypeOf(owner: BodyOwner): string | undefined {
   const { body, rebuilt } = owner;
   return owner.headerText("content-type") ?? rebuilt?.contentType ?? (isA(body, "Blob") ? body.type : undefined);
 }

@@ -7,6 +7,9 @@ import { joined } from "./replayable-body.ts";
 /** How much is unpacked to be looked into, bytes: what a request is about stands near its beginning, and a whole one is mostly less. */
 export const mostUnpacked = 1_048_576;
 
+/** How much is unpacked to be written anew, bytes: as much as is kept of any body. */
+export const mostRewritten = 10_485_760;
+
 /** More names are no encoding, but an attempt to keep somebody busy. */
 const mostEncodings = 4;
 

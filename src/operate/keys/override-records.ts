@@ -2,6 +2,7 @@ import { expectBoolean, expectFunction, expectMethods } from "../../checks.ts";
 import { InvalidOptionsError } from "../../errors.ts";
 import type { Provider } from "../../judgement/provider.ts";
 import type { LimitTemplate } from "../../limits/limits.ts";
+import { modelsAsGiven, resolveServedModels } from "../../limits/model-names.ts";
 import type { KeyRoute, ReadProvider } from "../../pool/keys/key-config.ts";
 import { unknownSecret } from "../../pool/keys/key-secret.ts";
 import { type KeySettings, type ResolvedKey, resolveKey } from "../../pool/keys/key-source.ts";
@@ -98,7 +99,13 @@ export function operatorRecord(
   given: GivenCredential | undefined,
 ): KeyRecord {
   const { weight, priority, account, note, models, enabled } = config;
-  const settings = { weight, priority, account: account ?? null, note: note ?? null, models: models ?? null };
+  const settings = {
+    weight,
+    priority,
+    account: account ?? null,
+    note: note ?? null,
+    models: models === undefined ? null : modelsAsGiven(models),
+  };
   return {
     ...sourceRecord(config, ordinal, hash),
     addedBy: "operator",
@@ -154,9 +161,11 @@ export function keyOfRecord(
 /** What operators set, over what the key came with: `null` is nothing, and what is absent stays. */
 export function withSettings(config: ResolvedKey, { disabledReason: _, ...settings }: KeySettings): ResolvedKey {
   const said = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return said.length === 0
-    ? config
-    : { ...config, ...Object.fromEntries(said.map(([name, value]) => [name, value ?? undefined])) };
+  return said.length === 0 ? config : { ...config, ...Object.fromEntries(said.map(asTrait)) };
+}
+
+function asTrait([name, value]: readonly [string, unknown]): readonly [string, unknown] {
+  return [name, name === "models" && value !== null ? resolveServedModels(name, value) : (value ?? undefined)];
 }
 
 /** Changes a key's record unless it is out. @param record what is known of the key, should nothing have been noted yet */

@@ -36,8 +36,12 @@ export interface KeyConfig<Name extends string = never> {
   readonly priority?: number | undefined;
   /** Quota group: keys of one provider account, organization or project. @default the key is its own */
   readonly account?: string | undefined;
-  /** Models this key may serve, `*` matches any run of characters. @default all */
-  readonly models?: string | readonly string[] | undefined;
+  /**
+   * Models this key may serve, `*` matches any run of characters. An object maps each to the name its provider knows it by, which
+   * requests with this key are sent under: exact names go before patterns, of those the longest first, and one `*` is carried over.
+   * @default all
+   */
+  readonly models?: string | readonly string[] | Readonly<Record<string, string>> | undefined;
   /** Limits of this key; each replaces the pool's limit of the same id. */
   readonly limits?: readonly Limit[] | undefined;
   /** Whose key it is: what its requests are sent and its answers read by. Keys of one pool may mix. @default the pool's */

@@ -1,5 +1,6 @@
 import type { ProviderReading } from "../../judgement/provider-reading.ts";
 import { countsTokens, type LimitTemplate } from "../../limits/limits.ts";
+import { isMapping } from "../../limits/model-names.ts";
 import type { ObservedKey } from "../../ports.ts";
 import type { AccountTerms } from "./account.ts";
 import { Accounts, type PoolTerms } from "./accounts.ts";
@@ -22,6 +23,8 @@ export class KeyPool extends Accounts {
   readonly #ordinals = new Ordinals();
   /** Is any key meant for certain models only? */
   hasModelRules = false;
+  /** Has any key names of its own for models? */
+  renamesModels = false;
   /** Limits that count only some models, or each apart: requests for models they treat alike share a ready set. */
   readonly modelLimits: LimitTemplate[] = [];
   /** Does any limit count tokens? */
@@ -172,7 +175,10 @@ export class KeyPool extends Accounts {
   noteRules(config: KeyTraits): void {
     this.noteLimits(config.limits);
     if (config.route !== undefined) this.#endpoints = undefined;
-    this.hasModelRules ||= config.models !== undefined;
+    if (config.models !== undefined) {
+      this.hasModelRules = true;
+      this.renamesModels ||= isMapping(config.models);
+    }
     this.hasOwnEndpoints ||= config.route?.baseURL !== undefined;
     this.hasOwnEgress ||= config.route?.egress !== undefined;
   }

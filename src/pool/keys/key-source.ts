@@ -1,5 +1,6 @@
 import { expectBoolean, expectKnown, expectNumber, expectString, unexpected } from "../../checks.ts";
 import { type LimitTemplate, resolveLimits } from "../../limits/limits.ts";
+import { type ModelsGiven, modelsAsGiven, resolveServedModels, type ServedModels } from "../../limits/model-names.ts";
 import type { Limit } from "../../types.ts";
 import type { KeyConfig } from "./key-config.ts";
 import { type KeyRoute, type ReadProvider, resolveRoute } from "./key-config.ts";
@@ -10,7 +11,7 @@ export interface KeyTraits {
   readonly weight: number;
   readonly priority: number;
   readonly account: string | undefined;
-  readonly models: readonly string[] | undefined;
+  readonly models: ServedModels | undefined;
   readonly limits: readonly LimitTemplate[] | undefined;
   readonly route: KeyRoute | undefined;
   readonly note: string | undefined;
@@ -148,7 +149,7 @@ export function resolveKey(
     weight: config.weight === undefined ? 1 : expectWeight(`${field}.weight`, config.weight),
     priority: config.priority === undefined ? 0 : expectPriority(`${field}.priority`, config.priority),
     account: config.account === undefined ? undefined : expectString(`${field}.account`, config.account),
-    models: config.models === undefined ? undefined : resolveModels(`${field}.models`, config.models),
+    models: config.models === undefined ? undefined : resolveServedModels(`${field}.models`, config.models),
     limits:
       config.limits === undefined ? undefined : resolveLimits(`${field}.limits`, config.limits as readonly Limit[]),
     route: resolveRoute(field, config, readProvider),
@@ -169,12 +170,6 @@ function expectPriority(field: string, value: unknown): number {
   throw unexpected(field, "a finite number", value);
 }
 
-function resolveModels(field: string, value: unknown): readonly string[] {
-  const list = typeof value === "string" ? [value] : value;
-  if (!Array.isArray(list) || list.length === 0) throw unexpected(field, "a model name or a list of them", value);
-  return list.map((entry, place) => expectString(`${field}[${place}]`, entry));
-}
-
 /** What operators set of a key, over what its source says. A setting that is absent is the source's. */
 export interface KeySettings {
   readonly enabled?: boolean | undefined;
@@ -187,7 +182,7 @@ export interface KeySettings {
   /** `null`: none. */
   readonly note?: string | null | undefined;
   /** `null`: all models. */
-  readonly models?: readonly string[] | null | undefined;
+  readonly models?: ModelsGiven | null | undefined;
 }
 
 /** What may be changed of a key in use. A setting that is left out stays. */
@@ -201,8 +196,8 @@ export interface KeyUpdate {
   readonly account?: string | null | undefined;
   /** `null` takes it away. */
   readonly note?: string | null | undefined;
-  /** Models it may serve; `null`: all. */
-  readonly models?: string | readonly string[] | null | undefined;
+  /** Models it may serve, or its provider's name for each; `null`: all. */
+  readonly models?: string | ModelsGiven | null | undefined;
 }
 
 const knownUpdates: { readonly [name in keyof Required<KeyUpdate>]: true } = {
@@ -224,7 +219,7 @@ export function expectUpdate(update: KeyUpdate): KeySettings {
     priority: priority === undefined ? undefined : expectPriority("priority", priority),
     account: orNull(account, (text) => expectString("account", text)),
     note: orNull(note, (text) => expectString("note", text)),
-    models: orNull(models, (list) => resolveModels("models", list)),
+    models: orNull(models, (given) => modelsAsGiven(resolveServedModels("models", given))),
   };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }

@@ -1,3 +1,4 @@
+import { realName } from "../../limits/model-names.ts";
 import { addressScope, isAddressScope, isKeyScope, isModelScope, modelScope } from "../../limits/scopes.ts";
 import type { Need } from "../../limits/store.ts";
 import type { Clock, Random, ScopeId } from "../../types.ts";
@@ -239,7 +240,10 @@ export class CircuitBreakers {
   #subjects(key: PooledKey, model: string | undefined): Subject[] {
     const { account } = key;
     const subjects: Subject[] = account.only === key ? [account] : [account, key];
-    if (this.#ofModels > 0 && model !== undefined) subjects.push(modelScope(account.id, model));
+    if (this.#ofModels > 0 && model !== undefined)
+      subjects.push(
+        modelScope(account.id, key.config.models === undefined ? model : realName(key.config.models, model)),
+      );
     if (this.ofAddresses > 0) subjects.push(this.#addressOf(key));
     return subjects;
   }

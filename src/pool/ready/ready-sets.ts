@@ -1,8 +1,8 @@
 import { countsModel } from "../../limits/limits.ts";
-import { matchesModel } from "../../limits/model-pattern.ts";
+import { servesModel } from "../../limits/model-names.ts";
 import { RecentMap } from "../../recent-map.ts";
 import type { KeyPool } from "../keys/key-pool.ts";
-import type { Account, PooledKey } from "../keys/pooled-key.ts";
+import type { Account } from "../keys/pooled-key.ts";
 import type { OrderContext, OrderingStrategy } from "../strategies/strategy.ts";
 import { ReadySet } from "./ready-set.ts";
 import type { OnlyThese, ReadySetKind } from "./ready-set-parts.ts";
@@ -10,11 +10,6 @@ import type { OnlyThese, ReadySetKind } from "./ready-set-parts.ts";
 /** Model names come from outside: ready sets for them are capped. With many accounts a ready set is large, so fewer are kept. */
 const mostReadySets = 64;
 const mostReadySetSlots = 1_000_000;
-
-function serves(key: PooledKey, model: string): boolean {
-  const { models } = key.config;
-  return models === undefined || models.some((pattern) => matchesModel(pattern, model));
-}
 
 /** Finds the ready set of a request, and makes one where the rules for its model differ from the others'. */
 export class ReadySets {
@@ -85,7 +80,7 @@ export class ReadySets {
     const limited = this.#pool.modelLimits.length === 0 ? "" : this.#limitsFor(model);
     if (!isOwn && limited === "") return this.general;
     return this.#named(isOwn ? `model ${model}` : limited, () => {
-      return { model, coolsAlone: isOwn, accepts: (key) => serves(key, model) };
+      return { model, coolsAlone: isOwn, accepts: (key) => servesModel(key.config.models, model) };
     });
   }
 
@@ -106,7 +101,7 @@ export class ReadySets {
       accepts: (key) =>
         (account === undefined || key.account.name === account) &&
         (provider === undefined || key.account.provider.provider.name === provider) &&
-        (model === undefined || serves(key, model)),
+        (model === undefined || servesModel(key.config.models, model)),
     }));
   }
 

@@ -1,3 +1,4 @@
+import { realName } from "../../limits/model-names.ts";
 import { shownId } from "../../limits/scopes.ts";
 import { isListening, type ScopeState, type Store, type StoreChange, type StoreReading } from "../../limits/store.ts";
 import type { Clock, CooldownChange, Random, ScopeId } from "../../types.ts";
@@ -114,7 +115,7 @@ export class SharedCooldowns {
     const now = this.#now();
     for (const known of this.#known.values()) {
       const target = known.endsAt > now ? this.#targets.of(known.cooldown.scope) : undefined;
-      if (target === undefined || (target.model !== undefined && target.model !== readySet.model)) continue;
+      if (target === undefined || !concerns(target, readySet)) continue;
       this.#effects.park(readySet, known, target, now);
     }
   }
@@ -266,8 +267,9 @@ export class SharedCooldowns {
     const now = this.#now();
     this.#effects.coolOrigin(cooldown.scope, cooldown.until - cooldown.now);
     this.#effects.coolAddress(known, now);
-    for (const readySet of model === undefined ? readySets : readySets.ofModel(model))
-      this.#effects.park(readySet, known, target, now);
+    const isOfAll = model === undefined || this.#parts.pool.renamesModels;
+    for (const readySet of isOfAll ? readySets : readySets.ofModel(model))
+      if (concerns(target, readySet)) this.#effects.park(readySet, known, target, now);
     return true;
   }
 
@@ -288,4 +290,11 @@ export class SharedCooldowns {
   #now(): number {
     return this.#parts.options.clock.monotonic();
   }
+}
+
+/** Does what cools down stop requests of this kind? A key may know their model under another name. */
+function concerns({ account, model }: Target, { model: asked }: ReadySet): boolean {
+  if (model === undefined || model === asked) return true;
+  if (asked === undefined || account === undefined) return false;
+  return account.keys.some(({ config }) => realName(config.models, asked) === model);
 }

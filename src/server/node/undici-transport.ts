@@ -1,6 +1,6 @@
 import type { ExhaustedAnswer, Reply, Transport } from "../../attempt/call.ts";
 import type { Endpoints } from "../../fetch/endpoints.ts";
-import { keyedHeaders, keyedUrl } from "../../fetch/keyed-request.ts";
+import { keyedHeaders, keyedUrl, requestFor } from "../../fetch/keyed-request.ts";
 import { isRedirect, mostRedirects, nextHop, redirectFailure } from "../../fetch/redirects.ts";
 import type { Lease } from "../../pool/lease.ts";
 import { isError } from "../../realms.ts";
@@ -101,11 +101,12 @@ export class UndiciTransport implements Transport<ProxiedCall, NodeAnswer> {
   }
 
   #outgoing(call: ProxiedCall, lease: Lease): Outgoing {
+    const sent = lease.key.config.models === undefined ? call : requestFor(call, lease);
     return {
-      url: keyedUrl(call, lease, this.#options.endpoints),
+      url: keyedUrl(sent, lease, this.#options.endpoints),
       method: call.method,
-      headers: keyedHeaders(call, lease),
-      body: (call.body ?? null) as Uint8Array | string | null,
+      headers: keyedHeaders(sent, lease),
+      body: (sent.body ?? null) as Uint8Array | string | null,
     };
   }
 

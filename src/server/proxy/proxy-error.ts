@@ -83,6 +83,8 @@ function isTypeError(error: unknown): error is TypeError {
 
 function noKey(cause: AllKeysExhaustedError): ProxyError {
   const { retryAfterMs } = cause;
+  // What models there are is what clients are to know.
+  if (cause.status === 404) return new ProxyError(404, "unknown_model", cause.message, { cause });
   const status = cause.status === 429 ? 429 : 503;
   const message = status === 429 ? "All API keys are rate limited." : "No API key can serve this request now.";
   return Object.assign(new ProxyError(status, "no_key", message, { cause }), { retryAfterMs });

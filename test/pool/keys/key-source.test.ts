@@ -234,7 +234,7 @@ describe("KeyRotator options", () => {
       "no models",
       { models: [] },
       "keys[0].models",
-      "Expected `keys[0].models` to be a model name or a list of them, got an array of 0",
+      "Expected `keys[0].models` to be a model name, a list of them, or an object with the provider's name for each, got an array of 0",
     ],
     [
       "words for enabled",

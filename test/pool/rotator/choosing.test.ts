@@ -117,7 +117,7 @@ describe.each(storeKinds)("KeyRotator choosing keys over $name", ({ makeStore })
     expect(new Set(await world.ids(4, { model: "llama:free" }))).toEqual(new Set(["b", "c"]));
     expect(await world.ids(2, { model: "unheard-of" })).toEqual(["c", "c"]);
     world.rotator.remove("c");
-    expect(await world.exhausted({ model: "unheard-of" })).toMatchObject({ status: 503, reasons: { unsuitable: 2 } });
+    expect(await world.exhausted({ model: "unheard-of" })).toMatchObject({ status: 404, reasons: { unsuitable: 2 } });
   });
 
   it("asks the keys of one account in turn", async () => {

@@ -73,6 +73,8 @@ describe("GET /metrics", () => {
       attempt: 1,
       keyId: "k",
       provider: "generic",
+      model: "m",
+      realModel: "m",
       status: 429,
       scope: "key",
       retryAfterMs: null,

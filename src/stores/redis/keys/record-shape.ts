@@ -36,7 +36,7 @@ const settingTests: Tests<KeyRecord["settings"]> = {
   priority: orAbsent(isNumber),
   account: orAbsent(orNull(isName)),
   note: orAbsent(orNull(isText)),
-  models: orAbsent(orNull(listOf(isText))),
+  models: orAbsent(orNull((value) => listOf(isText)(value) || isTexts(value))),
 };
 
 const recordTests: Tests<StoredRecord> = {
