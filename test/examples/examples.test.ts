@@ -38,6 +38,13 @@ function expectNoKeyOf({ stdout, stderr }: Ended): void {
 const examples: readonly (readonly [name: string, shown: readonly string[]])[] = [
   ["fetch.ts", ["a key answered 429 (rate_limit), trying another", "call 4: 200", "tried 1 times, cooling"]],
   ["openai-sdk.ts", ["answer: ", "streamed: "]],
+  [
+    "several-providers.ts",
+    [
+      "call 1: 200 from mistral-large-latest\n  key-1;provider=groq;outcome=rate_limit",
+      "mistral: tried 2 times, ready",
+    ],
+  ],
   ["custom-strategy.ts", ["chosen: key-1\nkey-1 answered 429\nchosen: key-2\ncall 1: 200", "call 3: 200"]],
 ];
 
@@ -55,7 +62,7 @@ describe("an example from the sources, as its head says", () => {
 
 describe("examples with a provider in the environment", () => {
   const names = ["fetch.ts", "openai-sdk.ts", "custom-strategy.ts"];
-  buildExamples(...names);
+  buildExamples(...names, "several-providers.ts");
 
   it.each(examples.slice(1))("%s runs without any settings and shows what happens", showsWithoutSettings);
 
