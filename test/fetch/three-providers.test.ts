@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createRotatingFetch, type KeyConfig, type RotatingFetchOptions } from "../../src/index.ts";
+import { systemClock } from "../../src/clock.ts";
+import { type Clock, createRotatingFetch, type KeyConfig, type RotatingFetchOptions } from "../../src/index.ts";
 import { newSecret } from "../testing/emulator/fixture.ts";
 
 type Name = "groq" | "openrouter" | "mistral";
@@ -156,10 +157,16 @@ describe("one pool of three providers", () => {
         const [first, second, third] = providers as [EmulatedProvider, EmulatedProvider, EmulatedProvider];
         if (trouble === "refusing") await first.leave();
         else first.trouble = () => trouble;
-        const ask = poolOf(providers, { trace: true });
-        const began = performance.now();
+        const pauses: number[] = [];
+        const timer: Clock["timer"] = (callback, delayMs, background) => {
+          // Beyond that they bound what may take too long.
+          if (delayMs < 9_000) pauses.push(delayMs);
+          return systemClock.timer(callback, delayMs, background);
+        };
+        const clock = { wall: () => systemClock.wall(), monotonic: () => systemClock.monotonic(), timer };
+        const ask = poolOf(providers, { trace: true, clock });
         const { status, text, trace } = await ask(stream ? { stream } : {});
-        expect(performance.now() - began).toBeLessThan(1000);
+        expect(pauses).toEqual([]);
         expect([status, text.includes(`from ${second.name}`)]).toEqual([200, true]);
         expect([first.seen.length, second.seen.length, third.seen.length]).toEqual([
           trouble === "refusing" ? 0 : 1,
