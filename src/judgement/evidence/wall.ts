@@ -45,6 +45,8 @@ export interface WallParts {
   readonly known: (address: ScopeId) => KnownWall | undefined;
 }
 
+/** So long after a wall the address may still be near its limit, milliseconds. */
+const recentMs = 30 * second;
 /** The store's end of a wall is a little later than ours. */
 const laterMs = 250;
 
@@ -89,7 +91,9 @@ export class Wall {
         except: accounts.filter((account) => account !== witness && account !== lease.accountId),
       };
     }
-    if (alike.subjects.size > 1) return this.#raise(now, this.#lengthMs, refusal, earlier);
+    // One request alone may be what nobody serves; soon after a wall it is the last of those that met it.
+    if (alike.subjects.size > 1 || now - this.#until < recentMs)
+      return this.#raise(now, this.#lengthMs, refusal, earlier);
     return alike.refused.size >= mostAccounts ? this.#ofOneRequest(now, refusal, earlier) : undefined;
   }
 

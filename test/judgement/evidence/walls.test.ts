@@ -107,6 +107,19 @@ describe("a wall", () => {
     expect(keys.flatMap(({ cooldowns }) => cooldowns).filter(({ reason }) => reason !== "wall")).toEqual([]);
   });
 
+  it("that comes back soon after stands again, also before the only request there is", async () => {
+    const { fetch, clock, upstream, calls } = await met();
+    upstream.isUp = false;
+    await pass(clock, 5000);
+    await Promise.all(calls);
+    upstream.isUp = true;
+    const last = fetch(chatUrl, post());
+    await pass(clock, 2500);
+    upstream.isUp = false;
+    await pass(clock, 20_000);
+    expect((await last).status).toBe(200);
+  });
+
   it("of two processes on one store is tried by one request of both, at one backoff, and known to the one that slept", async () => {
     const clock = new FakeClock();
     const upstream = new Throttled(clock);
