@@ -133,7 +133,8 @@ export class Cooldowns {
     if (isModelScope(scope) && lease?.model !== undefined) this.#noteModel(scope, lease.model);
     if (reason === "invalid_key") key.onCredentialCooled(lease?.secretUsed ?? key.secret);
     if (!events.isHeard || (isOriginScope(scope) && this.#wasTold(state))) return;
-    events.emit("key-cooled", { scope: shownId(scope), keyId: key.id, forMs: Math.ceil(forMs), source, reason });
+    const { id: keyId } = account === key.account ? key : (account.keys[0] ?? key);
+    events.emit("key-cooled", { scope: shownId(scope), keyId, forMs: Math.ceil(forMs), source, reason });
   }
 
   #openOrigin(scope: string, forMs: number, key: PooledKey): void {

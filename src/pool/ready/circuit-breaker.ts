@@ -29,15 +29,28 @@ const mostPermits = 16;
 /** What was not refused within this time was let through; milliseconds. */
 const patienceMs = 1000;
 
-/** A long guess is probed first after this share of it, and then so often at most; milliseconds. */
-const probeShare = 0.25;
-const shortestProbeMs = 60_000;
+const minuteMs = 60_000;
+const hourMs = 60 * minuteMs;
 
-/** After how many milliseconds it is probed at the latest; 0: never. Only guesses are, and credit that may have been topped up. */
-export function probedWithinMs(source: CooldownSource | undefined): number {
-  if (source === "credit") return 900_000;
-  return source === "heuristic" ? 1_800_000 : 0;
+/**
+ * In how many milliseconds it is probed first; 0: never. Only guesses are, and credit that may have been topped up. While others serve,
+ * what was refused so often that its guess is long is asked once an hour: a dead account about thirty times a day.
+ * @param isNeeded does nobody else serve?
+ * @param isMissed did it serve a moment ago? All are out then, and soon back, mostly.
+ */
+export function probedInMs(
+  source: CooldownSource | undefined,
+  lengthMs: number,
+  isNeeded: boolean,
+  isMissed: boolean,
+): number {
+  if ((source !== "heuristic" && source !== "credit") || lengthMs <= minuteMs) return 0;
+  if (source === "credit") return within(lengthMs / 4, hourMs / 4);
+  if (!isNeeded) return lengthMs > hourMs / 2 ? hourMs : within(lengthMs / 4, hourMs / 4);
+  return isMissed ? within(lengthMs / 8, 5 * minuteMs) : within(lengthMs / 4, hourMs / 2);
 }
+
+const within = (ms: number, longestMs: number): number => Math.min(Math.max(ms, minuteMs), longestMs);
 
 /**
  * Does a cooldown end only because somebody tries again? Of a refused credential, a spent balance or an account that may not, nobody
@@ -75,18 +88,18 @@ export class CircuitBreaker {
   }
 
   /**
-   * @param longestProbeMs when it is probed at the latest; 0: it is not
+   * @param probeInMs when it is probed, if it was not to be probed sooner; 0: it is not
    * @param permits how many are let through together at its end; 0: as many as were before, or all
    * @returns when something is let through: at the end, or at the next probe; all monotonic
    */
-  open(now: number, endsAt: number, longestProbeMs: number, permits = firstPermits): number {
+  open(now: number, endsAt: number, probeInMs: number, permits = firstPermits): number {
     if (permits > 0) this.#begin(permits);
     this.#openedAt = now;
-    if (longestProbeMs === 0 || endsAt - now <= shortestProbeMs) return endsAt;
-    if (this.#probeAt <= now) {
-      this.#probeAt = now + Math.min(Math.max((endsAt - now) * probeShare, shortestProbeMs), longestProbeMs);
-    }
-    return Math.min(this.#probeAt, endsAt);
+    if (probeInMs === 0) return endsAt;
+    if (this.#probeAt <= now) this.#probeAt = now + probeInMs;
+    // What is let through at the end is no probe.
+    if (this.#probeAt >= endsAt) this.#probeAt = 0;
+    return this.#probeAt === 0 ? endsAt : this.#probeAt;
   }
 
   /** Is the next request a probe? */

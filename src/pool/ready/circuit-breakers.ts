@@ -6,7 +6,8 @@ import type { Account, PooledKey } from "../keys/pooled-key.ts";
 import { Addresses, type KnownWall } from "./addresses.ts";
 import { availability } from "./availability.ts";
 import { type Cooldown, isLeft, type Subject, subjectOf } from "./breaker-subjects.ts";
-import { CircuitBreaker, endsByProbe, probedWithinMs } from "./circuit-breaker.ts";
+import { CircuitBreaker, endsByProbe, probedInMs } from "./circuit-breaker.ts";
+import { servesBeside } from "./not-now.ts";
 import { endpointOf, OriginCooldowns } from "./origin-cooldowns.ts";
 import type { ReadySet } from "./ready-set.ts";
 
@@ -16,6 +17,8 @@ const wakeJitterMs = 100;
 
 const none: readonly CircuitBreaker[] = [];
 const closed = { permits: 0 };
+/** Whoever served so long ago at most is missed, where nobody else does. */
+const missedMs = 3_600_000;
 
 /** As what a store is asked for a key. */
 type Purpose = "request" | "probe";
@@ -142,17 +145,14 @@ export class CircuitBreakers {
     this.size = this.#breakers.size + this.origins.size;
   }
 
-  /** A cooldown began that an answer to this process asked for. What a key alone is probed for shows when a store refuses it. */
+  /** A cooldown began that an answer to this process asked for. When it is probed shows when a store refuses it. */
   onCooled(account: Account, key: PooledKey, cooldown: Cooldown): void {
-    const { scope, forMs, source } = cooldown;
-    const endsAt = this.#clock.monotonic() + forMs;
-    this.#open(subjectOf(scope, account, key), cooldown, endsAt, isKeyScope(scope) ? 0 : probedWithinMs(source));
+    this.#open(subjectOf(cooldown.scope, account, key), cooldown, this.#clock.monotonic() + cooldown.forMs, 0);
   }
 
   /** Another process had an address cool down: what comes back from that comes back here, too. */
   onAddressCooled(cooldown: Cooldown): void {
-    const { scope, forMs, source } = cooldown;
-    this.#open(scope, cooldown, this.#clock.monotonic() + forMs, probedWithinMs(source));
+    this.#open(cooldown.scope, cooldown, this.#clock.monotonic() + cooldown.forMs, 0);
   }
 
   /** What a request takes of the permits that all processes of its address have together; `undefined`: there is no bound. */
@@ -205,7 +205,9 @@ export class CircuitBreakers {
     const { scope, forMs, source, reason } = cooldown;
     const now = this.#clock.monotonic();
     const endsAt = now + forMs + this.#random() * Math.min(forMs * wakeJitterShare, wakeJitterMs);
-    const wakeAt = this.#open(subjectOf(scope, account, key), cooldown, endsAt, probedWithinMs(source));
+    const isNeeded = !servesBeside(readySet, account.slot);
+    const probeInMs = probedInMs(source, endsAt - now, isNeeded, now - key.lastSuccessAt < missedMs);
+    const wakeAt = this.#open(subjectOf(scope, account, key), cooldown, endsAt, probeInMs);
     const isCredentialRefused = reason === "invalid_key";
     const freeAt = endsByProbe(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;
     if (isKeyScope(scope)) {
@@ -248,13 +250,13 @@ export class CircuitBreakers {
     return subjects;
   }
 
-  #open(subject: Subject, cooldown: Cooldown, endsAt: number, longestProbeMs: number): number {
+  #open(subject: Subject, cooldown: Cooldown, endsAt: number, probeInMs: number): number {
     const { scope, forMs, reason } = cooldown;
     const now = this.#clock.monotonic();
     if (isAddressScope(scope)) this.#known.onCooled(scope, forMs, reason, now);
     // Nobody was refused: it was counted down to nothing, and holds as much as ever at its end.
     const permits = reason === "no_quota_left" ? 0 : undefined;
-    return this.#breakerOf(subject).open(now, endsAt, longestProbeMs, permits);
+    return this.#breakerOf(subject).open(now, endsAt, probeInMs, permits);
   }
 
   #breakerOf(subject: Subject): CircuitBreaker {

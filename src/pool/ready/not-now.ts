@@ -61,3 +61,10 @@ export function parked(readySet: ReadySet, pool: KeyPool): NotNow {
     pool.accountAt(slot),
   );
 }
+
+/** May another account serve, as far as is known? */
+export function servesBeside(readySet: ReadySet, slot: number): boolean {
+  const own = readySet.availabilityOf(slot);
+  const isOwn = own === availability.ready || own === availability.deprioritized;
+  return readySet.count(availability.ready) + readySet.count(availability.deprioritized) > (isOwn ? 1 : 0);
+}

@@ -198,9 +198,11 @@ export class ReadySet {
 
   /** Serves only where no other can; until then, or until one of its requests ends. */
   deprioritize(slot: number, until?: number): void {
-    if (this.availabilityOf(slot) !== availability.ready) return;
-    this.#leaveOrder(slot);
+    const before = this.availabilityOf(slot);
+    if (before !== availability.ready && before !== availability.deprioritized) return;
     if (until !== undefined) this.wakes.set(slot, until);
+    if (before === availability.deprioritized) return;
+    this.#leaveOrder(slot);
     this.#note(slot, availability.deprioritized);
     if (this.#deprioritized.length > mostWoken + 2 * this.count(availability.deprioritized)) {
       // Those that were woken since stay listed until somebody looks, which may be never.

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CircuitBreaker } from "../../../src/pool/ready/circuit-breaker.ts";
+import { CircuitBreaker, probedInMs } from "../../../src/pool/ready/circuit-breaker.ts";
 
 const minute = 60_000;
 
@@ -115,6 +115,26 @@ describe("CircuitBreaker", () => {
     }
     expect(looks.slice(0, 3)).toEqual([30 * minute, 30 * minute, 30 * minute]);
     expect(Math.min(...looks)).toBeGreaterThan(0);
+  });
+
+  it("probes a long guess once an hour while others serve, and every few minutes where one is missed", () => {
+    const looks = (lengthMs: number) =>
+      [
+        [false, false],
+        [true, false],
+        [true, true],
+      ].map(([isNeeded = false, isMissed = false]) => probedInMs("heuristic", lengthMs, isNeeded, isMissed));
+    expect(looks(minute)).toEqual([0, 0, 0]);
+    expect(looks(8 * minute)).toEqual([2 * minute, 2 * minute, minute]);
+    expect(looks(60 * minute)).toEqual([60 * minute, 15 * minute, 5 * minute]);
+    expect(probedInMs("credit", 600 * minute, false, false)).toBe(15 * minute);
+    expect(probedInMs("authoritative", 600 * minute, true, true)).toBe(0);
+  });
+
+  it("plans no probe beyond the end, which would let a second one through right after it", () => {
+    const breaker = new CircuitBreaker();
+    expect(breaker.open(1, 50 * minute, 60 * minute)).toBe(50 * minute);
+    expect(breaker.isProbeDue(61 * minute)).toBe(false);
   });
 
   it("keeps the probe that is planned when the same guess is met again", () => {
