@@ -8,7 +8,7 @@ import type { Classification, Clock } from "../types.ts";
 import type { AttemptLog } from "./attempt-log.ts";
 import { type Answer, AttemptHistory, type Call, FinalFailure, type Reply, type Step } from "./call.ts";
 import type { EmbeddedError } from "./reading/commitment.ts";
-import { impliedStatus, isDead, isGuess, mayAskAnother, nextStep } from "./repeat-rules.ts";
+import { impliedStatus, isDead, isGuess, mayAskAnother, nextStep, unlessOutcome } from "./repeat-rules.ts";
 import type { PoolPins } from "./resource-pins.ts";
 import { withNames } from "./trace.ts";
 
@@ -75,7 +75,9 @@ export class FailedAttempts<C extends Call, A extends Answer> {
     const body = await this.#read(call, lease, reply, signal);
     const { status, headers } = reply;
     const input = { status, headers, body, now: clock.wall(), context: this.#pool.contextOf(lease) };
-    const classification = lease.provider.classify(input, this.#overrule);
+    let classification = lease.provider.classify(input, this.#overrule);
+    if (status === 402)
+      classification = unlessOutcome(classification, call, lease.provider.provider, this.#options.retryUnsafe);
     if (classification.scope === "model" || classification.limit !== undefined) await call.makeReadable(undefined);
     const finding = { status, reply, error: undefined, classification, sent: "yes", body, elapsedMs, endsAt } as const;
     return this.#conclude(call, lease, finding);

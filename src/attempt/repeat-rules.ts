@@ -67,7 +67,7 @@ export function impliedStatus({ kind }: Classification): number {
  */
 export function mayAskAnother(
   call: Call,
-  { repeatsServerErrors }: Provider,
+  provider: Provider,
   retryUnsafe: boolean,
   secondOpinion: SecondOpinion,
 ): boolean {
@@ -75,7 +75,25 @@ export function mayAskAnother(
   if (!call.replayable || call.account !== undefined) return false;
   if (call.affinity !== undefined && isBinding(call.affinity)) return false;
   if (secondOpinion !== "safe") return secondOpinion === "always";
+  return mayRunTwice(call, provider, retryUnsafe);
+}
+
+function mayRunTwice(call: Call, { repeatsServerErrors }: Provider, retryUnsafe: boolean): boolean {
   return call.idempotent || retryUnsafe || repeatsServerErrors === true;
+}
+
+/**
+ * A 402 without a word may be somebody's declined card as well as a balance of ours: a request that must not run twice is not sent
+ * again for it, and no account cools down for one.
+ */
+export function unlessOutcome(
+  classification: Classification,
+  call: Call,
+  provider: Provider,
+  retryUnsafe: boolean,
+): Classification {
+  if (!isGuess(classification) || mayRunTwice(call, provider, retryUnsafe)) return classification;
+  return { ...classification, failover: false, scope: "request", sharedBy: "request" };
 }
 
 /** Is it a refusal whose owner no words name, and no time was stated? What follows from it is a guess. */

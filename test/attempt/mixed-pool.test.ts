@@ -6,7 +6,8 @@ const dead: Readonly<Record<string, () => Response>> = {
   "a revoked key": () => refusal(401, "invalid_api_key"),
   "a revoked key under 400": () => refusal(400, "invalid_api_key"),
   "a spent account": () => refusal(429, "insufficient_quota"),
-  "a spent account under 402": () => refusal(402),
+  "a spent account under 402": () =>
+    Response.json({ error: { message: "Your balance is used up.", code: null } }, { status: 402 }),
   "a suspended account": () =>
     Response.json({ error: { message: "Your account has been suspended.", code: null } }, { status: 403 }),
 };
