@@ -10,6 +10,8 @@ import type {
   RefusedAttempt,
 } from "../../ports.ts";
 import { RecentMap } from "../../recent-map.ts";
+import { GuessedCooldowns, mostCooled } from "./guessed-cooldowns.ts";
+import { type LearnedRefusal, learnedFrom } from "./learned-refusal.ts";
 import { RefusalCounts } from "./refusal-counts.ts";
 import { type Suspicion, Suspicions } from "./suspicions.ts";
 import { isAlike, isLookedAt, isUncertain } from "./uncertain.ts";
@@ -21,30 +23,23 @@ const watchedMs = 5 * minute;
 const mostFingerprints = 64;
 /** So unlikely (one in ten thousand) must an account's refusals be, if it were good, before it cools down for them. */
 const threshold = -Math.log(0.0001);
-/** What an account that cooled down for it keeps: one more contrast cools it again. */
-const kept = -Math.log(0.02);
+/** What an account that cooled down lacks to cool down again: one more contrast, and after the third time one more refusal. */
+const lacking = -Math.log(0.02);
+const lackingLater = 1;
+const laterMs = 16 * minute;
 /** From here on a suspicion is worth a second opinion, whatever is known of the words. */
 const suspicious = -Math.log(0.1);
 /** So many refusals, each after others were served, and another account's serving the last of them: that is no chance. */
 const manyRefusals = 4;
-/** Accounts that one call may put into cooldown on guesses. */
-const mostCooled = 2;
 /** How long an account comes last after another one served what it had refused. */
 const heldBackMs = 30_000;
 const longestCooldownMs = 60 * minute;
+/** How long is known who refused twice in a row: longer than it may cool down. */
+const rememberedMs = longestCooldownMs + 4 * watchedMs;
 /** Further accounts that a call is sent to for refusals known as a matter of accounts. */
 const mostFurther = 4;
 /** Statuses of outcomes: their requests are never sent again on a guess. */
 const outcomes: ReadonlySet<number | null> = new Set([402, 409]);
-
-/** What a kind of refusal turned out to mean. */
-export interface LearnedRefusal {
-  readonly provider: string;
-  readonly status: number | null;
-  /** `account`: others serve what is refused like this. `request`: others refuse it alike. */
-  readonly means: "account" | "request";
-  readonly rule: string;
-}
 
 export interface EvidenceParts extends WallsParts {
   readonly attach: (observer: Observer) => () => void;
@@ -65,8 +60,7 @@ export class Evidence implements PoolObserver {
   readonly #suspicions = new Suspicions();
   /** Requests that the pool served while it was watched. */
   #served = 0;
-  /** Accounts that each call put into cooldown on guesses, by its first refusal. */
-  readonly #cooledBy = new WeakMap<RefusedAttempt, Set<string>>();
+  readonly #guessed = new GuessedCooldowns();
   #watchedUntil = Number.NEGATIVE_INFINITY;
   #stopWatching: (() => void) | undefined;
 
@@ -90,12 +84,18 @@ export class Evidence implements PoolObserver {
     const suspicion = this.#suspicions.note(lease, refusal.fingerprint);
     const before = suspicion.score;
     this.#score(suspicion, refusal, counts, now);
+    // Its next ones may be an hour apart.
+    if (suspicion.count > 1) this.#watchedUntil = Math.max(this.#watchedUntil, now + rememberedMs);
     const alike = earlier.filter((other) => isAlike(other, refusal));
     // Accounts that are dead in one wording say the same, too.
     const isOfAccounts = counts.isOfAccounts && earlier.length < mostFurther;
     const isContrast = earlier.length < mostFurther && [refusal, ...alike].every((one) => this.#isFrequent(one));
-    if (alike.length > 0 && !isOfAccounts && !isContrast)
-      return this.#refusedAlike(refusal, alike, suspicion, before, counts, now);
+    if (alike.length > 0 && !isOfAccounts && !isContrast) {
+      return (
+        this.#witnessOf(refusal, earlier, counts, now) ??
+        this.#refusedAlike(refusal, alike, suspicion, before, counts, now)
+      );
+    }
     if (classification.failover) return undefined;
     const changes = this.#coolIfClear(suspicion, lease, [...earlier, refusal], now);
     if (outcomes.has(status) || !refusal.repeatable || counts.alikeBy === refusal.subject) return returned(changes);
@@ -105,6 +105,21 @@ export class Evidence implements PoolObserver {
     const goesOn = isKnown ? guessed < mostFurther : guessed === 0 && this.#asks(refusal, suspicion, counts, now);
     if (!goesOn || (classification.strength === "certain" && suspicion.count < manyRefusals)) return returned(changes);
     return { advice: "next", except: this.#notToAsk(refusal, guessed), changes };
+  }
+
+  /** A 401 is about the credential, mostly: before a request is at fault for it, whoever served last is asked. */
+  #witnessOf(
+    { classification, lease }: RefusedAttempt,
+    earlier: readonly RefusedAttempt[],
+    counts: RefusalCounts,
+    now: number,
+  ): Advice | undefined {
+    if (classification.kind !== "invalid_key" || counts.isOfRequests) return undefined;
+    const served = this.#walls.servedLast(lease.provider);
+    if (served === undefined || now - served.at > minute) return undefined;
+    if ([lease, ...earlier.map((one) => one.lease)].some(({ accountId }) => accountId === served.accountId))
+      return undefined;
+    return { advice: "next", except: this.#parts.accountIds(lease.provider).filter((id) => id !== served.accountId) };
   }
 
   /** Another account served what these refused: the refusals were theirs. */
@@ -181,7 +196,10 @@ export class Evidence implements PoolObserver {
     return isDue || (suspicion.score >= suspicious && suspicion.count >= (counts.isOfRequests ? manyRefusals : 2));
   }
 
-  /** The account cools down for this model, or whole where two models are refused alike, and never more than half of them. */
+  /**
+   * The account cools down for this model, or whole where two models are refused alike. Where half of them do, it comes last for as
+   * long: it serves what nobody else can.
+   */
   #coolIfClear(
     suspicion: Suspicion,
     lease: LeaseFacts,
@@ -189,20 +207,21 @@ export class Evidence implements PoolObserver {
     now: number,
   ): readonly PoolChange[] {
     if (suspicion.score < threshold) return [];
-    const cooled = this.#cooledIn(refusals);
+    const cooled = this.#guessed.of(refusals);
     if (cooled.size >= mostCooled && !cooled.has(suspicion.account)) return [];
-    if (2 * (this.#suspicions.cooling(now) + 1) > this.#parts.accountCount()) return [];
     const others = this.#suspicions
       .of(suspicion.account)
-      .filter((one) => one !== suspicion && one.fingerprint === suspicion.fingerprint && one.cooldownUntil > now);
+      .filter((one) => one !== suspicion && one.fingerprint === suspicion.fingerprint && one.cooldownUntil > 0);
     const scope = lease.scopeOf(others.length > 0 ? "account" : "model");
     if (scope === undefined) return [];
     const forMs = suspicion.cooldownMs;
-    suspicion.score = threshold - kept;
+    suspicion.score = threshold - (forMs < laterMs ? lacking : lackingLater);
+    suspicion.cooldownMs = Math.min(4 * forMs, longestCooldownMs);
+    this.#watchedUntil = Math.max(this.#watchedUntil, now + forMs + watchedMs);
+    if (2 * (this.#suspicions.cooling(now) + 1) > this.#parts.accountCount())
+      return [{ deprioritize: suspicion.account, forMs }];
     cooled.add(suspicion.account);
     suspicion.cooldownUntil = now + forMs;
-    this.#watchedUntil = Math.max(this.#watchedUntil, suspicion.cooldownUntil + watchedMs);
-    suspicion.cooldownMs = Math.min(4 * forMs, longestCooldownMs);
     return [{ scope, set: { forMs }, reason: "refused_alone", source: "heuristic" }];
   }
 
@@ -210,18 +229,6 @@ export class Evidence implements PoolObserver {
   #isFrequent({ lease, fingerprint }: RefusedAttempt): boolean {
     const suspicion = this.#suspicions.find(lease.accountId, lease.model);
     return suspicion?.fingerprint === fingerprint && suspicion.count >= manyRefusals;
-  }
-
-  /** Accounts that a call with these refusals has put into cooldown on guesses: evidence, and the refusals' own. */
-  #cooledIn(refusals: readonly RefusedAttempt[]): Set<string> {
-    const [first] = refusals;
-    const cooled = (first && this.#cooledBy.get(first)) ?? new Set();
-    for (const { classification, lease } of refusals) {
-      if (classification.failover && classification.strength !== "certain" && cooled.size < mostCooled)
-        cooled.add(lease.accountId);
-    }
-    if (first !== undefined) this.#cooledBy.set(first, cooled);
-    return cooled;
   }
 
   /** Whom not to ask next: those known to answer like this; in the end all but the one that served last. */
@@ -246,13 +253,9 @@ export class Evidence implements PoolObserver {
     return counts;
   }
 
-  #tell({ lease, status }: RefusedAttempt, counts: RefusalCounts): void {
-    const means = counts.isOfAccounts ? "account" : counts.isOfRequests ? "request" : undefined;
-    if (means === undefined || counts.told === means) return;
-    counts.told = means;
-    const verdict = means === "account" ? 'kind: "forbidden", scope: "account", failover: true' : 'kind: "bad_request"';
-    const rule = `{ status: ${status}, words: "…", verdict: { ${verdict} } }`;
-    this.#parts.learned({ provider: lease.provider, status, means, rule });
+  #tell(refusal: RefusedAttempt, counts: RefusalCounts): void {
+    const learned = learnedFrom(refusal, counts);
+    if (learned !== undefined) this.#parts.learned(learned);
   }
 
   /** Looks at what is served from now on, for some minutes. */

@@ -5,8 +5,6 @@ import { isOwnerRefused } from "../reading/owner-words.ts";
 /** May it be an account's matter, a request's or everybody's, for all that words and codes say? */
 export function isUncertain({ kind, strength, scope }: Classification): boolean {
   switch (kind) {
-    // A 401 is about the credential, in whatever words.
-    case "invalid_key":
     case "none":
     case "aborted":
     case "network":
@@ -14,6 +12,7 @@ export function isUncertain({ kind, strength, scope }: Classification): boolean 
     case "overloaded":
     case "server_error":
       return false;
+    case "invalid_key":
     case "rate_limit":
     case "quota_exhausted":
       return strength !== "certain";

@@ -1,5 +1,6 @@
-import { Evidence, type LearnedRefusal } from "../../../src/judgement/evidence/evidence.ts";
+import { Evidence } from "../../../src/judgement/evidence/evidence.ts";
 import { fingerprintOf } from "../../../src/judgement/evidence/fingerprint.ts";
+import type { LearnedRefusal } from "../../../src/judgement/evidence/learned-refusal.ts";
 import type {
   LeaseFacts,
   LeaseResult,
