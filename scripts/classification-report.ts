@@ -57,6 +57,7 @@ export function renderReport(): string {
     keptStatus: spreadOf(kept.status),
     keptWords: spreadOf(kept.words),
     keptNamed: spreadOf(kept.named),
+    worlds: read("worlds/table.md").trim(),
     wordings: String(wordings.length),
     wordingsRight: String(rightWordings.length),
     providers: String(new Set(cases.map(({ provider }) => provider)).size),
