@@ -21,6 +21,7 @@
  * to his end, is let through.
  */
 import type { CooldownSource } from "../../types.ts";
+import type { Cooldown } from "./breaker-subjects.ts";
 
 const firstPermits = 1;
 /** Where so many in a row succeeded, what came back from a cooldown is back for good. */
@@ -34,20 +35,22 @@ const hourMs = 60 * minuteMs;
 
 /**
  * In how many milliseconds it is probed first; 0: never. Only guesses are, and credit that may have been topped up. While others serve,
- * what was refused so often that its guess is long is asked once an hour: a dead account about thirty times a day.
+ * what was refused so often that its guess is long is asked once an hour: a dead account about thirty times a day. A refused credential is
+ * asked more often: whether others are refused as well decides on giving it up.
  * @param isNeeded does nobody else serve?
  * @param isMissed did it serve a moment ago? All are out then, and soon back, mostly.
  */
 export function probedInMs(
-  source: CooldownSource | undefined,
+  { source, reason }: Pick<Cooldown, "source" | "reason">,
   lengthMs: number,
   isNeeded: boolean,
   isMissed: boolean,
 ): number {
   if ((source !== "heuristic" && source !== "credit") || lengthMs <= minuteMs) return 0;
   if (source === "credit") return within(lengthMs / 4, hourMs / 4);
-  if (!isNeeded) return lengthMs > hourMs / 2 ? hourMs : within(lengthMs / 4, hourMs / 4);
-  return isMissed ? within(lengthMs / 8, 5 * minuteMs) : within(lengthMs / 4, hourMs / 2);
+  if (isNeeded && isMissed) return within(lengthMs / 8, 5 * minuteMs);
+  if (!isNeeded && reason !== "invalid_key" && lengthMs > hourMs / 2) return hourMs;
+  return within(lengthMs / 4, hourMs / 2);
 }
 
 const within = (ms: number, longestMs: number): number => Math.min(Math.max(ms, minuteMs), longestMs);

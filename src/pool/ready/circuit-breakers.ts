@@ -145,9 +145,11 @@ export class CircuitBreakers {
     this.size = this.#breakers.size + this.origins.size;
   }
 
-  /** A cooldown began that an answer to this process asked for. When it is probed shows when a store refuses it. */
+  /** A cooldown began that an answer to this process asked for. When a guess is probed shows when a store refuses it. */
   onCooled(account: Account, key: PooledKey, cooldown: Cooldown): void {
-    this.#open(subjectOf(cooldown.scope, account, key), cooldown, this.#clock.monotonic() + cooldown.forMs, 0);
+    const { scope, forMs, source } = cooldown;
+    const probeInMs = source === "credit" && !isKeyScope(scope) ? probedInMs(cooldown, forMs, false, false) : 0;
+    this.#open(subjectOf(scope, account, key), cooldown, this.#clock.monotonic() + forMs, probeInMs);
   }
 
   /** Another process had an address cool down: what comes back from that comes back here, too. */
@@ -206,7 +208,7 @@ export class CircuitBreakers {
     const now = this.#clock.monotonic();
     const endsAt = now + forMs + this.#random() * Math.min(forMs * wakeJitterShare, wakeJitterMs);
     const isNeeded = !servesBeside(readySet, account.slot);
-    const probeInMs = probedInMs(source, endsAt - now, isNeeded, now - key.lastSuccessAt < missedMs);
+    const probeInMs = probedInMs(cooldown, endsAt - now, isNeeded, now - key.lastSuccessAt < missedMs);
     const wakeAt = this.#open(subjectOf(scope, account, key), cooldown, endsAt, probeInMs);
     const isCredentialRefused = reason === "invalid_key";
     const freeAt = endsByProbe(source, reason) ? Number.POSITIVE_INFINITY : wakeAt;

@@ -205,8 +205,7 @@ export class ReadySet {
     this.#leaveOrder(slot);
     this.#note(slot, availability.deprioritized);
     if (this.#deprioritized.length > mostWoken + 2 * this.count(availability.deprioritized)) {
-      // Those that were woken since stay listed until somebody looks, which may be never.
-      const listed = [...new Set(this.#deprioritized)];
+      const listed = [...new Set(this.#deprioritized)]; // Those that were woken since stay listed until somebody looks.
       this.#deprioritized = listed.filter((each) => this.availabilityOf(each) === availability.deprioritized);
     }
     this.#deprioritized.push(slot);

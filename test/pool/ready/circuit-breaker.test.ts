@@ -123,12 +123,14 @@ describe("CircuitBreaker", () => {
         [false, false],
         [true, false],
         [true, true],
-      ].map(([isNeeded = false, isMissed = false]) => probedInMs("heuristic", lengthMs, isNeeded, isMissed));
+      ].map(([isNeeded = false, isMissed = false]) =>
+        probedInMs({ source: "heuristic", reason: "forbidden" }, lengthMs, isNeeded, isMissed),
+      );
     expect(looks(minute)).toEqual([0, 0, 0]);
     expect(looks(8 * minute)).toEqual([2 * minute, 2 * minute, minute]);
     expect(looks(60 * minute)).toEqual([60 * minute, 15 * minute, 5 * minute]);
-    expect(probedInMs("credit", 600 * minute, false, false)).toBe(15 * minute);
-    expect(probedInMs("authoritative", 600 * minute, true, true)).toBe(0);
+    expect(probedInMs({ source: "credit", reason: "quota_exhausted" }, 600 * minute, false, false)).toBe(15 * minute);
+    expect(probedInMs({ source: "authoritative", reason: "rate_limit" }, 600 * minute, true, true)).toBe(0);
   });
 
   it("plans no probe beyond the end, which would let a second one through right after it", () => {

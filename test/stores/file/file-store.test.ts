@@ -145,13 +145,14 @@ describe("FileStore", () => {
   it("holds no secret", async () => {
     const secrets = [0, 1, 2].map(() => `test-${randomBytes(16).toString("hex")}`);
     const store = open();
+    let asked = 0;
     const fetch = createRotatingFetch({
       keys: secrets,
       baseURL: "http://provider.test/v1",
       limits: [{ requests: 5 }],
       maxWaitMs: 0,
       store,
-      fetch: async () => new Response("{}", { status: 401 }),
+      fetch: async () => new Response("{}", { status: asked++ === 0 ? 401 : 200 }),
     });
     await fetch("http://provider.test/v1/models");
     await store.save();
