@@ -4,7 +4,7 @@ import type { Refusal } from "./world.ts";
 const syllables = ["ba", "dor", "gi", "lum", "ne", "pra", "sko", "tuv", "wex", "yo"];
 
 /** Words that nobody has heard before. */
-export function gibberish(random: Random): string {
+function gibberish(random: Random): string {
   const word = (): string =>
     Array.from({ length: 2 + Math.floor(random() * 2) }, () => syllables[Math.floor(random() * 10)]).join("");
   return Array.from({ length: 3 + Math.floor(random() * 4) }, word).join(" ");

@@ -4,7 +4,7 @@ import { seededRandom } from "../../src/testing/seeded-random.ts";
 import type { Random } from "../../src/types.ts";
 
 /** What is asked for. */
-export interface Wish {
+interface Wish {
   readonly number: number;
   readonly model: string;
   /** Between 0 and 1: what a world makes of it is its own. */

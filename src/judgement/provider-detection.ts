@@ -47,7 +47,7 @@ function pathRankOf(path: string, known: string): number {
 }
 
 /** What a provider speaks at a base URL; empty: nobody knows. */
-export function protocolsAt({ protocols = [] }: Provider, baseURL: URL | undefined): readonly Protocol[] {
+function protocolsAt({ protocols = [] }: Provider, baseURL: URL | undefined): readonly Protocol[] {
   const path = `${baseURL?.pathname ?? ""}/`;
   const here = protocols.filter((place) => place.path !== undefined && path.includes(`${place.path}/`));
   const found = here.length > 0 ? here : protocols.filter((place) => place.path === undefined);

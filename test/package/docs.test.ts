@@ -11,6 +11,9 @@ import { knownRotatorOptions } from "../../src/pool/rotator-options.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const packageDirectory = inject("packageDirectory");
+const pages = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".md"))
+  .map((name) => `docs/${name.replaceAll("\\", "/")}`);
 
 function read(path: string): string {
   return readFileSync(join(root, path), "utf8");
@@ -133,7 +136,7 @@ describe("README.md and docs", () => {
   });
   const [tarball] = JSON.parse(status === 0 ? stdout : "[]") as [{ files: { path: string }[] }?];
   const packed = new Set(tarball?.files.map(({ path }) => path));
-  const papers = ["README.md", "CHANGELOG.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
+  const papers = ["README.md", "CHANGELOG.md", ...pages];
 
   it("are in the package", () => {
     expect(papers.filter((path) => !packed.has(path))).toEqual([]);
@@ -170,7 +173,7 @@ describe("README.md", () => {
   });
 
   it("leads to every page of docs", () => {
-    expect(readdirSync(join(root, "docs")).filter((name) => !text.includes(`(docs/${name})`))).toEqual([]);
+    expect(pages.filter((page) => !text.includes(`(${page})`))).toEqual([]);
   });
 });
 

@@ -100,7 +100,7 @@ export type ReadProvider = (field: string, value: unknown) => Provider | undefin
 const anyProvider: ReadProvider = (field, value) => resolveProvider(value, field);
 
 /** Settings that are parts of a route. */
-export const routeFields = ["provider", "baseURL", "credential", "headers", "query", "fetch", "egress"] as const;
+const routeFields = ["provider", "baseURL", "credential", "headers", "query", "fetch", "egress"] as const;
 
 /**
  * Checks what a key says of where and how it is sent; `undefined`: nothing.
