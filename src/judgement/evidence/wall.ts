@@ -45,8 +45,6 @@ export interface WallParts {
   readonly known: (address: ScopeId) => KnownWall | undefined;
 }
 
-/** So long after a wall the address may still be near its limit, milliseconds. */
-const recentMs = 30 * second;
 /** The store's end of a wall is a little later than ours. */
 const laterMs = 250;
 
@@ -91,9 +89,8 @@ export class Wall {
         except: accounts.filter((account) => account !== witness && account !== lease.accountId),
       };
     }
-    // One request alone may be what nobody serves; soon after a wall it is the last of those that met it.
-    if (alike.subjects.size > 1 || now - this.#until < recentMs)
-      return this.#raise(now, this.#lengthMs, refusal, earlier);
+    if (this.#isLeftOver(now, refusal.subject)) return this.#raise(now, firstMs, refusal, earlier);
+    if (alike.subjects.size > 1) return this.#raise(now, this.#lengthMs, refusal, earlier);
     return alike.refused.size >= mostAccounts ? this.#ofOneRequest(now, refusal, earlier) : undefined;
   }
 
@@ -108,6 +105,13 @@ export class Wall {
   /** Is it the first that was let through after the wall, or one sent together with it? */
   #isTrial(now: number, servedAt: number | undefined): boolean {
     return now - this.#until < this.#lengthMs && (servedAt === undefined || servedAt < this.#until);
+  }
+
+  /** One request alone may be what nobody serves; at once after a wall it is the last of those that met it, the first time. */
+  #isLeftOver(now: number, subject: unknown): boolean {
+    if (now - this.#until >= togetherMs || this.#waited === subject) return false;
+    this.#waited = subject;
+    return true;
   }
 
   /** All accounts refuse it, and nobody else was refused: it waits once, and what it cost them is taken back. */
