@@ -112,7 +112,7 @@ export class AnswerEnd<C extends Call, A extends Answer> {
     if (pins === undefined) return undefined;
     const { id } = lease.key.account;
     pins.noteHeaders(answer.headers, id);
-    return pins.noteBody(id, isEventStream(answer.headers.get("content-type")));
+    return pins.noteBody(id);
   }
 
   /** Whoever tells how a stream ended, for those who listen. */

@@ -14,9 +14,8 @@ import { RecentMap } from "../recent-map.ts";
 const mostRemembered = 10_000;
 /** As long as the longest-lived are kept by their providers (OpenAI keeps responses for 30 days), milliseconds. */
 const keptMs = 30 * 24 * 3_600_000;
-/** New ids stand at the beginning of an answer; those of a stream's items come as it goes on. */
-const searchedBytes = 8192;
-const searchedStreamBytes = 131_072;
+/** So much of an answer is searched for new ids: those of a conversation's items stand behind what it repeats of the request. */
+const searchedBytes = 131_072;
 /** An id that was cut by a chunk's end is found with the next. */
 const longestId = 240;
 /** Where a request names what it is about: in its path, or near one of the ends of its body. */
@@ -198,24 +197,20 @@ export class ResourcePins {
     if (upload !== undefined) this.remember(upload, account);
   }
 
-  /**
-   * Reads an answer's body as it passes, and remembers the ids in it.
-   * @param isStream does what it is about come bit by bit?
-   */
-  noteBody(account: string, isStream = false): (chunk: Uint8Array) => void {
-    const most = isStream ? searchedStreamBytes : searchedBytes;
+  /** Reads an answer's body as it passes, and remembers the ids in it. */
+  noteBody(account: string): (chunk: Uint8Array) => void {
     const decoder = new TextDecoder();
     let text = "";
     let seen = 0;
     let told = 0;
     const met = new Set<string>();
     return (chunk) => {
-      if (seen >= most) return;
-      text += decoder.decode(chunk.subarray(0, most - seen), { stream: true });
+      if (seen >= searchedBytes) return;
+      text += decoder.decode(chunk.subarray(0, searchedBytes - seen), { stream: true });
       seen += chunk.length;
       for (const [id] of text.matchAll(this.#pattern)) {
         // One that reaches the end may go on in the next chunk.
-        if ((text.endsWith(id) && seen < most) || met.has(id)) continue;
+        if ((text.endsWith(id) && seen < searchedBytes) || met.has(id)) continue;
         met.add(id);
         this.#accounts.set(id, account);
         if (told++ < mostTold) this.#tell?.(id, account);

@@ -38,7 +38,8 @@ const limitMark: unique symbol = Symbol.for("rotating-fetch.for-limits") as neve
 
 /**
  * The error for a request nobody can serve. The pool's state decides its status: something that will recover, 429; only
- * refused credentials, 401; a model that no key serves, 404; all switched off, unfit, without a secret or kept back by a store that cannot be asked, 503.
+ * refused credentials, 401; a model that no key serves, 404; all switched off, unfit, without a secret or kept back by a store
+ * that cannot be asked, 503.
  */
 export function exhaustedError(pool: PoolAvailability, clock: Clock, failure?: SecretFailure): AllKeysExhaustedError {
   const { limited, refused, disabled, unsuitable } = pool;

@@ -104,6 +104,25 @@ describe("what belongs to one account", () => {
     expect(asked.length, "it is no id of theirs: a second opinion is enough").toBeLessThanOrEqual(2);
   });
 
+  it("is found behind what an answer repeats of the request", async () => {
+    const makers: string[] = [];
+    const { fetch } = rig(
+      ({ headers }) => {
+        makers.push(headers.get("authorization") ?? "");
+        return Response.json({
+          id: "x",
+          instructions: "y".repeat(60_000),
+          output: [{ type: "reasoning", id: "rs_far1" }],
+        });
+      },
+      { provider: "openai", keyCount: 3 },
+    );
+    await (await fetch(`${api}/responses`, post("{}"))).text();
+    for (let turn = 0; turn < 3; turn++)
+      await (await fetch(`${api}/responses`, post('{"input":[{"type":"item_reference","id":"rs_far1"}]}'))).text();
+    expect(new Set(makers).size).toBe(1);
+  });
+
   it("brings turns that name items of an earlier one to the account that made them", async () => {
     const { fetches, asked } = world(1, {});
     const [fetch] = fetches as [(typeof fetches)[0]];
