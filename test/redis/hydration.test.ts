@@ -27,6 +27,7 @@ const refusal = {
   retryable: true,
   failover: true,
   disableKey: false,
+  strength: "certain",
 } as const;
 
 describe("KeyRotator over a RedisStore", () => {
